@@ -1,0 +1,113 @@
+/* buf.c - growable bytes with a limit; see buf.h for the contract. */
+#include "buf.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_init(struct buf *b, size_t limit)
+{
+  *b = (struct buf){.limit = limit};
+}
+
+void buf_free(struct buf *b)
+{
+  free(b->data);
+  buf_init(b, b->limit);
+}
+
+void wipe(void *data, size_t len)
+{
+  if (data)
+    explicit_bzero(data, len);
+}
+
+void buf_wipe(struct buf *b)
+{
+  wipe(b->data, b->size);
+  buf_free(b);
+}
+
+/* Doubles by copying into fresh memory: realloc would leave an unwiped copy behind. */
+static bool reserve(struct buf *b, size_t more)
+{
+  if (b->failed || more > b->limit || b->len > b->limit - more) {
+    b->failed = true;
+    return false;
+  }
+  size_t need = b->len + more + 1;
+  if (need <= b->size)
+    return true;
+  size_t size = b->size ? b->size : 64;
+  while (size < need)
+    size *= 2;
+  char *data = malloc(size);
+  if (!data) {
+    b->failed = true;
+    return false;
+  }
+  if (b->len)
+    memcpy(data, b->data, b->len);
+  wipe(b->data, b->len);
+  free(b->data);
+  b->data = data;
+  b->size = size;
+  return true;
+}
+
+void buf_add(struct buf *b, const void *data, size_t len)
+{
+  if (!reserve(b, len))
+    return;
+  if (len)
+    memcpy(b->data + b->len, data, len);
+  b->len += len;
+  b->data[b->len] = 0;
+}
+
+void buf_add_str(struct buf *b, const char *text)
+{
+  buf_add(b, text, strlen(text));
+}
+
+void buf_add_char(struct buf *b, char c)
+{
+  buf_add(b, &c, 1);
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+  va_list ap;
+  va_start(ap, format);
+  int n = vsnprintf(NULL, 0, format, ap);
+  va_end(ap);
+  if (n < 0 || !reserve(b, (size_t)n))
+    return;
+  va_start(ap, format);
+  vsnprintf(b->data + b->len, (size_t)n + 1, format, ap);
+  va_end(ap);
+  b->len += (size_t)n;
+}
+
+void buf_drop(struct buf *b, size_t n)
+{
+  if (n == 0)
+    return;
+  b->len -= n;
+  memmove(b->data, b->data + n, b->len + 1);
+}
+
+const char *buf_str(const struct buf *b)
+{
+  return b->data ? b->data : "";
+}
+
+bool buf_ok(const struct buf *b)
+{
+  return !b->failed;
+}
+
+char *copy_str(const char *text)
+{
+  return text ? strdup(text) : NULL;
+}

@@ -1,0 +1,36 @@
+/* buf.h - a growable run of bytes that is born with a limit. Knows nothing of Lua.
+ *
+ * The bytes always end in a NUL that `len` does not count. Growing past `limit`
+ * or out of memory marks the buffer failed and changes nothing else; callers
+ * may append freely and look at buf_ok() once, at the end. */
+#ifndef BUF_H
+#define BUF_H
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf {
+  char *data;
+  size_t len, size, limit;
+  bool failed;
+};
+
+enum { BUF_LIMIT = 1 << 30 };
+
+void buf_init(struct buf *b, size_t limit);
+void buf_free(struct buf *b);
+/* Overwrites the bytes before freeing them: for what held a secret. */
+void buf_wipe(struct buf *b);
+void buf_add(struct buf *b, const void *data, size_t len);
+void buf_add_str(struct buf *b, const char *text);
+void buf_add_char(struct buf *b, char c);
+void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Drops the first n bytes. */
+void buf_drop(struct buf *b, size_t n);
+/* The bytes as a C string, "" when nothing was ever added. */
+const char *buf_str(const struct buf *b);
+bool buf_ok(const struct buf *b);
+/* memset that the compiler does not remove. */
+void wipe(void *data, size_t len);
+/* strdup that keeps NULL. */
+char *copy_str(const char *text);
+#endif

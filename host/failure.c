@@ -1,0 +1,277 @@
+/* failure.c - error values, try and failure; see failure.h for their shape. */
+#include "failure.h"
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FAILURE "davit.failure"
+
+void fault_set(struct fault *f, const char *code, const char *class, const char *format, ...)
+{
+  f->code = code;
+  f->class = class;
+  f->hint[0] = 0;
+  va_list ap;
+  va_start(ap, format);
+  vsnprintf(f->message, sizeof f->message, format, ap);
+  va_end(ap);
+}
+
+void fault_hint(struct fault *f, const char *format, ...)
+{
+  va_list ap;
+  va_start(ap, format);
+  vsnprintf(f->hint, sizeof f->hint, format, ap);
+  va_end(ap);
+}
+
+/* ---- where: the recipe's line, not the library's ------------------------- */
+
+/* Built-in modules carry chunk names below lua/; everything else is the user's. */
+static int is_builtin(const char *source)
+{
+  return strncmp(source, "@lua/", 5) == 0;
+}
+
+/* Pushes "file:line" of the innermost function that the user wrote, or nil. */
+static void push_where(lua_State *L)
+{
+  lua_Debug at;
+  for (int level = 0; lua_getstack(L, level, &at); level++) {
+    lua_getinfo(L, "Sl", &at);
+    if (at.currentline > 0 && !is_builtin(at.source)) {
+      lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
+      return;
+    }
+  }
+  lua_pushnil(L);
+}
+
+/* ---- building ------------------------------------------------------------ */
+
+static void set_text(lua_State *L, const char *key, const char *value)
+{
+  if (!value || !*value)
+    return;
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, key);
+}
+
+static void new_failure(lua_State *L, const char *code, const char *class, const char *message)
+{
+  lua_createtable(L, 0, 6);
+  set_text(L, "code", code);
+  set_text(L, "class", class);
+  set_text(L, "message", message);
+  luaL_setmetatable(L, FAILURE);
+}
+
+void failure_push(lua_State *L, const struct fault *f, const char *about)
+{
+  luaL_checkstack(L, 8, "failure");
+  new_failure(L, f->code, f->class, f->message);
+  set_text(L, "hint", f->hint);
+  set_text(L, "about", about);
+  push_where(L);
+  lua_setfield(L, -2, "where");
+}
+
+int failure_raise(lua_State *L, const struct fault *f, const char *about)
+{
+  failure_push(L, f, about);
+  return lua_error(L);
+}
+
+int failure_misuse(lua_State *L, const char *format, ...)
+{
+  char message[512];
+  va_list ap;
+  va_start(ap, format);
+  vsnprintf(message, sizeof message, format, ap);
+  va_end(ap);
+  luaL_checkstack(L, 8, "failure");
+  new_failure(L, "misuse", "misuse", message);
+  push_where(L);
+  lua_setfield(L, -2, "where");
+  return lua_error(L);
+}
+
+int failure_memory(lua_State *L)
+{
+  struct fault f;
+  fault_set(&f, "out-of-memory", "fatal", "not enough memory");
+  return failure_raise(L, &f, NULL);
+}
+
+static bool is_failure(lua_State *L, int idx)
+{
+  if (!lua_istable(L, idx) || !lua_getmetatable(L, idx))
+    return false;
+  luaL_getmetatable(L, FAILURE);
+  bool is = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return is;
+}
+
+/* Splits Lua's own "file:line: message", so that the place is said once. */
+static void split_position(lua_State *L, const char *text)
+{
+  const char *colon = strchr(text, ':');
+  size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+  if (digits == 0 || strncmp(colon + 1 + digits, ": ", 2) != 0)
+    return;
+  lua_pushlstring(L, text, (size_t)(colon + 1 + digits - text));
+  lua_setfield(L, -2, "where");
+  lua_pushstring(L, colon + digits + 3);
+  lua_setfield(L, -2, "message");
+}
+
+void failure_normalise(lua_State *L, int idx)
+{
+  idx = lua_absindex(L, idx);
+  luaL_checkstack(L, 8, "failure");
+  if (is_failure(L, idx))
+    return;
+  if (lua_type(L, idx) == LUA_TSTRING) {
+    const char *text = lua_tostring(L, idx);
+    int memory = strcmp(text, "not enough memory") == 0;
+    new_failure(L, memory ? "out-of-memory" : "error", "fatal", text);
+    if (!memory)
+      split_position(L, text);
+  } else {
+    const char *text = luaL_tolstring(L, idx, NULL);
+    new_failure(L, "error", "fatal", text);
+    lua_remove(L, -2);
+    lua_pushvalue(L, idx);
+    lua_setfield(L, -2, "value");
+  }
+  lua_replace(L, idx);
+}
+
+int failure_handler(lua_State *L)
+{
+  lua_settop(L, 1);
+  failure_normalise(L, 1);
+  if (lua_getfield(L, 1, "trace") == LUA_TNIL) {
+    luaL_traceback(L, L, NULL, 1);
+    lua_setfield(L, 1, "trace");
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* ---- Lua ------------------------------------------------------------------ */
+
+/* Appends the string field, with what stands before it, to the concatenation on top. */
+static int add_field(lua_State *L, const char *key, const char *before)
+{
+  if (lua_getfield(L, 1, key) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  const char *text = luaL_tolstring(L, -1, NULL);
+  lua_pushfstring(L, "%s%s", before, text);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  return 1;
+}
+
+/* failure:__tostring: "recipes/x.lua:3: message (about: hint)", on one line. */
+static int to_string(lua_State *L)
+{
+  lua_settop(L, 1);
+  int n = 0;
+  if (lua_getfield(L, 1, "where") == LUA_TSTRING) {
+    lua_pushliteral(L, ": ");
+    n = 2;
+  } else {
+    lua_pop(L, 1);
+  }
+  n += add_field(L, "message", "");
+  n += add_field(L, "hint", "; ");
+  lua_concat(L, n);
+  const char *line = luaL_gsub(L, lua_tostring(L, -1), "\n", " ");
+  lua_pushstring(L, line);
+  return 1;
+}
+
+static void set_default(lua_State *L, const char *key, const char *value)
+{
+  lua_settop(L, 1);
+  if (lua_getfield(L, 1, key) == LUA_TNIL) {
+    lua_pushstring(L, value);
+    lua_setfield(L, 1, key);
+  }
+  lua_settop(L, 1);
+}
+
+/* failure{code=, message=, class="fatal", hint=, about=}: raises an error value. */
+static int raise_table(lua_State *L)
+{
+  static const char *const texts[] = {"code", "message", "class", "hint", "about", NULL};
+  if (lua_type(L, 1) == LUA_TSTRING) {
+    lua_createtable(L, 0, 4);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "message");
+    lua_replace(L, 1);
+  }
+  if (!lua_istable(L, 1))
+    return failure_misuse(L, "failure: expected a table {code=, message=, …} or a text");
+  lua_settop(L, 1);
+  for (int i = 0; texts[i]; i++) {
+    int type = lua_getfield(L, 1, texts[i]);
+    if (type != LUA_TNIL && type != LUA_TSTRING)
+      return failure_misuse(L, "failure: '%s' must be a string, not a %s", texts[i],
+                            lua_typename(L, type));
+    lua_pop(L, 1);
+  }
+  if (lua_getfield(L, 1, "message") == LUA_TNIL)
+    return failure_misuse(L, "failure: 'message' is required");
+  set_default(L, "code", "failed");
+  set_default(L, "class", "fatal");
+  if (lua_getfield(L, 1, "where") == LUA_TNIL) {
+    push_where(L);
+    lua_setfield(L, 1, "where");
+  }
+  lua_settop(L, 1);
+  luaL_setmetatable(L, FAILURE);
+  return lua_error(L);
+}
+
+static int tried(lua_State *L, int status, lua_KContext ctx)
+{
+  (void)ctx;
+  if (status == LUA_OK || status == LUA_YIELD)
+    return lua_gettop(L) - 1;
+  failure_normalise(L, -1);
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+/* try(f, ...) -> what f returns; nil, err when it raised. */
+static int try(lua_State *L)
+{
+  luaL_checkany(L, 1);
+  lua_pushcfunction(L, failure_handler);
+  lua_insert(L, 1);
+  int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, tried);
+  return tried(L, status, 0);
+}
+
+int failure_open(lua_State *L)
+{
+  luaL_newmetatable(L, FAILURE);
+  lua_pushcfunction(L, to_string);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, "failure");
+  lua_setfield(L, -2, "__name");
+  lua_pop(L, 1);
+  lua_pushcfunction(L, try);
+  lua_setglobal(L, "try");
+  lua_pushcfunction(L, raise_table);
+  lua_setglobal(L, "failure");
+  return 0;
+}

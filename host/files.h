@@ -1,0 +1,39 @@
+/* files.h - files, as every world offers them. */
+#ifndef FILES_H
+#define FILES_H
+#include "buf.h"
+#include "effect.h"
+#include "failure.h"
+
+enum file_action {
+  FILE_READ,    /* data: the bytes */
+  FILE_WRITE,   /* replaces the file at once and durably; makes missing folders */
+  FILE_LIST,    /* data: names ended by NUL, folders end in '/', sorted by bytes */
+  FILE_REMOVE,  /* a file, or a folder with all in it; absent is fine */
+  FILE_STAT,    /* size, is_folder */
+};
+
+struct file_request {
+  enum file_action action;
+  const char *path;
+  const void *data;
+  size_t len;
+  unsigned mode;      /* of a file that is written: 0644 */
+  size_t max;         /* bytes to read at most; more is the fault "file-too-large" */
+};
+
+/* Faults: "file-not-found", "file-denied", "file-exists", "file-full" (no space), "file-failed";
+ * all fatal, with the system's reason in the message. */
+struct file_operation {
+  struct effect effect;
+  struct fault fault;
+  struct buf data;
+  double size;
+  bool is_folder;
+};
+
+struct world_files {
+  struct file_operation *(*start)(struct world_files *, const struct file_request *,
+                                  effect_done *done, void *arg);
+};
+#endif

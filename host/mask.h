@@ -1,0 +1,30 @@
+/* mask.h - finds secrets in streams of bytes and puts *** in their place.
+ *
+ * Exact at any cut: a stream holds back the longest tail that could still become a
+ * secret, and nothing else. What is covered is the union of all matches; each covered
+ * run becomes one ***. Knows nothing of Lua. */
+#ifndef MASK_H
+#define MASK_H
+#include "buf.h"
+
+struct mask;         /* the needles, shared by all streams of an instance */
+struct mask_stream;  /* one direction of one sink */
+
+struct mask *mask_new(void);
+void mask_free(struct mask *m);
+/* Adds a value and the forms it takes in output (JSON, percent, base64, lines of a
+ * multi-line value …). Values under 4 bytes are not masked: false. Also false: no memory. */
+bool mask_add(struct mask *m, const char *value, size_t len);
+/* True when the value was ever added. */
+bool mask_knows(const struct mask *m, const char *value, size_t len);
+
+struct mask_stream *mask_stream_new(struct mask *m);
+void mask_stream_free(struct mask_stream *s);
+/* Appends to out what is decided by now. Needles added meanwhile count from here on,
+ * the held bytes included. */
+void mask_feed(struct mask_stream *s, const char *data, size_t len, struct buf *out);
+/* Releases what is held: the stream ends, or may begin again. */
+void mask_finish(struct mask_stream *s, struct buf *out);
+/* A whole text at once. */
+void mask_text(struct mask *m, const char *data, size_t len, struct buf *out);
+#endif

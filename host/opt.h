@@ -1,0 +1,32 @@
+/* opt.h - reads an options table strictly: types checked, unknown names refused. */
+#ifndef OPT_H
+#define OPT_H
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum opt_type {
+  OPT_STRING,   /* const char *: lives as long as the options table is on the stack */
+  OPT_NUMBER,   /* double, finite */
+  OPT_INTEGER,  /* lua_Integer */
+  OPT_BOOLEAN,  /* bool */
+  OPT_TABLE,    /* int: the stack index of the table, pushed; untouched when absent */
+  OPT_TEXT,     /* int: likewise, of a string or a secret template */
+  OPT_FUNCTION, /* int: likewise, of a function */
+  OPT_ANY,      /* int: likewise, of any value */
+};
+
+struct opt_field {
+  const char *name;
+  enum opt_type type;
+  size_t offset;  /* offsetof the member in the struct that is filled */
+  bool required;
+};
+
+/* Fills *out from the table at idx; `what` names the function in errors
+ * ("http.request"). Raises a misuse that names the option. Fields end with {0}. */
+void opt_read(lua_State *L, int idx, const char *what, const struct opt_field *fields, void *out);
+
+/* The candidate nearest to `word` (at most a third of it differs), or NULL. */
+const char *opt_nearest(const char *word, const char *const *candidates);
+#endif

@@ -1,0 +1,24 @@
+/* output.h - the standard streams: everything that leaves through them is masked first. */
+#ifndef OUTPUT_H
+#define OUTPUT_H
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct mask;
+struct output;
+
+/* fd 1 or 2, or a pipe or file of tests. NULL: out of memory. */
+struct output *output_new(int fd, struct mask *mask);
+void output_free(struct output *o);
+/* Masks and writes. What could still become a secret is held back until the next write. */
+void output_write(struct output *o, const char *data, size_t len);
+/* Releases what is held: before waiting for a person, and at the end. */
+void output_flush(struct output *o);
+/* False once the reader has gone (EPIPE) or the disk is full; further writes are dropped. */
+bool output_ok(const struct output *o);
+
+/* Replaces print and io: io.write, io.read, io.lines, io.stdout, io.stderr on the standard
+ * streams; reading yields. Everything else of io is absent. */
+int output_open(lua_State *L);
+#endif

@@ -1,0 +1,40 @@
+/* process.h - child processes, as every world offers them. */
+#ifndef PROCESS_H
+#define PROCESS_H
+#include "effect.h"
+#include "failure.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Receives what the child wrote to its descriptor 1 or 2, from the loop; no Lua in it. */
+typedef void process_output(void *arg, int fd, const char *data, size_t len);
+
+struct process_options {
+  const char *const *argv;  /* ended by NULL; argv[0] is looked up in PATH of env */
+  const char *const *env;   /* "NAME=value", ended by NULL: the whole environment */
+  const char *cwd;          /* NULL: ours */
+  const void *input;        /* what the child reads on descriptor 0; NULL: nothing */
+  size_t input_len;
+  process_output *output;   /* runs before done, never from inside start */
+  void *output_arg;
+};
+
+/* A child; the effect has finished when it has exited and its output was read to the end.
+ * Freeing it earlier kills the child and its descendants. Faults: "process-not-found" (says
+ * where it looked), "process-failed" (could not be started), "process-lost" (the guard died). */
+struct process_child {
+  struct effect effect;
+  struct fault fault;
+  int pid;          /* 0 until started */
+  int exit_code;    /* -1 when a signal ended it */
+  int signal;
+  bool core;
+};
+
+struct world_process {
+  struct process_child *(*start)(struct world_process *, const struct process_options *,
+                                 effect_done *done, void *arg);
+  /* Sends a signal to the child's whole process group. */
+  void (*kill)(struct process_child *, int signal);
+};
+#endif

@@ -1,0 +1,42 @@
+/* secret.h - secret values in Lua: templates of literal pieces and references to secrets.
+ *
+ * A template is an opaque userdata. `..` joins templates and strings; tostring, #,
+ * comparison and error messages never reveal what is inside. Only a primitive resolves
+ * one, here, at the moment of use, after every secret in it was checked against the
+ * destination. Every value is known to the mask before Lua can hold its template. */
+#ifndef SECRET_H
+#define SECRET_H
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Where bytes are about to go. */
+struct destination {
+  enum { TO_HTTP, TO_PROGRAM, TO_SQL } kind;
+  const char *what;  /* http: the URL; program: argv[0]; sql: the host */
+  const char *place; /* for the error: "header 'authorization'", "body", "environment FOO" */
+};
+
+bool secret_test(lua_State *L, int idx);
+/* Pushes a template of one secret. `bindings` is a NULL-terminated list of the places it
+ * may go: "https://host", "https://host/path/prefix" (a bare "host…" means https),
+ * "program:NAME", "sql:HOST" or "sql:*". Raises when the value is empty or memory is short. */
+void secret_push(lua_State *L, const char *name, const char *value, size_t len,
+                 const char *const *bindings);
+/* Pushes the bytes of the string or template at idx, for as long as the pushed value stays on
+ * the stack (a template's bytes are wiped when it is collected or closed); raises
+ * "secret-refused", naming secret, binding and place, when one of them may not go there. */
+const char *secret_resolve(lua_State *L, int idx, const struct destination *to, size_t *len);
+
+/* How a template's secrets are written when they are resolved inside something else. */
+enum secret_encoding { ENCODE_JSON, ENCODE_URL };
+/* Pushes a template like the one at idx whose pieces are encoded: the inside of a JSON string
+ * (without quotes), or percent-encoded. */
+void secret_encode(lua_State *L, int idx, enum secret_encoding encoding);
+/* Replaces the n values on top (strings or templates) by their concatenation: a string when
+ * all are strings, else a template. */
+void secret_concat(lua_State *L, int n);
+
+/* The module "secret.core". */
+int secret_open(lua_State *L);
+#endif

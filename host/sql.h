@@ -1,0 +1,41 @@
+/* sql.h - SQL sessions on a PostgreSQL server, as every world offers them. */
+#ifndef SQL_H
+#define SQL_H
+#include "effect.h"
+#include "failure.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct sql_session;
+
+struct sql_column {
+  const char *name;
+  unsigned type;  /* PostgreSQL's type oid: 16 bool, 20 21 23 integers, 700 701 floats, 114 3802 json */
+};
+
+/* The outcome of connecting or of a query. A fault's code is "sql-connect" (transient, or
+ * fatal for bad credentials), "sql-error" (fatal; sqlstate is set), "sql-lost" (unknown: the
+ * connection broke while a statement ran) or "sql-timeout". */
+struct sql_operation {
+  struct effect effect;
+  struct fault fault;
+  char sqlstate[6];
+  struct sql_session *session;  /* of a connect that succeeded: the caller closes it */
+  struct sql_column *columns;
+  size_t column_count, row_count;
+  const char *const *cells;     /* row by row, in text form; NULL is SQL's null */
+  long affected;                /* rows changed, or -1 */
+};
+
+struct world_sql {
+  /* `url` is postgresql://user:password@host:port/database?sslmode=…; timeout in seconds. */
+  struct sql_operation *(*connect)(struct world_sql *, const char *url, double timeout,
+                                   effect_done *done, void *arg);
+  /* Without parameters the text may hold several statements; the last result counts. */
+  struct sql_operation *(*query)(struct sql_session *, const char *text,
+                                 const char *const *params, size_t param_count, double timeout,
+                                 effect_done *done, void *arg);
+  /* NULL is fine. */
+  void (*close)(struct sql_session *);
+};
+#endif

@@ -1,0 +1,72 @@
+/* task.h - tasks: coroutines that the scheduler owns, and how C functions wait.
+ *
+ * One loop, one thread, one Lua state. A task is a coroutine anchored in the
+ * scheduler; only the scheduler resumes. What ends elsewhere calls task_wake(),
+ * which queues; the task goes on in a later turn of the loop, never at once.
+ *
+ * Cancelling raises at the wait: task_cancel() marks and wakes, and the wait the
+ * task is in, and every later one, raises an error value of class "cancelled"
+ * until the task has ended. A shielded wait does not raise, until clean-up has
+ * used up its time. */
+#ifndef TASK_H
+#define TASK_H
+#include "timer.h"
+#include <lua.h>
+#include <stdbool.h>
+
+struct sched;
+struct task;
+struct world_clock;
+
+/* ---- the scheduler of a state --------------------------------------------------- */
+
+/* Creates it inside the state, anchored there, and registers the module "task". */
+struct sched *sched_new(lua_State *L, struct world_clock *clock);
+struct sched *sched_of(lua_State *L);
+/* Runs the function below nargs arguments on the main state L as the first task
+ * until it has ended. Leaves and returns the number of its results, or raises. */
+int sched_run(lua_State *L, int nargs);
+/* Asks the first task to stop: code "interrupted". Safe from callbacks of the loop. */
+void sched_interrupt(struct sched *s, const char *reason);
+/* The world's monotonic time, and the timers that run on it. */
+double sched_now(const struct sched *s);
+struct timers *sched_timers(struct sched *s);
+
+/* ---- waiting ---------------------------------------------------------------------- */
+
+/* The task that is running; raises outside of one. */
+struct task *task_current(lua_State *L);
+/* Wakes a task; fits effect_done and the fire of timers. */
+void task_wake(void *task);
+/* Waits until woken, then continues with k(L, LUA_YIELD, ctx) on the same stack; raises
+ * when the task is cancelled or may not wait here. Use as `return task_wait(...)`.
+ * Wakes may be spurious: k looks whether what it waits for is there. */
+int task_wait(lua_State *L, lua_KFunction k, lua_KContext ctx);
+/* Likewise, but leaves cancellation to k, which asks task_cancelled(). */
+int task_wait_quietly(lua_State *L, lua_KFunction k, lua_KContext ctx);
+/* True when the waits of this task raise now. */
+bool task_cancelled(const struct task *t);
+int task_raise_cancelled(lua_State *L, struct task *t);
+
+/* ---- children ---------------------------------------------------------------------- */
+
+/* Replaces the function and its nargs arguments on top by the userdata of a new task
+ * that will run it; `parent` is woken when it ends. The name is added to the path. */
+struct task *task_spawn(lua_State *L, int nargs, struct task *parent, const char *name);
+void task_cancel(struct task *t, const char *code, const char *reason);
+bool task_finished(const struct task *t);
+/* True when it ended with an error; *ended orders the endings of all tasks. */
+bool task_failed(const struct task *t, unsigned long *ended);
+/* Moves what a finished task left (its results, or its error) to L; returns how many. */
+int task_take(lua_State *L, struct task *t);
+
+/* ---- for coroutine.c: waits inside a recipe's own coroutines -------------------------- */
+
+/* True when this is the task's own coroutine, not one that a recipe made. */
+bool task_is_own(lua_State *L);
+/* Resumes co; if it stopped in a wait of Davit's, pops the token and sets *waits. */
+int task_resume_inner(lua_State *L, lua_State *co, int nargs, int *nres, bool *waits);
+
+/* The module "task" and the global sleep. */
+int task_open(lua_State *L);
+#endif

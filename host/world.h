@@ -1,0 +1,44 @@
+/* world.h - the seam: every effect of Davit goes through these seven members.
+ *
+ * The real world is the libraries (clock_uv.c, http_curl.c, sql_pq.c, dns_ares.c,
+ * process_guard.c, files_uv.c, random_os.c); tests bring a scripted one. Recipes,
+ * providers and bindings cannot tell. A member is a struct of functions that take
+ * the member itself, so that an implementation embeds it at its start.
+ *
+ * What takes time returns a struct that begins with a struct effect (effect.h), or
+ * NULL: out of memory. Options are copied before the call returns. */
+#ifndef WORLD_H
+#define WORLD_H
+#include "dns.h"
+#include "files.h"
+#include "http.h"
+#include "process.h"
+#include "sql.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct world_clock {
+  /* Unix seconds. */
+  double (*now)(struct world_clock *);
+  /* Seconds that never go back. */
+  double (*monotonic)(struct world_clock *);
+  /* Lets the world go on until something happened or monotonic() reaches `until`
+   * (INFINITY: no end; a time in the past: look and return). False: nothing is
+   * under way that could ever happen. */
+  bool (*wait)(struct world_clock *, double until);
+};
+
+struct world_random {
+  bool (*fill)(struct world_random *, void *bytes, size_t n);
+};
+
+struct world {
+  struct world_clock *clock;
+  struct world_http *http;
+  struct world_sql *sql;
+  struct world_dns *dns;
+  struct world_process *process;
+  struct world_random *random;
+  struct world_files *files;
+};
+#endif
