@@ -18,6 +18,8 @@ struct host {
   struct mask *mask;        /* knows every secret of this instance */
   struct output *out, *err; /* the standard streams, behind the mask */
   double cleanup_seconds;   /* how long shielded clean-up may take after a cancellation */
+  lua_Alloc alloc;          /* NULL: Lua's own; tests make allocations fail */
+  void *alloc_arg;
 };
 
 static inline struct host *host_of(lua_State *L)
@@ -25,9 +27,8 @@ static inline struct host *host_of(lua_State *L)
   return *(struct host **)lua_getextraspace(L);
 }
 
-/* Opens a Lua state with Davit's libraries on a world; main.c and the tests do.
- * NULL: out of memory. `host` is zeroed but for `world` and `cleanup_seconds`. */
+/* Opens a Lua state with Davit's libraries. The caller has set everything but `sched`.
+ * NULL: out of memory. */
 lua_State *host_open(struct host *host);
-/* Closes the state and frees what host_open made; the world stays. */
-void host_close(struct host *host, lua_State *L);
+void host_close(lua_State *L);
 #endif

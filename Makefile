@@ -1,0 +1,56 @@
+# make | make test | make demo | make SAN=1 test | make install PREFIX=/usr DESTDIR=… | V=1 shows commands
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+PKGS   := lua5.4 lua5.4-cjson libuv libcurl libcares libpq sqlite3 yaml-0.1 libcrypto libmicrohttpd gnutls
+B      := build$(if $(SAN),/san)
+Q      := $(if $(V),,@)
+
+VERSION    := 0.1.0
+SANFLAGS   := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DDAVIT_VERSION='"$(VERSION)"' -Wall -Wextra -Wno-unused-parameter \
+              -Ihost -I$B $(SANFLAGS) $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
+LIBS       := $(shell pkg-config --libs $(PKGS)) -lm
+LUA        := $(sort $(shell find lua -name '*.lua'))
+RECIPES    := $(sort $(wildcard recipes/*.lua))
+OBJ        := $(patsubst %.c,$B/%.o,$(wildcard host/*.c))
+UNITS      := $(patsubst tests/%.c,$B/%,$(wildcard tests/test_*.c))
+
+all: $B/davit
+
+$B/davit: $(OBJ)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$B/%.o: %.c Makefile
+	@mkdir -p $(@D) && echo "  CC   $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Lua as C string literals, line by line, so that the lines of tracebacks are the file's.
+$B/%.inc: %.lua
+	@mkdir -p $(@D)
+	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $< > $@
+# {name, chunk, text} for every file; "lua/cloud/world.lua" is the module "cloud.world".
+define list
+	@mkdir -p $(@D)
+	$(Q)for f in $(2); do n=$${f#$(1)/}; n=$${n%.lua}; \
+	  printf '{"%s", "@%s",\n#include "%s.inc"\n},\n' "$$(echo $$n | tr / .)" $$f $${f%.lua}; done > $@
+endef
+$B/lua/modules.inc: $(LUA) Makefile
+	$(call list,lua,$(LUA))
+$B/recipes/recipes.inc: $(RECIPES) Makefile
+	$(call list,recipes,$(RECIPES))
+$B/host/builtin.o: $B/lua/modules.inc $B/recipes/recipes.inc $(patsubst %.lua,$B/%.inc,$(LUA) $(RECIPES))
+
+$B/test_%: $B/tests/test_%.o $(filter-out %/main.o,$(OBJ))
+	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+test: $B/davit $(UNITS)
+	$(Q)tests/run.sh $B $(UNITS)
+
+install: $B/davit
+	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/davit
+clean:
+	rm -rf build
+
+.PHONY: all test install clean demo
+.SECONDARY:
+-include $(OBJ:.o=.d)

@@ -1,0 +1,109 @@
+/* core.c - the world's clock and randomness, source texts, and names for Davit's own Lua.
+ *
+ * The module is not part of the public API: lua/prelude.lua and the command line use it. */
+#include "core.h"
+#include "failure.h"
+#include "host.h"
+#include "modules.h"
+#include "opt.h"
+#include "task.h"
+#include "world.h"
+#include <lauxlib.h>
+#include <string.h>
+
+/* core.now() -> Unix seconds; core.monotonic() -> seconds that never go back */
+static int now(lua_State *L)
+{
+  struct world_clock *c = host_of(L)->world->clock;
+  lua_pushnumber(L, c->now(c));
+  return 1;
+}
+
+static int monotonic(lua_State *L)
+{
+  struct world_clock *c = host_of(L)->world->clock;
+  lua_pushnumber(L, c->monotonic(c));
+  return 1;
+}
+
+/* core.random(n) -> n random bytes */
+static int random_bytes(lua_State *L)
+{
+  lua_Integer n = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, n >= 0 && n <= 1 << 16, 1, "0 to 65536 bytes");
+  struct world_random *r = host_of(L)->world->random;
+  luaL_Buffer b;
+  char *bytes = luaL_buffinitsize(L, &b, (size_t)n);
+  if (!r->fill(r, bytes, (size_t)n))
+    return luaL_error(L, "the system gave no random bytes");
+  luaL_pushresultsize(&b, (size_t)n);
+  return 1;
+}
+
+/* core.nearest(word, {candidates}) -> the nearest candidate or nil */
+static int nearest(lua_State *L)
+{
+  const char *word = luaL_checkstring(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  int n = (int)lua_rawlen(L, 2);
+  const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
+  for (int i = 1; i <= n; i++) {
+    lua_rawgeti(L, 2, i);
+    list[i - 1] = lua_tostring(L, -1);  // anchored by the table
+    lua_pop(L, 1);
+  }
+  list[n] = NULL;
+  lua_pushstring(L, opt_nearest(word, list));
+  return 1;
+}
+
+/* core.recipes() -> { name, … }; core.recipe(name) -> text, chunk name; nil when not shipped */
+static int recipes(lua_State *L)
+{
+  int n = 0;
+  lua_newtable(L);
+  for (const struct builtin *b = builtin_recipes; b->name; b++) {
+    lua_pushstring(L, b->name);
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+static int recipe(lua_State *L)
+{
+  const struct builtin *b = builtin_find(builtin_recipes, luaL_checkstring(L, 1));
+  if (!b)
+    return 0;
+  lua_pushstring(L, b->text);
+  lua_pushstring(L, b->chunk);
+  return 2;
+}
+
+/* core.load_file(path) -> function, or nil and why. Reads at once: source is needed before
+ * anything can wait (require, --help). A first line with #! is passed over. */
+static int load_file(lua_State *L)
+{
+  if (luaL_loadfilex(L, luaL_checkstring(L, 1), "t") == LUA_OK)
+    return 1;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+static int is_module(lua_State *L)
+{
+  const char *name = luaL_checkstring(L, 1);
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "preload");
+  lua_pushboolean(L, lua_getfield(L, -1, name) != LUA_TNIL || builtin_find(builtin_modules, name));
+  return 1;
+}
+
+int core_open(lua_State *L)
+{
+  static const luaL_Reg functions[] = {
+    {"is_module", is_module}, {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
+    {"random", random_bytes}, {"recipe", recipe},       {"recipes", recipes}, {NULL, NULL}};
+  luaL_newlib(L, functions);
+  return 1;
+}

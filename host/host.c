@@ -1,0 +1,88 @@
+/* host.c - opens a Lua state as recipes see it: what is there, replaced, absent.
+ *
+ * The state is made in one protected call, so that running out of memory anywhere
+ * in it frees everything and returns NULL. */
+#include "host.h"
+#include "coroutine.h"
+#include "effect.h"
+#include "failure.h"
+#include "modules.h"
+#include "order.h"
+#include "output.h"
+#include "parallel.h"
+#include "task.h"
+#include "world.h"
+#include <lauxlib.h>
+#include <lualib.h>
+
+static const luaL_Reg libraries[] = {
+  {LUA_GNAME, luaopen_base},          {LUA_LOADLIBNAME, luaopen_package},
+  {LUA_COLIBNAME, luaopen_coroutine}, {LUA_TABLIBNAME, luaopen_table},
+  {LUA_OSLIBNAME, luaopen_os},        {LUA_STRLIBNAME, luaopen_string},
+  {LUA_MATHLIBNAME, luaopen_math},    {LUA_UTF8LIBNAME, luaopen_utf8},
+  {NULL, NULL},
+};
+
+static void remove_globals(lua_State *L)
+{
+  static const char *const absent[] = {"dofile", "loadfile", "collectgarbage", NULL};
+  for (int i = 0; absent[i]; i++) {
+    lua_pushnil(L);
+    lua_setglobal(L, absent[i]);
+  }
+}
+
+static void open_task(lua_State *L)
+{
+  host_of(L)->sched = sched_new(L, host_of(L)->world->clock);
+  task_open(L);
+  parallel_open(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "task");
+  lua_pop(L, 1);
+}
+
+/* Strict globals, os, math.random: policy, in Lua. */
+static void run_prelude(lua_State *L)
+{
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "prelude");
+  lua_call(L, 1, 0);
+}
+
+static int open_all(lua_State *L)
+{
+  for (const luaL_Reg *l = libraries; l->name; l++) {
+    luaL_requiref(L, l->name, l->func, 1);
+    lua_pop(L, 1);
+  }
+  remove_globals(L);
+  failure_open(L);
+  effect_open(L);
+  order_open(L);
+  coroutine_open(L);
+  modules_open(L);
+  open_task(L);
+  output_open(L);
+  run_prelude(L);
+  return 0;
+}
+
+lua_State *host_open(struct host *host)
+{
+  lua_State *L = host->alloc ? lua_newstate(host->alloc, host->alloc_arg) : luaL_newstate();
+  if (!L)
+    return NULL;
+  *(struct host **)lua_getextraspace(L) = host;
+  lua_pushcfunction(L, open_all);
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+    return L;
+  lua_close(L);
+  return NULL;
+}
+
+void host_close(lua_State *L)
+{
+  lua_close(L);
+}

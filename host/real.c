@@ -1,0 +1,111 @@
+/* real.c - puts the real world together, and keeps the mapping of --local. */
+#include "real.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- the configuration ---------------------------------------------------------- */
+
+static void free_config(struct real_config *c)
+{
+  for (char **h = c->hosts; h && *h; h++)
+    free(*h);
+  free(c->hosts);
+  free(c->dns_server);
+  free(c->ca_file);
+  *c = (struct real_config){0};
+}
+
+static bool copy_hosts(struct real_config *to, char *const *hosts)
+{
+  size_t n = 0;
+  while (hosts && hosts[n])
+    n++;
+  to->hosts = calloc(n + 1, sizeof *to->hosts);
+  for (size_t i = 0; to->hosts && i < n; i++)
+    if (!(to->hosts[i] = strdup(hosts[i])))
+      return false;
+  return to->hosts != NULL;
+}
+
+bool real_configure(struct real *r, const struct real_config *config)
+{
+  struct real_config c = {.local = config->local, .http_port = config->http_port,
+                          .https_port = config->https_port};
+  c.dns_server = copy_str(config->dns_server);
+  c.ca_file = copy_str(config->ca_file);
+  bool copied = copy_hosts(&c, config->hosts) && !!c.dns_server == !!config->dns_server &&
+                !!c.ca_file == !!config->ca_file;
+  if (!copied) {
+    free_config(&c);
+    return false;
+  }
+  free_config(&r->config);
+  r->config = c;
+  return true;
+}
+
+static bool is_loopback(const char *host)
+{
+  size_t n = strlen(host);
+  return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0 ||
+         strcasecmp(host, "localhost") == 0 ||
+         (n > 10 && strcasecmp(host + n - 10, ".localhost") == 0);
+}
+
+/* "*.example.com" covers names below example.com, not example.com itself. */
+static bool covers(const char *pattern, const char *host)
+{
+  if (strncmp(pattern, "*.", 2) != 0)
+    return strcasecmp(pattern, host) == 0;
+  size_t np = strlen(pattern) - 1, nh = strlen(host);
+  return nh > np && strcasecmp(host + nh - np, pattern + 1) == 0;
+}
+
+bool real_allows(const struct real_config *config, const char *host)
+{
+  if (!config->local || is_loopback(host))
+    return true;
+  for (char **h = config->hosts; h && *h; h++)
+    if (covers(*h, host))
+      return true;
+  return false;
+}
+
+/* ---- the members ------------------------------------------------------------------- */
+
+bool real_init(struct real *r, int guard_fd)
+{
+  *r = (struct real){0};
+  if (uv_loop_init(&r->loop) != 0)
+    return false;
+  struct world *w = &r->world;
+  w->clock = clock_uv_new(&r->loop);
+  w->random = random_os_new();
+  w->files = files_uv_new(&r->loop);
+  w->dns = dns_ares_new(&r->loop, &r->config);
+  w->process = process_guard_new(&r->loop, guard_fd);
+  if (w->dns) {
+    w->http = http_curl_new(&r->loop, &r->config, w->dns);
+    w->sql = sql_pq_new(&r->loop, &r->config, w->dns);
+  }
+  if (w->clock && w->random && w->files && w->process && w->http && w->sql)
+    return true;
+  real_free(r);
+  return false;
+}
+
+void real_free(struct real *r)
+{
+  struct world *w = &r->world;
+  http_curl_free(w->http);
+  sql_pq_free(w->sql);
+  dns_ares_free(w->dns);
+  process_guard_free(w->process);
+  files_uv_free(w->files);
+  random_os_free(w->random);
+  clock_uv_free(w->clock);
+  uv_run(&r->loop, UV_RUN_DEFAULT);  // lets closing handles finish
+  uv_loop_close(&r->loop);
+  free_config(&r->config);
+}

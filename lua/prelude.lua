@@ -1,0 +1,53 @@
+---Runs once in every new state: what recipes see beside Davit's own modules.
+---Globals become strict; os and math.random ask the world instead of the machine.
+local core = require "core"
+
+-- math.random -----------------------------------------------------------------
+
+math.randomseed(string.unpack("i8i8", core.random(16)))
+
+-- os ----------------------------------------------------------------------------
+
+local date, difftime, getenv, time = os.date, os.difftime, os.getenv, os.time
+local started = core.monotonic()
+
+os = {
+  difftime = difftime,
+  getenv = getenv,
+
+  ---Unix seconds of the world's clock, or of a table as in standard Lua.
+  time = function(fields)
+    if fields then return time(fields) end
+    return math.floor(core.now())
+  end,
+
+  date = function(format, at)
+    return date(format or "%c", at or math.floor(core.now()))
+  end,
+
+  ---Seconds since the run began, in the world's time.
+  clock = function()
+    return core.monotonic() - started
+  end,
+}
+package.loaded.os = os
+
+-- Globals -------------------------------------------------------------------------
+
+local function known_names()
+  local names = {}
+  for name in pairs(_G) do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
+  return names
+end
+
+setmetatable(_G, {
+  __index = function(_, name)
+    local near = core.nearest(tostring(name), known_names())
+    error(("unknown name '%s'%s"):format(tostring(name), near and (": did you mean '%s'?"):format(near) or ""), 2)
+  end,
+  __newindex = function(_, name)
+    error(("assignment to the undeclared name '%s': write 'local %s'"):format(tostring(name), tostring(name)), 2)
+  end,
+})
