@@ -21,4 +21,5 @@ WEAK struct mask *mask_new(void) { return calloc(1, 1); }
 WEAK void mask_free(struct mask *o) { free(o); }
 WEAK bool secret_test(lua_State *L, int i) { return false; }
 WEAK int guard_start(void) { return -1; }
-WEAK void output_write(struct output *o, const char *d, size_t n) { }
+#include <unistd.h>
+WEAK void output_write(struct output *o, const char *d, size_t n) { if (write(2, d, n) < 0) return; }

@@ -1,0 +1,371 @@
+/* http_lua.c - the module "http.core": one exchange from Lua; lua/http.lua is the public half.
+ *
+ * Secrets in headers, body and parts are resolved here, each checked against the URL, into
+ * memory that is wiped as soon as the world has its copy. Values that `secrets` names are
+ * taken out of the reply before it becomes a Lua string. */
+#include "effect.h"
+#include "failure.h"
+#include "host.h"
+#include "http.h"
+#include "json_span.h"
+#include "mask.h"
+#include "opt.h"
+#include "order.h"
+#include "secret.h"
+#include "task.h"
+#include "world.h"
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINES "davit.http.lines"
+
+struct options {
+  const char *url, *method;
+  int headers, body, parts, secrets;
+  double timeout, connect_timeout;
+  lua_Integer max_body;
+  bool fresh;
+};
+
+static const struct options defaults = {
+  .method = "GET", .timeout = 30, .connect_timeout = 10, .max_body = 16 << 20};
+
+static const struct opt_field fields[] = {
+  {"url", OPT_STRING, offsetof(struct options, url), true},
+  {"method", OPT_STRING, offsetof(struct options, method), false},
+  {"headers", OPT_TABLE, offsetof(struct options, headers), false},
+  {"body", OPT_TEXT, offsetof(struct options, body), false},
+  {"multipart", OPT_TABLE, offsetof(struct options, parts), false},
+  {"secrets", OPT_TABLE, offsetof(struct options, secrets), false},
+  {"timeout", OPT_NUMBER, offsetof(struct options, timeout), false},
+  {"connect_timeout", OPT_NUMBER, offsetof(struct options, connect_timeout), false},
+  {"max_body", OPT_INTEGER, offsetof(struct options, max_body), false},
+  {"fresh", OPT_BOOLEAN, offsetof(struct options, fresh), false},
+  {0},
+};
+
+/* ---- reading the request --------------------------------------------------------------- */
+
+static void check_token(lua_State *L, const char *what, const char *text)
+{
+  static const char *token = "!#$%&'*+-.^_`|~0123456789"
+                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  if (!*text || text[strspn(text, token)])
+    failure_misuse(L, "http.request: '%s' is not a valid %s", text, what);
+}
+
+static const char *resolve(lua_State *L, int idx, const char *url, const char *place, size_t *len)
+{
+  struct destination to = {.kind = TO_HTTP, .what = url, .place = place};
+  return secret_resolve(L, idx, &to, len);
+}
+
+static int lines_close(lua_State *L)  /* __close and __gc */
+{
+  buf_wipe(luaL_checkudata(L, 1, LINES));
+  return 0;
+}
+
+static struct buf *new_lines(lua_State *L)
+{
+  struct buf *b = lua_newuserdatauv(L, sizeof *b, 0);
+  buf_init(b, 1 << 20);
+  luaL_setmetatable(L, LINES);
+  lua_toclose(L, -1);
+  return b;
+}
+
+/* Appends "Name: value" and a NUL for the header whose name is on top. */
+static void add_header(lua_State *L, int headers, const char *url, struct buf *lines)
+{
+  if (lua_type(L, -1) != LUA_TSTRING)
+    failure_misuse(L, "http.request: headers are a table name = value");
+  const char *name = lua_tostring(L, -1);
+  check_token(L, "header name", name);
+  lua_getfield(L, headers, name);
+  if (lua_type(L, -1) != LUA_TSTRING && !secret_test(L, -1))
+    failure_misuse(L, "http.request: header '%s' must be a string, not a %s", name,
+                   luaL_typename(L, -1));
+  char place[80];
+  size_t len;
+  snprintf(place, sizeof place, "header '%.60s'", name);
+  const char *value = resolve(L, -1, url, place, &len);
+  if (memchr(value, '\n', len) || memchr(value, '\r', len) || memchr(value, 0, len))
+    failure_misuse(L, "http.request: header '%s' holds a line break or NUL", name);
+  /* curl drops "Name:" and sends an empty value for "Name;" */
+  buf_printf(lines, len ? "%s: " : "%s;", name);
+  buf_add(lines, value, len);
+  buf_add_char(lines, 0);
+  lua_pop(L, 2);
+}
+
+/* Pushes the lines and the list of pointers into them. */
+static const char *const *read_headers(lua_State *L, const struct options *o)
+{
+  struct buf *lines = new_lines(L);
+  int n = 0;
+  if (o->headers) {
+    order_keys(L, o->headers);
+    n = (int)lua_rawlen(L, -1);
+    for (int i = 1; i <= n; i++) {
+      lua_rawgeti(L, -1, i);
+      add_header(L, o->headers, o->url, lines);
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  if (!buf_ok(lines))
+    failure_misuse(L, "http.request: the headers are larger than 1 MiB");
+  const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
+  const char *p = buf_str(lines);
+  for (int i = 0; i < n; i++, p += strlen(p) + 1)
+    list[i] = p;
+  list[n] = NULL;
+  return list;
+}
+
+struct part_options {
+  const char *name, *filename, *type;
+  int data;
+};
+
+static const struct opt_field part_fields[] = {
+  {"name", OPT_STRING, offsetof(struct part_options, name), true},
+  {"filename", OPT_STRING, offsetof(struct part_options, filename), false},
+  {"type", OPT_STRING, offsetof(struct part_options, type), false},
+  {"data", OPT_TEXT, offsetof(struct part_options, data), true},
+  {0},
+};
+
+/* Pushes the array of parts and the values it points into. */
+static void read_parts(lua_State *L, const struct options *o, struct http_request *r)
+{
+  size_t n = o->parts ? lua_rawlen(L, o->parts) : 0;
+  if (o->parts && n == 0)
+    failure_misuse(L, "http.request: multipart is a list of {name=, data=, …} with at least one");
+  struct http_part *parts = lua_newuserdatauv(L, sizeof *parts * (n + 1), 0);
+  luaL_checkstack(L, (int)n * 3 + 20, "multipart");
+  for (size_t i = 0; i < n; i++) {
+    struct part_options p = {0};
+    char place[80];
+    lua_rawgeti(L, o->parts, (lua_Integer)i + 1);
+    opt_read(L, -1, "http.request: multipart", part_fields, &p);
+    snprintf(place, sizeof place, "part '%.60s'", p.name);
+    parts[i] = (struct http_part){.name = p.name, .filename = p.filename, .type = p.type};
+    parts[i].data = resolve(L, p.data, o->url, place, &parts[i].len);
+  }
+  r->parts = n ? parts : NULL;
+  r->part_count = n;
+}
+
+static void read_limits(lua_State *L, const struct options *o)
+{
+  check_token(L, "method", o->method);
+  if (o->timeout <= 0 || o->connect_timeout <= 0)
+    failure_misuse(L, "http.request: timeouts are seconds above 0");
+  if (o->max_body < 0)
+    failure_misuse(L, "http.request: max_body is a number of bytes");
+  if (o->body && o->parts)
+    failure_misuse(L, "http.request: body and multipart exclude each other");
+}
+
+/* ---- the reply ----------------------------------------------------------------------------- */
+
+struct minted {
+  const char *name;
+  int to;
+};
+
+static const struct opt_field minted_fields[] = {
+  {"name", OPT_STRING, offsetof(struct minted, name), true},
+  {"to", OPT_TABLE, offsetof(struct minted, to), true},
+  {0},
+};
+
+/* Pushes the list of bindings as C strings, anchored by the table at idx. */
+static const char *const *read_bindings(lua_State *L, int idx)
+{
+  int n = (int)lua_rawlen(L, idx);
+  const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
+  for (int i = 0; i < n; i++) {
+    if (lua_rawgeti(L, idx, i + 1) != LUA_TSTRING)
+      failure_misuse(L, "http.request: secrets: 'to' is a list of places");
+    list[i] = lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  list[n] = NULL;
+  return list;
+}
+
+/* Replaces bytes from..to of the body; the old body is wiped. */
+static bool replace_span(struct buf *body, size_t from, size_t to, const char *text)
+{
+  struct buf b;
+  buf_init(&b, body->limit + 256);
+  buf_add(&b, body->data, from);
+  buf_add_str(&b, text);
+  buf_add(&b, body->data + to, body->len - to);
+  bool ok = buf_ok(&b);
+  if (!ok) {
+    buf_wipe(&b);
+    return false;
+  }
+  buf_wipe(body);
+  *body = b;
+  return true;
+}
+
+/* Takes the string at the pointer (on top) out of the body and pushes its template. */
+static void take_secret(lua_State *L, int secrets, struct http_exchange *x)
+{
+  struct minted m = {0};
+  const char *pointer = lua_tostring(L, -1);
+  size_t from, to;
+  char note[128];
+  lua_getfield(L, secrets, pointer);
+  opt_read(L, -1, "http.request: secrets", minted_fields, &m);
+  const char *const *bindings = read_bindings(L, m.to);
+  if (!json_span(x->body.data, x->body.len, pointer, &from, &to)) {
+    lua_pushnil(L);
+    return;
+  }
+  struct buf *value = new_lines(L);
+  value->limit = x->body.len + 1;
+  bool ok = json_unescape(x->body.data + from, to - from, value);
+  if (ok)
+    secret_push(L, m.name, value->data, value->len, bindings);
+  snprintf(note, sizeof note, "[secret %.100s]", m.name);
+  if (!ok || !replace_span(&x->body, from, to, note))
+    failure_memory(L);
+}
+
+/* Pushes { pointer = template }. */
+static void take_secrets(lua_State *L, struct http_exchange *x)
+{
+  lua_newtable(L);
+  int result = lua_gettop(L);
+  if (lua_getfield(L, 1, "secrets") != LUA_TTABLE || !x->body.data) {
+    lua_settop(L, result);
+    return;
+  }
+  order_keys(L, result + 1);
+  int keys = lua_gettop(L), n = (int)lua_rawlen(L, keys);
+  for (int i = 1; i <= n; i++) {
+    lua_rawgeti(L, keys, i);
+    take_secret(L, result + 1, x);
+    lua_pushvalue(L, keys + 1);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, result);
+    lua_settop(L, keys);
+  }
+  lua_settop(L, result);
+}
+
+/* Pushes the headers as a table; repeated ones are joined by ", ". */
+static void push_headers(lua_State *L, const char *lines)
+{
+  lua_newtable(L);
+  while (*lines) {
+    size_t line = strcspn(lines, "\n"), name = strcspn(lines, ":");
+    const char *value = lines + name + 1;
+    value += strspn(value, " \t");
+    lua_pushlstring(L, lines, name);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, -3) == LUA_TSTRING) {
+      lua_pushliteral(L, ", ");
+      lua_pushlstring(L, value, (size_t)(lines + line - value));
+      lua_concat(L, 3);
+    } else {
+      lua_pop(L, 1);
+      lua_pushlstring(L, value, (size_t)(lines + line - value));
+    }
+    lua_rawset(L, -3);
+    lines += line + (lines[line] == '\n');
+  }
+}
+
+static void set_number(lua_State *L, const char *name, double value)
+{
+  lua_pushnumber(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static void push_timing(lua_State *L, const struct http_timing *t)
+{
+  lua_createtable(L, 0, 5);
+  set_number(L, "dns", t->dns);
+  set_number(L, "connect", t->connect);
+  set_number(L, "tls", t->tls);
+  set_number(L, "first_byte", t->first_byte);
+  set_number(L, "total", t->total);
+}
+
+static void push_reply(lua_State *L, struct http_exchange *x)
+{
+  lua_createtable(L, 0, 8);
+  int reply = lua_gettop(L);
+  take_secrets(L, x);
+  lua_setfield(L, reply, "secrets");
+  lua_pushinteger(L, x->status);
+  lua_setfield(L, reply, "status");
+  push_headers(L, buf_str(&x->headers));
+  lua_setfield(L, reply, "headers");
+  lua_pushlstring(L, buf_str(&x->body), x->body.len);
+  lua_setfield(L, reply, "body");
+  lua_pushstring(L, x->protocol);
+  lua_setfield(L, reply, "protocol");
+  lua_pushstring(L, x->address);
+  lua_setfield(L, reply, "address");
+  lua_getfield(L, 1, "url");
+  lua_setfield(L, reply, "url");
+  push_timing(L, &x->timing);
+  lua_setfield(L, reply, "timing");
+}
+
+static int request_done(lua_State *L, int status, lua_KContext box)
+{
+  (void)status;
+  struct http_exchange *x = (struct http_exchange *)effect_at(L, (int)box);
+  if (x->fault.code) {
+    lua_getfield(L, 1, "url");
+    return failure_raise(L, &x->fault, lua_tostring(L, -1));
+  }
+  luaL_checkstack(L, 20, "reply");
+  push_reply(L, x);
+  return 1;
+}
+
+static int request(lua_State *L)
+{
+  struct options o = defaults;
+  lua_settop(L, 1);
+  opt_read(L, 1, "http.request", fields, &o);
+  read_limits(L, &o);
+  struct task *task = task_current(L);
+  struct http_request r = {.method = o.method, .url = o.url, .timeout = o.timeout,
+                           .connect_timeout = o.connect_timeout, .fresh = o.fresh,
+                           .max_body = (size_t)o.max_body};
+  luaL_checkstack(L, 20, "request");
+  r.headers = read_headers(L, &o);
+  if (o.body)
+    r.body = resolve(L, o.body, o.url, "body", &r.body_len);
+  read_parts(L, &o, &r);
+  struct effect **box = effect_box(L);
+  struct world_http *http = host_of(L)->world->http;
+  *box = (struct effect *)http->start(http, &r, task_wake, task);
+  return effect_wait(L, lua_gettop(L), request_done);
+}
+
+int http_open(lua_State *L)
+{
+  static const luaL_Reg functions[] = {{"request", request}, {NULL, NULL}};
+  luaL_newmetatable(L, LINES);
+  lua_pushcfunction(L, lines_close);
+  lua_setfield(L, -2, "__close");
+  lua_pushcfunction(L, lines_close);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+  luaL_newlib(L, functions);
+  return 1;
+}
