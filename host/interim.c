@@ -23,3 +23,7 @@ WEAK bool secret_test(lua_State *L, int i) { return false; }
 WEAK int guard_start(void) { return -1; }
 #include <unistd.h>
 WEAK void output_write(struct output *o, const char *d, size_t n) { if (write(2, d, n) < 0) return; }
+#include "secret.h"
+#include <lauxlib.h>
+WEAK const char *secret_resolve(lua_State *L, int idx, const struct destination *to, size_t *len) { lua_pushvalue(L, idx); return lua_tolstring(L, -1, len); }
+WEAK void secret_push(lua_State *L, const char *n, const char *v, size_t l, const char *const *b) { lua_pushlstring(L, v, l); }
