@@ -1,0 +1,58 @@
+---What crosses between JSON and the state: the state keeps plain tables, JSON knows null and
+---empty arrays.
+local json = require "json"
+
+local data = {}
+
+---A deep copy fit for the state: no nulls, no marks of the JSON library.
+function data.plain(value)
+  if value == json.null then return nil end
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for key, item in pairs(value) do copy[key] = data.plain(item) end
+  return copy
+end
+
+---A copy marked as an array, so that an empty list is written as one.
+---@param list? any[]
+---@param each? fun(item: any): any  applied to every item
+function data.array(list, each)
+  local copy = {}
+  for i, item in ipairs(list or {}) do copy[i] = each and each(item) or item end
+  return json.array(copy)
+end
+
+---The value itself, or JSON's null where Lua has nothing.
+function data.nullable(value)
+  if value == nil then return json.null end
+  return value
+end
+
+---@param value any
+---@return string|nil  the value when it is text and not empty
+function data.text(value)
+  if type(value) == "string" and value ~= "" then return value end
+end
+
+---@param list any[]
+---@param wanted fun(item: any): any
+---@return any[]
+function data.filter(list, wanted)
+  local kept = {}
+  for _, item in ipairs(list) do
+    if wanted(item) then kept[#kept + 1] = item end
+  end
+  return kept
+end
+
+---@param list any[]
+---@param key string
+---@param value any
+---@return any|nil item, integer|nil index  the first item whose field has this value
+function data.find(list, key, value)
+  for i, item in ipairs(list) do
+    if item[key] == value then return item, i end
+  end
+end
+
+return data

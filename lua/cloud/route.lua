@@ -1,0 +1,122 @@
+---Requests to handlers: paths, queries, JSON bodies, pages, and refusals.
+---
+---A handler takes a context and returns a value, and options of the service's own (a status, say).
+---Whatever it refuses it raises with route.refuse, before it has changed anything.
+local json = require "json"
+
+local route = {}
+
+---@class route.Route
+---@field [1] string    method
+---@field [2] string    pattern, such as /zones/{zone}/dns_records
+---@field [3] function  handler
+---@field scope? string what a token must be allowed to do
+
+local function split(path)
+  local parts = {}
+  for part in path:gmatch("[^/]+") do parts[#parts + 1] = part end
+  return parts
+end
+
+---@param text string
+---@return string
+function route.decode(text)
+  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+---A raw query to a table; the first of several equal names counts.
+---@param text string
+---@return table<string, string>
+function route.query(text)
+  local query = {}
+  for pair in text:gmatch("[^&]+") do
+    local name, value = pair:match("^([^=]*)=?(.*)$")
+    name = route.decode((name:gsub("%+", " ")))
+    query[name] = query[name] or route.decode((value:gsub("%+", " ")))
+  end
+  return query
+end
+
+---The table that route.find searches.
+---@param ... route.Route[]  lists of routes
+---@return table
+function route.table(...)
+  local by_length = {}
+  for _, routes in ipairs { ... } do
+    for _, entry in ipairs(routes) do
+      local parts = split(entry[2])
+      local same = by_length[#parts] or {}
+      by_length[#parts] = same
+      same[#same + 1] = { method = entry[1], parts = parts, route = entry }
+    end
+  end
+  return by_length
+end
+
+local function match(pattern, parts)
+  local params = {}
+  for i, part in ipairs(pattern) do
+    local name = part:match("^{(.*)}$")
+    if name then
+      params[name] = route.decode(parts[i])
+    elseif part ~= parts[i] then
+      return nil
+    end
+  end
+  return params
+end
+
+---The path is split before it is decoded: a parameter may hold an encoded slash.
+---@return route.Route|nil found, table|string params  or why not: "path" or "method"
+function route.find(routes, method, path)
+  local parts, reason = split(path), "path"
+  for _, candidate in ipairs(routes[#parts] or {}) do
+    local params = match(candidate.parts, parts)
+    if params and candidate.method == method then return candidate.route, params end
+    if params then reason = "method" end
+  end
+  return nil, reason
+end
+
+---@return table|nil  the body as a table, empty when there is none; nil when it is not JSON
+function route.json(request)
+  local body = request.body or ""
+  if body == "" then return {} end
+  local ok, value = pcall(json.decode, body)
+  if ok and type(value) == "table" then return value end
+end
+
+---One page of a list, asked for by page and per_page.
+---@return any[] slice, table info  page, per_page, count, total_count, total_pages
+function route.page(query, list, default, max)
+  local size = math.tointeger(tonumber(query.per_page)) or default
+  local page = math.max(math.tointeger(tonumber(query.page)) or 1, 1)
+  size = math.min(math.max(size, 1), max)
+  local slice = table.move(list, (page - 1) * size + 1, math.min(page * size, #list), 1, {})
+  return slice, { page = page, per_page = size, count = #slice, total_count = #list,
+    total_pages = (#list + size - 1) // size }
+end
+
+local Refusal = { __tostring = function(r) return ("%s %s"):format(r.status, r.message) end }
+
+---Ends a handler with an error answer.
+---@param refusal table  status, message and what else the service's envelope wants
+function route.refuse(refusal)
+  error(setmetatable(refusal, Refusal), 0)
+end
+
+---Runs a handler; a refusal comes back as second value, a fault of the model is raised on.
+---@return boolean ok, any value, any options
+function route.attempt(handler, ...)
+  local ok, value, options = pcall(handler, ...)
+  if not ok and getmetatable(value) ~= Refusal then error(value, 0) end
+  return ok, value, options
+end
+
+---@return table response
+function route.response(status, value, headers)
+  headers["content-type"] = value and "application/json; charset=utf-8"
+  return { status = status, headers = headers, body = value and json.encode(value) or "" }
+end
+
+return route

@@ -1,0 +1,63 @@
+---The local cloud as one value: the state of every service, and who answers which host.
+local cloudflare = require "cloud.cloudflare"
+local github = require "cloud.github"
+local neon = require "cloud.neon"
+
+local world = {}
+
+-- Seconds, unless the name says otherwise.
+local settings = {
+  dns_delay = 5,            -- until a new name resolves
+  negative_ttl = 60,        -- how long a resolver may remember that there is no such name
+  tls_delay = 10,           -- until a custom domain has its certificate
+  propagation_delay = 3,    -- until an upload is what the edge serves
+  operation_seconds = 2,    -- how long a database operation runs
+  created_at = 1767225600,  -- when all that the world begins with was made
+  cloudflare_requests = 1200,  -- a token's requests in five minutes
+  github_requests = 1000,      -- a token's requests in an hour
+  branches_limit = 200,
+  sslmode = "require",      -- in the connection strings that are handed out
+}
+
+---@class world.Seed
+---@field account_id? string
+---@field zone? string
+---@field repository? string     owner/name
+---@field neon_project? string
+---@field tokens? { workers?: string, dns?: string, neon?: string, github?: string }
+---@field pull_requests? table[] number, title, head, and if wanted state, body, sha, comments
+---@field settings? table        overrides of the settings above
+---@field seed? string           makes other ids of the same requests
+
+local services = {
+  ["api.cloudflare.com"] = cloudflare,
+  ["console.neon.tech"] = neon,
+  ["api.github.com"] = github,
+}
+
+---@param seed? world.Seed
+---@return table state
+function world.new(seed)
+  seed = seed or {}
+  local state = { seed = seed.seed or "davit", counters = {}, settings = {} }
+  for name, value in pairs(settings) do state.settings[name] = value end
+  for name, value in pairs(seed.settings or {}) do
+    if settings[name] == nil then error("unknown setting '" .. tostring(name) .. "'", 2) end
+    state.settings[name] = value
+  end
+  cloudflare.init(state, seed)
+  neon.init(state, seed)
+  github.init(state, seed)
+  return state
+end
+
+---@param request table  method, host, path, query, headers, body
+---@param state table
+---@param now number
+---@return table|nil response  nil when no service of the world has this host
+function world.handle(request, state, now)
+  local service = services[request.host:lower():gsub(":%d+$", "")]
+  return service and service.handle(request, state, now)
+end
+
+return world
