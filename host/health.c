@@ -154,7 +154,7 @@ static bool status_expected(lua_State *L, const struct health *h, int status)
 static const char *class_of(lua_State *L, const struct health *h, const struct http_exchange *x)
 {
   const char *class = NULL;
-  char family[8];
+  char family[16];
   if (x->fault.code) {
     lua_getfield(L, h->o.classes, x->fault.code);
     class = lua_isstring(L, -1) ? lua_tostring(L, -1) : x->fault.class;

@@ -17,6 +17,8 @@ WEAK int output_open(lua_State *L) { return 0; }
 WEAK struct output *output_new(int fd, struct mask *m) { return calloc(1, 1); }
 WEAK void output_free(struct output *o) { free(o); }
 WEAK void output_flush(struct output *o) { }
+#include "mask.h"
+WEAK void mask_text(struct mask *m, const char *d, size_t n, struct buf *o) { buf_add(o, d, n); }
 WEAK struct mask *mask_new(void) { return calloc(1, 1); }
 WEAK void mask_free(struct mask *o) { free(o); }
 WEAK bool secret_test(lua_State *L, int i) { return false; }

@@ -1,0 +1,143 @@
+/* journal_lua.c - the module "journal.core"; lua/run.lua is its only user.
+ *
+ * What is written passes the mask first: a journal never holds a secret. */
+#include "failure.h"
+#include "host.h"
+#include "journal.h"
+#include "mask.h"
+#include <lauxlib.h>
+#include <string.h>
+
+#define JOURNAL "davit.journal"
+
+static struct journal **check_box(lua_State *L)
+{
+  struct journal **box = luaL_checkudata(L, 1, JOURNAL);
+  luaL_argcheck(L, *box, 1, "the journal is closed");
+  return box;
+}
+
+/* journal.open(file) -> journal */
+static int open_journal(lua_State *L)
+{
+  struct fault f;
+  const char *file = luaL_checkstring(L, 1);
+  struct journal **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  luaL_setmetatable(L, JOURNAL);
+  *box = journal_new(file, &f);
+  return *box ? 1 : failure_raise(L, &f, file);
+}
+
+static int close_journal(lua_State *L)  /* close, __close and __gc */
+{
+  struct journal **box = luaL_checkudata(L, 1, JOURNAL);
+  journal_free(*box);
+  *box = NULL;
+  return 0;
+}
+
+static int buf_gc(lua_State *L)
+{
+  buf_free(lua_touserdata(L, 1));
+  return 0;
+}
+
+/* Pushes the masked text. */
+static const char *push_masked(lua_State *L, const char *text)
+{
+  struct buf *b = lua_newuserdatauv(L, sizeof *b, 0);
+  buf_init(b, BUF_LIMIT);
+  luaL_setmetatable(L, JOURNAL ".text");
+  mask_text(host_of(L)->mask, text, strlen(text), b);
+  if (!buf_ok(b))
+    failure_memory(L);
+  return buf_str(b);
+}
+
+/* journal:append(run, at, kind, path, data) */
+static int append(lua_State *L)
+{
+  struct fault f;
+  struct journal_event e = {.run = luaL_checkstring(L, 2), .at = luaL_checknumber(L, 3),
+                            .kind = luaL_checkstring(L, 4)};
+  struct journal *j = *check_box(L);
+  e.path = push_masked(L, luaL_checkstring(L, 5));
+  e.data = push_masked(L, luaL_checkstring(L, 6));
+  return journal_append(j, &e, &f) ? 0 : failure_raise(L, &f, NULL);
+}
+
+/* What a protected read needs: Lua's errors must not jump through SQLite. */
+struct reading {
+  lua_State *L;
+  int n;
+  bool failed;
+};
+
+static void set_text(lua_State *L, const char *name, const char *text)
+{
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+static int push_event(lua_State *L)  /* list, index, event -> */
+{
+  const struct journal_event *e = lua_touserdata(L, 3);
+  lua_createtable(L, 0, 6);
+  lua_pushinteger(L, e->seq);
+  lua_setfield(L, -2, "seq");
+  lua_pushnumber(L, e->at);
+  lua_setfield(L, -2, "at");
+  set_text(L, "run", e->run);
+  set_text(L, "kind", e->kind);
+  set_text(L, "path", e->path);
+  set_text(L, "data", e->data);
+  lua_rawseti(L, 1, lua_tointeger(L, 2));
+  return 0;
+}
+
+static bool read_one(void *arg, const struct journal_event *e)
+{
+  struct reading *r = arg;
+  lua_pushcfunction(r->L, push_event);
+  lua_pushvalue(r->L, -2);
+  lua_pushinteger(r->L, ++r->n);
+  lua_pushlightuserdata(r->L, (void *)e);
+  r->failed = lua_pcall(r->L, 3, 0, 0) != LUA_OK;
+  return !r->failed;
+}
+
+/* journal:events(run or nil, kind or nil) -> { {seq=, run=, at=, kind=, path=, data=}, … } */
+static int events(lua_State *L)
+{
+  struct fault f;
+  struct journal *j = *check_box(L);
+  const char *run = luaL_optstring(L, 2, NULL), *kind = luaL_optstring(L, 3, NULL);
+  struct reading r = {.L = L};
+  luaL_checkstack(L, 12, "events");
+  lua_newtable(L);
+  bool ok = journal_read(j, run, kind, read_one, &r, &f);
+  if (r.failed)
+    return lua_error(L);
+  return ok ? 1 : failure_raise(L, &f, NULL);
+}
+
+int journal_open(lua_State *L)
+{
+  static const luaL_Reg methods[] = {
+    {"append", append}, {"close", close_journal}, {"events", events}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {
+    {"__close", close_journal}, {"__gc", close_journal}, {"__index", NULL}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open", open_journal}, {NULL, NULL}};
+  luaL_newmetatable(L, JOURNAL ".text");
+  lua_pushcfunction(L, buf_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+  luaL_newmetatable(L, JOURNAL);
+  luaL_setfuncs(L, metamethods, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  luaL_newlib(L, functions);
+  return 1;
+}

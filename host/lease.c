@@ -1,0 +1,75 @@
+/* lease.c - the module "lease": who may work on something, as a lock on a file.
+ *
+ * The lock is flock()'s: the kernel drops it when its holder ends, however it ends. The
+ * file holds a line about the holder, for the error of whoever comes second. */
+#include "failure.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define LEASE "davit.lease"
+
+static int close_lease(lua_State *L)  /* close, __close and __gc */
+{
+  int *fd = luaL_checkudata(L, 1, LEASE);
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
+  return 0;
+}
+
+static int failed(lua_State *L, const char *what, const char *file)
+{
+  struct fault f;
+  fault_set(&f, "lease-failed", "fatal", "cannot %s the lease file %s: %s", what, file,
+            strerror(errno));
+  fault_hint(&f, "davit writes below the project's .davit/: may it?");
+  return failure_raise(L, &f, file);
+}
+
+/* Pushes nil and the line that the holder wrote. */
+static int held(lua_State *L, int fd)
+{
+  char line[256];
+  ssize_t n = pread(fd, line, sizeof line, 0);
+  lua_pushnil(L);
+  lua_pushlstring(L, line, n > 0 ? (size_t)n : 0);
+  return 2;
+}
+
+/* lease.take(file, holder) -> lease; nil and the holder's line when somebody has it */
+static int take(lua_State *L)
+{
+  const char *file = luaL_checkstring(L, 1);
+  size_t len;
+  const char *holder = luaL_checklstring(L, 2, &len);
+  int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+  *fd = -1;
+  luaL_setmetatable(L, LEASE);
+  *fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (*fd < 0)
+    return failed(L, "open", file);
+  if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
+    return errno == EWOULDBLOCK ? held(L, *fd) : failed(L, "lock", file);
+  if (ftruncate(*fd, 0) != 0 || pwrite(*fd, holder, len, 0) != (ssize_t)len)
+    return failed(L, "write", file);
+  return 1;
+}
+
+int lease_open(lua_State *L)
+{
+  static const luaL_Reg metamethods[] = {
+    {"__close", close_lease}, {"__gc", close_lease}, {"__index", NULL}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"close", close_lease}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"take", take}, {NULL, NULL}};
+  luaL_newmetatable(L, LEASE);
+  luaL_setfuncs(L, metamethods, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  luaL_newlib(L, functions);
+  return 1;
+}
