@@ -10,6 +10,7 @@
 #include "world.h"
 #include <lauxlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* core.now() -> Unix seconds; core.monotonic() -> seconds that never go back */
 static int now(lua_State *L)
@@ -90,6 +91,23 @@ static int load_file(lua_State *L)
   return 2;
 }
 
+/* core.is_terminal(fd) -> whether a person may be there */
+static int is_terminal(lua_State *L)
+{
+  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
+/* core.without_effects(f) -> what f returns; whatever has an effect raises inside. */
+static int without_effects(lua_State *L)
+{
+  struct sched *s = sched_of(L);
+  sched_forbid_effects(s, true);
+  int status = lua_pcall(L, 0, LUA_MULTRET, 0);
+  sched_forbid_effects(s, false);
+  return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+}
+
 static int is_module(lua_State *L)
 {
   const char *name = luaL_checkstring(L, 1);
@@ -102,8 +120,11 @@ static int is_module(lua_State *L)
 int core_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"is_module", is_module}, {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
-    {"random", random_bytes}, {"recipe", recipe},       {"recipes", recipes}, {NULL, NULL}};
+    {"is_module", is_module}, {"is_terminal", is_terminal}, {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
+    {"random", random_bytes}, {"recipe", recipe},       {"recipes", recipes},
+    {"without_effects", without_effects}, {NULL, NULL}};
   luaL_newlib(L, functions);
+  lua_pushliteral(L, DAVIT_VERSION);
+  lua_setfield(L, -2, "version");
   return 1;
 }

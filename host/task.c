@@ -54,6 +54,7 @@ struct sched {
   struct world_clock *clock;
   struct timers timers;
   struct task *current, *first, *ready, *last_ready;
+  int loading;  /* files being loaded: nothing may have an effect */
   int blocked;  /* resumes under way through which no wait can pass */
   unsigned long endings;
 };
@@ -74,6 +75,11 @@ double sched_now(const struct sched *s)
 struct timers *sched_timers(struct sched *s)
 {
   return &s->timers;
+}
+
+void sched_forbid_effects(struct sched *s, bool on)
+{
+  s->loading += on ? 1 : -1;
 }
 
 /* ---- waking, cancelling ------------------------------------------------------------ */
@@ -140,7 +146,7 @@ int task_raise_cancelled(lua_State *L, struct task *t)
 struct task *task_current(lua_State *L)
 {
   struct sched *s = sched_of(L);
-  if (!s || !s->current)
+  if (!s || !s->current || s->loading)
     failure_misuse(L, "this has an effect, and loading a file has none: do it inside run()");
   return s->current;
 }

@@ -28,6 +28,8 @@ struct sched *sched_of(lua_State *L);
 int sched_run(lua_State *L, int nargs);
 /* Asks the first task to stop: code "interrupted". Safe from callbacks of the loop. */
 void sched_interrupt(struct sched *s, const char *reason);
+/* While on, everything that has an effect raises: for loading files. Calls nest. */
+void sched_forbid_effects(struct sched *s, bool on);
 /* The world's monotonic time, and the timers that run on it. */
 double sched_now(const struct sched *s);
 struct timers *sched_timers(struct sched *s);

@@ -1,0 +1,98 @@
+---Command-line flags: --name value, --name=value, --flag, --no-flag; types from a table.
+local core = require "core"
+
+local flags = {}
+
+local function usage(message, hint)
+  failure { code = "usage", class = "misuse", message = message, hint = hint }
+end
+
+local function names_of(params)
+  local list = {}
+  for name in pairs(params) do list[#list + 1] = name end
+  return list
+end
+
+local function unknown(name, params)
+  local near = core.nearest(name, names_of(params))
+  usage(("unknown flag --%s"):format(name), near and ("did you mean --%s?"):format(near)
+    or "known are --" .. table.concat(names_of(params), ", --"))
+end
+
+local readers = {
+  string = function(text) return text end,
+  integer = function(text) return math.tointeger(tonumber(text)), "an integer" end,
+  number = function(text) return tonumber(text), "a number" end,
+  boolean = function(text)
+    if text == "true" then return true elseif text == "false" then return false end
+    return nil, "true or false"
+  end,
+  list = function(text)
+    local items = {}
+    for item in text:gmatch("[^,]+") do items[#items + 1] = item end
+    return items
+  end,
+}
+
+local function read(name, param, text)
+  local value, expected = readers[param.type](text)
+  if value == nil then usage(("--%s expects %s, not '%s'"):format(name, expected, text)) end
+  return value
+end
+
+-- The parameter a flag means: its name may be written with - for _, and --no-x is x = false.
+local function lookup(name, params)
+  local underscored = name:gsub("-", "_")
+  for _, candidate in ipairs { name, underscored } do
+    if params[candidate] then return candidate, params[candidate] end
+  end
+  local positive = name:match("^no%-(.+)$")
+  if positive and params[positive] and params[positive].type == "boolean" then
+    return positive, params[positive], true
+  end
+  unknown(name, params)
+end
+
+local function fill(values, params)
+  for name, param in pairs(params) do
+    if values[name] == nil then values[name] = param.default end
+    if values[name] == nil and param.required then
+      usage(("--%s is required%s"):format(name, param.help and (": " .. param.help) or ""))
+    end
+  end
+end
+
+---@param arguments string[]  from the command line
+---@param params table<string, table>  name -> { type, required, default, help }
+---@return table values, string[] rest  rest: what is no flag
+function flags.parse(arguments, params)
+  local values, rest, i = {}, {}, 1
+  while i <= #arguments do
+    local argument = arguments[i]
+    local name, text = argument:match("^%-%-([%w_-]+)=(.*)$")
+    name = name or argument:match("^%-%-([%w_-]+)$")
+    if argument == "--" then
+      table.move(arguments, i + 1, #arguments, #rest + 1, rest)
+      break
+    elseif not name then
+      if argument:find("^%-.") then usage(("unknown flag %s"):format(argument)) end
+      rest[#rest + 1] = argument
+    else
+      local key, param, negated = lookup(name, params)
+      if param.type == "boolean" and not text then
+        values[key] = not negated
+      else
+        if not text then
+          i, text = i + 1, arguments[i + 1]
+          if not text then usage(("--%s expects a value"):format(name)) end
+        end
+        values[key] = read(name, param, text)
+      end
+    end
+    i = i + 1
+  end
+  fill(values, params)
+  return values, rest
+end
+
+return flags

@@ -1,0 +1,75 @@
+---The texts of help: made from the verbs and from the recipes themselves.
+local recipe = require "recipe"
+
+local help = {}
+
+local verbs = {
+  { "run RECIPE [--NAME VALUE]…", "run a recipe (also: davit RECIPE …)" },
+  { "runs", "the runs of this project, newest first" },
+  { "show RUN", "what a run did, event by event" },
+  { "cloud", "the local cloud on loopback, for --local and for any client" },
+  { "eval 'LUA'", "run a piece of Lua with Davit's modules" },
+  { "FILE.lua [ARGUMENT]…", "run a script (also through a #! line)" },
+  { "help [RECIPE]", "this text, or a recipe's" },
+  { "version", "the version" },
+}
+
+local global_flags = {
+  { "--local", "everything goes to the local cloud on this machine" },
+  { "--project DIR", "the folder that holds davit.yaml" },
+  { "--yes", "answer approvals with yes" },
+  { "--json", "events on stdout, one JSON object a line" },
+  { "--debug", "errors with the Lua traceback" },
+  { "--no-color", "plain text (also: NO_COLOR)" },
+}
+
+local function rows(list)
+  local width, lines = 0, {}
+  for _, row in ipairs(list) do width = math.max(width, utf8.len(row[1])) end
+  for _, row in ipairs(list) do
+    lines[#lines + 1] = ("  %s%s  %s"):format(row[1], (" "):rep(width - utf8.len(row[1])), row[2])
+  end
+  return table.concat(lines, "\n")
+end
+
+---@param root string|nil
+---@return string
+function help.main(root)
+  local recipes = {}
+  for _, name in ipairs(recipe.names(root)) do
+    local r, err = try(recipe.load, root, name)
+    recipes[#recipes + 1] = { name, r and r.summary or ("does not load: " .. err.message) }
+  end
+  return table.concat({
+    "davit puts releases in front of users, and takes them back.",
+    "", "Usage: davit VERB …", rows(verbs), "", "Recipes here:", rows(recipes), "",
+    "Flags of every run:", rows(global_flags), "",
+    "Examples:", "  davit run preview --pr 42", "  davit cleanup --pr 42 --local",
+  }, "\n")
+end
+
+local function flag_row(name, param)
+  local flag = "--" .. name
+  if param.type ~= "boolean" then flag = flag .. " " .. param.type:upper() end
+  local notes = param.help or ""
+  if param.required then
+    notes = notes .. " (required)"
+  elseif param.default ~= nil then
+    notes = notes .. (" (default %s)"):format(tostring(param.default))
+  end
+  return { flag, notes }
+end
+
+---@param r table  a recipe
+---@return string
+function help.recipe(r)
+  local list = {}
+  for name, param in pairs(r.params) do list[#list + 1] = flag_row(name, param) end
+  local parts = { r.summary, "", ("Usage: davit run %s [FLAG]…"):format(r.name) }
+  if #list > 0 then parts[#parts + 1] = rows(list) end
+  parts[#parts + 1] = "\nFlags of every run:\n" .. rows(global_flags)
+  if r.description then parts[#parts + 1] = "\n" .. r.description end
+  return table.concat(parts, "\n")
+end
+
+return help

@@ -1,0 +1,200 @@
+---The project's davit.yaml: found, read strictly, with its defaults filled in.
+local core = require "core"
+local yaml = require "yaml"
+
+local project = {}
+
+-- The shape of the file: a type name, a table of keys, { list = shape } or { map = shape }.
+local secret_map = { map = "text" }
+local shape = {
+  version = "integer",
+  project = "text",
+  env_file = "text",
+  zone = "text",
+  cloudflare = { account = "text" },
+  github = { repository = "text", main = "text" },
+  workers = { map = {
+    path = "text", build = "text", entry = "text", assets = "text", host = "text", health = "text",
+    compatibility_date = "text", secrets = { list = "text" }, vars = secret_map,
+    crons = { map = { list = "text" } },
+  } },
+  databases = { map = { neon = "text", parent = "text", migrations = "text", database = "text", role = "text" } },
+  deploy = { list = "text" },
+  checks = "any",
+  secrets = { map = { from = "text", to = { list = "text" }, generate = "integer" } },
+  environments = { map = {
+    name = "text", host = "text", database = "text", approve = "boolean", secrets = secret_map,
+  } },
+  health = {
+    grace = "duration", next = "duration", attempts = "integer", backoff = "duration",
+    cap = "duration", deadline = "duration",
+  },
+}
+
+local units = { s = 1, m = 60, h = 3600, d = 86400, ms = 0.001 }
+
+---"30s", "5m", "1.5h" or a number of seconds.
+---@param value string|number
+---@return number|nil seconds
+function project.duration(value)
+  if type(value) == "number" then return value end
+  local number, unit = tostring(value):match("^(%d+%.?%d*)(%a+)$")
+  return number and units[unit] and tonumber(number) * units[unit] or nil
+end
+
+-- Checking ------------------------------------------------------------------------
+
+local function wrong(file, path, what)
+  failure {
+    code = "config", class = "misuse", about = file.name,
+    message = ("%s:%d: %s: %s"):format(file.name, file.lines[path] or 1, path, what),
+  }
+end
+
+local checkers = {
+  any = function(value) return value end,
+  text = function(value) return type(value) == "string" and value or nil, "must be a text" end,
+  integer = function(value) return math.type(value) == "integer" and value or nil, "must be an integer" end,
+  boolean = function(value)
+    if type(value) == "boolean" then return value end
+    return nil, "must be true or false"
+  end,
+  duration = function(value)
+    return project.duration(value), "must be a duration such as 30s or 5m"
+  end,
+}
+
+local check
+
+local function names(t)
+  local list = {}
+  for name in pairs(t) do list[#list + 1] = name end
+  return list
+end
+
+local function join(path, key)
+  return path == "" and tostring(key) or path .. "." .. tostring(key)
+end
+
+local function check_keys(file, value, keys, path)
+  local out = {}
+  for key, item in pairs(value) do
+    local here = join(path, key)
+    if not keys[key] then
+      local near = core.nearest(tostring(key), names(keys))
+      wrong(file, here, "unknown key" .. (near and (", did you mean '%s'?"):format(near)
+        or ", known are " .. table.concat(names(keys), ", ")))
+    end
+    out[key] = check(file, item, keys[key], here)
+  end
+  return out
+end
+
+local function check_all(file, value, item_shape, path)
+  local out = {}
+  for key, item in pairs(value) do out[key] = check(file, item, item_shape, join(path, key)) end
+  return out
+end
+
+function check(file, value, wanted, path)
+  if type(wanted) == "string" then
+    local checked, why = checkers[wanted](value)
+    if checked == nil then wrong(file, path, why) end
+    return checked
+  end
+  if type(value) ~= "table" then wrong(file, path, wanted.list and "must be a list" or "must be a mapping") end
+  if wanted.list then
+    if next(value) ~= nil and #value == 0 then wrong(file, path, "must be a list") end
+    return check_all(file, value, wanted.list, path)
+  end
+  if wanted.map then return check_all(file, value, wanted.map, path) end
+  return check_keys(file, value, wanted, path)
+end
+
+local function require_keys(file, value, path, keys)
+  for _, key in ipairs(keys) do
+    if value[key] == nil then wrong(file, path, ("the key '%s' is required"):format(key)) end
+  end
+end
+
+-- What no type can say.
+local function check_references(file, p)
+  require_keys(file, p, "", { "version", "project" })
+  if p.version ~= 1 then wrong(file, "version", "this davit reads version 1") end
+  for name, worker in pairs(p.workers) do
+    require_keys(file, worker, "workers." .. name, { "path", "entry", "host" })
+  end
+  for name, database in pairs(p.databases) do
+    require_keys(file, database, "databases." .. name, { "neon", "parent" })
+  end
+  for i, name in ipairs(p.deploy) do
+    if not p.workers[name] then
+      wrong(file, "deploy." .. i, ("no worker is called '%s'"):format(name))
+    end
+  end
+end
+
+local function fill_defaults(p)
+  for _, key in ipairs { "workers", "databases", "secrets", "environments", "health", "github", "cloudflare" } do
+    p[key] = p[key] or {}
+  end
+  p.deploy = p.deploy or names(p.workers)
+  for _, worker in pairs(p.workers) do
+    worker.secrets, worker.vars = worker.secrets or {}, worker.vars or {}
+    worker.health = worker.health or "/health"
+    worker.compatibility_date = worker.compatibility_date or project.compatibility_date
+  end
+  for _, database in pairs(p.databases) do
+    database.database, database.role = database.database or "neondb", database.role or "neondb_owner"
+  end
+end
+
+---What a Worker gets that names no date of its own: recent enough for node:* imports.
+project.compatibility_date = "2026-11-01"
+
+-- Finding, reading --------------------------------------------------------------------
+
+---@param text string  the content of a davit.yaml
+---@param name string  its file name, for errors
+---@return table project
+function project.parse(text, name)
+  local value, lines = yaml.decode(text, { name = name })
+  local file = { name = name, lines = lines or {} }
+  if type(value) ~= "table" then wrong(file, "", "must be a mapping") end
+  local p = check(file, value, shape, "")
+  fill_defaults(p)
+  check_references(file, p)
+  return p
+end
+
+---Looks for davit.yaml in the folder and above it.
+---@param folder string|nil  where to begin; the working folder
+---@return string|nil root
+function project.root(folder)
+  local fs = require "fs"
+  local at = folder or "."
+  for _ = 1, 64 do
+    if fs.exists(at .. "/davit.yaml") then return at end
+    if not fs.exists(at .. "/..") then return nil end
+    at = at == "." and ".." or at .. "/.."
+  end
+end
+
+---Reads the project; raises "config" when there is none or it is not well formed.
+---@param folder string|nil  --project: where davit.yaml is
+---@return table project  with `root`, the folder
+function project.read(folder)
+  local fs = require "fs"
+  local root = folder or project.root()
+  if not root or not fs.exists(root .. "/davit.yaml") then
+    failure {
+      code = "config", class = "misuse", message = ("no davit.yaml in %s"):format(folder or "this folder or above it"),
+      hint = "go to a project's folder or name it with --project",
+    }
+  end
+  local p = project.parse(fs.read(root .. "/davit.yaml"), root == "." and "davit.yaml" or root .. "/davit.yaml")
+  p.root = root
+  return p
+end
+
+return project

@@ -1,0 +1,127 @@
+---Recipes: found by name (the project's own first), loaded without effects, checked.
+local core = require "core"
+
+local recipe = {}
+
+---Flags that every run has; a recipe cannot declare one of these names.
+recipe.reserved = {
+  "env", "local", "plan", "yes", "json", "wait", "explain", "debug", "no-color", "project", "help",
+}
+
+local types = { string = true, integer = true, number = true, boolean = true, list = true }
+
+local function usage(message, hint)
+  failure { code = "usage", class = "misuse", message = message, hint = hint }
+end
+
+-- Finding -------------------------------------------------------------------------
+
+local function project_file(root, name)
+  local fs = require "fs"
+  local file = root and ("%s/recipes/%s.lua"):format(root, name)
+  return file and fs.exists(file) and file or nil
+end
+
+---The names of all recipes, the project's and the shipped ones.
+---@param root string|nil  the project's folder
+---@return string[] names
+function recipe.names(root)
+  local fs = require "fs"
+  local seen, list = {}, {}
+  for _, name in ipairs(core.recipes()) do seen[name] = true end
+  if root and fs.exists(root .. "/recipes") then
+    for _, entry in ipairs(fs.list(root .. "/recipes")) do
+      local name = entry:match("^([%w_-]+)%.lua$")
+      if name then seen[name] = true end
+    end
+  end
+  for name in pairs(seen) do list[#list + 1] = name end
+  return list
+end
+
+local function find(root, name)
+  local file = project_file(root, name)
+  if file then
+    local chunk, err = core.load_file(file)
+    return chunk, err, file
+  end
+  local text, chunk_name = core.recipe(name)
+  if text then
+    local chunk, err = load(text, chunk_name, "t")
+    return chunk, err, chunk_name:sub(2)
+  end
+  local near = core.nearest(name, recipe.names(root))
+  usage(("no recipe is called '%s'"):format(name),
+    near and ("did you mean '%s'?"):format(near) or "'davit help' lists them")
+end
+
+-- Modules beside the project's recipes -----------------------------------------------
+
+---Lets recipes require the project's own modules in recipes/lib/. A name that Davit has
+---already is an error, so that no recipe means another module than it says.
+---@param root string
+function recipe.search_in(root)
+  local fs = require "fs"
+  local folder = root .. "/recipes/lib"
+  if not fs.exists(folder) then return end
+  for _, entry in ipairs(fs.list(folder)) do
+    local name = entry:match("^([%w_-]+)%.lua$")
+    if name and core.is_module(name) then
+      usage(("%s/%s hides the built-in module '%s'"):format(folder, entry, name), "give the file another name")
+    end
+  end
+  package.searchers[3] = function(name)
+    local file = ("%s/%s.lua"):format(folder, (name:gsub("%.", "/")))
+    local chunk, err = core.load_file(file)
+    if chunk then return chunk, file end
+    if not err:find("^cannot open") then error(err, 0) end
+    return "\n\tno file '" .. file .. "'"
+  end
+end
+
+-- Checking ---------------------------------------------------------------------------
+
+local function malformed(file, what)
+  usage(("%s: %s"):format(file, what), "docs/recipes.md shows the shape of a recipe")
+end
+
+local function check_param(file, name, param)
+  if type(name) ~= "string" or not name:find("^%l[%l%d_-]*$") then
+    malformed(file, ("the parameter name '%s' is not of the form a-z, 0-9, - and _"):format(tostring(name)))
+  end
+  for _, flag in ipairs(recipe.reserved) do
+    if flag == name then malformed(file, ("the parameter '%s' is a flag of davit's own"):format(name)) end
+  end
+  if type(param) ~= "table" or not types[param.type] then
+    malformed(file, ("the parameter '%s' needs a type: string, integer, number, boolean or list"):format(name))
+  end
+end
+
+local function check(file, r)
+  if type(r) ~= "table" then malformed(file, "a recipe returns a table, not a " .. type(r)) end
+  for key in pairs(r) do
+    if key ~= "summary" and key ~= "params" and key ~= "run" and key ~= "description" then
+      malformed(file, ("unknown field '%s' (expected summary, description, params, run)"):format(tostring(key)))
+    end
+  end
+  if type(r.summary) ~= "string" then malformed(file, "the field 'summary' must be a text of one line") end
+  if type(r.run) ~= "function" then malformed(file, "the field 'run' must be a function") end
+  if r.params ~= nil and type(r.params) ~= "table" then malformed(file, "the field 'params' must be a table") end
+  for name, param in pairs(r.params or {}) do check_param(file, name, param) end
+end
+
+---Loads a recipe; its file is run, and must have no effects.
+---@param root string|nil
+---@param name string
+---@return table recipe  summary, params, run, and `name`, `file`
+function recipe.load(root, name)
+  local chunk, err, file = find(root, name)
+  if not chunk then usage(err) end
+  local r, problem = try(core.without_effects, chunk)
+  if problem then usage(("%s does not load: %s"):format(file, tostring(problem))) end
+  check(file, r)
+  r.params, r.name, r.file = r.params or {}, name, file
+  return r
+end
+
+return recipe
