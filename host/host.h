@@ -11,9 +11,11 @@ struct sched;
 struct world;
 struct mask;
 struct output;
+struct real;
 
 struct host {
   struct world *world;
+  struct real *real;        /* the world, when it is the real one; for --local */
   struct sched *sched;
   struct mask *mask;        /* knows every secret of this instance */
   struct output *out, *err; /* the standard streams, behind the mask */

@@ -125,6 +125,7 @@ int main(int argc, char **argv)
     return EXIT_FAILED;
   }
   d.host.world = &d.real.world;
+  d.host.real = &d.real;
   d.host.cleanup_seconds = getenv("CI") ? 7 : 30;
   watch_signals(&d);
   int code = run(&d, argc, argv);

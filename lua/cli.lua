@@ -100,7 +100,7 @@ end
 
 local function start(r, own, global, p)
   local report = require "cli.report"
-  require("context").set(p, global)
+  require("project").use(p)
   if global["local"] then require("local").connect(p) end
   local run = require("run").start {
     recipe = r, params = own, folder = p.root .. "/.davit", yes = global.yes, ask = ask,

@@ -197,4 +197,19 @@ function project.read(folder)
   return p
 end
 
+local current
+
+---Makes it the project of this run.
+---@param p table
+function project.use(p)
+  current = p
+end
+
+---The project of this run; raises "config" outside of one.
+---@return table project
+function project.current()
+  if current then return current end
+  failure { code = "config", class = "misuse", message = "this needs a project, and there is none here" }
+end
+
 return project

@@ -1,0 +1,322 @@
+---What the flows of a project share: an environment's names, clients, secrets and bundles.
+---Recipes say what happens in which order; this module knows how davit.yaml names things.
+local base64 = require "base64"
+local cloudflare = require "cloudflare"
+local core = require "core"
+local dns = require "dns"
+local fs = require "fs"
+local github = require "github"
+local marker = require "marker"
+local neon = require "neon"
+local process = require "process"
+local project = require "project"
+local secret = require "secret"
+local sha256 = require "sha256"
+local sql = require "sql"
+
+local flow = {}
+
+local function config_error(message, hint)
+  failure { code = "config", class = "misuse", message = message, hint = hint }
+end
+
+-- Names -----------------------------------------------------------------------------
+
+---"{worker}-preview-{pr}" with its values; a name without a value is a configuration error.
+local function expand(template, values)
+  return (template:gsub("{([%w_]+)}", function(name)
+    local value = values[name]
+    if value == nil then config_error(("davit.yaml: nothing is known for {%s} in '%s'"):format(name, template)) end
+    return tostring(value)
+  end))
+end
+
+---A preview that does not carry its pull request in every name could touch something else.
+local function refuse_shared_names(kind, settings)
+  if kind ~= "preview" then return end
+  for _, key in ipairs { "name", "host", "database" } do
+    if not (settings[key] or ""):find("{pr}", 1, true) then
+      failure {
+        code = "refused", message = ("davit.yaml: environments.preview.%s has no {pr}"):format(key),
+        hint = "a preview whose names are shared could touch production or another preview",
+      }
+    end
+  end
+end
+
+-- Secrets ------------------------------------------------------------------------------
+
+local WORKER_UPLOAD = "https://api.cloudflare.com/client/v4/accounts"
+
+local function env_file(p)
+  return p.env_file and secret.dotenv(p.root .. "/" .. p.env_file) or {}
+end
+
+---A secret from the environment or the project's env file, bound to where it may go.
+local function source(env, name, to)
+  if os.getenv(name) then return secret.env(name, { to = to }) end
+  if env.file[name] then return secret.bind(env.file[name], name, { to = to }) end
+  failure {
+    code = "secret-missing", class = "misuse", about = name, message = ("the secret %s is not set"):format(name),
+    hint = "set it in the environment" .. (env.project.env_file and (" or in " .. env.project.env_file) or ""),
+  }
+end
+
+---A credential that davit.yaml declares under `secrets`, with the origins it names.
+local function credential(env, name)
+  local declared = env.project.secrets[name] or {}
+  if not declared.to then
+    config_error(("davit.yaml: secrets.%s.to is missing"):format(name), "name the origins it may be sent to")
+  end
+  return source(env, declared.from or name, declared.to)
+end
+
+-- The environment ------------------------------------------------------------------------
+
+local Environment = {}
+Environment.__index = Environment
+
+local function workers_of(env)
+  local list = {}
+  for _, name in ipairs(env.project.deploy) do
+    local worker = env.project.workers[name]
+    local values = { worker = name, host = worker.host }
+    for key, value in pairs(env.values) do values[key] = value end
+    list[#list + 1] = {
+      name = name, settings = worker, script = expand(env.settings.name, values),
+      host = expand(env.settings.host, values) .. "." .. env.project.zone,
+      folder = env.project.root .. "/" .. worker.path,
+    }
+  end
+  return list
+end
+
+local function database_of(p)
+  local name, database = next(p.databases)
+  if not name then config_error("davit.yaml: no database is declared") end
+  return database
+end
+
+---Opens an environment of the project: its names, its clients, no secret of any other.
+---@param kind "preview"
+---@param values table  what the names are made of: { pr = 42 }
+---@return flow.Environment
+function flow.environment(kind, values)
+  local p = project.current()
+  local settings = p.environments[kind]
+  if not settings then config_error(("davit.yaml: no environment is called '%s'"):format(kind)) end
+  if not p.zone then config_error("davit.yaml: the key 'zone' is missing", "previews without a zone come later") end
+  refuse_shared_names(kind, settings)
+  local env = setmetatable({ project = p, kind = kind, settings = settings, values = values }, Environment)
+  env.file = env_file(p)
+  env.marker = marker.new { project = p.project, environment = kind, key = tostring(values.pr) }
+  env.workers = workers_of(env)
+  env.database = database_of(p)
+  env.branch_name = expand(settings.database, values)
+  env.cloudflare = cloudflare.client {
+    account = p.cloudflare.account or os.getenv "CLOUDFLARE_ACCOUNT_ID", zone = p.zone,
+    token = credential(env, "CLOUDFLARE_API_TOKEN"), dns_token = credential(env, "CLOUDFLARE_DNS_API_TOKEN"),
+  }
+  env.neon = neon.client { project = env.database.neon, key = credential(env, "NEON_API_KEY") }
+  env.github = github.client { repository = p.github.repository, token = credential(env, "GITHUB_TOKEN") }
+  return env
+end
+
+-- The database ----------------------------------------------------------------------------
+
+local BRANCH_LIFE = 14 * 86400  -- a second net: Neon itself deletes a branch that nobody cleaned up
+
+---The environment's own database branch, as run.ensure takes it.
+function Environment:branch()
+  return self.neon.branch {
+    name = self.branch_name, parent = self.database.parent, marker = self.marker, expires = BRANCH_LIFE,
+  }
+end
+
+---The branch's connection string, which may go to the database and into Workers only.
+---@param branch table  what run.ensure returned
+function Environment:database_url(branch)
+  return self.neon.connection_uri {
+    branch = branch.id, database = self.database.database, role = self.database.role, preview = true,
+    to = { "sql:*", WORKER_UPLOAD },
+  }
+end
+
+---Waits until the branch accepts connections and applies what the folder has and it has not.
+function Environment:migrate(branch)
+  self.neon.ready(branch)
+  return sql.migrate {
+    url = self:database_url(branch), folder = self.project.root .. "/" .. self.database.migrations,
+  }
+end
+
+-- Bundles ------------------------------------------------------------------------------------
+
+local content_types = {
+  css = "text/css; charset=utf-8", html = "text/html; charset=utf-8", ico = "image/x-icon",
+  jpg = "image/jpeg", js = "text/javascript; charset=utf-8", json = "application/json",
+  map = "application/json", png = "image/png", svg = "image/svg+xml", txt = "text/plain; charset=utf-8",
+  webp = "image/webp", woff2 = "font/woff2", xml = "application/xml",
+}
+
+local function read_folder(folder, path, files)
+  for _, entry in ipairs(fs.list(folder .. path)) do
+    local name = entry:match("^(.*)/$")
+    if name then
+      read_folder(folder, path .. "/" .. name, files)
+    else
+      local extension = entry:match("%.(%w+)$") or ""
+      files[path .. "/" .. entry] = {
+        body = fs.read(folder .. path .. "/" .. entry),
+        type = content_types[extension:lower()] or "application/octet-stream",
+      }
+    end
+  end
+  return files
+end
+
+---Runs a Worker's build command in its folder; its output is streamed, masked.
+function flow.build(worker)
+  if not worker.settings.build then return end
+  process.run {
+    command = worker.settings.build, cwd = worker.folder, output = "stream", prefix = worker.name .. " | ",
+  }
+end
+
+---Reads what the build left: the entry module and the assets.
+---@return table bundle  entry, assets, digest
+function flow.bundle(worker)
+  local entry = fs.read(worker.folder .. "/" .. worker.settings.entry)
+  local assets = worker.settings.assets and read_folder(worker.folder .. "/" .. worker.settings.assets, "", {}) or {}
+  local parts = { sha256(entry) }
+  for path, asset in pairs(assets) do parts[#parts + 1] = path .. "=" .. sha256(asset.body) end
+  return { entry = entry, assets = assets, digest = sha256(table.concat(parts, "\n")) }
+end
+
+-- Workers --------------------------------------------------------------------------------------
+
+---What stands in for version control: equal code on an equal database is the same version.
+function Environment:version(bundle, branch)
+  return sha256(bundle.digest .. branch.id):sub(1, 12)
+end
+
+---The secrets of all Workers by name. A generated one is made once: while every Worker that
+---wants it has it already, they keep it.
+---@return table<string, any> templates, or "keep"
+function Environment:secrets(branch)
+  local values, wanted = {}, {}
+  for _, worker in ipairs(self.workers) do
+    for _, name in ipairs(worker.settings.secrets) do
+      wanted[name] = wanted[name] or {}
+      table.insert(wanted[name], worker.script)
+    end
+  end
+  for name, scripts in pairs(wanted) do values[name] = self:secret(name, scripts, branch) end
+  return values
+end
+
+local function all_have(client, scripts, name)
+  for _, script in ipairs(scripts) do
+    if not client.has_secret(script, name) then return false end
+  end
+  return true
+end
+
+function Environment:secret(name, scripts, branch)
+  if name == "DATABASE_URL" then return self:database_url(branch) end
+  local generate = (self.project.secrets[name] or {}).generate
+  if not generate then
+    local from = (self.settings.secrets or {})[name] or name
+    return source(self, from, { WORKER_UPLOAD })
+  end
+  if all_have(self.cloudflare, scripts, name) then return "keep" end
+  return secret.new(name, base64.encode(core.random(generate)), { to = { WORKER_UPLOAD } })
+end
+
+local function bindings_of(env, worker, version, secrets)
+  local list = {
+    { type = "plain_text", name = "VERSION", text = version },
+    { type = "plain_text", name = "ENVIRONMENT", text = env.kind },
+  }
+  for name, text in pairs(worker.settings.vars) do
+    list[#list + 1] = { type = "plain_text", name = name, text = text }
+  end
+  for _, name in ipairs(worker.settings.secrets) do
+    local value = secrets[name]
+    list[#list + 1] = value == "keep" and { type = "inherit", name = name }
+      or { type = "secret_text", name = name, text = value }
+  end
+  return list
+end
+
+---A Worker of the environment with this bundle, as run.ensure takes it.
+function Environment:worker(worker, bundle, version, secrets)
+  return self.cloudflare.worker {
+    name = worker.script, marker = self.marker, main = "index.js",
+    modules = { { name = "index.js", type = "application/javascript+module", body = bundle.entry } },
+    compatibility_date = worker.settings.compatibility_date, version_tag = version,
+    bindings = bindings_of(self, worker, version, secrets),
+    assets = next(bundle.assets) and bundle.assets or nil,
+  }
+end
+
+---A Worker by its name alone: enough to find and to destroy it.
+function Environment:worker_named(worker)
+  return self.cloudflare.worker { name = worker.script, marker = self.marker }
+end
+
+function Environment:dns_record(worker)
+  return self.cloudflare.dns_record { host = worker.host, marker = self.marker }
+end
+
+function Environment:domain(worker)
+  return self.cloudflare.domain { host = worker.host, worker = worker.script, marker = self.marker }
+end
+
+---Asks the name servers until the host is known, without a fixed pause.
+---@param host string
+---@param deadline number  seconds
+function flow.wait_for_name(host, deadline)
+  local stop, pause = core.monotonic() + deadline, 0.25
+  while not dns.find { name = host, type = "A" } do
+    if core.monotonic() + pause > stop then
+      failure {
+        code = "not-healthy", class = "pending", about = host,
+        message = ("the name %s is not known after %d s"):format(host, deadline),
+        hint = "is the zone served by Cloudflare's name servers?",
+      }
+    end
+    sleep(pause)
+    pause = math.min(2 * pause, 4)
+  end
+end
+
+---How long and how often to look at the n-th Worker (davit.yaml, health).
+function Environment:health_policy(n)
+  local h = self.project.health
+  return {
+    grace = n == 1 and h.grace or h.next or h.grace, attempts = h.attempts, backoff = h.backoff,
+    cap = h.cap, deadline = h.deadline,
+  }
+end
+
+-- What lives -------------------------------------------------------------------------------------
+
+---Everything of this environment that is there, found without any journal.
+---@return { kind: string, name: string }[]
+function Environment:inventory()
+  local list = {}
+  for _, client in ipairs { self.cloudflare, self.neon } do
+    for _, thing in ipairs(client.inventory(self.marker)) do
+      list[#list + 1] = { kind = thing.kind, name = thing.name }
+    end
+  end
+  return list
+end
+
+---The marker of this environment's one comment in the pull request.
+function Environment:comment(body)
+  return self.github.comment { pr = self.values.pr, key = self.marker, body = body }
+end
+
+return flow
