@@ -11,6 +11,7 @@ enum file_action {
   FILE_LIST,    /* data: names ended by NUL, folders end in '/', sorted by bytes */
   FILE_REMOVE,  /* a file, or a folder with all in it; absent is fine */
   FILE_STAT,    /* size, is_folder */
+  FILE_MAKE,    /* a folder and those above it; there already is fine */
 };
 
 struct file_request {

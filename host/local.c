@@ -24,7 +24,7 @@ static const struct opt_field fields[] = {
 };
 
 /* connect{ http_port=, https_port=, dns="127.0.0.1:port", ca_file=, hosts={patterns} } */
-static int connect(lua_State *L)
+static int connect_local(lua_State *L)
 {
   struct options o = {0};
   lua_settop(L, 1);
@@ -48,7 +48,7 @@ static int connect(lua_State *L)
 
 int local_open(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"connect", connect}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"connect", connect_local}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }
