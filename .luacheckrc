@@ -1,0 +1,8 @@
+-- The names that Davit's host defines beside standard Lua.
+std = "lua54"
+read_globals = { "try", "failure", "parallel", "sleep" }
+max_line_length = 120
+files["lua/prelude.lua"] = { globals = { "os" } }
+files["tests/*_test.lua"] = { read_globals = { "test", "equal", "raises", "skip" } }
+files["tests/run.lua"] = { ignore = { "631" } }
+exclude_files = { "tests/projects", "build" }

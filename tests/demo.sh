@@ -1,0 +1,55 @@
+#!/bin/sh
+# From a clone to a running preview, on this machine alone: make demo.
+# Deploys the sample project to the local cloud, fetches what it serves, takes it back.
+set -eu
+cd "$(dirname "$0")/.."
+root=$PWD
+davit=$root/build/davit
+project=$root/build/demo/codex
+PATH=$root/build/npm/node_modules/.bin:$PATH
+export PATH
+
+say() { printf '\n== %s\n' "$*"; }
+
+rm -rf build/demo
+mkdir -p build/demo
+cp -R tests/projects/codex build/demo/
+ln -s "$root/build/npm/node_modules" "$project/node_modules"
+cd "$project"
+
+say "davit cloud: Cloudflare, Neon and GitHub on loopback, with real workerd and PostgreSQL"
+"$davit" cloud >cloud.out 2>cloud.err &
+cloud=$!
+stop() {
+  kill "$cloud" 2>/dev/null || true
+  wait "$cloud" 2>/dev/null || true
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+for _ in $(seq 600); do
+  grep -q ready cloud.out && break
+  kill -0 "$cloud" 2>/dev/null || { cat cloud.out cloud.err; exit 1; }
+  sleep 0.1
+done
+cat cloud.out
+
+say "davit run preview --pr 42 --local"
+"$davit" run preview --pr 42 --local | tee urls
+
+say "What the preview serves, from its own database branch"
+fetch() {  # url path
+  printf '\n$ davit eval … %s%s\n' "$1" "$2"
+  "$davit" fetch.lua "$1$2"
+}
+cat >fetch.lua <<'LUA'
+local project = require "project"
+require("local").connect(project.read())
+print((require("http").expect({ url = ... }).body:gsub("%s+$", "")))
+LUA
+fetch https://api-preview-42.revelations.studio /products
+fetch https://auth-preview-42.revelations.studio /users/count
+fetch https://codex-preview-42.revelations.studio / | head -n 30
+
+say "davit run cleanup --pr 42 --local"
+"$davit" run cleanup --pr 42 --local
+say "Done. Everything it made is gone; the run's journal: (cd build/demo/codex && ../../davit runs)"

@@ -1,0 +1,40 @@
+#!/bin/sh
+# Runs every test of one build and adds up: tests/run.sh BUILD UNIT…
+# The last line is "N passed, N failed, N skipped".
+set -u
+build=$1
+shift
+passed=0 failed=0 skipped=0
+
+count() {  # passed failed skipped
+  passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+# A program of cmocka's prints "[  PASSED  ] 3 test(s)."; one that dies counts as a failure.
+unit() {
+  log=$build/$(basename "$1").log
+  "$1" >"$log" 2>&1
+  code=$?
+  p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log")
+  f=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$log" | head -1)
+  s=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test.*/\1/p' "$log" | head -1)
+  [ $code = 0 ] || [ "${f:-0}" != 0 ] || f=1
+  [ "${f:-0}" = 0 ] || cat "$log"
+  echo "$(basename "$1"): ${p:-0} passed, ${f:-0} failed, ${s:-0} skipped"
+  count "${p:-0}" "${f:-0}" "${s:-0}"
+}
+
+lua_tests() {
+  log=$build/lua.log
+  "$build/davit" tests/run.lua 2>&1 | tee "$log"
+  last=$(tail -n 1 "$log")
+  case $last in
+    *" passed, "*) count $(echo "$last" | tr -cd '0-9 ') ;;
+    *) echo "the Lua tests ended early"; count 0 1 0 ;;
+  esac
+}
+
+for test in "$@"; do unit "$test"; done
+lua_tests
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,73 @@
+#!/bin/sh
+# Installs what is missing to build Davit and to run its tests or its demo.
+#   tests/setup.sh [build|demo|test]
+# It says what it installs before it does. Debian's packages come by apt (through sudo only
+# when not root); npm parts, from tests/package.json, go to build/npm and nowhere else.
+set -eu
+cd "$(dirname "$0")/.."
+want=${1:-test}
+
+build="gcc libc6-dev make pkg-config liblua5.4-dev lua-cjson-dev libuv1-dev libcurl4-openssl-dev
+  libc-ares-dev libpq-dev libsqlite3-dev libyaml-dev libssl-dev libmicrohttpd-dev libgnutls28-dev"
+demo="postgresql curl ca-certificates"
+test="libcmocka-dev lua-check shellcheck clang"
+
+packages=$build
+[ "$want" = build ] || packages="$packages $demo"
+[ "$want" = test ] && packages="$packages $test"
+[ "$want" = build ] || command -v npm >/dev/null || packages="$packages nodejs npm"
+
+installed() {
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+by_hand() {
+  echo "davit: $1" >&2
+  echo "davit: on another system install the like of these by hand:" $2 >&2
+  exit 1
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# The package would create and start a cluster of its own: Davit starts its own, on loopback.
+install_postgres() {
+  conf=/etc/postgresql-common/createcluster.conf
+  as_root apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
+  as_root cp "$conf" "$conf.davit"
+  echo "create_main_cluster = false" | as_root tee -a "$conf" >/dev/null
+  as_root apt-get install -y -qq --no-install-recommends postgresql >/dev/null || failed=1
+  as_root mv "$conf.davit" "$conf"
+  [ -z "${failed:-}" ]
+}
+
+install_packages() {
+  missing=
+  for p in $packages; do installed "$p" || missing="$missing $p"; done
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null || by_hand "there is no apt-get here" "$packages"
+  [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || by_hand "neither root nor sudo" "$missing"
+  echo "davit: installing by apt:$missing"
+  export DEBIAN_FRONTEND=noninteractive
+  as_root apt-get update -qq
+  case " $missing " in
+    *" postgresql "*) install_postgres ;;
+  esac
+  # shellcheck disable=SC2086  # a list of names
+  as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+# build/npm is as the lockfile says while its copy of the lockfile equals it.
+install_npm() {
+  npm=build/npm
+  cmp -s tests/package-lock.json $npm/.installed && return 0
+  echo "davit: installing by npm, into $npm: $(sed -n 's/^    "\([a-z]*\)": "\(.*\)",*$/\1/p' tests/package.json | tr '\n' ' ')"
+  mkdir -p $npm
+  cp tests/package.json tests/package-lock.json tests/.npmrc $npm/
+  (cd $npm && npm ci --no-audit --no-fund --loglevel=error >/dev/null)
+  cp tests/package-lock.json $npm/.installed
+}
+
+install_packages
+[ "$want" = build ] || install_npm
