@@ -112,7 +112,7 @@ static int pairs_called(lua_State *L, int status, lua_KContext ctx)
 
 static int pairs(lua_State *L)
 {
-  luaL_checkany(L, 1);
+  lua_settop(L, 1);
   if (luaL_getmetafield(L, 1, "__pairs") != LUA_TNIL) {
     lua_pushvalue(L, 1);
     lua_callk(L, 1, 3, 0, pairs_called);

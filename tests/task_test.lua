@@ -1,0 +1,188 @@
+---Tasks, cancellation, shields, deadlines, parallel, nurseries, and recipes' own coroutines.
+local core = require "core"
+local task = require "task"
+
+local function closing(f)
+  return setmetatable({}, { __close = f })
+end
+
+test("parallel runs its branches at the same time and returns their results by name", function()
+  local started = core.monotonic()
+  local results = parallel {
+    a = function() sleep(0.05) return 1 end,
+    b = function() sleep(0.05) return 2 end,
+    [3] = function() return "three" end,
+  }
+  equal(results, { a = 1, b = 2, [3] = "three" })
+  equal(core.monotonic() - started < 0.09, true)
+end)
+
+test("the first failure cancels the siblings and waits for them", function()
+  local log = {}
+  local _, err = try(parallel, {
+    slow = function()
+      local _ <close> = closing(function() log[#log + 1] = "slow was told" end)
+      sleep(30)
+    end,
+    bad = function() sleep(0.01) failure { code = "broken", message = "this branch fails" } end,
+  })
+  equal(err.code, "broken")
+  equal(log, { "slow was told" })
+end)
+
+test("parallel with all lets every branch finish and lists every failure", function()
+  local finished = {}
+  local _, err = try(parallel, {
+    all = true,
+    a = function() failure { code = "one", message = "no a" } end,
+    b = function() sleep(0.02) failure { code = "two", message = "no b" } end,
+    c = function() sleep(0.03) finished[1] = "c" end,
+  })
+  equal(err.code, "parallel-failed")
+  equal(err.failures.a.code, "one")
+  equal(err.failures.b.code, "two")
+  equal(finished, { "c" })
+  equal(tostring(err):find("2 branches failed: a: .*no a; b: .*no b") ~= nil, true)
+end)
+
+test("a cancelled task that catches its cancellation is cancelled again at the next wait", function()
+  local caught = 0
+  try(parallel, {
+    stubborn = function()
+      while true do
+        local ok = pcall(sleep, 10)
+        if not ok then caught = caught + 1 end
+        if caught == 3 then return end
+      end
+    end,
+    bad = function() sleep(0.01) error "stop" end,
+  })
+  equal(caught, 3)
+end)
+
+test("shielded clean-up may wait although its task is cancelled", function()
+  local cleaned
+  try(parallel, {
+    careful = function()
+      local _ <close> = closing(function()
+        task.shield(function() sleep(0.02) cleaned = true end)
+      end)
+      sleep(30)
+    end,
+    bad = function() sleep(0.01) error "stop" end,
+  })
+  equal(cleaned, true)
+end)
+
+test("a deadline raises at the wait and is over with its scope", function()
+  local _, err = try(task.deadline, 0.02, function() sleep(30) end)
+  equal(err.code, "deadline")
+  equal(err.message, "the deadline of 0.02 s has passed")
+  sleep(0)
+  equal(task.deadline(5, function(a, b) sleep(0) return a + b end, 1, 2), 3)
+end)
+
+test("children feel the deadline of whoever waits for them", function()
+  local stopped
+  local _, err = try(task.deadline, 0.02, parallel, {
+    a = function()
+      local _ <close> = closing(function() stopped = true end)
+      sleep(30)
+    end,
+  })
+  equal(err.code, "deadline")
+  equal(stopped, true)
+end)
+
+test("the inner of two deadlines passes first and leaves the outer in force", function()
+  local inner
+  local _, outer = try(task.deadline, 0.05, function()
+    inner = select(2, try(task.deadline, 0.01, sleep, 30))
+    sleep(30)
+  end)
+  equal(inner.message, "the deadline of 0.01 s has passed")
+  equal(outer.message, "the deadline of 0.05 s has passed")
+end)
+
+test("a nursery ends when everything it spawned has ended", function()
+  local log = {}
+  local result = task.nursery(function(spawn)
+    for i = 1, 3 do
+      spawn(i, function() sleep(0.01 * i) log[#log + 1] = i end)
+    end
+    return "main"
+  end)
+  equal(result, "main")
+  equal(log, { 1, 2, 3 })
+end)
+
+test("a wait inside a recipe's own coroutine waits, and yields of its own pass by", function()
+  local co = coroutine.create(function(a)
+    sleep(0.01)
+    local b = coroutine.yield(a + 1)
+    sleep(0.01)
+    return b * 2
+  end)
+  equal({ coroutine.resume(co, 1) }, { true, 2 })
+  equal({ coroutine.resume(co, 21) }, { true, 42 })
+  equal({ coroutine.resume(co) }, { false, "cannot resume dead coroutine" })
+  local words = {}
+  for word in coroutine.wrap(function()
+    for _, w in ipairs { "a", "b" } do sleep(0) coroutine.yield(w) end
+  end) do words[#words + 1] = word end
+  equal(words, { "a", "b" })
+end)
+
+test("an error inside a wrapped coroutine reaches its caller", function()
+  raises("inside", coroutine.wrap(function() sleep(0) error "inside" end))
+end)
+
+test("waits pass through pcall, iterators and metamethods", function()
+  local t = setmetatable({}, { __index = function(_, k) sleep(0) return k .. "!" end })
+  equal(t.x, "x!")
+  equal({ pcall(function() sleep(0) return 5 end) }, { true, 5 })
+  for _ in (function(_, i) sleep(0) i = (i or 0) + 1 return i < 3 and i or nil end) do sleep(0) end
+end)
+
+test("where Lua cannot wait the error says how to write it instead", function()
+  raises("Lua cannot wait inside a callback of string.gsub", string.gsub, "abc", "b", function() sleep(0) end)
+  raises("collect the values first", table.sort, { 2, 1 }, function() sleep(0) end)
+  raises("Lua cannot wait", string.gsub, "a", "a", function()
+    return coroutine.wrap(function() sleep(0) end)()
+  end)
+end)
+
+test("coroutine.yield outside of a coroutine is refused", function()
+  raises("coroutine.yield outside of a coroutine", coroutine.yield, 1)
+end)
+
+test("misuse names the function and the argument", function()
+  raises("sleep: expected seconds", sleep, "long")
+  raises("sleep: expected seconds", sleep, -1)
+  raises("deadline: expected a function", task.deadline, 1)
+  raises("shield: expected a function", task.shield, {})
+  raises("parallel: expected a table of functions", parallel)
+  raises("branch 'a' must be a function, not a number", parallel, { a = 1 })
+  raises("nursery: expected a function", task.nursery, 3)
+  raises("'x' is already running", task.nursery, function(spawn)
+    spawn("x", function() sleep(1) end)
+    spawn("x", function() end)
+  end)
+end)
+
+test("the path of a task names the branches that lead to it", function()
+  local paths = parallel {
+    a = function() return parallel { b = function() return task.locals().path end } end,
+    c = function() return task.locals().path end,
+  }
+  equal(paths, { a = { b = "a/b" }, c = "c" })
+end)
+
+test("a thousand tasks finish in the order of their sleeps", function()
+  local order, branches = {}, {}
+  for i = 1, 1000 do
+    branches[i] = function() sleep((1000 - i) / 1e5) order[#order + 1] = i end
+  end
+  parallel(branches)
+  equal(#order, 1000)
+end)
