@@ -29,3 +29,5 @@ WEAK void output_write(struct output *o, const char *d, size_t n) { if (write(2,
 #include <lauxlib.h>
 WEAK const char *secret_resolve(lua_State *L, int idx, const struct destination *to, size_t *len) { lua_pushvalue(L, idx); return lua_tolstring(L, -1, len); }
 WEAK void secret_push(lua_State *L, const char *n, const char *v, size_t l, const char *const *b) { lua_pushlstring(L, v, l); }
+WEAK void secret_encode(lua_State *L, int idx, enum secret_encoding e) { lua_pushvalue(L, idx); }
+WEAK void secret_concat(lua_State *L, int n) { lua_concat(L, n); }

@@ -165,3 +165,14 @@ void opt_read(lua_State *L, int idx, const char *what, const struct opt_field *f
     }
   }
 }
+
+const char *opt_string(lua_State *L, int idx, const char *what, const char *name, size_t *len)
+{
+  if (secret_test(L, idx))
+    failure_misuse(L, "%s: %s cannot be a secret", what, name);
+  if (lua_isnoneornil(L, idx))
+    failure_misuse(L, "%s: %s is required, a string", what, name);
+  if (lua_type(L, idx) != LUA_TSTRING)
+    failure_misuse(L, "%s: %s must be a string, not a %s", what, name, luaL_typename(L, idx));
+  return lua_tolstring(L, idx, len);
+}

@@ -27,6 +27,10 @@ struct opt_field {
  * ("http.request"). Raises a misuse that names the option. Fields end with {0}. */
 void opt_read(lua_State *L, int idx, const char *what, const struct opt_field *fields, void *out);
 
+/* The string argument at idx of the function `what`; raises a misuse that names it, also when
+ * it is a secret: those are for the primitives that resolve them. */
+const char *opt_string(lua_State *L, int idx, const char *what, const char *name, size_t *len);
+
 /* The candidate nearest to `word` (at most a third of it differs), or NULL. */
 const char *opt_nearest(const char *word, const char *const *candidates);
 #endif

@@ -1,0 +1,25 @@
+/* digest.h - SHA-256 and base64 of bytes in memory. Knows nothing of Lua but its modules. */
+#ifndef DIGEST_H
+#define DIGEST_H
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { SHA256_HEX = 64 };
+/* Writes the hash as lower-case hexadecimal digits and a NUL. False: out of memory. */
+bool sha256_hex(const void *data, size_t len, char hex[SHA256_HEX + 1]);
+
+/* Room that base64_encode needs, its NUL included, and base64_decode. */
+size_t base64_encoded_max(size_t len);
+size_t base64_decoded_max(size_t len);
+/* Writes the text and a NUL and returns its length; `url` takes - and _ for + and /, and
+ * no padding. */
+size_t base64_encode(const void *data, size_t len, bool url, char *out);
+/* Strict: every byte of the alphabet, padding in its place (with `url` it may be absent), no
+ * left-over bits. False: *out_len is where the text is wrong. */
+bool base64_decode(const char *text, size_t len, bool url, void *out, size_t *out_len);
+
+/* The modules "sha256" (a function) and "base64". */
+int sha256_open(lua_State *L);
+int base64_open(lua_State *L);
+#endif

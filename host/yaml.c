@@ -1,0 +1,435 @@
+/* yaml.c - the module "yaml": one document of YAML 1.2 as a Lua value, and where its keys stand.
+ *
+ * libyaml turns the text into events; the walk here builds the value from them and refuses
+ * what would be read otherwise than it was meant. Every refusal names line and column and
+ * says how to write it. null is json.null, a list carries json's mark, a key is always a
+ * string. An alias is copied, so that no two places share a table; the copies are counted. */
+#include "failure.h"
+#include "json.h"
+#include "opt.h"
+#include "yaml_scalar.h"
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <yaml.h>
+
+#define READER "davit.yaml.reader"
+#define CORE_TAG "tag:yaml.org,2002:"
+
+enum { DEPTH_MAX = 64, COPIES_MAX = 10000 };
+enum { TEXT = 1, LINES = 4, ANCHORS, ROOT };  /* stack indices in decode */
+
+struct reader {
+  lua_State *L;
+  yaml_parser_t parser;
+  yaml_event_t event;  /* the last one read */
+  const char *name;    /* of the text, for errors */
+  int depth, copies;
+};
+
+static void read_node(struct reader *r, int path);
+
+/* ---- errors ------------------------------------------------------------------------------ */
+
+static void refuse(struct reader *r, yaml_mark_t at, const char *hint, const char *format, ...)
+  __attribute__((format(printf, 4, 5)));
+static void refuse(struct reader *r, yaml_mark_t at, const char *hint, const char *format, ...)
+{
+  char why[300];
+  va_list ap;
+  va_start(ap, format);
+  vsnprintf(why, sizeof why, format, ap);
+  va_end(ap);
+  struct fault f;
+  fault_set(&f, "yaml-invalid", "fatal", "%s:%zu:%zu: %s", r->name, at.line + 1, at.column + 1,
+            why);
+  if (hint)
+    fault_hint(&f, "%s", hint);
+  failure_raise(r->L, &f, r->name);
+}
+
+/* How to write it, by what libyaml says. */
+static const char *parser_hint(const char *problem)
+{
+  static const struct { const char *problem, *hint; } hints[] = {
+    {"mapping values are not allowed", "quote a text that holds ': ', or begin the mapping on a "
+                                       "line of its own"},
+    {"did not find expected key", "the keys of one mapping start in the same column"},
+    {"expected '-' indicator", "the items of one list start in the same column, each with '- '"},
+    {"expected ',' or ']'", "commas stand between the items of a list, and ']' closes it"},
+    {"expected ',' or '}'", "commas stand between the members of a mapping, and '}' closes it"},
+    {"could not find expected ':'", "a key is followed by ': ' and its value"},
+    {"unexpected end of stream", "close the quote"},
+    {"unknown escape character", "in single quotes a backslash is only a backslash"},
+    {"UTF-8", "save the text as UTF-8"},
+    {NULL, NULL},
+  };
+  for (int i = 0; hints[i].problem; i++)
+    if (strstr(problem, hints[i].problem))
+      return hints[i].hint;
+  return NULL;
+}
+
+/* The byte at the mark, which counts characters; 0 past the end. */
+static char byte_at(struct reader *r, yaml_mark_t mark)
+{
+  const char *p = lua_tostring(r->L, TEXT);
+  for (size_t i = 0; *p && i < mark.index; i++)
+    for (p++; (*p & 0xc0) == 0x80;)
+      p++;
+  return *p;
+}
+
+/* libyaml's reader knows the offset of a wrong byte, but no line. */
+static yaml_mark_t mark_of_offset(struct reader *r, size_t offset)
+{
+  yaml_mark_t mark = {0};
+  size_t len;
+  const char *text = lua_tolstring(r->L, TEXT, &len);
+  for (const char *p = text; p < text + offset && p < text + len; p++) {
+    mark.column += (*p & 0xc0) != 0x80;
+    if (*p == '\n') {
+      mark.line++;
+      mark.column = 0;
+    }
+  }
+  return mark;
+}
+
+static void refuse_parse(struct reader *r)
+{
+  const yaml_parser_t *p = &r->parser;
+  if (p->error == YAML_MEMORY_ERROR)
+    failure_memory(r->L);
+  if (p->error == YAML_READER_ERROR)
+    refuse(r, mark_of_offset(r, p->problem_offset), parser_hint(p->problem), "%s", p->problem);
+  char found = byte_at(r, p->problem_mark);
+  if (found == '\t')
+    refuse(r, p->problem_mark, "indent with spaces", "found a tab where the indentation is read");
+  if (strstr(p->problem, "cannot start any token"))
+    refuse(r, p->problem_mark, "quote a text that starts with it",
+           "found '%c', which cannot start a text", found);
+  if (p->context)
+    refuse(r, p->problem_mark, parser_hint(p->problem), "%s (%s from line %zu on)", p->problem,
+           p->context, p->context_mark.line + 1);
+  refuse(r, p->problem_mark, parser_hint(p->problem), "%s", p->problem);
+}
+
+static void next_event(struct reader *r)
+{
+  yaml_event_delete(&r->event);
+  if (!yaml_parser_parse(&r->parser, &r->event))
+    refuse_parse(r);
+}
+
+static void enter(struct reader *r)
+{
+  if (++r->depth > DEPTH_MAX)
+    refuse(r, r->event.start_mark, NULL, "nesting is deeper than %d", DEPTH_MAX);
+  luaL_checkstack(r->L, 16, "YAML");
+}
+
+/* ---- anchors and aliases -------------------------------------------------------------------- */
+
+/* Pushes the anchor's name, or nil; the event that holds it will be gone when it is needed. */
+static void push_anchor(struct reader *r, const yaml_char_t *anchor)
+{
+  lua_pushstring(r->L, (const char *)anchor);
+}
+
+/* anchor value -> value, which the anchor now names */
+static void name_value(struct reader *r)
+{
+  lua_insert(r->L, -2);
+  if (lua_isnil(r->L, -1)) {
+    lua_pop(r->L, 1);
+    return;
+  }
+  lua_pushvalue(r->L, -2);
+  lua_rawset(r->L, ANCHORS);
+}
+
+static void copy(struct reader *r);
+
+/* table -> table copy */
+static void copy_table(struct reader *r)
+{
+  lua_State *L = r->L;
+  enter(r);
+  lua_newtable(L);
+  if (json_is_array(L, -2))
+    json_mark_array(L);
+  lua_pushnil(L);
+  while (lua_next(L, -3)) {  // table copy key value
+    copy(r);
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  r->depth--;
+}
+
+/* Replaces the value on top by a copy. The limit stops texts of few lines that stand for
+ * millions of values. */
+static void copy(struct reader *r)
+{
+  if (++r->copies > COPIES_MAX)
+    refuse(r, r->event.start_mark, NULL, "aliases stand for more than %d values", COPIES_MAX);
+  if (!lua_istable(r->L, -1))
+    return;
+  copy_table(r);
+  lua_remove(r->L, -2);
+}
+
+static void read_alias(struct reader *r)
+{
+  const char *name = (const char *)r->event.data.alias.anchor;
+  lua_pushstring(r->L, name);
+  if (lua_rawget(r->L, ANCHORS) == LUA_TNIL)
+    refuse(r, r->event.start_mark, "an anchor stands before its aliases, and outside of itself",
+           "the alias '*%s' has no anchor '&%s' before it", name, name);
+  copy(r);
+}
+
+/* ---- scalars --------------------------------------------------------------------------------- */
+
+/* The core schema's name of a tag ("str"), "" for none; refuses all others. `known` is a list
+ * between spaces. */
+static const char *read_tag(struct reader *r, const yaml_char_t *tag, const char *known)
+{
+  const char *name = tag ? (const char *)tag : "";
+  size_t prefix = strlen(CORE_TAG);
+  if (!*name || strcmp(name, "!") == 0)
+    return *name ? "str" : name;
+  char wanted[16];
+  if (strncmp(name, CORE_TAG, prefix) == 0) {
+    snprintf(wanted, sizeof wanted, " %.12s ", name + prefix);
+    if (strstr(known, wanted))
+      return name + prefix;
+  }
+  refuse(r, r->event.start_mark, "leave the tag out; quotes make a text",
+         "the tag '%s' is not known here", name);
+  return NULL;
+}
+
+static void push_scalar(lua_State *L, const struct scalar *s, const char *text, size_t len)
+{
+  if (s->kind == SCALAR_NULL)
+    json_push_null(L);
+  else if (s->kind == SCALAR_BOOLEAN)
+    lua_pushboolean(L, s->boolean);
+  else if (s->kind == SCALAR_INTEGER)
+    lua_pushinteger(L, s->integer);
+  else if (s->kind == SCALAR_FLOAT)
+    lua_pushnumber(L, s->number);
+  else
+    lua_pushlstring(L, text, len);
+}
+
+/* Makes the scalar what its tag says, or refuses. */
+static void apply_tag(struct reader *r, struct scalar *s, const char *tag, const char *text)
+{
+  static const char *const tags[] = {"str", "null", "bool", "int", "float"};
+  if (s->kind == SCALAR_INTEGER && strcmp(tag, "float") == 0) {
+    s->kind = SCALAR_FLOAT;
+    s->number = (double)s->integer;
+  }
+  if (strcmp(tag, "str") != 0 && strcmp(tag, tags[s->kind]) != 0)
+    refuse(r, r->event.start_mark, "leave the tag out, or change the value",
+           "'%.60s' is not what its tag !!%s says", text, tag);
+}
+
+static void read_scalar(struct reader *r)
+{
+  const char *text = (const char *)r->event.data.scalar.value;
+  size_t len = r->event.data.scalar.length;
+  const char *tag = read_tag(r, r->event.data.scalar.tag, " str null bool int float ");
+  bool plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+  struct scalar s = {.kind = SCALAR_TEXT};
+  if (*tag ? strcmp(tag, "str") != 0 : plain)
+    s = scalar_read(text, len);
+  if (s.kind == SCALAR_REFUSED)
+    refuse(r, r->event.start_mark, s.hint, "%s: '%.60s'", s.why, text);
+  if (*tag)
+    apply_tag(r, &s, tag, text);
+  push_anchor(r, r->event.data.scalar.anchor);
+  push_scalar(r->L, &s, text, len);
+  name_value(r);
+}
+
+/* ---- lists and mappings ---------------------------------------------------------------------- */
+
+/* Notes the line of the event under the path on top. */
+static void note_line(struct reader *r)
+{
+  lua_pushvalue(r->L, -1);
+  lua_pushinteger(r->L, (lua_Integer)r->event.start_mark.line + 1);
+  lua_rawset(r->L, LINES);
+}
+
+static void read_list(struct reader *r, int path)
+{
+  lua_State *L = r->L;
+  enter(r);
+  read_tag(r, r->event.data.sequence_start.tag, " seq ");
+  push_anchor(r, r->event.data.sequence_start.anchor);
+  lua_newtable(L);
+  json_mark_array(L);
+  next_event(r);
+  for (lua_Integer i = 1; r->event.type != YAML_SEQUENCE_END_EVENT; i++) {
+    lua_pushfstring(L, "%s[%I]", lua_tostring(L, path), (LUAI_UACINT)i);
+    note_line(r);
+    read_node(r, lua_gettop(L));
+    lua_rawseti(L, -3, i);  // anchor list path value
+    lua_pop(L, 1);
+    next_event(r);
+  }
+  name_value(r);
+  r->depth--;
+}
+
+static void check_key(struct reader *r)
+{
+  if (r->event.type != YAML_SCALAR_EVENT)
+    refuse(r, r->event.start_mark, NULL, "a key is a text, not a list, a mapping or an alias");
+  const char *text = (const char *)r->event.data.scalar.value;
+  read_tag(r, r->event.data.scalar.tag, " str ");
+  if (r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+    return;
+  if (!*text)
+    refuse(r, r->event.start_mark, NULL, "a key is missing before ':'");
+  if (strcmp(text, "<<") == 0)
+    refuse(r, r->event.start_mark, "write the members out", "merge keys are not part of YAML 1.2");
+}
+
+/* mapping -> mapping key path; notes the path's line */
+static void read_key(struct reader *r, int path)
+{
+  lua_State *L = r->L;
+  check_key(r);
+  const char *text = (const char *)r->event.data.scalar.value, *parent = lua_tostring(L, path);
+  push_anchor(r, r->event.data.scalar.anchor);
+  lua_pushlstring(L, text, r->event.data.scalar.length);
+  name_value(r);
+  lua_pushfstring(L, "%s%s%s", parent, *parent ? "." : "", text);
+  lua_pushvalue(L, -2);
+  if (lua_rawget(L, -4) != LUA_TNIL) {  // mapping key path value
+    lua_pop(L, 1);
+    lua_rawget(L, LINES);
+    refuse(r, r->event.start_mark, "a key stands once in its mapping",
+           "the key '%.80s' stands already on line %d", text, (int)lua_tointeger(L, -1));
+  }
+  lua_pop(L, 1);
+  note_line(r);
+}
+
+static void read_mapping(struct reader *r, int path)
+{
+  lua_State *L = r->L;
+  enter(r);
+  read_tag(r, r->event.data.mapping_start.tag, " map ");
+  push_anchor(r, r->event.data.mapping_start.anchor);
+  lua_newtable(L);
+  next_event(r);
+  while (r->event.type != YAML_MAPPING_END_EVENT) {
+    read_key(r, path);
+    next_event(r);
+    read_node(r, lua_gettop(L));
+    lua_remove(L, -2);
+    lua_rawset(L, -3);  // anchor mapping key value
+    next_event(r);
+  }
+  name_value(r);
+  r->depth--;
+}
+
+/* Pushes the value that begins with the last event, and reads its events to the end. `path`
+ * is the stack index of its path. */
+static void read_node(struct reader *r, int path)
+{
+  if (r->event.type == YAML_SEQUENCE_START_EVENT)
+    read_list(r, path);
+  else if (r->event.type == YAML_MAPPING_START_EVENT)
+    read_mapping(r, path);
+  else if (r->event.type == YAML_ALIAS_EVENT)
+    read_alias(r);
+  else
+    read_scalar(r);
+}
+
+/* ---- the document ---------------------------------------------------------------------------- */
+
+/* Pushes the only document's value; of a text without any, null. */
+static void read_document(struct reader *r)
+{
+  next_event(r);  // the stream's start
+  next_event(r);
+  if (r->event.type == YAML_STREAM_END_EVENT) {
+    json_push_null(r->L);
+    return;
+  }
+  next_event(r);
+  read_node(r, ROOT);
+  next_event(r);  // the document's end
+  next_event(r);
+  if (r->event.type != YAML_STREAM_END_EVENT)
+    refuse(r, r->event.start_mark, "one text holds one document; remove '---'",
+           "a second document starts here");
+}
+
+static int reader_close(lua_State *L)  /* __close and __gc */
+{
+  struct reader *r = lua_touserdata(L, 1);
+  yaml_event_delete(&r->event);
+  yaml_parser_delete(&r->parser);
+  return 0;
+}
+
+/* Pushes a reader of the text, to be closed. */
+static struct reader *new_reader(lua_State *L, const char *name)
+{
+  size_t len;
+  const char *text = lua_tolstring(L, TEXT, &len);
+  struct reader *r = lua_newuserdatauv(L, sizeof *r, 0);
+  *r = (struct reader){.L = L, .name = name};
+  if (luaL_newmetatable(L, READER)) {
+    lua_pushcfunction(L, reader_close);
+    lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, reader_close);
+    lua_setfield(L, -2, "__close");
+  }
+  lua_setmetatable(L, -2);
+  lua_toclose(L, -1);
+  if (!yaml_parser_initialize(&r->parser))
+    failure_memory(L);
+  yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
+  yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, len);
+  return r;
+}
+
+/* yaml.decode(text, {name=}) -> value, { path = line }; raises "yaml-invalid" */
+static int decode(lua_State *L)
+{
+  static const struct opt_field fields[] = {{"name", OPT_STRING, 0, false}, {0}};
+  const char *name = "yaml";
+  size_t len;
+  opt_string(L, TEXT, "yaml.decode", "text", &len);
+  if (!lua_isnoneornil(L, 2))
+    opt_read(L, 2, "yaml.decode", fields, &name);
+  lua_settop(L, 2);
+  struct reader *r = new_reader(L, name);  // text options reader
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushliteral(L, "");
+  read_document(r);
+  lua_pushvalue(L, LINES);
+  return 2;
+}
+
+int yaml_open(lua_State *L)
+{
+  static const luaL_Reg functions[] = {{"decode", decode}, {NULL, NULL}};
+  luaL_newlib(L, functions);
+  return 1;
+}
