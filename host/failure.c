@@ -8,6 +8,20 @@
 
 #define FAILURE "davit.failure"
 
+/* vsnprintf that does not cut a UTF-8 character in half: the last one goes when it may be cut. */
+static void format_text(char *out, size_t size, const char *format, va_list ap)
+{
+  int n = vsnprintf(out, size, format, ap);
+  if (n < 0 || (size_t)n < size)
+    return;
+  size_t end = size - 1;
+  while (end > 0 && ((unsigned char)out[end - 1] & 0xC0) == 0x80)
+    end--;
+  if (end > 0 && ((unsigned char)out[end - 1] & 0x80))
+    end--;
+  out[end] = 0;
+}
+
 void fault_set(struct fault *f, const char *code, const char *class, const char *format, ...)
 {
   f->code = code;
@@ -15,7 +29,7 @@ void fault_set(struct fault *f, const char *code, const char *class, const char 
   f->hint[0] = 0;
   va_list ap;
   va_start(ap, format);
-  vsnprintf(f->message, sizeof f->message, format, ap);
+  format_text(f->message, sizeof f->message, format, ap);
   va_end(ap);
 }
 
@@ -23,7 +37,7 @@ void fault_hint(struct fault *f, const char *format, ...)
 {
   va_list ap;
   va_start(ap, format);
-  vsnprintf(f->hint, sizeof f->hint, format, ap);
+  format_text(f->hint, sizeof f->hint, format, ap);
   va_end(ap);
 }
 
@@ -89,7 +103,7 @@ int failure_misuse(lua_State *L, const char *format, ...)
   char message[512];
   va_list ap;
   va_start(ap, format);
-  vsnprintf(message, sizeof message, format, ap);
+  format_text(message, sizeof message, format, ap);
   va_end(ap);
   luaL_checkstack(L, 8, "failure");
   new_failure(L, "misuse", "misuse", message);
