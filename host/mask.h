@@ -12,8 +12,10 @@ struct mask_stream;  /* one direction of one sink */
 
 struct mask *mask_new(void);
 void mask_free(struct mask *m);
+/* True for a value that can be masked: 4 bytes to 64 KiB, and not blank. */
+bool mask_accepts(const char *value, size_t len);
 /* Adds a value and the forms it takes in output (JSON, percent, base64, lines of a
- * multi-line value …). Values under 4 bytes are not masked: false. Also false: no memory. */
+ * multi-line value …). False: mask_accepts() does not, or out of memory. */
 bool mask_add(struct mask *m, const char *value, size_t len);
 /* True when the value was ever added. */
 bool mask_knows(const struct mask *m, const char *value, size_t len);

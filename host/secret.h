@@ -20,7 +20,9 @@ struct destination {
 bool secret_test(lua_State *L, int idx);
 /* Pushes a template of one secret. `bindings` is a NULL-terminated list of the places it
  * may go: "https://host", "https://host/path/prefix" (a bare "host…" means https),
- * "program:NAME", "sql:HOST" or "sql:*". Raises when the value is empty or memory is short. */
+ * "program:NAME", "sql:HOST" or "sql:*"; an empty one admits none. A value that the mask does
+ * not take (mask.h) is a secret all the same. Raises when the value is empty, a binding is
+ * none, or memory is short. */
 void secret_push(lua_State *L, const char *name, const char *value, size_t len,
                  const char *const *bindings);
 /* Pushes the bytes of the string or template at idx, for as long as the pushed value stays on
@@ -36,6 +38,12 @@ void secret_encode(lua_State *L, int idx, enum secret_encoding encoding);
 /* Replaces the n values on top (strings or templates) by their concatenation: a string when
  * all are strings, else a template. */
 void secret_concat(lua_State *L, int n);
+
+/* Pushes the list of the names in the template at idx, in their order, each once. */
+void secret_names(lua_State *L, int idx);
+/* Pushes a template of the one secret at idx under a name and with bindings; raises when it
+ * is more than one secret that was never bound. */
+void secret_rebind(lua_State *L, int idx, const char *name, const char *const *bindings);
 
 /* The module "secret.core". */
 int secret_open(lua_State *L);

@@ -1,0 +1,69 @@
+---@meta secret
+
+---Secrets: values that can be joined and sent where they belong, and never looked at.
+---
+---A secret is opaque. `..` joins secrets, strings and numbers to a template, which is as
+---opaque; `tostring` shows names: `[secret NEON_API_KEY]`, `[secret template: A, B]`. Length,
+---order, fields and arithmetic raise a misuse that names the secret; `==` is identity.
+---A value of 4 bytes to 64 KiB is masked as `***` in everything Davit writes, also escaped
+---for JSON, URLs and shells, in hex and base64, and line by line; a shorter one is not.
+---
+---A place is where a secret may go:
+---  * `"https://host"`, or `"host"` for short: that scheme, host and port, exactly;
+---  * `"https://host/path"`: on that origin only below the path, which ends where a segment ends;
+---  * `"http://host:port"`: the only way to allow a connection that is not encrypted;
+---  * `"program:NAME"`: the environment or the input of a program of that name;
+---  * `"sql:HOST"`, `"sql:*"`: a PostgreSQL server.
+---Sending it anywhere else raises "secret-refused" (class fatal), which names the secret, its
+---places and the destination. So does a URL with user information, a final dot in the host or,
+---below a path, dot segments: it could mean one origin here and another on the wire.
+---@class secret
+local secret = {}
+
+---A value that stands for a secret, or for a text that holds some.
+---@class secret.Template
+
+---@class secret.EnvOptions
+---@field to string[]  the places it may go; at least one
+
+---A secret from the environment of this process.
+---From the first one on the process gives no core dumps and no look into it through /proc.
+---@param name string          name of the variable; the secret's name in messages
+---@param options secret.EnvOptions
+---@return secret.Template
+---Raises "secret-missing" (fatal) when the variable is not set or empty; a misuse for an
+---unknown option or a text that is no place.
+function secret.env(name, options) end
+
+---@class secret.DotenvOptions
+---@field shared? boolean  the file may be readable by others (false)
+
+---The secrets of a file of NAME=value lines, bound to no place yet (see `secret.bind`).
+---Understands comments, `export`, 'single' and "double" quotes that may span lines; in double
+---quotes \n, \r, \t, \", \$ and \\ are undone. Empty values are left out. The values never
+---become Lua strings, and are masked from here on, those that are never bound too.
+---@param path string
+---@param options? secret.DotenvOptions
+---@return table<string, secret.Template>
+---Raises "secret-file-shared" when others may read the file, "secret-file-invalid" with the line
+---that cannot be read, "file-not-found", "file-denied" or "file-failed"; all fatal.
+function secret.dotenv(path, options) end
+
+---A secret of `secret.dotenv` under a name and with the places it may go.
+---@param handle secret.Template  one secret, as it was read, that was never bound
+---@param name string             its name from here on
+---@param options secret.EnvOptions
+---@return secret.Template
+---Raises a misuse when it is bound already: a binding is never widened.
+function secret.bind(handle, name, options) end
+
+---The names of the secrets in a template, in the order they appear, each once.
+---@param template secret.Template
+---@return string[]
+function secret.names(template) end
+
+---@param value any
+---@return boolean  true for a secret and for a template
+function secret.is(value) end
+
+return secret

@@ -1,0 +1,201 @@
+/* output.c - the standard streams behind the mask, and print and io on them; see output.h.
+ *
+ * A stream that can no longer be written, or for which memory was too short to mask,
+ * drops what comes: nothing leaves unmasked, and a deployment does not stop because
+ * its reader went away. */
+#include "output.h"
+#include "buf.h"
+#include "failure.h"
+#include "host.h"
+#include "input.h"
+#include "mask.h"
+#include <errno.h>
+#include <lauxlib.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STREAM "davit.stream"
+
+enum { CHUNK = 64 * 1024 };
+
+struct output {
+  int fd;
+  struct mask_stream *stream;
+  struct buf masked;  /* what is about to be written */
+  bool ok;
+};
+
+struct output *output_new(int fd, struct mask *mask)
+{
+  struct output *o = calloc(1, sizeof *o);
+  if (!o)
+    return NULL;
+  *o = (struct output){.fd = fd, .stream = mask_stream_new(mask), .ok = true};
+  buf_init(&o->masked, BUF_LIMIT);
+  if (o->stream)
+    return o;
+  free(o);
+  return NULL;
+}
+
+void output_free(struct output *o)
+{
+  if (!o)
+    return;
+  mask_stream_free(o->stream);
+  buf_free(&o->masked);
+  free(o);
+}
+
+bool output_ok(const struct output *o)
+{
+  return o->ok;
+}
+
+/* ---- writing --------------------------------------------------------------------------- */
+
+/* True when a write that failed may be tried again now. */
+static bool may_try_again(int fd, int error)
+{
+  if (error != EAGAIN)
+    return error == EINTR;
+  struct pollfd p = {.fd = fd, .events = POLLOUT};
+  return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
+static bool write_all(int fd, const char *data, size_t len)
+{
+  while (len > 0) {
+    ssize_t n = write(fd, data, len);
+    if (n < 0 && !may_try_again(fd, errno))
+      return false;
+    if (n > 0) {
+      data += n;
+      len -= (size_t)n;
+    }
+  }
+  return true;
+}
+
+static void write_masked(struct output *o)
+{
+  o->ok = o->ok && buf_ok(&o->masked) && write_all(o->fd, buf_str(&o->masked), o->masked.len);
+  buf_drop(&o->masked, o->masked.len);
+}
+
+void output_write(struct output *o, const char *data, size_t len)
+{
+  while (o->ok && len > 0) {
+    size_t n = len < CHUNK ? len : CHUNK;
+    mask_feed(o->stream, data, n, &o->masked);
+    write_masked(o);
+    data += n;
+    len -= n;
+  }
+}
+
+void output_flush(struct output *o)
+{
+  mask_finish(o->stream, &o->masked);
+  write_masked(o);
+}
+
+/* ---- Lua: print, io.write, io.stdout:write, io.stderr:write ---------------------------------- */
+
+static struct output *output_at(lua_State *L, int fd)
+{
+  return fd == STDOUT_FILENO ? host_of(L)->out : host_of(L)->err;
+}
+
+/* print(...): what tostring makes of each, between tabs; a secret shows as its name. */
+static int print(lua_State *L)
+{
+  int n = lua_gettop(L);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (int i = 1; i <= n; i++) {
+    if (i > 1)
+      luaL_addchar(&b, '\t');
+    luaL_tolstring(L, i, NULL);
+    luaL_addvalue(&b);
+  }
+  luaL_addchar(&b, '\n');
+  luaL_pushresult(&b);
+  size_t len;
+  const char *text = lua_tolstring(L, -1, &len);
+  output_write(output_at(L, STDOUT_FILENO), text, len);
+  return 0;
+}
+
+/* Writes the arguments from index `first` on; nothing is written unless all can be. */
+static void write_arguments(lua_State *L, int fd, int first, const char *what)
+{
+  for (int i = first; i <= lua_gettop(L); i++)
+    if (lua_type(L, i) != LUA_TSTRING && lua_type(L, i) != LUA_TNUMBER)
+      failure_misuse(L, "%s: argument %d must be a string or a number, not %s", what,
+                     i - first + 1, luaL_tolstring(L, i, NULL));
+  for (int i = first; i <= lua_gettop(L); i++) {
+    size_t len;
+    const char *text = lua_tolstring(L, i, &len);
+    output_write(output_at(L, fd), text, len);
+  }
+}
+
+/* io.write(...) -> io.stdout, its upvalue */
+static int io_write(lua_State *L)
+{
+  write_arguments(L, STDOUT_FILENO, 1, "io.write");
+  lua_pushvalue(L, lua_upvalueindex(1));
+  return 1;
+}
+
+static int stream_write(lua_State *L)
+{
+  const int *fd = luaL_testudata(L, 1, STREAM);
+  if (!fd)
+    return failure_misuse(L, "write: expected io.stdout or io.stderr, not a %s; call it with ':'",
+                          luaL_typename(L, 1));
+  write_arguments(L, *fd, 2, *fd == STDOUT_FILENO ? "io.stdout:write" : "io.stderr:write");
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* Sets a stream as a field of the table on top. */
+static void add_stream(lua_State *L, const char *name, int fd)
+{
+  int *stream = lua_newuserdatauv(L, sizeof *stream, 0);
+  *stream = fd;
+  luaL_setmetatable(L, STREAM);
+  lua_setfield(L, -2, name);
+}
+
+static void open_io(lua_State *L)
+{
+  lua_newtable(L);
+  add_stream(L, "stdout", STDOUT_FILENO);
+  add_stream(L, "stderr", STDERR_FILENO);
+  lua_getfield(L, -1, "stdout");
+  lua_pushcclosure(L, io_write, 1);
+  lua_setfield(L, -2, "write");
+  input_open(L);
+}
+
+int output_open(lua_State *L)
+{
+  static const luaL_Reg methods[] = {{"write", stream_write}, {NULL, NULL}};
+  luaL_newmetatable(L, STREAM);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  open_io(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "io");
+  lua_pop(L, 1);
+  lua_setglobal(L, "io");
+  lua_pushcfunction(L, print);
+  lua_setglobal(L, "print");
+  return 0;
+}

@@ -1,0 +1,115 @@
+---Secrets as recipes see them: opaque, named, bound.
+local mask = require "mask"
+local secret = require "secret"
+local core = require "secret.core"
+
+local token = core.new("TOKEN", "hunter2-hunter3", { "api.github.com" })
+
+test("a secret shows its name and nothing else", function()
+  equal(tostring(token), "[secret TOKEN]")
+  equal(tostring("Bearer " .. token), "[secret template: TOKEN]")
+  local other = core.new("OTHER", "swordfish-blue", { "sql:*" })
+  equal(tostring(token .. "/" .. other .. token), "[secret template: TOKEN, OTHER]")
+  equal(("%s"):format(token), "[secret TOKEN]")
+end)
+
+test("what would look into a secret is an error that names it", function()
+  local hidden = "%[secret TOKEN%] is opaque"
+  raises(hidden, function() return #token end)
+  raises(hidden, function() return token < token end)
+  raises(hidden, function() return "a" <= token end)
+  raises(hidden, function() return token.value end)
+  raises(hidden, function() token.value = "x" end)
+  raises(hidden, function() return token:sub(1, 2) end)
+  raises(hidden, function() for _ in pairs(token) do end end)
+  raises("arithmetic on a secret value", function() return token + 1 end)
+  raises("bad argument #1 to 'string.rep'", string.rep, token, 2)
+  equal(getmetatable(token), "secret")
+end)
+
+test("a secret equals only itself", function()
+  equal(token == token, true)
+  equal(token == core.new("TOKEN", "hunter2-hunter3", { "api.github.com" }), false)
+  equal(token == "hunter2-hunter3", false)
+end)
+
+test("a secret joins strings and numbers, and nothing else", function()
+  equal(secret.is(token .. 1), true)
+  raises("a nil cannot be joined with a secret", function() return token .. nil end)
+  raises("a table cannot be joined with a secret", function() return {} .. token end)
+end)
+
+test("is and names tell templates apart", function()
+  equal(secret.is("hunter2-hunter3"), false)
+  equal(secret.names("a" .. token .. token), { "TOKEN" })
+  raises("secret.names: expected a secret, not a string", secret.names, "x")
+end)
+
+test("a value is masked from the moment it is a secret", function()
+  equal(mask.text("see hunter2-hunter3"), "see ***")
+end)
+
+test("the environment gives a bound secret", function()
+  equal(tostring(secret.env("PATH", { to = { "program:sh" } })), "[secret PATH]")
+  local err = raises("the environment holds no DAVIT_NOT_SET", secret.env, "DAVIT_NOT_SET",
+    { to = { "api.github.com" } })
+  equal(err.code, "secret-missing")
+end)
+
+test("misuse of env names what is wrong", function()
+  raises("secret.env: expected a name, not a number", secret.env, 1, { to = { "x" } })
+  raises("option 'to' is required", secret.env, "PATH", {})
+  raises("unknown option 'too' %(expected to%)", secret.env, "PATH", { too = {} })
+  raises("option 'to' must be a table", secret.env, "PATH", { to = "api.github.com" })
+  raises("the list of places is empty", secret.env, "PATH", { to = {} })
+  raises("place 1 must be a string, not a number", secret.env, "PATH", { to = { 1 } })
+  raises("cannot be bound to 'a@b': it holds user information", secret.env, "PATH", { to = { "a@b" } })
+end)
+
+test("misuse of new names what is wrong", function()
+  raises("expected a name, not a nil", core.new)
+  raises("the value of X must be a string, not a nil", core.new, "X")
+  raises("expected a list of places, not a nil", core.new, "X", "value")
+  raises("secret X is empty", core.new, "X", "", { "api.github.com" })
+end)
+
+-- files ---------------------------------------------------------------------------
+
+local sample = "tests/dotenv/sample.env"
+
+test("every entry of a file is a secret, bound to no place yet, and masked", function()
+  local names = {}
+  local entries = secret.dotenv(sample, { shared = true })
+  for name, value in pairs(entries) do
+    names[#names + 1] = name
+    equal(secret.is(value), true)
+  end
+  equal(names, { "BARE", "DOUBLE", "EXPORTED", "LINES", "SINGLE" })
+  equal(mask.text("bare-value|ex ported|say \"hi\"\tthere|it is #1|first-line\nsecond-line"),
+    "***|***|***|***|***")
+end)
+
+test("an entry is bound once", function()
+  local entries = secret.dotenv(sample, { shared = true })
+  local bound = secret.bind(entries.BARE, "NEON_API_KEY", { to = { "console.neon.tech" } })
+  equal(tostring(bound), "[secret NEON_API_KEY]")
+  raises("secret NEON_API_KEY is bound already", secret.bind, bound, "X", { to = { "evil.test" } })
+  raises("expected one secret as it was read", secret.bind, "a" .. entries.BARE, "X", { to = { "x" } })
+end)
+
+test("misuse of dotenv and bind names what is wrong", function()
+  raises("secret.dotenv: expected a path, not a nil", secret.dotenv)
+  raises("unknown option 'share' %(expected shared%)", secret.dotenv, sample, { share = true })
+  raises("secret.bind: expected a secret, not a string", secret.bind, "x", "X", { to = { "x" } })
+  raises("secret.bind: expected a name, not a nil", secret.bind, token)
+  raises("option 'to' is required", secret.bind, token, "X", {})
+  equal(raises("No such file", secret.dotenv, "tests/no-such.env").code, "file-not-found")
+end)
+
+test("a line that cannot be read is named, and not shown", function()
+  local err = raises("broken.env:2: expected NAME=value", secret.dotenv,
+    "tests/dotenv/broken.env", { shared = true })
+  equal(err.code, "secret-file-invalid")
+  raises("unclosed.env:1: the closing quote is missing", secret.dotenv,
+    "tests/dotenv/unclosed.env", { shared = true })
+end)
