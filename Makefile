@@ -41,7 +41,12 @@ $B/recipes/recipes.inc: $(RECIPES) Makefile
 $B/host/builtin.o: $B/lua/modules.inc $B/recipes/recipes.inc $(patsubst %.lua,$B/%.inc,$(LUA) $(RECIPES))
 
 $B/test_%: $B/tests/test_%.o $(filter-out %/main.o,$(OBJ))
+	@echo "  LD   $@"
 	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# The units that bring a scripted world.
+$B/test_scripted $B/test_oom: $B/tests/scripted.o
+units: $B/davit $(UNITS)
 
 test: $B/davit $(UNITS)
 	$(Q)tests/run.sh $B $(UNITS)
@@ -51,6 +56,6 @@ install: $B/davit
 clean:
 	rm -rf build
 
-.PHONY: all test install clean demo
+.PHONY: all units test install clean demo
 .SECONDARY:
 -include $(OBJ:.o=.d)

@@ -158,6 +158,46 @@ static void joined(struct forms *f, const char *s, size_t len, const char *by)
   buf_wipe(&text);
 }
 
+static int hex_digit(char c)
+{
+  const char *digits = "0123456789abcdef", *d = c ? strchr(digits, c | 32) : NULL;
+  return d ? (int)(d - digits) : -1;
+}
+
+/* Appends the text with its %XX resolved. */
+static void unescape_percent(struct buf *out, const char *s, size_t len)
+{
+  for (size_t i = 0; i < len; i++) {
+    int high = s[i] == '%' && i + 2 < len ? hex_digit(s[i + 1]) : -1;
+    int low = high >= 0 ? hex_digit(s[i + 2]) : -1;
+    buf_add_char(out, low >= 0 ? (char)(high * 16 + low) : s[i]);
+    i += low >= 0 ? 2 : 0;
+  }
+}
+
+/* scheme://user:password@host: the password alone is as secret as the whole, as it stands
+ * there and decoded. */
+static void url_password(struct forms *f, const char *s, size_t len)
+{
+  const char *end = s + len, *user = memmem(s, len, "://", 3);
+  if (!user)
+    return;
+  user += 3;
+  const char *path = user;
+  while (path < end && !strchr("/?#", *path))
+    path++;
+  const char *at = memrchr(user, '@', (size_t)(path - user));
+  const char *colon = at ? memchr(user, ':', (size_t)(at - user)) : NULL;
+  if (!colon)
+    return;
+  struct buf password;
+  buf_init(&password, len);
+  unescape_percent(&password, colon + 1, (size_t)(at - colon - 1));
+  encoded_forms(f, colon + 1, (size_t)(at - colon - 1));
+  encoded_forms(f, buf_str(&password), password.len);
+  buf_wipe(&password);
+}
+
 bool mask_accepts(const char *value, size_t len)
 {
   bool fits = len <= MASK_MAX;
@@ -173,6 +213,7 @@ bool mask_forms(const char *value, size_t len, form_sink *sink, void *arg)
   encoded_forms(&f, value, len);
   trim(&value, &len);
   encoded_forms(&f, value, len);
+  url_password(&f, value, len);
   if (memchr(value, '\n', len)) {
     for (size_t i = 0; i < sizeof joints / sizeof *joints; i++)
       joined(&f, value, len, joints[i]);

@@ -355,6 +355,20 @@ static void without_needles_everything_passes(void **state)
   mask_free(m);
 }
 
+static void the_password_inside_a_url_is_masked_alone_and_decoded(void **state)
+{
+  struct mask *m = mask_new();
+  struct buf out;
+  buf_init(&out, 4096);
+  const char *url = "postgresql://owner:p%40ss-word-12@ep-1.neon.tech/db?sslmode=require";
+  mask_add(m, url, strlen(url));
+  const char *text = "PGPASSWORD=p@ss-word-12 raw p%40ss-word-12 host ep-1.neon.tech user owner";
+  mask_text(m, text, strlen(text), &out);
+  assert_string_equal(buf_str(&out), "PGPASSWORD=*** raw *** host ep-1.neon.tech user owner");
+  buf_free(&out);
+  mask_free(m);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -373,6 +387,7 @@ int main(void)
     cmocka_unit_test(a_very_long_value_is_one_mark),
     cmocka_unit_test(a_stream_may_begin_again_after_its_end),
     cmocka_unit_test(without_needles_everything_passes),
+    cmocka_unit_test(the_password_inside_a_url_is_masked_alone_and_decoded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

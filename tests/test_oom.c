@@ -1,0 +1,139 @@
+/* Every allocation of Lua's fails once, one further each time: in the opening of a state, in
+ * tasks, and in each binding. Whatever fails, it ends as an error and gives back all it took.
+ *
+ * JSON is left out: lua-cjson keeps its buffers with malloc and ends the process when that
+ * fails. SQLite, libpq and the other libraries are not made to fail here. */
+#include "host.h"
+#include "mask.h"
+#include "output.h"
+#include "scripted.h"
+#include "task.h"
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* Lua's allocator with a count: the allocation number `fail_at` and all after it fail. */
+struct memory {
+  long count, fail_at, live;
+};
+
+static void *allocate(void *arg, void *block, size_t old, size_t size)
+{
+  struct memory *m = arg;
+  if (size == 0) {
+    m->live -= block != NULL;
+    free(block);
+    return NULL;
+  }
+  if ((!block || size > old) && ++m->count >= m->fail_at && m->fail_at)
+    return NULL;
+  void *moved = realloc(block, size);
+  m->live += !block && moved;
+  return moved;
+}
+
+static int run_chunk(lua_State *L)
+{
+  const char *text = lua_tostring(L, 1);
+  if (luaL_loadstring(L, text) != LUA_OK)
+    return lua_error(L);
+  return sched_run(L, 0);
+}
+
+/* Even pushing the text may fail: all of it runs protected. */
+static int protected_run(lua_State *L)
+{
+  void **arguments = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  lua_pushcfunction(L, run_chunk);
+  lua_pushstring(L, arguments[0]);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+/* One attempt; true when nothing failed. */
+static bool attempt(struct host *host, struct memory *m, const char *chunk)
+{
+  m->count = 0;
+  lua_State *L = host_open(host);
+  if (!L)
+    return false;
+  void *arguments[] = {(void *)chunk};
+  lua_pushcfunction(L, protected_run);
+  lua_pushlightuserdata(L, arguments);
+  bool ok = lua_pcall(L, 1, 0, 0) == LUA_OK;
+  host_close(L);
+  return ok;
+}
+
+static void fail_everywhere(const char *chunk)
+{
+  struct scripted *s = scripted_new("tests/scripted/plain.lua", 1e9);
+  assert_non_null(s);
+  int null = open("/dev/null", O_WRONLY);
+  struct memory m = {0};
+  struct host host = {.world = scripted_world(s), .mask = mask_new(), .cleanup_seconds = 5,
+                      .alloc = allocate, .alloc_arg = &m};
+  host.out = output_new(null, host.mask);
+  host.err = output_new(null, host.mask);
+  assert_true(attempt(&host, &m, chunk));
+  assert_int_equal(m.live, 0);
+  bool done = false;
+  for (long at = 1; !done; at++) {
+    m.fail_at = at;
+    done = attempt(&host, &m, chunk) && m.count < at;
+    assert_int_equal(m.live, 0);
+    assert_true(at < 200000);
+  }
+  output_free(host.out);
+  output_free(host.err);
+  mask_free(host.mask);
+  close(null);
+  scripted_free(s);
+}
+
+#define CASE(name, chunk) \
+  static void name(void **state) { fail_everywhere(chunk); }
+
+CASE(opening_a_state, "")
+CASE(tasks, "parallel { a = function() sleep(0.1) end, b = function() require 'task'.shield(sleep, 0.1) end }"
+            " require 'task'.nursery(function(spawn) spawn(1, function() sleep(0.1) end) end)"
+            " try(require 'task'.deadline, 0.1, sleep, 5)"
+            " coroutine.wrap(function() sleep(0.1) end)()")
+CASE(errors, "try(failure, { code = 'x', message = 'm' }) try(error, 'plain') try(error, {})")
+CASE(pairs_in_order, "for _ in pairs { b = 1, a = 2, [1] = 3 } do end")
+CASE(http, "local r = require 'http.core'.request { url = 'https://example.com/', method = 'POST',"
+           " headers = { a = 'b' }, body = 'x' } assert(r.status == 200)")
+CASE(multipart, "require 'http.core'.request { url = 'https://example.com/', method = 'POST',"
+                " multipart = { { name = 'a', data = 'x', filename = 'f', type = 't/x' } } }")
+CASE(minted_secrets, "local r = require 'http.core'.request { url = 'https://example.com/',"
+                     " secrets = { ['/uri'] = { name = 'U', to = { 'sql:*' } } } }"
+                     " assert(tostring(r.secrets['/uri']):find 'U')")
+CASE(health_engine, "require 'health.core'.wait { url = 'https://example.com/', statuses = { [200] = true },"
+             " json = { ['/version'] = '1' }, headers = {}, classes = {} }")
+CASE(dns, "require 'dns'.lookup { name = 'example.com' }")
+CASE(secrets, "local s = require 'secret.core'.new('N', 'a-secret-value', { 'https://example.com' })"
+              " local t = 'Bearer ' .. s assert(tostring(t) ~= '')"
+              " require 'http.core'.request { url = 'https://example.com/', headers = { authorization = t } }")
+CASE(masking, "local m = require 'mask' assert(m.text 'plain' == 'plain')")
+CASE(digests, "require 'sha256' 'abc' require 'base64'.encode 'abc'")
+CASE(yaml_text, "require 'yaml'.decode 'a: [1, {b: c}]'")
+CASE(printing, "print('x', 1) io.write 'y'")
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(opening_a_state), cmocka_unit_test(tasks), cmocka_unit_test(errors),
+    cmocka_unit_test(pairs_in_order), cmocka_unit_test(http), cmocka_unit_test(multipart),
+    cmocka_unit_test(minted_secrets), cmocka_unit_test(health_engine), cmocka_unit_test(dns),
+    cmocka_unit_test(secrets), cmocka_unit_test(masking), cmocka_unit_test(digests),
+    cmocka_unit_test(yaml_text), cmocka_unit_test(printing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
