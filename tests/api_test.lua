@@ -1,0 +1,34 @@
+---The reference in docs/api covers exactly the functions that the modules have.
+local fs = require "fs"
+
+-- Modules that recipes do not require by this name, or that hold no functions of their own.
+local not_modules = { globals = true, run = true }
+
+local function documented(file, name)
+  local found = {}
+  for line in fs.read(file):gmatch("[^\n]+") do
+    local f = line:match("^function " .. name .. "%.([%w_]+)%(")
+    if f then found[f] = true end
+  end
+  return found
+end
+
+local function functions_of(module)
+  local found = {}
+  for name, value in pairs(module) do
+    if type(value) == "function" and type(name) == "string" then found[name] = true end
+  end
+  return found
+end
+
+for _, entry in ipairs(fs.list("docs/api")) do
+  local name = entry:match("^(.*)%.lua$")
+  if name and not not_modules[name] then
+    test(("docs/api/%s documents every function of the module and no other"):format(entry), function()
+      local ok, module = pcall(require, name)
+      if not ok then error(module, 0) end
+      if type(module) == "function" then return end
+      equal(documented("docs/api/" .. entry, name), functions_of(module))
+    end)
+  end
+end

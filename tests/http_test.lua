@@ -1,0 +1,148 @@
+---HTTP against a real server on loopback: answers, bodies, limits, lost replies.
+local http = require "http"
+local json = require "json"
+local secret = require "secret.core"
+local server = require "server"
+
+local function echo(request)
+  return 200, json.encode {
+    method = request.method, path = request.path, query = request.query, body = request.body,
+    type = request.headers["content-type"], agent = request.headers["user-agent"],
+    authorization = request.headers.authorization,
+  }, { ["content-type"] = "application/json" }
+end
+
+test("the answer is what the server sent", function()
+  server.with(function(request) return 201, "made " .. request.path, { ["x-kind"] = "new" } end, function(s)
+    local answer = http.request { url = s.url .. "/thing" }
+    equal(answer.status, 201)
+    equal(answer.body, "made /thing")
+    equal(answer.headers["x-kind"], "new")
+    equal(answer.protocol, "1.1")
+    equal(answer.address:match("^127%.0%.0%.1:%d+$") ~= nil, true)
+    equal(answer.timing.total > 0, true)
+  end)
+end)
+
+test("json, form and plain bodies carry their content type", function()
+  server.with(echo, function(s)
+    local seen = http.request { url = s.url .. "/a?x=1", method = "POST", json = { n = 1, list = json.array {} } }:json()
+    equal(seen.body, '{"list":[],"n":1}')
+    equal(seen.type, "application/json")
+    equal(seen.query, "x=1")
+    equal(http.request { url = s.url, method = "POST", form = { b = "x y", a = 1 } }:json().body, "a=1&b=x%20y")
+    equal(http.request { url = s.url, method = "PUT", body = "raw" }:json().type, nil)
+    equal(http.request { url = s.url, method = "PUT", body = "" }:json().body, "")
+    equal(http.request { url = s.url }:json().agent:find("^davit/") ~= nil, true)
+  end)
+end)
+
+test("multipart parts are sent with their names, types and file names", function()
+  server.with(echo, function(s)
+    local seen = http.request { url = s.url, method = "POST", multipart = {
+      { name = "metadata", data = "{}" },
+      { name = "index.js", filename = "index.js", type = "application/javascript+module", data = "export default {}" },
+    } }:json()
+    equal(seen.type:find("^multipart/form%-data; boundary=") ~= nil, true)
+    equal(seen.body:find('name="metadata"\r\n\r\n{}\r\n', 1, true) ~= nil, true)
+    equal(seen.body:find('name="index.js"; filename="index.js"\r\nContent-Type: application/javascript+module', 1, true) ~= nil, true)
+  end)
+end)
+
+test("every status is an answer, and expect turns one into an error with its class", function()
+  server.with(function(request) return tonumber(request.path:sub(2)), "no " .. request.path end, function(s)
+    equal(http.request { url = s.url .. "/500" }.status, 500)
+    for status, class in pairs { [404] = "fatal", [409] = "converge", [429] = "throttled", [503] = "transient" } do
+      local _, err = try(http.expect, { url = s.url .. "/" .. status })
+      equal({ err.code, err.class }, { "http-status", class })
+      equal(err.message, ("GET %s/%d answered status %d: no /%d"):format(s.url, status, status, status))
+    end
+    equal(http.expect({ url = s.url .. "/404" }, 200, 404).status, 404)
+  end)
+end)
+
+test("a refused connection, a silent server and a dropped reply are told apart", function()
+  local _, refused = try(http.request, { url = "http://127.0.0.1:9/" })
+  equal({ refused.code, refused.class }, { "http-refused", "transient" })
+  server.with(function(request)
+    if request.path == "/drop" then return { close = true } end
+    sleep(5)
+    return 200, ""
+  end, function(s)
+    local _, slow = try(http.request, { url = s.url .. "/slow", timeout = 0.1 })
+    equal({ slow.code, slow.class }, { "http-timeout", "transient" })
+    local _, slow_post = try(http.request, { url = s.url .. "/slow", method = "POST", body = "x", timeout = 0.1 })
+    equal({ slow_post.code, slow_post.class }, { "http-timeout", "unknown" })
+    equal(slow_post.hint, "the request may have been applied: look before sending it again")
+    local _, lost = try(http.request, { url = s.url .. "/drop", method = "POST", body = "x" })
+    equal({ lost.code, lost.class }, { "http-lost", "unknown" })
+  end)
+end)
+
+test("a body over the limit is refused", function()
+  server.with(function() return 200, ("x"):rep(2000) end, function(s)
+    local _, err = try(http.request, { url = s.url, max_body = 1000 })
+    equal(err.code, "http-too-large")
+    equal(#http.request { url = s.url, max_body = 2000 }.body, 2000)
+  end)
+end)
+
+test("cancelling drops the exchange at once", function()
+  server.with(function() sleep(5) return 200, "" end, function(s)
+    local core = require "core"
+    local started = core.monotonic()
+    raises("the deadline of 0.05 s has passed", require("task").deadline, 0.05, http.request, { url = s.url })
+    equal(core.monotonic() - started < 1, true)
+  end)
+end)
+
+test("many exchanges run at the same time on reused connections", function()
+  server.with(function(request) sleep(0.02) return 200, request.path end, function(s)
+    local branches = {}
+    for i = 1, 50 do branches[i] = function() return http.request { url = s.url .. "/" .. i }.body end end
+    local bodies = parallel(branches)
+    for i = 1, 50 do equal(bodies[i], "/" .. i) end
+  end)
+end)
+
+test("a secret goes where it belongs and nowhere else", function()
+  server.with(echo, function(s)
+    local token = secret.new("TOKEN", "a-very-secret-token", { s.url })
+    local seen = http.request { url = s.url .. "/x", headers = { authorization = "Bearer " .. token } }:json()
+    equal(seen.authorization, "Bearer a-very-secret-token")
+    local body = http.request { url = s.url, method = "POST", json = { key = token } }:json().body
+    equal(body, '{"key":"a-very-secret-token"}')
+    local elsewhere = secret.new("ELSEWHERE", "another-secret-token", { "https://example.com" })
+    local err = raises("secret ELSEWHERE may be sent to", http.request, { url = s.url, headers = { a = elsewhere } })
+    equal(err.code, "secret-refused")
+    raises("cannot hold a secret", http.request, { url = s.url .. token })
+  end)
+end)
+
+test("a minted value leaves the body before Lua sees it", function()
+  server.with(function() return 200, '{"uri":"postgresql://u:p%40ss-word-long@h/d","n":1}' end, function(s)
+    local answer = http.request { url = s.url, secrets = {
+      ["/uri"] = { name = "DATABASE_URL", to = { "sql:*" } },
+      ["/absent"] = { name = "OTHER", to = {} },
+    } }
+    equal(answer.body, '{"uri":"[secret DATABASE_URL]","n":1}')
+    equal(tostring(answer.secrets["/uri"]), "[secret DATABASE_URL]")
+    equal(answer.secrets["/absent"], nil)
+    equal(require("mask").text("x p@ss-word-long y"), "x *** y")
+  end)
+end)
+
+test("misuse names the option", function()
+  raises("unknown option 'timout' %(expected url", http.request, { url = "http://127.0.0.1/", timout = 3 })
+  raises("option 'url' is required", http.request, {})
+  raises("option 'timeout' must be a finite number, not a string", http.request, { url = "http://x/", timeout = "3" })
+  raises("timeouts are seconds above 0", http.request, { url = "http://x/", timeout = 0 })
+  raises("'GE T' is not a valid method", http.request, { url = "http://x/", method = "GE T" })
+  raises("'a b' is not a valid header name", http.request, { url = "http://x/", headers = { ["a b"] = "c" } })
+  raises("header 'a' holds a line break", http.request, { url = "http://x/", headers = { a = "b\r\nc: d" } })
+  raises("header 'a' must be a string, not a number", http.request, { url = "http://x/", headers = { a = 1 } })
+  raises("body and multipart exclude each other", http.request,
+    { url = "http://x/", body = "x", multipart = { { name = "a", data = "" } } })
+  raises("not an http or https URL: ftp://x/", http.request, { url = "ftp://x/" })
+  raises("expected a table of options, not a nil", http.request)
+end)
