@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Receives what the child wrote to its descriptor 1 or 2, from the loop; no Lua in it. */
+/* Receives what the child wrote to its descriptor 1 or 2, from the loop; no Lua in it.
+ * The last call for each, with len 0, says that nothing follows; none comes after a fault. */
 typedef void process_output(void *arg, int fd, const char *data, size_t len);
 
 struct process_options {
@@ -15,12 +16,15 @@ struct process_options {
   const char *cwd;          /* NULL: ours */
   const void *input;        /* what the child reads on descriptor 0; NULL: nothing */
   size_t input_len;
-  process_output *output;   /* runs before done, never from inside start */
-  void *output_arg;
+  process_output *output;   /* runs before done, never from inside start; NULL: discarded */
+  effect_done *started;     /* runs when pid is known, before done; may be NULL */
+  void *output_arg;         /* of both */
 };
 
-/* A child; the effect has finished when it has exited and its output was read to the end.
- * Freeing it earlier kills the child and its descendants. Faults: "process-not-found" (says
+/* A child; the effect has finished when it has exited and its output was read to the end, or
+ * PROCESS_HELD_SECONDS after its exit when a descendant still holds the output open (`held`).
+ * Freeing it earlier kills the child and its descendants; those that it leaves behind when
+ * it has finished live until Davit ends. Faults: "process-not-found" (says
  * where it looked), "process-failed" (could not be started), "process-lost" (the guard died). */
 struct process_child {
   struct effect effect;
@@ -29,12 +33,16 @@ struct process_child {
   int exit_code;    /* -1 when a signal ended it */
   int signal;
   bool core;
+  bool held;        /* the output may go on: a descendant holds it */
 };
+
+#define PROCESS_HELD_SECONDS 0.5
 
 struct world_process {
   struct process_child *(*start)(struct world_process *, const struct process_options *,
                                  effect_done *done, void *arg);
-  /* Sends a signal to the child's whole process group. */
+  /* Sends a signal to the child's whole process group. After one that ends programs (TERM,
+   * INT, QUIT, KILL) nothing that the child leaves behind lives on. */
   void (*kill)(struct process_child *, int signal);
 };
 #endif

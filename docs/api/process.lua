@@ -1,0 +1,90 @@
+---@meta process
+
+---Child processes: run one to its end, or keep one beside the recipe.
+---
+---A child is started by a small guard process in a session of its own, without a terminal, with
+---its three standard descriptors and nothing else that Davit has open. Nothing that it starts
+---outlives Davit, not even a daemon, and not even when Davit is killed with SIGKILL.
+---
+---A child that must end (a timeout, a cancelled task, the end of its scope) gets SIGTERM, `grace`
+---seconds, then SIGKILL, to its whole process group; what is left below it then is killed at
+---once, daemons included. What a child leaves behind when it ends by itself lives on until Davit
+---ends.
+local process = {}
+
+---@class process.Options  what `run` and `start` have in common
+---@field argv? string[]    the program and its arguments, as they are: no shell reads them. A name
+---                         without a slash is looked up in the PATH of `env`. A secret among them
+---                         is a misuse, for everybody on the machine can read arguments
+---@field command? string   instead of argv: a text for `/bin/sh -c`
+---@field env? table<string, string|secret.Secret|false>  variables to add; false leaves an
+---                         inherited one out. Inherited are only CI, HOME, LANG, LC_*, LOGNAME,
+---                         NODE_EXTRA_CA_CERTS, PATH, SSL_CERT_DIR, SSL_CERT_FILE, TERM, TMPDIR,
+---                         TZ and USER
+---@field cwd? string       the folder it runs in (Davit's own)
+---@field input? string|secret.Secret  what it reads on its standard input (nothing)
+---@field output? "capture"|"stream"|"discard"  "stream" also writes each line to standard error
+---                         as it comes ("capture"). Output is masked in all cases
+---@field prefix? string    what stands before each streamed line
+---@field max_output? integer  bytes that are kept of each output; the tail is (1048576)
+---@field grace? number     seconds between SIGTERM and SIGKILL (5)
+
+---@class process.RunOptions : process.Options
+---@field timeout? number   seconds after which it must have ended (none)
+---@field check? boolean    an ending other than exit code 0 is an error (true)
+
+---@class process.Result
+---@field exit? integer     the exit code; nil when a signal ended it
+---@field signal? string    the signal that ended it, e.g. "SIGKILL"
+---@field core boolean      it left a core dump
+---@field output string     what it wrote to standard output; of `start`, what `line` did not take
+---@field errors string     what it wrote to standard error
+---@field dropped integer   bytes that were written and not kept (see max_output)
+---@field held boolean      a process that it left behind still had its output open half a second
+---                         after its end: there may be more output that nobody reads
+---@field seconds number    how long it ran
+
+---Runs a program to its end.
+---
+---Raises `process-exit` (fatal) with the command, its exit code or signal (fields `exit`,
+---`signal`) and the last lines it wrote; `process-timeout` (fatal) likewise;
+---`process-not-found` (fatal), `process-failed` (fatal) when it could not be started;
+---`process-lost` (unknown) when Davit's guard was killed; `secret-refused` when a secret in env or
+---input is not bound to `program:NAME`.
+---@param options process.RunOptions
+---@return process.Result
+function process.run(options) end
+
+---Starts a program and returns when it runs. Keep it in a `<close>` variable: the end of its
+---scope ends it gracefully. Lines that nobody takes never block it; the oldest go.
+---
+---Raises as `run` does when it cannot be started.
+---@param options process.Options
+---@return process.Child
+function process.start(options) end
+
+---Does any process, a child or not, have this number now?
+---@param pid integer
+---@return boolean
+function process.alive(pid) end
+
+---@class process.Child
+local Child = {}
+
+---Waits for its end, whatever that is. Raises `process-lost` (unknown).
+---@return process.Result
+function Child:wait() end
+
+---The next line of its standard output, without its end; waits for it. Nil when none will follow.
+---Raises a misuse when its output is discarded.
+---@return string?
+function Child:line() end
+
+---Sends a signal to its process group; in vain when it has ended.
+---@param signal? string  "TERM", "HUP", "SIGUSR1", … ("TERM")
+function Child:kill(signal) end
+
+---@return integer
+function Child:pid() end
+
+return process

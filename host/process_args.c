@@ -1,0 +1,260 @@
+/* process_args.c - what a child is started with: checked, completed, secrets resolved.
+ *
+ * The environment is built here from a short list of inherited variables and those that are
+ * named, in memory that is wiped as soon as the world has its copy. */
+#include "process_args.h"
+#include "buf.h"
+#include "failure.h"
+#include "opt.h"
+#include "order.h"
+#include "secret.h"
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WIPED_TYPE "davit.process.wiped"
+
+/* ---- options ------------------------------------------------------------------------ */
+
+static const struct process_args defaults = {
+  .output = "capture", .timeout = INFINITY, .max_output = 1 << 20};
+
+/* process.start knows those from START_FIELDS on; timeout, grace and check are Lua's. */
+enum { START_FIELDS = 2 };
+
+static const struct opt_field fields[] = {
+  {"timeout", OPT_NUMBER, offsetof(struct process_args, timeout), false},
+  {"check", OPT_BOOLEAN, offsetof(struct process_args, check), false},
+  {"argv", OPT_TABLE, offsetof(struct process_args, argv), false},
+  {"command", OPT_STRING, offsetof(struct process_args, command), false},
+  {"env", OPT_TABLE, offsetof(struct process_args, env), false},
+  {"cwd", OPT_STRING, offsetof(struct process_args, cwd), false},
+  {"input", OPT_TEXT, offsetof(struct process_args, input), false},
+  {"output", OPT_STRING, offsetof(struct process_args, output), false},
+  {"prefix", OPT_STRING, offsetof(struct process_args, prefix), false},
+  {"max_output", OPT_INTEGER, offsetof(struct process_args, max_output), false},
+  {"grace", OPT_NUMBER, offsetof(struct process_args, grace), false},
+  {0},
+};
+
+static void check_text(lua_State *L, const struct process_args *o, const char *name,
+                       const char *text)
+{
+  if (!text)
+    return;
+  lua_getfield(L, 1, name);
+  if (lua_rawlen(L, -1) != strlen(text))
+    failure_misuse(L, "%s: %s holds a NUL", o->what, name);
+  lua_pop(L, 1);
+}
+
+static void check_options(lua_State *L, const struct process_args *o)
+{
+  check_text(L, o, "command", o->command);
+  check_text(L, o, "cwd", o->cwd);
+  if (!o->argv == !o->command)
+    failure_misuse(L, "%s: give argv, a list, or command, a text for /bin/sh", o->what);
+  if (o->timeout <= 0 || o->grace < 0)
+    failure_misuse(L, "%s: timeout is seconds above 0, grace seconds of at least 0", o->what);
+  if (o->max_output < 0 || o->max_output > BUF_LIMIT / 4)
+    failure_misuse(L, "%s: max_output is 0 to %d bytes", o->what, BUF_LIMIT / 4);
+  if (strcmp(o->output, "stream") != 0 && strcmp(o->output, "capture") != 0 &&
+      strcmp(o->output, "discard") != 0)
+    failure_misuse(L, "%s: output is 'stream', 'capture' or 'discard', not '%s'", o->what,
+                   o->output);
+  if (o->prefix && strcmp(o->output, "stream") != 0)
+    failure_misuse(L, "%s: prefix goes with output = \"stream\"", o->what);
+}
+
+/* ---- argv and environment ------------------------------------------------------------- */
+
+static int wiped_close(lua_State *L)  /* __close and __gc */
+{
+  buf_wipe(luaL_checkudata(L, 1, WIPED_TYPE));
+  return 0;
+}
+
+static struct buf *new_wiped(lua_State *L)
+{
+  struct buf *b = lua_newuserdatauv(L, sizeof *b, 0);
+  buf_init(b, BUF_LIMIT);
+  luaL_setmetatable(L, WIPED_TYPE);
+  lua_toclose(L, -1);
+  return b;
+}
+
+static int count_pairs(lua_State *L, int idx)
+{
+  int n = 0;
+  for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1))
+    n++;
+  return n;
+}
+
+/* The i-th argument, anchored by the table: a program's arguments are no place for secrets. */
+static const char *argument(lua_State *L, const struct process_args *o, int i)
+{
+  size_t len;
+  lua_rawgeti(L, o->argv, i);
+  if (secret_test(L, -1))
+    failure_misuse(L, "%s: argv[%d] holds a secret, and everybody on the machine can read the "
+                      "arguments of a program: use env or input", o->what, i);
+  if (lua_type(L, -1) != LUA_TSTRING)
+    failure_misuse(L, "%s: argv[%d] must be a string, not a %s", o->what, i, luaL_typename(L, -1));
+  const char *text = lua_tolstring(L, -1, &len);
+  if (strlen(text) != len || (i == 1 && len == 0))
+    failure_misuse(L, "%s: argv[%d] is empty or holds a NUL", o->what, i);
+  lua_pop(L, 1);
+  return text;
+}
+
+static const char *const *read_argv(lua_State *L, const struct process_args *o)
+{
+  int n = o->argv ? (int)lua_rawlen(L, o->argv) : 3;
+  if (n == 0 || (o->argv && count_pairs(L, o->argv) != n))
+    failure_misuse(L, "%s: argv is a list of at least one string, without holes", o->what);
+  const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
+  if (o->argv) {
+    for (int i = 1; i <= n; i++)
+      list[i - 1] = argument(L, o, i);
+  } else {
+    list[0] = "/bin/sh";
+    list[1] = "-c";
+    list[2] = o->command;
+  }
+  list[n] = NULL;
+  return list;
+}
+
+/* What a program needs to find itself at home; everything else is named in env. */
+static bool is_inherited(const char *entry, size_t len)
+{
+  static const char *const names[] = {
+    "CI", "HOME", "LANG", "LOGNAME", "NODE_EXTRA_CA_CERTS", "PATH", "SSL_CERT_DIR",
+    "SSL_CERT_FILE", "TERM", "TMPDIR", "TZ", "USER", NULL};
+  for (int i = 0; names[i]; i++)
+    if (strlen(names[i]) == len && memcmp(names[i], entry, len) == 0)
+      return true;
+  return strncmp(entry, "LC_", 3) == 0;
+}
+
+static int add_inherited(lua_State *L, const struct process_args *o, struct buf *lines)
+{
+  int n = 0;
+  for (char **e = environ; *e; e++) {
+    size_t len = strcspn(*e, "=");
+    if (!(*e)[len] || !is_inherited(*e, len))
+      continue;
+    bool replaced = false;
+    if (o->env) {
+      lua_pushlstring(L, *e, len);
+      replaced = lua_rawget(L, o->env) != LUA_TNIL;
+      lua_pop(L, 1);
+    }
+    if (replaced)
+      continue;
+    buf_add(lines, *e, strlen(*e) + 1);
+    n++;
+  }
+  return n;
+}
+
+/* Adds the variable whose name is on top; false as its value leaves it out. */
+static int add_variable(lua_State *L, const struct process_args *o, const char *program,
+                        struct buf *lines)
+{
+  size_t name_len, len;
+  if (lua_type(L, -1) != LUA_TSTRING)
+    failure_misuse(L, "%s: env is a table NAME = value", o->what);
+  const char *name = lua_tolstring(L, -1, &name_len);
+  if (!*name || strlen(name) != name_len || strchr(name, '='))
+    failure_misuse(L, "%s: '%s' cannot be the name of a variable", o->what, name);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, o->env);
+  if (lua_isboolean(L, -1) && !lua_toboolean(L, -1)) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  if (lua_type(L, -1) != LUA_TSTRING && !secret_test(L, -1))
+    failure_misuse(L, "%s: env.%s must be a string, or false to leave it out, not a %s", o->what,
+                   name, luaL_typename(L, -1));
+  char place[80];
+  snprintf(place, sizeof place, "environment %.60s", name);
+  struct destination to = {.kind = TO_PROGRAM, .what = program, .place = place};
+  const char *value = secret_resolve(L, -1, &to, &len);
+  if (memchr(value, 0, len))
+    failure_misuse(L, "%s: env.%s holds a NUL", o->what, name);
+  buf_add(lines, name, name_len);
+  buf_add_char(lines, '=');
+  buf_add(lines, value, len);
+  buf_add_char(lines, 0);
+  lua_pop(L, 2);
+  return 1;
+}
+
+static int add_variables(lua_State *L, const struct process_args *o, const char *program,
+                         struct buf *lines)
+{
+  int added = 0;
+  if (!o->env)
+    return 0;
+  order_keys(L, o->env);
+  int n = (int)lua_rawlen(L, -1);
+  for (int i = 1; i <= n; i++) {
+    lua_rawgeti(L, -1, i);
+    added += add_variable(L, o, program, lines);
+    lua_pop(L, 1);
+  }
+  return added;
+}
+
+/* Pushes the variables, in memory that is wiped, and the list of pointers to them. */
+static const char *const *read_env(lua_State *L, const struct process_args *o, const char *program)
+{
+  struct buf *lines = new_wiped(L);
+  int n = add_inherited(L, o, lines);
+  n += add_variables(L, o, program, lines);
+  if (!buf_ok(lines))
+    failure_memory(L);
+  const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
+  const char *p = buf_str(lines);
+  for (int i = 0; i < n; i++, p += strlen(p) + 1)
+    list[i] = p;
+  list[n] = NULL;
+  return list;
+}
+
+/* ---- for process_lua.c ------------------------------------------------------------------ */
+
+void process_args_read(lua_State *L, const char *what, struct process_args *o)
+{
+  bool start = strcmp(what, "process.start") == 0;
+  *o = defaults;
+  o->what = what;
+  opt_read(L, 1, what, start ? fields + START_FIELDS : fields, o);
+  check_options(L, o);
+}
+
+void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p)
+{
+  luaL_checkstack(L, 20, o->what);
+  p->cwd = o->cwd;
+  p->argv = read_argv(L, o);
+  p->env = read_env(L, o, p->argv[0]);
+  if (!o->input)
+    return;
+  struct destination to = {.kind = TO_PROGRAM, .what = p->argv[0], .place = "input"};
+  p->input = secret_resolve(L, o->input, &to, &p->input_len);
+}
+
+void process_args_open(lua_State *L)
+{
+  luaL_newmetatable(L, WIPED_TYPE);
+  lua_pushcfunction(L, wiped_close);
+  lua_setfield(L, -2, "__close");
+  lua_pushcfunction(L, wiped_close);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}

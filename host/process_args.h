@@ -1,0 +1,23 @@
+/* process_args.h - the options of process.run and process.start, from Lua to the world. */
+#ifndef PROCESS_ARGS_H
+#define PROCESS_ARGS_H
+#include "process.h"
+#include <lua.h>
+
+struct process_args {
+  const char *what;  /* the function, for errors */
+  int argv, env, input;
+  const char *command, *cwd, *output, *prefix;
+  double timeout, grace;
+  lua_Integer max_output;
+  bool check;
+};
+
+/* Reads the table at index 1 strictly, pushing what must be kept; `what` is "process.run", or
+ * "process.start", which knows fewer options. */
+void process_args_read(lua_State *L, const char *what, struct process_args *o);
+/* Fills argv, env, cwd and input of *p, secrets resolved; pushes what they point into, marked
+ * to-be-closed where it is wiped then. */
+void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p);
+void process_args_open(lua_State *L);
+#endif

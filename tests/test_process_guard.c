@@ -1,0 +1,324 @@
+/* Children of the real world, without Lua: the guard, its keepers, and who dies when. */
+#include "guard.h"
+#include "process.h"
+#include "real.h"
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+struct bench {
+  uv_loop_t loop;
+  struct world_process *process;
+  struct process_child *child;
+  char output[4096];
+  size_t len;
+  int ends, started, done;
+};
+
+static void on_output(void *arg, int fd, const char *data, size_t len)
+{
+  struct bench *b = arg;
+  assert_false(b->done);
+  b->ends += len == 0;
+  size_t room = sizeof b->output - 1 - b->len;
+  if (fd == 1 && len)
+    memcpy(b->output + b->len, data, len < room ? len : room);
+  b->len += fd != 1 ? 0 : len < room ? len : room;
+}
+
+static void on_started(void *arg)
+{
+  ((struct bench *)arg)->started++;
+}
+
+static void on_done(void *arg)
+{
+  ((struct bench *)arg)->done++;
+}
+
+static int open_bench(void **state)
+{
+  struct bench *b = calloc(1, sizeof *b);
+  signal(SIGPIPE, SIG_IGN);
+  uv_loop_init(&b->loop);
+  b->process = process_guard_new(&b->loop, guard_start());
+  *state = b;
+  return 0;
+}
+
+static int close_bench(void **state)
+{
+  struct bench *b = *state;
+  if (b->child)
+    effect_free(&b->child->effect);
+  process_guard_free(b->process);
+  uv_run(&b->loop, UV_RUN_DEFAULT);
+  int busy = uv_loop_close(&b->loop);
+  free(b);
+  return busy;
+}
+
+static void start_in(struct bench *b, const char *const *argv, const char *cwd)
+{
+  static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+  struct process_options o = {.argv = argv, .env = env, .cwd = cwd, .output = on_output,
+                              .started = on_started, .output_arg = b};
+  b->child = b->process->start(b->process, &o, on_done, b);
+  assert_non_null(b->child);
+  assert_int_equal(b->done + b->started, 0);
+}
+
+static void start_shell(struct bench *b, const char *command)
+{
+  const char *const argv[] = {"sh", "-c", command, NULL};
+  start_in(b, argv, NULL);
+}
+
+static void run_until_done(struct bench *b)
+{
+  while (!b->done)
+    uv_run(&b->loop, UV_RUN_ONCE);
+  assert_int_equal(b->done, 1);
+}
+
+/* Waits until it has started and for the first line of its output: a pid. */
+static pid_t read_pid(struct bench *b)
+{
+  while (!b->started || !strchr(b->output, '\n'))
+    uv_run(&b->loop, UV_RUN_ONCE);
+  return (pid_t)atoi(b->output);
+}
+
+static void free_child(struct bench *b)
+{
+  effect_free(&b->child->effect);
+  b->child = NULL;
+}
+
+static void pause_ms(int ms)
+{
+  nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
+}
+
+static bool dies(pid_t pid)
+{
+  for (int i = 0; i < 300; i++) {
+    if (kill(pid, 0) != 0)
+      return true;
+    pause_ms(10);
+  }
+  return false;
+}
+
+#define STRAY "(setsid sh -c 'echo $$; exec sleep 1000' >&3 3>&- 2>&- &) 3>&1; "
+
+/* ---- how it ends --------------------------------------------------------------------- */
+
+static void the_exit_code_and_all_output_arrive(void **state)
+{
+  struct bench *b = *state;
+  start_shell(b, "echo one; echo two; exit 7");
+  run_until_done(b);
+  assert_null(b->child->fault.code);
+  assert_int_equal(b->child->exit_code, 7);
+  assert_int_equal(b->child->signal, 0);
+  assert_string_equal(b->output, "one\ntwo\n");
+  assert_int_equal(b->ends, 2);
+  assert_int_equal(b->started, 1);
+}
+
+static void a_signal_ends_it(void **state)
+{
+  struct bench *b = *state;
+  start_shell(b, "echo 1; exec sleep 1000");
+  read_pid(b);
+  b->process->kill(b->child, SIGTERM);
+  run_until_done(b);
+  assert_int_equal(b->child->signal, SIGTERM);
+  assert_int_equal(b->child->exit_code, -1);
+}
+
+static void a_program_that_is_not_there_is_not_found(void **state)
+{
+  struct bench *b = *state;
+  const char *const argv[] = {"no-such-program", NULL};
+  start_in(b, argv, NULL);
+  run_until_done(b);
+  assert_string_equal(b->child->fault.code, "process-not-found");
+  assert_non_null(strstr(b->child->fault.message, "/usr/bin:/bin"));
+  assert_int_equal(b->started, 0);
+}
+
+static void a_file_that_is_no_program_fails(void **state)
+{
+  struct bench *b = *state;
+  const char *const argv[] = {"/etc/passwd", NULL};
+  start_in(b, argv, NULL);
+  run_until_done(b);
+  assert_string_equal(b->child->fault.code, "process-failed");
+}
+
+static void a_folder_that_is_not_there_fails(void **state)
+{
+  struct bench *b = *state;
+  const char *const argv[] = {"true", NULL};
+  start_in(b, argv, "/no/such/folder");
+  run_until_done(b);
+  assert_string_equal(b->child->fault.code, "process-failed");
+  assert_non_null(strstr(b->child->fault.message, "/no/such/folder"));
+}
+
+static void a_descendant_that_holds_the_output_is_not_waited_for(void **state)
+{
+  struct bench *b = *state;
+  start_shell(b, "sleep 1000 & echo $!");
+  pid_t pid = read_pid(b);
+  run_until_done(b);
+  assert_true(b->child->held);
+  assert_int_equal(b->child->exit_code, 0);
+  assert_int_equal(b->ends, 2);
+  free_child(b);
+  pause_ms(50);
+  assert_int_equal(kill(pid, 0), 0);  // it lives until the guard's socket ends
+  process_guard_free(b->process);
+  assert_true(dies(pid));
+  b->process = process_guard_new(&b->loop, -1);
+}
+
+/* ---- who dies with it --------------------------------------------------------------------- */
+
+static void freed_in_flight_it_never_reports(void **state)  /* invariant 2 */
+{
+  struct bench *b = *state;
+  start_shell(b, "echo hello");
+  free_child(b);
+  uv_run(&b->loop, UV_RUN_DEFAULT);
+  assert_int_equal(b->done + b->started, 0);
+  assert_int_equal(b->len, 0);
+}
+
+static void freed_early_its_strays_die_too(void **state)
+{
+  struct bench *b = *state;
+  start_shell(b, STRAY "trap '' TERM; sleep 1000");
+  pid_t stray = read_pid(b), child = b->child->pid;
+  free_child(b);
+  assert_true(dies(stray));
+  assert_true(dies(child));
+}
+
+static void told_to_end_it_leaves_nothing_behind(void **state)
+{
+  struct bench *b = *state;
+  start_shell(b, STRAY "exec sleep 1000");
+  pid_t stray = read_pid(b);
+  b->process->kill(b->child, SIGTERM);
+  run_until_done(b);
+  assert_true(b->child->held);
+  assert_true(dies(stray));
+}
+
+static void a_host_killed_outright_leaves_nothing_behind(void **state)
+{
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  pid_t host = fork();
+  if (host == 0) {
+    struct bench *b;
+    open_bench((void **)&b);
+    start_shell(b, STRAY "sleep 1000");
+    pid_t stray = read_pid(b);
+    (void)!write(ends[1], &stray, sizeof stray);
+    pause();
+  }
+  pid_t stray = 0;
+  assert_int_equal(read(ends[0], &stray, sizeof stray), sizeof stray);
+  assert_int_equal(kill(stray, 0), 0);
+  kill(host, SIGKILL);
+  waitpid(host, NULL, 0);
+  assert_true(dies(stray));
+  close(ends[0]);
+  close(ends[1]);
+}
+
+/* ---- a guard that is gone ------------------------------------------------------------------- */
+
+static void without_a_guard_nothing_starts(void **state)
+{
+  struct bench *b = *state;
+  process_guard_free(b->process);
+  b->process = process_guard_new(&b->loop, -1);
+  start_shell(b, "true");
+  run_until_done(b);
+  assert_string_equal(b->child->fault.code, "process-lost");
+  assert_string_equal(b->child->fault.class, "fatal");
+}
+
+static void a_killed_keeper_is_noticed(void **state)
+{
+  struct bench *b = *state;
+  start_shell(b, "echo $PPID; exec sleep 1000");
+  pid_t keeper = read_pid(b), child = b->child->pid;
+  kill(keeper, SIGKILL);
+  run_until_done(b);
+  assert_string_equal(b->child->fault.code, "process-lost");
+  assert_string_equal(b->child->fault.class, "unknown");
+  process_guard_free(b->process);
+  b->process = process_guard_new(&b->loop, -1);
+  assert_true(dies(child));
+}
+
+/* ---- the child's surroundings ------------------------------------------------------------ */
+
+static void it_gets_three_descriptors_and_a_session(void **state)
+{
+  struct bench *b = *state;
+  int leak = dup(1);  // not close-on-exec
+  start_shell(b, "n=0; for fd in $(seq 0 50); do [ -e /proc/$$/fd/$fd ] && n=$((n + 1)); done; "
+                 "echo $n; cut -d' ' -f6 /proc/$$/stat; echo $$");
+  run_until_done(b);
+  int count, session, pid;
+  assert_int_equal(sscanf(b->output, "%d %d %d", &count, &session, &pid), 3);
+  assert_int_equal(count, 3);
+  assert_int_equal(session, pid);
+  assert_int_equal(pid, b->child->pid);
+  close(leak);
+}
+
+static void it_ignores_no_signal_and_blocks_none(void **state)
+{
+  struct bench *b = *state;
+  const char *const argv[] = {"grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status", NULL};
+  start_in(b, argv, NULL);
+  run_until_done(b);
+  assert_string_equal(b->output, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    TEST(the_exit_code_and_all_output_arrive),
+    TEST(a_signal_ends_it),
+    TEST(a_program_that_is_not_there_is_not_found),
+    TEST(a_file_that_is_no_program_fails),
+    TEST(a_folder_that_is_not_there_fails),
+    TEST(a_descendant_that_holds_the_output_is_not_waited_for),
+    TEST(freed_in_flight_it_never_reports),
+    TEST(freed_early_its_strays_die_too),
+    TEST(told_to_end_it_leaves_nothing_behind),
+    TEST(a_host_killed_outright_leaves_nothing_behind),
+    TEST(without_a_guard_nothing_starts),
+    TEST(a_killed_keeper_is_noticed),
+    TEST(it_gets_three_descriptors_and_a_session),
+    TEST(it_ignores_no_signal_and_blocks_none),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
