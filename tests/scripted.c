@@ -436,8 +436,11 @@ static void hand_output(const struct process_options *o, int fd, lua_State *L, i
 {
   size_t len;
   const char *text = lua_tolstring(L, idx, &len);
-  if (text && o->output)
+  if (!o->output)
+    return;
+  if (text)
     o->output(o->output_arg, fd, text, len);
+  o->output(o->output_arg, fd, NULL, 0);
 }
 
 static struct process_child *process_start(struct world_process *w, const struct process_options *o,
