@@ -358,8 +358,11 @@ static void read_columns(lua_State *L, struct sql_operation *o)
   o->columns = calloc(o->column_count + 1, sizeof *o->columns);
   for (size_t i = 0; i < o->column_count; i++) {
     lua_geti(L, -1, (lua_Integer)i + 1);
-    o->columns[i].name = strdup(lua_tostring(L, -1));
-    o->columns[i].type = 25;  /* text */
+    char *name = strdup(lua_tostring(L, -1)), *colon = name ? strchr(name, ':') : NULL;
+    o->columns[i].name = name;
+    o->columns[i].type = colon ? (unsigned)atoi(colon + 1) : 25;  /* text */
+    if (colon)
+      *colon = 0;
     lua_pop(L, 1);
   }
   lua_pop(L, 1);

@@ -4,7 +4,8 @@
  * all synchronous:
  *   http(request, now) -> response    request: method, host, path, query, headers, body
  *                                     response: status, headers, body; or fault = {code, class, message}
- *   sql(url, text, params, now) -> { columns = {names}, rows = {{texts}}, affected = n }
+ *   sql(url, text, params, now) -> { columns = {"name" or "name:type oid"}, rows = {{texts}},
+ *                                    affected = n }
  *   dns(name, type, now) -> { {type=, data=, ttl=}, … } or nil
  *   process(argv, cwd, env) -> exit code, output, errors
  *   file(action, path, data) -> for read: the bytes; list: names; stat: size; nil: not there
