@@ -555,7 +555,9 @@ static bool load(struct scripted *s, const char *script)
   s->L = host_open(&s->host);
   if (!s->L)
     return false;
-  luaL_requiref(s->L, "io", luaopen_io, 1);
+  lua_pushcfunction(s->L, luaopen_io);
+  lua_call(s->L, 0, 1);
+  lua_setglobal(s->L, "io");
   lua_settop(s->L, 0);
   if (luaL_loadfile(s->L, script) == LUA_OK && lua_pcall(s->L, 0, 1, 0) == LUA_OK)
     return true;
