@@ -7,7 +7,10 @@ local tokens = {
   workers = "fake-cloudflare-workers-token-0001", dns = "fake-cloudflare-dns-token-0002",
   neon = "fake-neon-api-key-0003", github = "fake-github-token-0004",
 }
-local state = cloud.new { tokens = tokens, pull_requests = { { number = 42, title = "A shop", head = "shop" } } }
+local state = cloud.new {
+  account_id = "0000000000000000000000000000c0de", tokens = tokens,
+  pull_requests = { { number = 42, title = "A shop", head = "shop" } },
+}
 
 local script = { state = state, requests = 0, ledger = {}, builds = 0 }
 local written = {}
