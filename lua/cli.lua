@@ -83,19 +83,16 @@ local function print_outputs(run, as_json)
   end
 end
 
-local function list(items)
-  return table.concat(items, ", ")
-end
-
 -- Tells what a failed run leaves, and the way on.
 local function tell_failure(run, debug)
   local err = run.error
   io.stderr:write("davit: ", tostring(err), "\n")
   if debug and err.trace then io.stderr:write(err.trace, "\n") end
   if #run.made > 0 then
-    io.stderr:write(("davit: this run made and left: %s\n"):format(list(run.made)))
+    io.stderr:write(("davit: this run made and left: %s\n"):format(table.concat(run.made, ", ")))
+    io.stderr:write("davit: run it again to go on, or take it back with the recipe 'cleanup'\n")
   end
-  io.stderr:write(("davit: run it again to go on, or clean up; 'davit show %s' has the details\n"):format(run.id))
+  io.stderr:write(("davit: 'davit show %s' has the details\n"):format(run.id))
 end
 
 local function start(r, own, global, p)

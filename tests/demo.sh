@@ -14,6 +14,7 @@ say() { printf '\n== %s\n' "$*"; }
 rm -rf build/demo
 mkdir -p build/demo
 cp -R tests/projects/codex build/demo/
+chmod 600 "$project/secrets.env"
 ln -s "$root/build/npm/node_modules" "$project/node_modules"
 cd "$project"
 

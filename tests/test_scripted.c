@@ -30,7 +30,8 @@ static int enter_project(void **state)
     return -1;
   snprintf(script, sizeof script, "%s/tests/scripted/preview.lua", here);
   snprintf(command, sizeof command,
-           "ln -s %s/tests/projects/codex/* %s/ && mkdir -p %s/.davit/leases", here, folder, folder);
+           "cd %s && ln -s %s/tests/projects/codex/* . && rm secrets.env && mkdir -p .davit/leases && "
+           "install -m 600 %s/tests/projects/codex/secrets.env .", folder, here, here);
   *state = script;
   return system(command) == 0 && chdir(folder) == 0 ? 0 : -1;
 }

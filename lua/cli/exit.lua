@@ -2,7 +2,8 @@
 local exit = {}
 
 local by_code = {
-  ["usage"] = 2, ["config"] = 2, ["secret-missing"] = 2,
+  ["usage"] = 2, ["config"] = 2, ["yaml-invalid"] = 2,
+  ["secret-missing"] = 2, ["secret-file-shared"] = 2, ["secret-file-invalid"] = 2,
   ["lease-held"] = 6, ["superseded"] = 6, ["denied"] = 7, ["refused"] = 9,
   ["not-healthy"] = 4, ["left-behind"] = 5,
 }
