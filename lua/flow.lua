@@ -1,6 +1,5 @@
 ---What the flows of a project share: an environment's names, clients, secrets and bundles.
 ---Recipes say what happens in which order; this module knows how davit.yaml names things.
-local base64 = require "base64"
 local cloudflare = require "cloudflare"
 local core = require "core"
 local dns = require "dns"
@@ -230,7 +229,7 @@ function Environment:secret(name, scripts, branch)
     return source(self, from, { WORKER_UPLOAD })
   end
   if all_have(self.cloudflare, scripts, name) then return "keep" end
-  return secret.new(name, base64.encode(core.random(generate)), { to = { WORKER_UPLOAD } })
+  return secret.generate(name, generate, { to = { WORKER_UPLOAD } })
 end
 
 local function bindings_of(env, worker, version, secrets)

@@ -1,5 +1,7 @@
 ---Secrets: values that can be joined and sent where they belong, and never looked at.
+local base64 = require "base64"
 local core = require "secret.core"
+local random = require("core").random
 
 local secret = {
   bind = core.bind,
@@ -8,5 +10,12 @@ local secret = {
   is = core.is,
   names = core.names,
 }
+
+function secret.generate(name, bytes, options)
+  if math.type(bytes) ~= "integer" or bytes < 16 or bytes > 1024 then
+    failure { code = "misuse", class = "misuse", message = "secret.generate: bytes is an integer from 16 to 1024" }
+  end
+  return core.new(name, base64.encode(random(bytes), { url = true }), options.to)
+end
 
 return secret

@@ -57,6 +57,13 @@ function secret.dotenv(path, options) end
 ---Raises a misuse when it is bound already: a binding is never widened.
 function secret.bind(handle, name, options) end
 
+---A new secret of random bytes, written in base64url without padding.
+---@param name string
+---@param bytes integer  16 to 1024
+---@param options secret.EnvOptions
+---@return secret.Template
+function secret.generate(name, bytes, options) end
+
 ---The names of the secrets in a template, in the order they appear, each once.
 ---@param template secret.Template
 ---@return string[]
