@@ -100,8 +100,9 @@ static double seconds(void)
 
 static lua_Integer script_number(struct scripted *s, const char *name)
 {
-  lua_getfield(scripted_state(s), 1, name);
-  return lua_tointeger(scripted_state(s), 2);
+  lua_State *L = scripted_state(s);
+  lua_getfield(L, 1, name);
+  return lua_tointeger(L, 2);
 }
 
 static void a_preview_is_deployed_and_taken_back_without_leaving_the_process(void **state)
