@@ -1,0 +1,67 @@
+---@meta github
+
+---Pull requests, and one comment per purpose in each.
+---
+---Every call may raise "github-STATUS" or an error of `http.request`. Both rate limits are told
+---from a missing permission and waited out as their headers say, for up to 120 s; a comment whose
+---reply was lost is of class *unknown* and is never sent again.
+local github = {}
+
+---@class github.ClientOptions
+---@field repository string             "owner/name"
+---@field token string|secret.Template  "pull-requests: write" for comments
+---@field login? string                 who the token writes as (github-actions[bot])
+
+---A client; nothing is sent yet. Raises a misuse for an unknown, missing or mistyped option.
+---@param options github.ClientOptions
+---@return github.Client
+function github.client(options) end
+
+---@class github.Client
+local client = {}
+
+---@class github.Pull
+---@field number integer
+---@field state "open"|"closed"
+---@field title string
+---@field head string  its branch
+---@field sha string   its newest commit
+
+---@param number integer
+---@return github.Pull
+function client.pull(number) end
+
+---Like `pull`; raises "github-closed" unless it is open.
+---@param number integer
+---@return github.Pull
+function client.open_pull(number) end
+
+---All open pull requests.
+---@return github.Pull[]
+function client.open_pulls() end
+
+---@class github.Comment
+---@field id integer
+---@field login string
+---@field body string
+---@field url string
+---@field marker? string  when it has one and we wrote it
+
+---All comments of a pull request, oldest first.
+---@param number integer
+---@return github.Comment[]
+function client.comments(number) end
+
+---@class github.CommentOptions
+---@field pr integer
+---@field key string   a marker, or a word: "preview" makes "REPOSITORY/preview/PR"
+---@field body string  Markdown; at most 65536 characters with the marker
+
+---The comment of this key. `update` writes only when the text differs, and writes a new one when
+---somebody deleted it. A marker in a comment of another author does not count.
+---The thing is a `github.Comment`.
+---@param options github.CommentOptions
+---@return run.Resource
+function client.comment(options) end
+
+return github

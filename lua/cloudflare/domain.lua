@@ -1,0 +1,142 @@
+---Custom domains as resources: a host that a Worker answers.
+---
+---A domain itself has no place for a marker: it is ours when it leads to our Worker.
+local marker = require "marker"
+local options = require "options"
+local records = require "cloudflare.records"
+local url = require "url"
+local worker = require "cloudflare.worker"
+
+local domain = {}
+
+local fields = {
+  { "host", "string", true }, { "worker", "string", true }, { "marker", "string" },
+}
+
+-- ---- what is there -----------------------------------------------------------------------
+
+local function list(account, query, what)
+  local things = {}
+  for i, found in ipairs(account:workers("/domains", { query = query, what = what }) or {}) do
+    things[i] = { id = found.id, host = found.hostname, worker = found.service }
+  end
+  return things
+end
+
+---The domain at a host, or nil.
+---@return { id: string, host: string, worker: string }|nil
+function domain.at(account, host)
+  for _, thing in ipairs(list(account, { hostname = host }, "find the domain " .. host)) do
+    if thing.host == host then return thing end
+  end
+end
+
+-- ---- attaching ---------------------------------------------------------------------------
+
+-- The marker under which the host is attached: the Worker's, which must be the one asked for.
+local function owner_of(account, o)
+  local holder = worker.find(account, o.worker)
+  if holder and o.marker then
+    worker.refuse_foreign(holder.marker, o.marker, "the Worker " .. o.worker)
+  end
+  return o.marker or holder and holder.marker
+end
+
+-- Whether a record of ours stands where the domain's own will be. One of anybody else is refused
+-- here, so that the permission to overwrite is never given for it.
+local function has_own_record(account, o, text)
+  local own = false
+  for _, record in ipairs(records.at(account, o.host)) do
+    if not record.managed then
+      worker.refuse_foreign(record.marker, text, "the DNS record " .. o.host)
+      own = true
+    end
+  end
+  return own
+end
+
+-- The request replaces the Worker's whole set of domains, so it names those it has, too.
+local function origins_of(account, o)
+  local origins = {}
+  local what = "list the domains of the Worker " .. o.worker
+  for _, thing in ipairs(list(account, { service = o.worker }, what)) do
+    if thing.host ~= o.host then origins[#origins + 1] = { hostname = thing.host } end
+  end
+  origins[#origins + 1] = { hostname = o.host, zone_id = account:zone("cloudflare.domain").id }
+  return origins
+end
+
+-- Attaches as wrangler does, which uses this undocumented endpoint: the documented one refuses a
+-- host that has a record, and deleting ours first would leave the host without any for a while.
+-- A domain of another Worker is never taken over.
+local function create(account, o)
+  local overwrite = has_own_record(account, o, owner_of(account, o))
+  account:workers(("/scripts/%s/domains/records"):format(url.encode(o.worker)), {
+    method = "PUT", what = ("attach the domain %s to the Worker %s"):format(o.host, o.worker),
+    json = { override_scope = true, override_existing_origin = false,
+      override_existing_dns_record = overwrite, origins = origins_of(account, o) } })
+  local thing = domain.at(account, o.host)
+  if thing then return thing end
+  failure { code = "cloudflare-domain-missing", class = "pending", about = o.host,
+    message = ("Cloudflare: the domain %s was attached and is not listed"):format(o.host),
+    hint = "try again in a moment" }
+end
+
+-- ---- the resource ------------------------------------------------------------------------
+
+-- A Worker that is gone cannot say whose it was; nothing is taken from anybody then.
+local function matches(account, thing, o)
+  if thing.worker ~= o.worker then
+    return false, ("the domain %s leads to the Worker %s, not to %s"):format(thing.host,
+      thing.worker, o.worker)
+  end
+  local holder = o.marker and worker.find(account, o.worker)
+  if not holder then return true end
+  return marker.same(holder.marker, o.marker, "the Worker " .. o.worker)
+end
+
+local function destroy(account, o)
+  local thing = domain.at(account, o.host)
+  if not thing then return end
+  local ours, reason = matches(account, thing, o)
+  if not ours then worker.refuse(reason, o.host) end
+  account:workers("/domains/" .. url.encode(thing.id), { method = "DELETE", absent = true,
+    what = "detach the domain " .. o.host })
+end
+
+---@return table resource
+function domain.resource(account, given)
+  options.read("cloudflare.domain", given, fields)
+  if given.marker then marker.check("cloudflare.domain", given.marker) end
+  local o = { host = account:host("cloudflare.domain", given.host), worker = given.worker,
+    marker = given.marker }
+  return {
+    "Domain " .. o.host,
+    find = function() return domain.at(account, o.host) end,
+    create = function() return create(account, o) end,
+    matches = function(thing) return matches(account, thing, o) end,
+    destroy = function() destroy(account, o) end,
+  }
+end
+
+---Detaches an item of the inventory.
+function domain.destroy(account, item)
+  destroy(account, { host = item.name, worker = item.worker, marker = item.marker })
+end
+
+---The domains of the Workers given.
+---@param workers table[]  of worker.inventory
+---@return table[]  kind, name, id, marker, worker
+function domain.inventory(account, workers)
+  local markers, items = {}, {}
+  for _, item in ipairs(workers) do markers[item.name] = item.marker end
+  for _, thing in ipairs(list(account, nil, "list the domains")) do
+    if markers[thing.worker] then
+      items[#items + 1] = { kind = "domain", name = thing.host, id = thing.id,
+        marker = markers[thing.worker], worker = thing.worker }
+    end
+  end
+  return items
+end
+
+return domain

@@ -1,0 +1,40 @@
+---The address records at a host, as plain data.
+local marker = require "marker"
+
+local records = {}
+
+local address = { A = true, AAAA = true, CNAME = true }
+
+---@class cloudflare.Record
+---@field id string
+---@field host string
+---@field type string
+---@field content string
+---@field proxied boolean
+---@field marker? string   whose it is, from its comment
+---@field managed? boolean a custom domain of a Worker holds it; nobody else may change it
+
+---@param record table  as the API shows it
+---@return cloudflare.Record
+function records.thing(record)
+  local managed = type(record.meta) == "table" and record.meta.origin_worker_id ~= nil
+  return { id = record.id, host = record.name, type = record.type, content = record.content,
+    proxied = record.proxied, marker = marker.of_comment(record.comment), managed = managed or nil }
+end
+
+---@param account cloudflare.Account
+---@param host string
+---@return cloudflare.Record[]
+function records.at(account, host)
+  local found = account:dns("cloudflare.dns_record", "", { query = { ["name.exact"] = host },
+    what = "find the DNS record " .. host })
+  local things = {}
+  for _, record in ipairs(found or {}) do
+    if record.name == host and address[record.type] then
+      things[#things + 1] = records.thing(record)
+    end
+  end
+  return things
+end
+
+return records

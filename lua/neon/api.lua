@@ -1,0 +1,71 @@
+---One request to the Neon API of one project, and what its refusals mean.
+local json = require "json"
+local service = require "service"
+local url = require "url"
+
+local api = {}
+
+local BASE = "https://console.neon.tech/api/v2/projects/"
+
+local hints = {
+  [401] = "the key is not accepted: copy it again or create another",
+  [403] = "the key may not do this: look at its project and role",
+  [409] = "another one has that name",
+  [412] = "the project does not store passwords: switch that on, or give the password yourself",
+  [423] = "the project is busy with another operation",
+}
+
+-- 422 covers many refusals; the limits say so in their code.
+local function hint_of(status, reply)
+  if tostring(reply.code):find("LIMIT_EXCEEDED") then
+    return "the plan allows no more: run cleanup, or raise the limit"
+  end
+  return hints[status]
+end
+
+-- 423 and 409 come before anything is done; so does 503.
+local function fault_of(answer)
+  local status = answer.status
+  local reply = answer.reply
+  return { code = ("neon-%d"):format(status), class = service.class(status),
+    refused = status == 423, hint = hint_of(status, reply),
+    message = ("status %d: %s"):format(status, reply.message or "no reason was given") }
+end
+
+local function judge(answer, absent)
+  local reply = answer.body ~= "" and try(json.decode, answer.body)
+  answer.reply = type(reply) == "table" and reply or {}
+  if answer.status >= 200 and answer.status < 300 then return nil end
+  if absent and answer.status == 404 then
+    answer.reply = nil
+    return nil
+  end
+  return fault_of(answer)
+end
+
+---@class neon.Request
+---@field what string      what is tried, for errors
+---@field path string      below /projects/{project}
+---@field method? string   GET
+---@field query? table
+---@field json? table
+---@field secrets? table   as of http.request
+---@field absent? boolean  a thing that is not there is nil, not an error
+
+---@param project { id: string, key: any }
+---@param o neon.Request
+---@return table|nil reply
+---@return table answer  of http.request
+function api.call(project, o)
+  local answer = service.call {
+    service = "Neon", what = o.what,
+    request = { url = BASE .. url.encode(project.id) .. o.path
+        .. (o.query and "?" .. url.query(o.query) or ""),
+      method = o.method or "GET", json = o.json, secrets = o.secrets, timeout = 60,
+      headers = { authorization = "Bearer " .. project.key, accept = "application/json" } },
+    judge = function(answer) return judge(answer, o.absent) end,
+  }
+  return answer.reply, answer
+end
+
+return api

@@ -1,0 +1,61 @@
+---Options of a function in Lua, read as the primitives read theirs: types checked, unknown
+---names refused.
+local options = {}
+
+---Raises a misuse of the API: a mistake in the recipe.
+---@param format string
+function options.misuse(format, ...)
+  failure { code = "misuse", class = "misuse", message = format:format(...) }
+end
+
+local articles = {
+  string = "a string", number = "a number", integer = "an integer", boolean = "a boolean",
+  table = "a table", text = "a string or a secret", label = "a string or an integer",
+}
+
+local function fits(value, kind)
+  if kind == "integer" then return math.type(value) == "integer" end
+  if kind == "text" then return type(value) == "string" or type(value) == "userdata" end
+  if kind == "any" then return true end
+  if kind == "label" then return type(value) == "string" or math.type(value) == "integer" end
+  return type(value) == kind
+end
+
+local function refuse_unknown(what, o, fields)
+  local known, names = {}, {}
+  for i, field in ipairs(fields) do
+    known[field[1]], names[i] = true, field[1]
+  end
+  for name in pairs(o) do
+    if not known[name] then
+      options.misuse("%s: unknown option '%s' (expected %s)", what, tostring(name),
+        table.concat(names, ", "))
+    end
+  end
+end
+
+---Checks a table of options and gives it back.
+---@param what string  the function's name, for the error
+---@param o table
+---@param fields table[]  { name, kind, required? }; kinds: string, number, integer, boolean,
+---table, any, label (a string or an integer), and text, which may be a secret
+---@return table o
+function options.read(what, o, fields)
+  if type(o) ~= "table" then
+    options.misuse("%s: expected a table of options, not a %s", what, type(o))
+  end
+  refuse_unknown(what, o, fields)
+  for _, field in ipairs(fields) do
+    local name, kind, required = field[1], field[2], field[3]
+    local value = o[name]
+    if value == nil and required then
+      options.misuse("%s: option '%s' is required", what, name)
+    elseif value ~= nil and not fits(value, kind) then
+      options.misuse("%s: option '%s' must be %s, not a %s", what, name, articles[kind],
+        type(value))
+    end
+  end
+  return o
+end
+
+return options

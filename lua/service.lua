@@ -1,0 +1,86 @@
+---One call to a provider's API: what its answer means, in words that name the service and what
+---was tried, and tried again as the policies of retry.lua say.
+local http = require "http"
+local retry = require "retry"
+
+local service = {}
+
+---@class service.Fault
+---@field code string
+---@field class string
+---@field message string
+---@field hint? string
+---@field refused? boolean      the service says that it did nothing, whatever the status
+---@field retry_after? number   seconds
+
+---@class service.Call
+---@field service string        its name, for errors
+---@field what string           what is tried: "read the Worker x"
+---@field request table         options of http.request
+---@field safe? boolean         may arrive twice (true, unless the method is POST)
+---@field judge fun(answer: table): service.Fault|nil  what is wrong with an answer
+
+---What a status means where the service says nothing better.
+local classes = { [408] = "transient", [409] = "converge", [423] = "transient", [425] = "transient",
+  [429] = "throttled" }
+
+---@param status integer
+---@return string
+function service.class(status)
+  return classes[status] or (status >= 500 and "transient" or "fatal")
+end
+
+---A header of an answer by its lower-case name.
+---@return string|nil
+function service.header(answer, wanted)
+  for name, value in pairs(answer.headers) do
+    if name:lower() == wanted then return value end
+  end
+end
+
+local LOOK_FIRST = "it may have been done all the same: look before trying again"
+
+-- A 5xx may come after the work was done; 503 says that there was no taking it up.
+local function in_doubt(answer, fault)
+  return fault.class == "transient" and answer.status >= 500 and answer.status ~= 503
+    and not fault.refused
+end
+
+-- Exchanges that broke off after the request had left.
+local lost = { ["http-lost"] = true, ["http-timeout"] = true }
+
+local function raise(call, fault)
+  fault.message = ("%s: could not %s: %s"):format(call.service, call.what, fault.message)
+  fault.about = call.request.url
+  failure(fault)
+end
+
+local function unanswered(call, safe, err)
+  if err.class == "misuse" or err.class == "cancelled" then error(err, 0) end
+  local unknown = not safe and lost[err.code]
+  raise(call, { code = err.code, class = unknown and "unknown" or err.class,
+    message = err.message, hint = unknown and LOOK_FIRST or err.hint })
+end
+
+local function attempt(call, safe)
+  local answer, err = try(http.request, call.request)
+  if err then unanswered(call, safe, err) end
+  local fault = call.judge(answer)
+  if not fault then return answer end
+  fault.retry_after = fault.retry_after or retry.after(service.header(answer, "retry-after"))
+  if not safe and in_doubt(answer, fault) then
+    fault.class, fault.hint = "unknown", LOOK_FIRST
+  end
+  raise(call, fault)
+end
+
+---@param call service.Call
+---@return table answer  of http.request
+function service.call(call)
+  local safe = call.safe
+  if safe == nil then safe = call.request.method ~= "POST" end
+  local policy = safe and retry.policies.repeatable or retry.policies.once
+  return retry.run(policy, function() return attempt(call, safe) end)
+end
+
+return service

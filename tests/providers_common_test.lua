@@ -1,0 +1,77 @@
+---What the providers share: markers, retries, options.
+local core = require "core"
+local marker = require "marker"
+local retry = require "retry"
+local provider_world = assert(core.load_file("tests/provider_world.lua"))()
+
+test("a marker has three parts of plain characters", function()
+  local text = marker.new { project = "codex", environment = "preview", key = 42 }
+  equal(text, "codex/preview/42")
+  equal(marker.parse(text), { project = "codex", environment = "preview", key = "42" })
+  for _, wrong in ipairs { "codex/preview", "a/b/c/d", "a//c", "a/b/", "a/b/c d",
+    ("x"):rep(90) .. "/b/c" } do
+    equal(marker.parse(wrong), nil)
+  end
+end)
+
+test("marker.new says what is wrong with its parts", function()
+  raises("marker.new: option 'key' is required", marker.new, { project = "a", environment = "b" })
+  raises("option 'key' must be a string or an integer, not a boolean", marker.new,
+    { project = "a", environment = "b", key = true })
+  raises("unknown option 'pr'", marker.new, { project = "a", environment = "b", key = 1, pr = 1 })
+  raises("'a b/c/d' has other characters", marker.new, { project = "a b", environment = "c",
+    key = "d" })
+end)
+
+test("a marker is read back from each place that keeps it, and from nothing else", function()
+  local text = "codex/preview/42"
+  equal(marker.of_comment(marker.to_comment(text)), text)
+  equal(marker.of_tags { "cf:service=x", marker.to_tag(text) }, text)
+  equal(marker.of_annotation(marker.to_annotation(text)), text)
+  equal(marker.of_html("hello\n" .. marker.to_html(text) .. "\nthere"), text)
+  equal({ marker.of_comment("davit was here"), marker.of_tags({ "davit:x" }),
+    marker.of_annotation(nil),
+    marker.of_html("<!-- davit:x -->") }, {})
+end)
+
+test("a prefix ends where a part ends", function()
+  equal(marker.under("codex/preview/42", "codex/preview/4"), false)
+  equal(marker.under("codex/preview/42", "codex/preview/42"), true)
+  equal(marker.under("codex/preview/42", "codex/preview/"), true)
+  equal(marker.under("codex/preview/42", ""), true)
+end)
+
+local function failing(times, class, retry_after)
+  return function(attempt)
+    if attempt <= times then
+      failure { code = "x", class = class, message = "broken", retry_after = retry_after }
+    end
+    return attempt
+  end
+end
+
+test("a failure is retried when the policy names its class", function()
+  local w <close> = provider_world.open()
+  local policies = retry.policies
+  equal(retry.run(policies.repeatable, failing(2, "unknown")), 3)
+  equal(retry.run(policies.once, failing(1, "throttled")), 2)
+  raises("^[^(]*broken$", retry.run, policies.once, failing(1, "unknown"))
+  raises("broken", retry.run, policies.repeatable, failing(1, "fatal"))
+  equal(#w.pauses, 3)
+end)
+
+test("what the service asks to wait is waited in full", function()
+  local w <close> = provider_world.open()
+  retry.run(retry.policies.repeatable, failing(1, "throttled", 20))
+  equal(w.pauses, { 20 })
+  raises("broken", retry.run, retry.policies.repeatable, failing(1, "throttled", 200))
+end)
+
+test("Retry-After is seconds or a date", function()
+  local w <close> = provider_world.open()
+  w.now = 1800000000   -- Fri, 15 Jan 2027 08:00:00 GMT
+  equal(retry.after("7"), 7)
+  equal(retry.after("Fri, 15 Jan 2027 08:01:30 GMT"), 90.0)
+  equal(retry.after("Fri, 15 Jan 2027 07:00:00 GMT"), 0)
+  equal({ retry.after(nil), retry.after("soon") }, { nil, 0 })
+end)
