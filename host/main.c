@@ -33,7 +33,7 @@ static void on_signal(uv_signal_t *handle, int number)
     _exit(EXIT_INTERRUPTED);
   d->interrupted = true;
   char reason[64];
-  snprintf(reason, sizeof reason, "interrupted by %s", strsignal(number));
+  snprintf(reason, sizeof reason, "interrupted by SIG%s", sigabbrev_np(number));
   sched_interrupt(d->host.sched, reason);
 }
 

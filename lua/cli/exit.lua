@@ -8,7 +8,7 @@ local by_code = {
   ["not-healthy"] = 4, ["left-behind"] = 5,
 }
 
-local by_class = { transient = 8, throttled = 8 }
+local by_class = { transient = 8, throttled = 8, pending = 8, unknown = 8 }
 
 -- What decides whatever else happened: an interrupted run can be resumed, a parked one approved.
 local parked = { interrupted = 10, ["approval-needed"] = 75 }
