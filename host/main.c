@@ -20,11 +20,19 @@ enum { EXIT_FAILED = 1, EXIT_INTERRUPTED = 10 };
 struct davit {
   struct real real;
   struct host host;
-  uv_signal_t signals[3];
+  uv_signal_t signals[3];  /* one for each of `stops` */
   bool interrupted;
 };
 
 /* ---- signals --------------------------------------------------------------------- */
+
+static const struct {
+  int number;
+  const char *reason;
+} stops[] = {
+  {SIGINT, "interrupted by SIGINT"}, {SIGTERM, "interrupted by SIGTERM"}, {SIGHUP, "interrupted by SIGHUP"}};
+
+enum { STOPS = sizeof stops / sizeof *stops };
 
 static void on_signal(uv_signal_t *handle, int number)
 {
@@ -32,26 +40,25 @@ static void on_signal(uv_signal_t *handle, int number)
   if (d->interrupted)
     _exit(EXIT_INTERRUPTED);
   d->interrupted = true;
-  char reason[64];
-  snprintf(reason, sizeof reason, "interrupted by SIG%s", sigabbrev_np(number));
-  sched_interrupt(d->host.sched, reason);
+  for (int i = 0; i < STOPS; i++)
+    if (stops[i].number == number)
+      sched_interrupt(d->host.sched, stops[i].reason);
 }
 
 static void watch_signals(struct davit *d)
 {
-  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   signal(SIGPIPE, SIG_IGN);
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+  for (int i = 0; i < STOPS; i++) {
     d->signals[i].data = d;
     uv_signal_init(&d->real.loop, &d->signals[i]);
-    uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+    uv_signal_start(&d->signals[i], on_signal, stops[i].number);
     uv_unref((uv_handle_t *)&d->signals[i]);
   }
 }
 
 static void unwatch_signals(struct davit *d)
 {
-  for (size_t i = 0; i < sizeof d->signals / sizeof *d->signals; i++)
+  for (int i = 0; i < STOPS; i++)
     uv_close((uv_handle_t *)&d->signals[i], NULL);
 }
 
