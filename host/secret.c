@@ -438,20 +438,53 @@ static bool assemble(const struct template *t, struct resolved *r)
   return r->bytes != NULL;
 }
 
+static void check_all(lua_State *L, const struct template *t, const struct destination *to)
+{
+  for (size_t i = 0; i < t->count; i++)
+    if (t->pieces[i].secret && !may_go(t->pieces[i].secret, to))
+      refuse(L, t->pieces[i].secret, to);
+}
+
+static const char *push_string(lua_State *L, int idx, size_t *len)
+{
+  lua_pushvalue(L, idx);
+  return lua_tolstring(L, -1, len);
+}
+
+static struct resolved *push_bytes(lua_State *L, const struct template *t)
+{
+  struct resolved *r = push_resolved(L);
+  if (!assemble(t, r))
+    failure_memory(L);
+  return r;
+}
+
 const char *secret_resolve(lua_State *L, int idx, const struct destination *to, size_t *len)
 {
   const struct template *t = luaL_testudata(L, idx, TEMPLATE);
   luaL_checkstack(L, 6, "secret");
-  if (!t) {
-    lua_pushvalue(L, idx);
-    return lua_tolstring(L, -1, len);
-  }
-  for (size_t i = 0; i < t->count; i++)
-    if (t->pieces[i].secret && !may_go(t->pieces[i].secret, to))
-      refuse(L, t->pieces[i].secret, to);
-  struct resolved *r = push_resolved(L);
-  if (!assemble(t, r))
-    failure_memory(L);
+  if (!t)
+    return push_string(L, idx, len);
+  check_all(L, t, to);
+  const struct resolved *r = push_bytes(L, t);
+  *len = r->len;
+  return r->bytes;
+}
+
+const char *secret_resolve_found(lua_State *L, int idx, const struct destination *to,
+                                 secret_find *find, size_t *len)
+{
+  const struct template *t = luaL_testudata(L, idx, TEMPLATE);
+  char what[256];
+  struct destination found = *to;
+  luaL_checkstack(L, 6, "secret");
+  if (!t)
+    return push_string(L, idx, len);
+  const struct resolved *r = push_bytes(L, t);
+  if (!find(r->bytes, r->len, what, sizeof what))
+    failure_misuse(L, "%s holds a secret and does not say where it leads", to->place);
+  found.what = what;
+  check_all(L, t, &found);
   *len = r->len;
   return r->bytes;
 }

@@ -29,6 +29,12 @@ void secret_push(lua_State *L, const char *name, const char *value, size_t len,
  * the stack (a template's bytes are wiped when it is collected or closed); raises
  * "secret-refused", naming secret, binding and place, when one of them may not go there. */
 const char *secret_resolve(lua_State *L, int idx, const struct destination *to, size_t *len);
+/* Writes where the bytes lead. False: nowhere that can be told. */
+typedef bool secret_find(const char *bytes, size_t len, char *what, size_t size);
+/* The same for bytes that themselves say where they go, like a database URL: what `find` reads
+ * there is the destination, and to->what is not used. */
+const char *secret_resolve_found(lua_State *L, int idx, const struct destination *to,
+                                 secret_find *find, size_t *len);
 
 /* How a template's secrets are written when they are resolved inside something else. */
 enum secret_encoding { ENCODE_JSON, ENCODE_URL };

@@ -15,12 +15,16 @@ struct sql_column {
 
 /* The outcome of connecting or of a query. A fault's code is "sql-connect" (transient, or
  * fatal for bad credentials), "sql-error" (fatal; sqlstate is set), "sql-lost" (unknown: the
- * connection broke while a statement ran) or "sql-timeout". */
+ * connection broke while a statement ran; transient: it was gone before), "sql-timeout"
+ * (transient when connecting, else unknown), "sql-url" or "sql-busy" (misuse: a session runs
+ * one statement at a time). After "sql-lost" and "sql-timeout" the session is of no more use. */
 struct sql_operation {
   struct effect effect;
   struct fault fault;
   char sqlstate[6];
-  struct sql_session *session;  /* of a connect that succeeded: the caller closes it */
+  int position;                 /* of the mistake in the text, in characters from 1; 0: unknown */
+  struct sql_session *session;  /* of a connect that succeeded; who sets it to NULL takes it
+                                 * over and closes it, else it is closed with the operation */
   struct sql_column *columns;
   size_t column_count, row_count;
   const char *const *cells;     /* row by row, in text form; NULL is SQL's null */

@@ -326,6 +326,14 @@ struct sql_session {
   char *url;
 };
 
+static void sql_close(struct sql_session *session)
+{
+  if (!session)
+    return;
+  free(session->url);
+  free(session);
+}
+
 static void release_sql(struct effect *e)
 {
   struct sql_operation *o = (struct sql_operation *)e;
@@ -335,6 +343,7 @@ static void release_sql(struct effect *e)
     free((char *)o->cells[i]);
   free(o->columns);
   free((void *)o->cells);
+  sql_close(o->session);
 }
 
 static struct sql_operation *sql_connect(struct world_sql *w, const char *url, double timeout,
@@ -409,14 +418,6 @@ static struct sql_operation *sql_query(struct sql_session *session, const char *
     o->affected = lua_isinteger(s->L, -1) ? (long)lua_tointeger(s->L, -1) : -1;
   }
   return o;
-}
-
-static void sql_close(struct sql_session *session)
-{
-  if (!session)
-    return;
-  free(session->url);
-  free(session);
 }
 
 /* ---- processes ----------------------------------------------------------------------------------------- */

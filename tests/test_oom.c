@@ -121,6 +121,10 @@ CASE(dns, "require 'dns'.lookup { name = 'example.com' }")
 CASE(secrets, "local s = require 'secret.core'.new('N', 'a-secret-value', { 'https://example.com' })"
               " local t = 'Bearer ' .. s assert(tostring(t) ~= '')"
               " require 'http.core'.request { url = 'https://example.com/', headers = { authorization = t } }")
+CASE(sql, "local s <close> = require 'sql.core'.connect { url = 'postgresql://u:' .. require 'secret.core'"
+          ".new('N', 'a-secret-value', { 'sql:*' }) .. '@h/d' }"
+          " s:query('select $1, $2', { 1, 'x' }) s:query 'select 1'")
+CASE(files, "local fs = require 'fs' try(fs.read, 'x') try(fs.list, '.') try(fs.write, 'x', 'y') fs.exists 'x'")
 CASE(masking, "local m = require 'mask' assert(m.text 'plain' == 'plain')")
 CASE(digests, "require 'sha256' 'abc' require 'base64'.encode 'abc'")
 CASE(yaml_text, "require 'yaml'.decode 'a: [1, {b: c}]'")
@@ -132,8 +136,9 @@ int main(void)
     cmocka_unit_test(opening_a_state), cmocka_unit_test(tasks), cmocka_unit_test(errors),
     cmocka_unit_test(pairs_in_order), cmocka_unit_test(http), cmocka_unit_test(multipart),
     cmocka_unit_test(minted_secrets), cmocka_unit_test(health_engine), cmocka_unit_test(dns),
-    cmocka_unit_test(secrets), cmocka_unit_test(masking), cmocka_unit_test(digests),
-    cmocka_unit_test(yaml_text), cmocka_unit_test(printing),
+    cmocka_unit_test(secrets), cmocka_unit_test(sql), cmocka_unit_test(files),
+    cmocka_unit_test(masking), cmocka_unit_test(digests), cmocka_unit_test(yaml_text),
+    cmocka_unit_test(printing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,481 @@
+/* files_uv.c - files of the real world: plain system calls on libuv's pool.
+ *
+ * An operation's work runs on a thread of the pool and touches nothing but the operation; the
+ * loop looks at it again once the work has ended. Freeing an operation under way abandons it:
+ * the work, if it has begun, ends by itself, and then the operation is freed.
+ *
+ * A file is written beside its place and renamed onto it, with both the bytes and the names
+ * on the disk before that counts as done: a crash leaves the old file or the new one. */
+#include "real.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct files_uv {
+  struct world_files base;
+  uv_loop_t *loop;
+};
+
+struct operation {
+  struct file_operation base;
+  uv_work_t work;
+  bool abandoned;
+  enum file_action action;
+  char *path;   /* without slashes at its end: behind one, a link would be followed */
+  char *data;
+  size_t len, max;
+  unsigned mode;
+};
+
+/* ---- faults ------------------------------------------------------------------------------ */
+
+static const char *code_of(int error)
+{
+  switch (error) {
+  case ENOENT:
+  case ENOTDIR:
+    return "file-not-found";
+  case EACCES:
+  case EPERM:
+  case EROFS:
+    return "file-denied";
+  case EEXIST:
+  case ENOTEMPTY:
+    return "file-exists";
+  case ENOSPC:
+  case EDQUOT:
+    return "file-full";
+  default:
+    return "file-failed";
+  }
+}
+
+/* Records errno. Returns false, for tail calls. */
+static bool fail(struct operation *op, const char *doing, const char *path)
+{
+  char reason[128];
+  int error = errno;
+  fault_set(&op->base.fault, code_of(error), "fatal", "%s %s: %s", doing, path,
+            strerror_r(error, reason, sizeof reason));
+  return false;
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+static bool too_large(struct operation *op)
+{
+  fault_set(&op->base.fault, "file-too-large", "fatal", "reading %s: it is larger than %zu bytes",
+            op->path, op->max);
+  fault_hint(&op->base.fault, "raise max if so much is expected");
+  return false;
+}
+
+static bool read_all(struct operation *op, int fd)
+{
+  char chunk[1 << 16];
+  struct buf *b = &op->base.data;
+  for (;;) {
+    ssize_t n = read(fd, chunk, sizeof chunk);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return fail(op, "reading", op->path);
+    if (n == 0)
+      return true;
+    if ((size_t)n > op->max - b->len)
+      return too_large(op);
+    buf_add(b, chunk, (size_t)n);
+    if (!buf_ok(b)) {
+      errno = ENOMEM;
+      return fail(op, "reading", op->path);
+    }
+  }
+}
+
+static void read_file(struct operation *op)
+{
+  int fd = open(op->path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    fail(op, "reading", op->path);
+    return;
+  }
+  read_all(op, fd);
+  close(fd);
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+/* The folder that holds the path; a copy to be freed, or NULL. */
+static char *folder_of(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  if (!slash)
+    return strdup(".");
+  return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* Makes the names in a folder durable. */
+static bool sync_folder(struct operation *op, const char *folder)
+{
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return fail(op, "opening", folder);
+  bool synced = fsync(fd) == 0 || fail(op, "writing", folder);
+  close(fd);
+  return synced;
+}
+
+static bool is_folder(const char *path)
+{
+  struct stat st;
+  return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool make_folders(struct operation *op, const char *folder);
+
+static bool make_folder(struct operation *op, const char *folder, const char *parent)
+{
+  if (!make_folders(op, parent))
+    return false;
+  if (mkdir(folder, 0777) == 0)
+    return sync_folder(op, parent);
+  return (errno == EEXIST && is_folder(folder)) || fail(op, "making the folder", folder);
+}
+
+static bool make_folders(struct operation *op, const char *folder)
+{
+  if (is_folder(folder))
+    return true;
+  char *parent = folder_of(folder);
+  if (!parent)
+    return fail(op, "making the folder", folder);
+  bool made = make_folder(op, folder, parent);
+  free(parent);
+  return made;
+}
+
+static bool write_all(int fd, const char *data, size_t len)
+{
+  while (len) {
+    ssize_t n = write(fd, data, len);
+    if (n < 0 && errno != EINTR)
+      return false;
+    if (n > 0) {
+      data += n;
+      len -= (size_t)n;
+    }
+  }
+  return true;
+}
+
+/* Fills the temporary file, and gives it its mode whatever the umask is. */
+static bool fill(struct operation *op, int fd)
+{
+  bool filled = write_all(fd, op->data, op->len) && fchmod(fd, op->mode) == 0 && fsync(fd) == 0;
+  if (!filled)
+    fail(op, "writing", op->path);
+  if (close(fd) != 0 && filled)
+    return fail(op, "writing", op->path);
+  return filled;
+}
+
+/* "folder/.davit-XXXXXX", for mkostemp. */
+static char *temporary_name(const char *folder)
+{
+  char *name = NULL;
+  return asprintf(&name, "%s/.davit-XXXXXX", folder) < 0 ? NULL : name;
+}
+
+static bool replace(struct operation *op, const char *folder, char *temporary)
+{
+  int fd = mkostemp(temporary, O_CLOEXEC);
+  if (fd < 0)
+    return fail(op, "writing", op->path);
+  if (fill(op, fd)) {
+    if (rename(temporary, op->path) == 0)
+      return sync_folder(op, folder);
+    fail(op, "writing", op->path);
+  }
+  unlink(temporary);
+  return false;
+}
+
+static void write_file(struct operation *op)
+{
+  char *folder = folder_of(op->path);
+  char *temporary = folder ? temporary_name(folder) : NULL;
+  if (!temporary) {
+    errno = ENOMEM;
+    fail(op, "writing", op->path);
+  } else if (make_folders(op, folder)) {
+    replace(op, folder, temporary);
+  }
+  free(temporary);
+  free(folder);
+}
+
+/* ---- listing ----------------------------------------------------------------------------- */
+
+struct names {
+  char **list;
+  size_t count, size;
+};
+
+static bool add_name(struct names *names, const char *name, bool folder)
+{
+  if (names->count == names->size) {
+    size_t size = names->size ? names->size * 2 : 32;
+    char **list = realloc(names->list, size * sizeof *list);
+    if (!list)
+      return false;
+    names->list = list;
+    names->size = size;
+  }
+  char *copy = NULL;
+  if (asprintf(&copy, "%s%s", name, folder ? "/" : "") < 0)
+    return false;
+  names->list[names->count++] = copy;
+  return true;
+}
+
+/* A link to a folder is no folder here, so that walking down a tree ends. */
+static bool entry_is_folder(DIR *dir, const struct dirent *e)
+{
+  struct stat st;
+  if (e->d_type != DT_UNKNOWN)
+    return e->d_type == DT_DIR;
+  return fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool is_dots(const char *name)
+{
+  return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* False with errno set. */
+static bool read_names(DIR *dir, struct names *names)
+{
+  for (;;) {
+    errno = 0;
+    const struct dirent *e = readdir(dir);
+    if (!e)
+      return errno == 0;
+    if (!is_dots(e->d_name) && !add_name(names, e->d_name, entry_is_folder(dir, e)))
+      return errno = ENOMEM, false;
+  }
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void join_names(struct operation *op, struct names *names)
+{
+  if (names->count)
+    qsort(names->list, names->count, sizeof *names->list, by_bytes);
+  for (size_t i = 0; i < names->count; i++)
+    buf_add(&op->base.data, names->list[i], strlen(names->list[i]) + 1);
+  errno = ENOMEM;
+  if (!buf_ok(&op->base.data))
+    fail(op, "listing", op->path);
+}
+
+static void list_folder(struct operation *op)
+{
+  struct names names = {0};
+  DIR *dir = opendir(op->path);
+  if (!dir) {
+    fail(op, "listing", op->path);
+    return;
+  }
+  if (read_names(dir, &names))
+    join_names(op, &names);
+  else
+    fail(op, "listing", op->path);
+  closedir(dir);
+  for (size_t i = 0; i < names.count; i++)
+    free(names.list[i]);
+  free(names.list);
+}
+
+/* ---- removing, looking ------------------------------------------------------------------- */
+
+static bool remove_at(struct operation *op, int folder, const char *name);
+
+static bool remove_entries(struct operation *op, DIR *dir)
+{
+  const struct dirent *e;
+  while ((e = readdir(dir)))
+    if (!is_dots(e->d_name) && !remove_at(op, dirfd(dir), e->d_name))
+      return false;
+  return true;
+}
+
+/* Empties a folder; it is opened without following links, as it may have been replaced. */
+static bool empty_at(struct operation *op, int folder, const char *name)
+{
+  int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+  if (!dir) {
+    fail(op, "removing", op->path);
+    if (fd >= 0)
+      close(fd);
+    return false;
+  }
+  bool emptied = remove_entries(op, dir);
+  closedir(dir);
+  return emptied;
+}
+
+static bool remove_at(struct operation *op, int folder, const char *name)
+{
+  if (unlinkat(folder, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
+    return true;
+  if (errno != EISDIR && errno != EPERM)
+    return fail(op, "removing", op->path);
+  struct stat st;
+  if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode)) {
+    errno = EPERM;
+    return fail(op, "removing", op->path);
+  }
+  if (!empty_at(op, folder, name))
+    return false;
+  return unlinkat(folder, name, AT_REMOVEDIR) == 0 || fail(op, "removing", op->path);
+}
+
+static void stat_file(struct operation *op)
+{
+  struct stat st;
+  if (stat(op->path, &st) != 0) {
+    fail(op, "looking at", op->path);
+    return;
+  }
+  op->base.size = (double)st.st_size;
+  op->base.is_folder = S_ISDIR(st.st_mode);
+}
+
+/* ---- the pool ---------------------------------------------------------------------------- */
+
+static void work(uv_work_t *work)
+{
+  struct operation *op = work->data;
+  switch (op->action) {
+  case FILE_READ:
+    read_file(op);
+    break;
+  case FILE_WRITE:
+    write_file(op);
+    break;
+  case FILE_MAKE:
+    make_folders(op, op->path);
+    break;
+  case FILE_LIST:
+    list_folder(op);
+    break;
+  case FILE_REMOVE:
+    remove_at(op, AT_FDCWD, op->path);
+    break;
+  case FILE_STAT:
+    stat_file(op);
+    break;
+  }
+}
+
+static void free_operation(struct operation *op)
+{
+  buf_free(&op->base.data);
+  free(op->path);
+  free(op->data);
+  free(op);
+}
+
+static void worked(uv_work_t *work, int status)
+{
+  struct operation *op = work->data;
+  (void)status;
+  if (op->abandoned)
+    free_operation(op);
+  else
+    effect_finish(&op->base.effect);
+}
+
+static void destroy(struct effect *e)
+{
+  struct operation *op = (struct operation *)e;
+  if (e->finished) {
+    free_operation(op);
+    return;
+  }
+  op->abandoned = true;
+  uv_cancel((uv_req_t *)&op->work);  /* worked() runs in any case */
+}
+
+/* ---- the interface ----------------------------------------------------------------------- */
+
+static char *copy_path(const char *path)
+{
+  size_t n = strlen(path);
+  while (n > 1 && path[n - 1] == '/')
+    n--;
+  return strndup(path, n);
+}
+
+static char *copy_data(const struct file_request *r)
+{
+  char *data = malloc(r->len + 1);
+  if (data && r->len)
+    memcpy(data, r->data, r->len);
+  return data;
+}
+
+static struct operation *new_operation(const struct file_request *r, effect_done *done, void *arg)
+{
+  struct operation *op = calloc(1, sizeof *op);
+  if (!op)
+    return NULL;
+  op->base.effect = (struct effect){.destroy = destroy, .done = done, .arg = arg};
+  op->action = r->action;
+  op->path = copy_path(r->path);
+  op->data = copy_data(r);
+  op->len = r->len;
+  op->mode = r->mode;
+  op->max = r->max;
+  op->work.data = op;
+  buf_init(&op->base.data, BUF_LIMIT);
+  if (op->path && op->data)
+    return op;
+  free_operation(op);
+  return NULL;
+}
+
+static struct file_operation *start(struct world_files *base, const struct file_request *r,
+                                    effect_done *done, void *arg)
+{
+  struct files_uv *files = (struct files_uv *)base;
+  struct operation *op = new_operation(r, done, arg);
+  if (!op)
+    return NULL;
+  if (uv_queue_work(files->loop, &op->work, work, worked) == 0)
+    return &op->base;
+  free_operation(op);
+  return NULL;
+}
+
+struct world_files *files_uv_new(uv_loop_t *loop)
+{
+  struct files_uv *files = calloc(1, sizeof *files);
+  if (files)
+    *files = (struct files_uv){{start}, loop};
+  return files ? &files->base : NULL;
+}
+
+void files_uv_free(struct world_files *base)
+{
+  free(base);
+}

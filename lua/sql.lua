@@ -1,0 +1,282 @@
+---Queries and migrations on a PostgreSQL database.
+---
+---Migrations are files in a folder, each carried out in one transaction together with the row
+---that records it, under an advisory lock that belongs to that transaction. A lock held by the
+---session instead would be lost, or kept for ever, behind a pooler that hands out a connection
+---for each transaction. So every transaction looks again at what is recorded, and two runs that
+---meet each other carry out every file once.
+local core = require "sql.core"
+local fs = require "fs"
+local json = require "json"
+local sha256 = require "sha256"
+
+local sql = { connect = core.connect, null = core.null }
+
+local LOCK = "select pg_advisory_xact_lock(7310309241527529316)"
+local BREAKPOINT = "--> statement-breakpoint"
+
+-- Layouts of a folder ------------------------------------------------------------
+
+---@class sql.Migration
+---@field name string        the file's name
+---@field path string
+---@field key string|integer what the record is found by
+---@field text string
+---@field hash string        sha256 of the text
+
+local function migration(folder, name, key)
+  local path = folder .. "/" .. name
+  local text = fs.read(path)
+  return { name = name, path = path, key = key or name, text = text, hash = sha256(text) }
+end
+
+---drizzle's: meta/_journal.json says which files there are, and `when` is what each is known by.
+local drizzle = {
+  journal = "/meta/_journal.json",
+  table = "drizzle.__drizzle_migrations",
+  columns = "id serial primary key, hash text not null, created_at bigint",
+  select = "select created_at as key, hash",
+  insert = "(hash, created_at) values ($1, $2)",
+}
+
+local function refuse_journal(path, reason)
+  failure {
+    code = "migration-journal", about = path,
+    message = ("%s is no journal of drizzle's: %s"):format(path, reason),
+  }
+end
+
+local function read_entries(path)
+  local journal, err = try(json.decode, fs.read(path))
+  if err then refuse_journal(path, err.message) end
+  local entries = type(journal) == "table" and journal.entries
+  if type(entries) ~= "table" then refuse_journal(path, "no entries") end
+  return entries
+end
+
+function drizzle.read(folder)
+  local path = folder .. drizzle.journal
+  local list = {}
+  for i, entry in ipairs(read_entries(path)) do
+    local key = type(entry) == "table" and math.tointeger(entry.when)
+    if not key or type(entry.tag) ~= "string" then
+      refuse_journal(path, ("entry %d lacks `tag` or `when`"):format(i))
+    end
+    list[i] = migration(folder, entry.tag .. ".sql", key)
+  end
+  return list
+end
+
+---drizzle itself skips, without a word, a file that is older than the newest record.
+function drizzle.check_order(m, newest)
+  if not newest or m.key > newest then return end
+  failure {
+    code = "migration-order", about = m.path,
+    message = ("%s is older than a migration that is applied, and was never applied itself"):format(m.path),
+    hint = "drizzle would skip it: generate it again, so that it is the newest, "
+      .. "or record it by hand if it is applied",
+  }
+end
+
+---Plain: every *.sql in the order of the names.
+local plain = {
+  table = "public.davit_migrations",
+  columns = "name text primary key, hash text not null, "
+    .. "applied_at timestamptz not null default now()",
+  select = "select name as key, hash",
+  insert = "(hash, name) values ($1, $2)",
+}
+
+function plain.read(folder)
+  local list = {}
+  for _, name in ipairs(fs.list(folder)) do
+    if name:find("%.sql$") then list[#list + 1] = migration(folder, name) end
+  end
+  return list
+end
+
+-- Where an error is --------------------------------------------------------------
+
+---The line of the character at `position` of a statement that begins on line `first`.
+local function line_of(statement, first, position)
+  local at = utf8.len(statement) and utf8.offset(statement, position) or position
+  local _, breaks = statement:sub(1, at - 1):gsub("\n", "")
+  return first + breaks
+end
+
+local function place_of(m, number, statement, err)
+  local place = ("%s, statement %d"):format(m.path, number)
+  if not err.position then return place end
+  return ("%s, line %d"):format(place, line_of(statement.text, statement.line, err.position))
+end
+
+---Raises what a file met. What was committed is recorded, so that a repeat is safe even when
+---it is not known how far this run got.
+local function fail_at(m, place, err)
+  failure {
+    code = err.code, class = err.class == "unknown" and "transient" or err.class,
+    message = ("%s: %s"):format(place, err.message), hint = err.hint, about = m.path,
+    sqlstate = err.sqlstate, position = err.position,
+  }
+end
+
+-- Carrying out -------------------------------------------------------------------
+
+---The pieces between breakpoints, each with the line it begins on.
+local function statements(text)
+  local list, from, line = {}, 1, 1
+  repeat
+    local first, last = text:find(BREAKPOINT, from, true)
+    local piece = text:sub(from, first and first - 1)
+    list[#list + 1] = { text = piece, line = line }
+    line = line + select(2, piece:gsub("\n", ""))
+    from = last and last + 1
+  until not from
+  return list
+end
+
+---`schema.name` with both parts quoted.
+local function quote(name)
+  local schema, short = name:match("^([^.]+)%.([^.]+)$")
+  if not schema then schema, short = "public", name end
+  local function quoted(part) return '"' .. part:gsub('"', '""') .. '"' end
+  return quoted(schema) .. "." .. quoted(short), quoted(schema)
+end
+
+local Run = {}
+Run.__index = Run
+
+function Run:query(text, params)
+  return self.session:query(text, params, { timeout = self.timeout })
+end
+
+---Makes the table unless it is there. A text of several statements is one transaction.
+function Run:prepare()
+  local _, schema = quote(self.table)
+  local create = schema == '"public"' and "" or ("create schema if not exists %s; "):format(schema)
+  return self:query(("%s; %screate table if not exists %s (%s); %s from %s"):format(
+    LOCK, create, self.quoted, self.layout.columns, self.layout.select, self.quoted)).rows
+end
+
+---Opens a transaction, alone among all runs, and reads the records.
+function Run:begin()
+  return self:query(("begin isolation level read committed; %s; %s from %s"):format(
+    LOCK, self.layout.select, self.quoted)).rows
+end
+
+---True when the file is recorded with this content.
+local function is_recorded(m, rows)
+  for _, row in ipairs(rows) do
+    if row.key == m.key then
+      if row.hash == m.hash then return true end
+      failure {
+        code = "migration-changed", about = m.path,
+        message = ("%s was changed after it was applied"):format(m.path),
+        hint = "take the change back and put it into a new migration",
+      }
+    end
+  end
+  return false
+end
+
+local function newest_key(rows)
+  local newest
+  for _, row in ipairs(rows) do
+    if row.key and (not newest or row.key > newest) then newest = row.key end
+  end
+  return newest
+end
+
+---Carries out one file in the open transaction, unless another run has done so meanwhile.
+---@return boolean applied
+function Run:carry_out(m, rows)
+  if is_recorded(m, rows) then return false end
+  if self.layout.check_order then self.layout.check_order(m, newest_key(rows)) end
+  for number, statement in ipairs(statements(m.text)) do
+    local _, err = try(self.query, self, statement.text)
+    if err then fail_at(m, place_of(m, number, statement, err), err) end
+  end
+  self:query(("insert into %s %s"):format(self.quoted, self.layout.insert), { m.hash, m.key })
+  return true
+end
+
+function Run:apply(m)
+  local rows = self:begin()
+  local applied, err = try(self.carry_out, self, m, rows)
+  if err then
+    try(self.query, self, "rollback")  -- fails only with a session whose end rolls back, too
+    error(err, 0)
+  end
+  local _, lost = try(self.query, self, "commit")
+  if lost then fail_at(m, m.path .. ", commit", lost) end
+  return applied
+end
+
+---@return string[] applied, integer already
+function Run:all(list)
+  local rows = self:prepare()
+  local applied, already = {}, 0
+  for _, m in ipairs(list) do
+    if not is_recorded(m, rows) and self:apply(m) then
+      applied[#applied + 1] = m.name
+    else
+      already = already + 1
+    end
+  end
+  return applied, already
+end
+
+-- Options ------------------------------------------------------------------------
+
+local options = {
+  folder = "string", session = "userdata", table = "string", timeout = "number", url = false,
+}
+
+local function misuse(message, ...)
+  failure { code = "misuse", class = "misuse", message = "sql.migrate: " .. message:format(...) }
+end
+
+local function check_types(o)
+  for name, value in pairs(o) do
+    local expected = options[name]
+    if expected == nil then
+      misuse("unknown option '%s' (expected folder, session, table, timeout, url)", tostring(name))
+    elseif expected and type(value) ~= expected then
+      local what = expected == "userdata" and "session" or expected
+      misuse("option '%s' must be a %s, not a %s", name, what, type(value))
+    end
+  end
+end
+
+local function check(o)
+  if type(o) ~= "table" then misuse("expected a table of options, not a %s", type(o)) end
+  check_types(o)
+  if not o.folder then misuse("option 'folder' is required") end
+  if not o.session == not o.url then
+    misuse("one of the options 'session' and 'url' is required")
+  end
+  if o.timeout and not (o.timeout > 0) then
+    misuse("option 'timeout' must be above 0 seconds")
+  end
+  if o.table and not o.table:find("^[^.]+%.?[^.]*$") then
+    misuse("option 'table' must be NAME or SCHEMA.NAME")
+  end
+end
+
+---Carries out the migrations of a folder that are not recorded yet.
+---@param o { folder: string, session?: sql.Session, url?: string, table?: string, timeout?: number }
+---@return { applied: string[], already: integer }
+function sql.migrate(o)
+  check(o)
+  local layout = fs.exists(o.folder .. drizzle.journal) and drizzle or plain
+  local list = layout.read(o.folder)
+  local own <close> = o.url and sql.connect { url = o.url } or nil
+  local run = setmetatable({
+    session = o.session or own, timeout = o.timeout or 300,
+    layout = layout, table = o.table or layout.table, quoted = quote(o.table or layout.table),
+  }, Run)
+  local applied, already = run:all(list)
+  return { applied = applied, already = already }
+end
+
+return sql

@@ -1,0 +1,153 @@
+local fs = require "fs"
+local task = require "task"
+
+---An empty folder that goes away with the scope: folder / "name" is a path in it.
+local function scratch()
+  local path = "build/scratch-fs"
+  fs.remove(path)
+  fs.make(path)
+  return setmetatable({ path = path }, {
+    __div = function(_, name) return path .. "/" .. name end,
+    __close = function() fs.remove(path) end,
+  })
+end
+
+test("what was written is read back, every byte of it", function()
+  local folder <close> = scratch()
+  local text = "\0\1\r\n\255" .. ("x"):rep(200000)
+  fs.write(folder / "file", text)
+  equal(fs.read(folder / "file"), text)
+end)
+
+test("an empty file is an empty string", function()
+  local folder <close> = scratch()
+  fs.write(folder / "file", "")
+  equal(fs.read(folder / "file"), "")
+end)
+
+test("writing makes the folders that are missing", function()
+  local folder <close> = scratch()
+  fs.write(folder / "a/b/c", "deep")
+  equal(fs.read(folder / "a/b/c"), "deep")
+end)
+
+test("writing again replaces the file and leaves nothing beside it", function()
+  local folder <close> = scratch()
+  fs.write(folder / "file", "one")
+  fs.write(folder / "file", "two")
+  equal(fs.read(folder / "file"), "two")
+  equal(fs.list(folder.path), { "file" })
+end)
+
+test("a folder in the way of a file is an error, and nothing is left behind", function()
+  local folder <close> = scratch()
+  fs.make(folder / "file")
+  raises("writing .*/file: Is a directory", fs.write, folder / "file", "text")
+  equal(fs.list(folder.path), { "file/" })
+end)
+
+test("a file in the way of a folder is an error that names it", function()
+  local folder <close> = scratch()
+  fs.write(folder / "file", "text")
+  local err = raises("making the folder .*/file", fs.write, folder / "file/below/x", "text")
+  equal(err.code, "file-exists")
+end)
+
+test("reading what is not there says what and why", function()
+  local err = raises("reading build/no%-such%-file: No such file", fs.read, "build/no-such-file")
+  equal(err.code, "file-not-found")
+  equal(err.class, "fatal")
+  equal(err.about, "build/no-such-file")
+end)
+
+test("reading a folder is an error", function()
+  raises("reading build: Is a directory", fs.read, "build")
+end)
+
+test("reading stops at the limit, and a file of just that size is fine", function()
+  local folder <close> = scratch()
+  fs.write(folder / "file", "12345")
+  equal(fs.read(folder / "file", { max = 5 }), "12345")
+  equal(raises("larger than 4 bytes", fs.read, folder / "file", { max = 4 }).code, "file-too-large")
+end)
+
+test("a list is sorted by bytes and marks folders", function()
+  local folder <close> = scratch()
+  for _, name in ipairs { "b", "a10", "a9", "B", "é" } do fs.write(folder / name, "") end
+  fs.make(folder / "aa")
+  equal(fs.list(folder.path), { "B", "a10", "a9", "aa/", "b", "é" })
+end)
+
+test("an empty folder lists as nothing", function()
+  local folder <close> = scratch()
+  equal(fs.list(folder.path), {})
+end)
+
+test("listing what is no folder is an error", function()
+  raises("listing Makefile: Not a directory", fs.list, "Makefile")
+  equal(raises("listing build/none", fs.list, "build/none").code, "file-not-found")
+end)
+
+test("removing takes a folder with all in it, and twice is fine", function()
+  local folder <close> = scratch()
+  fs.write(folder / "a/b/c", "")
+  fs.write(folder / "a/d", "")
+  fs.remove(folder / "a/")
+  equal(fs.exists(folder / "a"), false)
+  fs.remove(folder / "a")
+end)
+
+test("exists tells files and folders from what is not there", function()
+  local folder <close> = scratch()
+  fs.write(folder / "file", "")
+  equal(fs.exists(folder / "file"), true)
+  equal(fs.exists(folder.path), true)
+  equal(fs.exists(folder / "none"), false)
+  equal(fs.exists(folder / "file/none"), false)
+end)
+
+test("making a folder that is there is fine", function()
+  local folder <close> = scratch()
+  fs.make(folder / "a/b")
+  fs.make(folder / "a/b/")
+  equal(fs.list(folder.path), { "a/" })
+end)
+
+test("a path that would take the working folder along is refused", function()
+  for _, path in ipairs { ".", "..", "/", "//", "./", "build/..", "build/../" } do
+    raises("fs.remove: will not remove", fs.remove, path)
+  end
+end)
+
+test("files are read side by side", function()
+  local folder <close> = scratch()
+  local branches = {}
+  for i = 1, 20 do
+    fs.write(folder / i, ("%d"):format(i))
+    branches["f" .. i] = function() return fs.read(folder / i) end
+  end
+  equal(parallel(branches).f17, "17")
+end)
+
+test("a read that a deadline cuts short raises the deadline", function()
+  raises("deadline", task.deadline, 0, function()
+    for _ = 1, 1000 do fs.read("Makefile") end
+  end)
+end)
+
+test("misuse names the function and the argument", function()
+  raises("fs.read: the path must be a string, not a nil", fs.read)
+  raises("fs.read: the path is empty", fs.read, "")
+  raises("fs.read: the path is empty or holds a zero byte", fs.read, "a\0b")
+  raises("fs.read: unknown option 'maximum' %(expected max%)", fs.read, "x", { maximum = 1 })
+  raises("fs.read: option 'max' must be an integer", fs.read, "x", { max = "1" })
+  raises("fs.read: option 'max' must be 0 to", fs.read, "x", { max = -1 })
+  raises("fs.write: the text must be a string, not a nil", fs.write, "x")
+  raises("fs.write: unknown option 'modes'", fs.write, "x", "", { modes = "0600" })
+  raises("fs.write: option 'mode' must be a string", fs.write, "x", "", { mode = 420 })
+  raises("fs.write: option 'mode' must be octal digits", fs.write, "x", "", { mode = "rw" })
+  raises("fs.list: the path must be a string, not a table", fs.list, {})
+  raises("fs.make: the path must be a string, not a boolean", fs.make, true)
+  raises("fs.remove: the path must be a string, not a nil", fs.remove)
+  raises("fs.exists: the path must be a string, not a number", fs.exists, 1)
+end)
