@@ -14,12 +14,14 @@ struct dns_question {
 
 struct dns_answer {
   char type[8];
-  char data[256];  /* an address, a name without the final dot, a text */
-  unsigned ttl;    /* seconds */
+  char data[1024];  /* an address, a name without the final dot, a text */
+  unsigned ttl;     /* seconds */
 };
 
 /* Faults: "dns-not-found" (NXDOMAIN; class pending), "dns-no-data" (the name exists, not the
- * type; class pending), "dns-failed" (SERVFAIL, refused; transient), "dns-timeout" (transient). */
+ * type; class pending), "dns-failed" (SERVFAIL, refused; transient), "dns-timeout" (transient),
+ * "dns-name", "dns-server" (no name, no address of a server; misuse), "not-local" (--local has
+ * no name server to ask; fatal). */
 struct dns_lookup {
   struct effect effect;
   struct fault fault;

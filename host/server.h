@@ -1,0 +1,53 @@
+/* server.h - an HTTP(S) server on the event loop, for the local cloud and for tests.
+ * Knows nothing of Lua. */
+#ifndef SERVER_H
+#define SERVER_H
+#include "buf.h"
+#include "effect.h"
+#include "failure.h"
+
+struct uv_loop_s;
+struct authority;
+struct server;
+
+struct server_options {
+  const char *address;
+  int port;                     /* 0: any */
+  struct authority *authority;  /* NULL: plain HTTP; outlives the server */
+  size_t max_body;              /* bytes; a longer body is answered with 413 */
+};
+
+/* A request whose connection waits for the answer. */
+struct server_request {
+  char *method;
+  char *target;        /* as it was sent: path and query, or a whole URL */
+  struct buf headers;  /* "name: value\n" lines, names in lower case */
+  struct buf body;
+  char address[64];    /* the client's, with its port */
+};
+
+/* Waits for a request; `request` is NULL when the server was closed. */
+struct server_accept {
+  struct effect effect;
+  struct server *server;
+  struct server_request *request;  /* the caller takes it out, or it is dropped with the effect */
+};
+
+/* Listens. NULL: *f says why. */
+struct server *server_new(struct uv_loop_s *loop, const struct server_options *o, struct fault *f);
+int server_port(const struct server *s);
+/* The oldest request that waits, or NULL. */
+struct server_request *server_take(struct server *s);
+/* True while an accept is under way; there is one at a time. */
+bool server_accepting(const struct server *s);
+/* NULL: out of memory. */
+struct server_accept *server_accept(struct server *s, effect_done *done, void *arg);
+/* Answers and gives the request back; `headers` are "Name: value", ended by NULL. False: *f says
+ * what cannot be sent, and the request is still the caller's. */
+bool server_answer(struct server_request *r, int status, const char *const *headers,
+                   const void *body, size_t len, struct fault *f);
+/* Gives the request back; without an answer the connection is dropped. NULL is fine. */
+void server_drop(struct server_request *r);
+/* Stops listening and drops all connections; requests that were taken stay valid. NULL is fine. */
+void server_free(struct server *s);
+#endif

@@ -1,0 +1,114 @@
+---An HTTP(S) server on loopback: for the local cloud, and for tests.
+---Every request is answered in a task of its own, so a handler may wait.
+local core = require "server.core"
+local task = require "task"
+
+local server = {}
+
+---@class server.Server
+---@field port integer
+---@field url string
+local Server = {}
+Server.__index = Server
+Server.__name = "server"
+
+-- Answering -------------------------------------------------------------------
+
+local reply_fields = { status = true, headers = true, body = true, close = true }
+
+---A handler returns status, body, headers, or one table of them.
+local function read_reply(status, body, headers)
+  if type(status) ~= "table" then return { status = status, body = body, headers = headers } end
+  for name in pairs(status) do
+    if not reply_fields[name] then
+      error(("server: unknown field '%s' in a reply (expected status, headers, body, close)"):format(name), 0)
+    end
+  end
+  return status
+end
+
+local function send(request, reply)
+  if reply.close then
+    request:drop()
+  else
+    request:respond(reply.status or 200, reply.body, reply.headers)
+  end
+end
+
+---Answers 500 when the handler raises; a cancellation drops the connection and goes on.
+local function answer(request, fields, handler, on_error)
+  local connection <close> = request
+  local _, err = try(function() send(connection, read_reply(handler(fields))) end)
+  if not err then return end
+  if err.class == "cancelled" then error(err, 0) end
+  connection:respond(500, tostring(err) .. "\n", { ["content-type"] = "text/plain" })
+  if on_error then on_error(err, fields) end
+end
+
+-- Serving ---------------------------------------------------------------------
+
+local function accept_all(core_server, handler, on_error, spawn)
+  local number = 0
+  while true do
+    local request, fields = core_server:accept()
+    if not request then break end
+    number = number + 1
+    spawn("request " .. number, function() answer(request, fields, handler, on_error) end)
+  end
+  -- what still runs is told to stop: the nursery cancels it when this raises
+  failure { code = "server-closed", class = "cancelled", message = "the server was closed" }
+end
+
+---Answers requests until the task is cancelled or the server is closed.
+---@param handler fun(request: server.Request): integer|server.Reply, string?, table?
+---@param o? { on_error: fun(err: any, request: server.Request)? }
+function Server:serve(handler, o)
+  if type(handler) ~= "function" then
+    failure { code = "misuse", class = "misuse",
+      message = ("server:serve: expected a function, not a %s"):format(type(handler)) }
+  end
+  local _, err = try(task.nursery, function(spawn)
+    accept_all(self.core, handler, o and o.on_error, spawn)
+  end)
+  if err.code ~= "server-closed" then error(err, 0) end
+end
+
+---Stops listening and drops all connections.
+function Server:close()
+  self.core:close()
+end
+
+Server.__close = Server.close
+
+-- Listening -------------------------------------------------------------------
+
+---@param o? server.Options
+---@return server.Server
+function server.listen(o)
+  o = o or {}
+  local listening = core.listen(o)
+  local port, address = listening:port(), o.address or "127.0.0.1"
+  local host = address:find(":", 1, true) and "[" .. address .. "]" or address
+  local url = ("%s://%s:%d"):format(o.tls and "https" or "http", host, port)
+  return setmetatable({ core = listening, port = port, url = url }, Server)
+end
+
+---Serves requests while `body` runs, and stops when it ends.
+---@generic T
+---@param handler fun(request: server.Request): integer|server.Reply, string?, table?
+---@param body fun(s: server.Server): T
+---@param o? server.Options  also on_error
+---@return T
+function server.with(handler, body, o)
+  local options, on_error = {}, o and o.on_error
+  for name, value in pairs(o or {}) do
+    if name ~= "on_error" then options[name] = value end
+  end
+  return task.nursery(function(spawn)
+    local s <close> = server.listen(options)
+    spawn("server", function() s:serve(handler, { on_error = on_error }) end)
+    return body(s)
+  end)
+end
+
+return server
