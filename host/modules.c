@@ -4,14 +4,15 @@
 #include <string.h>
 
 #define MODULES(X) \
-  X("base64", base64_open) X("core", core_open) X("dns", dns_open) X("fs", fs_open) \
-  X("health.core", health_open) X("http.core", http_open) X("journal.core", journal_open) \
-  X("json", json_open) X("lease", lease_open) X("local.core", local_open) X("mask", mask_open) X("nameserver", nameserver_open) \
-  X("process.core", process_open) X("secret.core", secret_open) X("server.core", server_open) \
-  X("authority", authority_open) X("sha256", sha256_open) X("sql.core", sql_open) \
-  X("yaml", yaml_open)
+  X("authority", authority_open)     X("base64", base64_open)         X("condition", condition_open) \
+  X("core", core_open)               X("dns", dns_open)               X("fs", fs_open) \
+  X("health.core", health_open)      X("http.core", http_open)        X("journal.core", journal_open) \
+  X("json", json_open)               X("lease", lease_open)           X("local.core", local_open) \
+  X("mask", mask_open)               X("nameserver", nameserver_open) X("process.core", process_open) \
+  X("secret.core", secret_open)      X("server.core", server_open)    X("sha256", sha256_open) \
+  X("sql.core", sql_open)            X("yaml", yaml_open)
 
-#define DECLARE(name, open) int open(lua_State *L) __attribute__((weak));
+#define DECLARE(name, open) int open(lua_State *L);
 MODULES(DECLARE)
 
 static const luaL_Reg modules[] = {
@@ -55,8 +56,6 @@ int modules_open(lua_State *L)
   restrict_package(L);
   lua_getfield(L, -1, "preload");
   for (const luaL_Reg *m = modules; m->name; m++) {
-    if (!m->func)
-      continue;
     lua_pushcfunction(L, m->func);
     lua_setfield(L, -2, m->name);
   }

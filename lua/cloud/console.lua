@@ -1,0 +1,173 @@
+---The local cloud's own pages, on 127.0.0.1 and localhost: what lives in it, for people and, below
+---/_davit/, for programs. Nothing here shows a secret: every field is named.
+local cloudflare = require "cloud.cloudflare"
+local data = require "cloud.data"
+local json = require "json"
+local neon = require "cloud.neon"
+local pulls = require "cloud.github.pulls"
+
+local console = {}
+
+-- ---- what lives -------------------------------------------------------------------------------
+
+local function workers_of(state, now)
+  local live, list = {}, {}
+  for _, version in ipairs(cloudflare.versions(state, now)) do live[version.id] = true end
+  for name, script in pairs(state.cloudflare.scripts) do
+    local deployed = script.versions[#script.versions]
+    list[#list + 1] = { name = name, version = deployed.id, number = deployed.number,
+      live = live[deployed.id] or false, created = deployed.created }
+  end
+  return data.array(list)
+end
+
+local function hosts_of(state, now)
+  local list = {}
+  local function add(host, script)
+    local served = cloudflare.serve(state, host, now)
+    list[#list + 1] = { host = host, worker = script, serves = served and served.kind }
+  end
+  for _, domain in ipairs(state.cloudflare.domains) do add(domain.hostname, domain.service) end
+  for name, script in pairs(state.cloudflare.scripts) do
+    if script.subdomain.since then
+      add(("%s.%s.workers.dev"):format(name, state.cloudflare.subdomain), name)
+    end
+  end
+  return data.array(list)
+end
+
+local function branches_of(state)
+  local living = data.filter(neon.branches(state), function(branch) return not branch.deleted end)
+  return data.array(living, function(branch)
+    return { id = branch.id, name = branch.name, parent_id = branch.parent_id,
+      address = branch.address, busy = #branch.operations > 0 }
+  end)
+end
+
+local function pulls_of(state)
+  return data.array(state.github.pulls, function(pull)
+    return { number = pull.number, title = pull.title, state = pull.state, head = pull.head }
+  end)
+end
+
+local function records_of(state)
+  return data.array(state.cloudflare.records, function(record)
+    return { type = record.type, name = record.name, content = record.content, comment = record.comment }
+  end)
+end
+
+---@param cloud cloud.Cloud
+---@return table
+local function summary(cloud)
+  local state, now = cloud.state, cloud.now()
+  return {
+    zone = state.cloudflare.zones[1].name, repository = state.github.repository,
+    workers = workers_of(state, now), hosts = hosts_of(state, now), records = records_of(state),
+    branches = branches_of(state), pulls = pulls_of(state),
+    processes = { workers = data.array(cloud.workers:list()), databases = data.array(cloud.postgres:list()) },
+  }
+end
+
+-- ---- for people -------------------------------------------------------------------------------
+
+local function escape(value)
+  return (tostring(value):gsub("[&<>\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }))
+end
+
+local function items(list, show)
+  local lines = {}
+  for i, item in ipairs(list) do lines[i] = "<li>" .. show(item) .. "</li>" end
+  return #lines > 0 and "<ul>" .. table.concat(lines, "\n") .. "</ul>" or "<p>none</p>"
+end
+
+local PAGE = [[
+<!DOCTYPE html>
+<meta charset="utf-8">
+<title>Davit's local cloud</title>
+<h1>Davit's local cloud</h1>
+<p>Zone %s, repository %s. The same <a href="/_davit/">for programs</a>.</p>
+<h2>Hosts</h2>
+%s
+<h2>Workers</h2>
+%s
+<h2>Database branches</h2>
+%s
+<h2>Pull requests</h2>
+%s
+]]
+
+local function page(cloud)
+  local s = summary(cloud)
+  return PAGE:format(escape(s.zone), escape(s.repository),
+    items(s.hosts, function(host)
+      return ('<a href="http://%s.localhost:%d/">%s</a> → %s'):format(escape(host.host), cloud.http_port,
+        escape(host.host), escape(host.worker))
+    end),
+    items(s.workers, function(worker) return ("%s, version %d"):format(escape(worker.name), worker.number) end),
+    items(s.branches, function(branch) return ("%s on %s"):format(escape(branch.name), branch.address) end),
+    items(s.pulls, function(pull)
+      return ("#%d %s (%s)"):format(pull.number, escape(pull.title), escape(pull.state))
+    end))
+end
+
+-- ---- pull requests, which people open and close -----------------------------------------------
+
+local function refuse(message)
+  return { status = 400, body = json.encode { message = message },
+    headers = { ["content-type"] = "application/json" } }
+end
+
+-- A page in a browser may send a form anywhere, but not JSON.
+local function pull_of(request)
+  local content_type = request.headers["content-type"] or ""
+  if not content_type:find("^application/json") then return nil, "the body must be application/json" end
+  local pull, err = try(json.decode, request.body)
+  if err or type(pull) ~= "table" then return nil, "the body is not a JSON object" end
+  if math.type(pull.number) ~= "integer" or pull.number < 1 then return nil, "number is missing" end
+  if pull.state and pull.state ~= "open" and pull.state ~= "closed" then
+    return nil, "state is open or closed"
+  end
+  return data.plain(pull)
+end
+
+local function put_pull(cloud, request)
+  local wanted, reason = pull_of(request)
+  if not wanted then return refuse(reason) end
+  local known = data.find(cloud.state.github.pulls, "number", wanted.number)
+  if known then
+    known.title, known.state = data.text(wanted.title) or known.title, wanted.state or known.state
+    known.closed = known.state == "closed" and (known.closed or cloud.now()) or nil
+    known.updated = cloud.now()
+  else
+    pulls.add(cloud.state, { number = wanted.number, state = wanted.state,
+      title = data.text(wanted.title) or "Pull request " .. wanted.number,
+      head = data.text(wanted.head) or "pull-" .. wanted.number })
+  end
+  cloud.changed()
+  return { status = 200, body = "{}", headers = { ["content-type"] = "application/json" } }
+end
+
+-- ---- routes -----------------------------------------------------------------------------------
+
+local routes = {
+  ["GET /"] = function(cloud)
+    return { status = 200, body = page(cloud), headers = { ["content-type"] = "text/html; charset=utf-8" } }
+  end,
+  ["GET /_davit/"] = function(cloud)
+    return { status = 200, body = json.encode(summary(cloud), { indent = 2 }) .. "\n",
+      headers = { ["content-type"] = "application/json" } }
+  end,
+  ["POST /_davit/pulls"] = put_pull,
+}
+
+---@param cloud cloud.Cloud
+---@param request table
+---@return table response
+function console.answer(cloud, request)
+  local route = routes[request.method .. " " .. request.path]
+  if route then return route(cloud, request) end
+  return { status = 404, body = "There is no such page.\n",
+    headers = { ["content-type"] = "text/plain; charset=utf-8" } }
+end
+
+return console

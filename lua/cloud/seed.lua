@@ -1,0 +1,121 @@
+---What a local cloud begins with: a world made from the project, or the one that was saved, brought
+---up to date with the project's credentials.
+local data = require "cloud.data"
+local fs = require "fs"
+local world = require "cloud.world"
+
+local seed = {}
+
+-- The credentials that the services accept, by the names that projects give them.
+local names = {
+  workers = "CLOUDFLARE_API_TOKEN", dns = "CLOUDFLARE_DNS_API_TOKEN", neon = "NEON_API_KEY",
+  github = "GITHUB_TOKEN",
+}
+
+-- One open pull request, so that a preview can be tried at once.
+local first_pulls = { { number = 42, title = "Try a preview", head = "feature/try-a-preview" } }
+
+-- ---- what the project says --------------------------------------------------------------------
+
+local function unquoted(value)
+  return value:match("^'([^']*)'") or value:match('^"([^"]*)"') or value:match("^(.-)%s*$")
+end
+
+---@param text string  lines of NAME=value
+---@return table<string, string>
+local function variables(text)
+  local found = {}
+  for line in text:gmatch("[^\r\n]+") do
+    local name, value = line:match("^%s*([%a_][%w_]*)=(.*)$")
+    if not name then name, value = line:match("^%s*export%s+([%a_][%w_]*)=(.*)$") end
+    if name then found[name] = unquoted(value) end
+  end
+  return found
+end
+
+-- As runs do, the cloud takes a credential from the environment before the project's env file.
+local function environment(project)
+  local from_file = {}
+  if project.env_file then
+    from_file = variables(fs.read((project.root or ".") .. "/" .. project.env_file))
+  end
+  return function(name) return os.getenv(name) or data.text(from_file[name]) end
+end
+
+local function tokens_of(value_of, given)
+  local tokens = {}
+  for token, name in pairs(names) do tokens[token] = given[token] or value_of(name) end
+  return tokens
+end
+
+---@param project table  as davit.yaml has it: zone, github, databases, cloudflare, env_file, root
+---@param o { tokens?: table, pull_requests?: table[], settings?: table }
+---@return world.Seed
+function seed.of(project, o)
+  local value_of = environment(project)
+  local _, database = next(project.databases or {})
+  local settings = { sslmode = "disable" }   -- the local databases have no certificate
+  for name, value in pairs(o.settings or {}) do settings[name] = value end
+  return {
+    zone = project.zone, repository = project.github and project.github.repository,
+    neon_project = database and database.neon,
+    account_id = project.cloudflare and project.cloudflare.account or value_of "CLOUDFLARE_ACCOUNT_ID",
+    tokens = tokens_of(value_of, o.tokens or {}), settings = settings,
+    pull_requests = o.pull_requests or first_pulls,
+  }
+end
+
+-- ---- the world --------------------------------------------------------------------------------
+
+local function differs(what, saved, wanted)
+  failure {
+    code = "cloud-state-differs", about = wanted,
+    message = ("the local cloud was made for the %s %s, the project says %s"):format(what, saved, wanted),
+    hint = "'davit cloud --reset' begins anew, without what was deployed",
+  }
+end
+
+-- What a saved world cannot take on without being another one.
+local function compare(state, fresh)
+  local pairs_of = {
+    { "zone", state.cloudflare.zones[1].name, fresh.cloudflare.zones[1].name },
+    { "account", state.cloudflare.account_id, fresh.cloudflare.account_id },
+    { "repository", state.github.repository, fresh.github.repository },
+    { "Neon project", state.neon.project_id, fresh.neon.project_id },
+  }
+  for _, pair in ipairs(pairs_of) do
+    if pair[2] ~= pair[3] then differs(pair[1], pair[2], pair[3]) end
+  end
+end
+
+---@param saved table|nil  the state of the last run
+---@param from world.Seed
+---@return table state
+function seed.world(saved, from)
+  local fresh = world.new(from)
+  local state = saved or fresh
+  compare(state, fresh)
+  state.settings = fresh.settings
+  state.cloudflare.tokens = fresh.cloudflare.tokens
+  state.neon.token, state.github.token = fresh.neon.token, fresh.github.token
+  state.neon.follow = true
+  return state
+end
+
+local function copy(value)
+  local made = {}
+  for key, item in pairs(value) do made[key] = item end
+  return made
+end
+
+---The state as it may be kept: credentials are read anew at every start.
+---@param state table
+---@return table
+function seed.without_tokens(state)
+  local kept = copy(state)
+  for _, name in ipairs { "cloudflare", "neon", "github" } do kept[name] = copy(state[name]) end
+  kept.cloudflare.tokens, kept.neon.token, kept.github.token = nil, nil, nil
+  return kept
+end
+
+return seed

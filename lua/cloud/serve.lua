@@ -1,0 +1,327 @@
+---The local cloud: the models of Cloudflare, Neon and GitHub behind real sockets on loopback, and
+---what follows them: workerd for the Workers, PostgreSQL for the database branches.
+---
+---The state changes only here and inside one turn of the loop: a request is answered, then whoever
+---follows the state is told. Followers wait for the real thing and report back as events.
+---Everything that runs is a task of one nursery, so ending the cloud is cancelling that.
+local authority = require "authority"
+local certificates = require "cloud.certificates"
+local cloudflare = require "cloud.cloudflare"
+local condition = require "condition"
+local core = require "core"
+local dispatch = require "cloud.dispatch"
+local fs = require "fs"
+local nameserver = require "nameserver"
+local neon = require "cloud.neon"
+local postgres = require "cloud.postgres"
+local presence = require "cloud.presence"
+local process = require "process"
+local seed = require "cloud.seed"
+local server = require "server"
+local store = require "cloud.store"
+local task = require "task"
+local workers = require "cloud.workers"
+
+local serve = {}
+
+local ADDRESS = "127.0.0.1"
+local COALESCE = 0.05          -- seconds in which changes are saved together
+local TICK = 0.5               -- seconds between looks at what time alone changes
+local LARGEST_BODY = 256 << 20
+
+---@class cloud.Cloud
+---@field folder string       absolute
+---@field root boolean        whether Davit runs as root
+---@field state table         the world
+---@field now fun(): number
+---@field changed fun()       to be called after every change of the state
+---@field crew cloud.Crew
+---@field workers cloud.Workers
+---@field postgres cloud.Postgres
+---@field http_port integer
+---@field https_port integer
+
+---@class cloud.Options
+---@field state string           folder of the cloud; made when missing
+---@field project? table         as davit.yaml has it
+---@field port? integer          of http (any free one)
+---@field https_port? integer    of https (any free one)
+---@field workerd? string|false  its path; false: do without (looked for)
+---@field postgres? string|false folder of its programs; false: do without (looked for)
+---@field pull_requests? table[] that a new world begins with
+---@field tokens? table          workers, dns, neon, github (from the environment and the env file)
+---@field settings? table        of the world: delays and limits
+---@field reset? boolean         begin anew
+---@field verbose? boolean       a line for every request, and what the children print
+---@field ready? fun(facts: table)  told where it listens, instead of printing it
+
+local known = {
+  state = "string", project = "table", port = "integer", https_port = "integer",
+  workerd = "string", postgres = "string", pull_requests = "table", tokens = "table",
+  settings = "table", reset = "boolean", verbose = "boolean", ready = "function",
+}
+local may_be_false = { workerd = true, postgres = true }
+
+local function misuse(message)
+  failure { code = "misuse", class = "misuse", message = "cloud.serve.run: " .. message }
+end
+
+local function names(fields)
+  local list = {}
+  for name in pairs(fields) do list[#list + 1] = name end
+  return list
+end
+
+local function check_options(o)
+  if type(o) ~= "table" then misuse("expected a table of options, not a " .. type(o)) end
+  for name, value in pairs(o) do
+    local wanted = known[name]
+    if not wanted then
+      local near = core.nearest(tostring(name), names(known))
+      misuse(("unknown option '%s'%s"):format(tostring(name), near and (", did you mean '%s'?"):format(near) or ""))
+    end
+    local fits = type(value) == wanted or math.type(value) == wanted
+      or value == false and may_be_false[name]
+    if not fits then misuse(("option '%s' must be a %s, not a %s"):format(name, wanted, type(value))) end
+  end
+  if not o.state then misuse("option 'state' is required: the folder of the cloud") end
+end
+
+-- ---- the ground it stands on ------------------------------------------------------------------
+
+-- The folder as an absolute path, since children run elsewhere, and who runs it.
+local function ground(folder)
+  fs.make(folder)
+  local printed = process.run { argv = { "sh", "-c", 'cd "$1" && pwd -P && id -u', "sh", folder } }.output
+  local path, user = printed:match("^(.-)\n(%d+)\n$")
+  return path, user == "0"
+end
+
+local function log(text) io.stderr:write("davit cloud: ", text, "\n") end
+
+local function missing(what, consequence)
+  log(("%s was not found: %s"):format(what, consequence))
+end
+
+local function find_workerd(o)
+  if o.workerd ~= nil then return o.workerd or nil end
+  local found = workers.find(o.project and o.project.root or ".")
+  if not found then missing("workerd", "Workers are answered by a stand-in, marked x-davit-stand-in") end
+  return found
+end
+
+local function find_postgres(o)
+  if o.postgres ~= nil then return o.postgres or nil end
+  local found = postgres.find()
+  if not found then missing("PostgreSQL", "database branches cannot be created") end
+  return found
+end
+
+-- ---- telling who follows ----------------------------------------------------------------------
+
+-- A worker that is idle until it is told, and never misses that it was.
+local function follower(work)
+  local told, changed = false, condition.new()
+  local function run()
+    while true do
+      while not told do changed:wait() end
+      told = false
+      work()
+    end
+  end
+  local function tell()
+    told = true
+    changed:notify()
+  end
+  return run, tell
+end
+
+-- Once begun, a save ends before anything else is written: a later one must not be overtaken.
+local function saver(cloud)
+  return follower(function()
+    sleep(COALESCE)
+    task.shield(cloud.save)
+  end)
+end
+
+local function databases(cloud)
+  return follower(function()
+    cloud.postgres:follow(neon.branches(cloud.state, cloud.now()), function(operation, reason)
+      neon.event(cloud.state, { operation = operation, error = reason,
+        status = reason and "failed" or "finished" }, cloud.now())
+      cloud.tell_saver()
+    end)
+  end)
+end
+
+local function changed(cloud)
+  cloud.certificates:update(cloud.state, cloud.now())
+  cloud.tell_databases()
+  cloud.tell_saver()
+end
+
+-- Certificates are issued, versions spread and branches expire without any request.
+local function watch_time(cloud)
+  while true do
+    sleep(TICK)
+    local now = cloud.now()
+    cloud.certificates:update(cloud.state, now)
+    cloud.workers:sweep(cloudflare.versions(cloud.state, now))
+    cloud.tell_databases()
+  end
+end
+
+-- ---- listening --------------------------------------------------------------------------------
+
+local function handler(cloud)
+  return function(request)
+    local began = core.monotonic()
+    local response = dispatch.answer(cloud, request)
+    if cloud.crew.verbose then
+      log(("%s %s://%s%s %d, %.0f ms"):format(request.method, request.scheme, request.host, request.path,
+        response.status, (core.monotonic() - began) * 1000))
+    end
+    return response
+  end
+end
+
+local function report(err, request)
+  log(("%s %s%s: %s"):format(request.method, request.host, request.path, tostring(err)))
+end
+
+local function listen(cloud, name, o)
+  local listening = server.listen(o)
+  cloud.crew.spawn(name, function()
+    local s <close> = listening
+    s:serve(handler(cloud), { on_error = report })
+  end)
+  return listening.port
+end
+
+local function listen_dns(cloud)
+  local listening = nameserver.listen { address = ADDRESS }
+  cloud.crew.spawn("dns", function()
+    local s <close> = listening
+    s:serve(function(name, kind) return cloudflare.resolve(cloud.state, name, kind, cloud.now()) end)
+  end)
+  return ("%s:%d"):format(ADDRESS, listening.port)
+end
+
+local function hosts_of(state)
+  local hosts = { "api.cloudflare.com", "console.neon.tech", "api.github.com",
+    ("*.%s.workers.dev"):format(state.cloudflare.subdomain) }
+  for _, zone in ipairs(state.cloudflare.zones) do
+    hosts[#hosts + 1] = zone.name
+    hosts[#hosts + 1] = "*." .. zone.name
+  end
+  return hosts
+end
+
+local function announce(cloud, o, dns, ca_file)
+  local facts = { http_port = cloud.http_port, https_port = cloud.https_port, dns = dns,
+    ca_file = ca_file, hosts = hosts_of(cloud.state), started = cloud.now() }
+  presence.announce(cloud.folder, facts)
+  if o.ready then return o.ready(facts) end
+  print(("http://%s:%d  what lives in the local cloud"):format(ADDRESS, cloud.http_port))
+  print(("%s  the certificate to trust for https"):format(ca_file))
+  print("ready")
+end
+
+-- ---- the whole --------------------------------------------------------------------------------
+
+-- Names of tasks are their owner's; two requests for one Worker must not collide.
+local function crew_of(o, spawn)
+  local count = 0
+  return { log = log, verbose = o.verbose or false, spawn = function(name, f)
+    count = count + 1
+    spawn(("%s %d"):format(name, count), f)
+  end }
+end
+
+local function new_cloud(folder, root)
+  local cloud = { folder = folder, root = root, now = core.now, store = store.new(folder) }
+  function cloud.changed() changed(cloud) end
+  function cloud.save()
+    cloud.store:save { world = seed.without_tokens(cloud.state), password = cloud.password }
+  end
+  return cloud
+end
+
+local function load(cloud, o)
+  local from = seed.of(o.project or {}, o)
+  local saved = cloud.store:load() or {}
+  cloud.state = seed.world(saved.world, from)
+  cloud.password = saved.password or core.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+end
+
+local function prepare_followers(cloud, o)
+  fs.remove(cloud.folder .. "/workers")   -- of a cloud that was killed
+  cloud.workers = workers.new { binary = find_workerd(o), folder = cloud.folder .. "/workers",
+    crew = cloud.crew, asset = function(hash) return (cloudflare.asset(cloud.state, hash)) end }
+  cloud.postgres = postgres.new { binaries = find_postgres(o), folder = cloud.folder,
+    root = cloud.root, password = cloud.password, crew = cloud.crew }
+end
+
+local function prepare_certificates(cloud)
+  local ca = authority.new { directory = cloud.folder .. "/ca" }
+  ca:pem()   -- makes it now, so that its file can be named
+  cloud.certificates = certificates.new(ca)
+  return ca
+end
+
+-- The databases come first: whoever is told "ready" may connect to production.
+local function start_followers(cloud)
+  local branches = neon.branches(cloud.state, cloud.now())
+  cloud.postgres:resume(branches)
+  cloud.postgres:follow(branches, function(operation, reason)
+    neon.event(cloud.state, { operation = operation, error = reason,
+      status = reason and "failed" or "finished" }, cloud.now())
+  end)
+  local run_saver, run_databases
+  run_saver, cloud.tell_saver = saver(cloud)
+  run_databases, cloud.tell_databases = databases(cloud)
+  cloud.crew.spawn("saver", run_saver)
+  cloud.crew.spawn("databases", run_databases)
+end
+
+local function live(cloud, o, spawn)
+  cloud.crew = crew_of(o, spawn)
+  prepare_followers(cloud, o)
+  local ca = prepare_certificates(cloud)
+  start_followers(cloud)
+  cloud.changed()
+  cloud.http_port = listen(cloud, "http", { address = ADDRESS, port = o.port, max_body = LARGEST_BODY })
+  cloud.https_port = listen(cloud, "https",
+    { address = ADDRESS, port = o.https_port, tls = ca, max_body = LARGEST_BODY })
+  local dns = listen_dns(cloud)
+  cloud.crew.spawn("time", function() watch_time(cloud) end)
+  announce(cloud, o, dns, cloud.folder .. "/ca/ca.pem")
+end
+
+local function finish(cloud)
+  cloud.save()
+  presence.withdraw(cloud.folder)
+end
+
+local function reset(folder)
+  store.reset(folder)
+  postgres.reset(folder)
+end
+
+---Serves the local cloud until the task is cancelled, which is its ordinary end.
+---@param o cloud.Options
+---@return integer exit code  0; raises "cloud-running", "cloud-state-broken", "cloud-state-differs"
+function serve.run(o)
+  check_options(o)
+  local folder, root = ground(o.state)
+  local _ <close> = presence.claim(folder)
+  if o.reset then reset(folder) end
+  local cloud = new_cloud(folder, root)
+  load(cloud, o)
+  local _, err = try(task.nursery, function(spawn) live(cloud, o, spawn) end)
+  task.shield(finish, cloud)
+  if err.class ~= "cancelled" then error(err, 0) end
+  return 0
+end
+
+return serve
