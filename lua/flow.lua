@@ -5,6 +5,7 @@ local core = require "core"
 local dns = require "dns"
 local fs = require "fs"
 local github = require "github"
+local json = require "json"
 local marker = require "marker"
 local neon = require "neon"
 local process = require "process"
@@ -194,9 +195,14 @@ end
 
 -- Workers --------------------------------------------------------------------------------------
 
----What stands in for version control: equal code on an equal database is the same version.
-function Environment:version(bundle, branch)
-  return sha256(bundle.digest .. branch.id):sub(1, 12)
+---The same for the same code and settings on the same database; else another.
+---@return string  12 hex digits
+function flow.version(worker, bundle, branch)
+  local settings = json.encode {
+    vars = worker.settings.vars, secrets = json.array(worker.settings.secrets),
+    date = worker.settings.compatibility_date,
+  }
+  return sha256(bundle.digest .. branch.id .. settings):sub(1, 12)
 end
 
 ---The secrets of all Workers by name. A generated one is made once: while every Worker that

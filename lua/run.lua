@@ -145,7 +145,7 @@ function Run:destroy(r)
   end)
 end
 
-function Run:parallel(branches)
+function Run.parallel(_, branches)
   return parallel(branches)
 end
 
@@ -174,7 +174,8 @@ function Run:lease(name)
   local held, by = lease.take(("%s/%s"):format(folder, (name:gsub("[^%w_.-]", "-"))), holder)
   if not held then
     failure {
-      code = "lease-held", about = name, message = ("'%s' is taken: %s"):format(name, by ~= "" and by or "by another run"),
+      code = "lease-held", about = name,
+      message = ("'%s' is taken: %s"):format(name, by ~= "" and by or "by another run"),
       hint = "wait until that run has ended",
     }
   end

@@ -252,10 +252,10 @@ local function check(o)
   if type(o) ~= "table" then misuse("expected a table of options, not a %s", type(o)) end
   check_types(o)
   if not o.folder then misuse("option 'folder' is required") end
-  if not o.session == not o.url then
+  if (o.session == nil) == (o.url == nil) then
     misuse("one of the options 'session' and 'url' is required")
   end
-  if o.timeout and not (o.timeout > 0) then
+  if o.timeout and o.timeout <= 0 then
     misuse("option 'timeout' must be above 0 seconds")
   end
   if o.table and not o.table:find("^[^.]+%.?[^.]*$") then

@@ -40,7 +40,7 @@ return {
     local secrets = env:secrets(branch)
     for _, worker in ipairs(env.workers) do
       local bundle = flow.bundle(worker)
-      worker.version = env:version(bundle, branch)
+      worker.version = flow.version(worker, bundle, branch)
       run.ensure(env:worker(worker, bundle, worker.version, secrets))
       run.ensure(env:domain(worker))
     end

@@ -1,7 +1,6 @@
 ---Runs the Lua tests inside the host: davit tests/run.lua [FILE_test.lua…]
 ---A test file calls test(name, function); a test passes when its function returns. It may
 ---call skip(reason). The last line counts them.
-local core = require "core"
 local fs = require "fs"
 
 local passed, failed, skipped, skipping = 0, 0, 0, {}

@@ -29,7 +29,7 @@ lua_tests() {
   "$build/davit" tests/run.lua 2>&1 | tee "$log"
   last=$(tail -n 1 "$log")
   case $last in
-    *" passed, "*) count $(echo "$last" | tr -cd '0-9 ') ;;
+    *" passed, "*) count "${last%% passed*}" "$(echo "$last" | cut -d' ' -f3)" "$(echo "$last" | cut -d' ' -f5)" ;;
     *) echo "the Lua tests ended early"; count 0 1 0 ;;
   esac
 }

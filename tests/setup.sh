@@ -23,7 +23,7 @@ installed() {
 
 by_hand() {
   echo "davit: $1" >&2
-  echo "davit: on another system install the like of these by hand:" $2 >&2
+  echo "davit: on another system install the like of these by hand:" "$(echo "$2" | tr -s '\n ' ' ')" >&2
   exit 1
 }
 

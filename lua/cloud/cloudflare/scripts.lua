@@ -141,15 +141,15 @@ end
 
 -- ---- versions and deployments, newest first ----------------------------------------------
 
-local function newest_first(list)
+local function newest_first(items)
   local reversed = {}
-  for i = #list, 1, -1 do reversed[#reversed + 1] = list[i] end
+  for i = #items, 1, -1 do reversed[#reversed + 1] = items[i] end
   return reversed
 end
 
 local function versions(context)
-  local list = newest_first((scripts.of(context)).versions)
-  local page, info = route.page(context.query, list, 10, 100)
+  local newest = newest_first((scripts.of(context)).versions)
+  local page, info = route.page(context.query, newest, 10, 100)
   local items = data.array(page, function(version)
     return { id = version.id, number = version.number,
       annotations = data.plain(version.annotations), metadata = {
@@ -161,8 +161,8 @@ local function versions(context)
 end
 
 local function deployments(context)
-  local list = newest_first((scripts.of(context)).deployments)
-  return { deployments = data.array(list, function(deployment)
+  local newest = newest_first((scripts.of(context)).deployments)
+  return { deployments = data.array(newest, function(deployment)
     return { id = deployment.id, source = deployment.source, strategy = "percentage",
       author_email = "davit@example.com", created_on = time(deployment.created),
       annotations = data.plain(deployment.annotations),
