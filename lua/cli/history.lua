@@ -45,7 +45,10 @@ function history.show(id, values)
   local journal <close> = journal_of(values)
   local events = journal:events(id)
   if #events == 0 then
-    failure { code = "usage", class = "misuse", message = ("no run is called '%s'"):format(id), hint = "'davit runs' lists them" }
+    failure {
+      code = "usage", class = "misuse", message = ("no run is called '%s'"):format(id),
+      hint = "'davit runs' lists them",
+    }
   end
   for _, event in ipairs(events) do
     if values.json then

@@ -2,6 +2,7 @@
 ---up to date with the project's credentials.
 local data = require "cloud.data"
 local fs = require "fs"
+local sha256 = require "sha256"
 local world = require "cloud.world"
 
 local seed = {}
@@ -14,6 +15,9 @@ local names = {
 
 -- One open pull request, so that a preview can be tried at once.
 local first_pulls = { { number = 42, title = "Try a preview", head = "feature/try-a-preview" } }
+
+-- Real services take longer; whoever waits at a terminal should see that things take time, no more.
+local quick = { dns_delay = 0.5, tls_delay = 1, propagation_delay = 0.5, operation_seconds = 0.5 }
 
 -- ---- what the project says --------------------------------------------------------------------
 
@@ -48,13 +52,22 @@ local function tokens_of(value_of, given)
   return tokens
 end
 
+-- The clouds of two projects run at the same time: each has a loopback network of its own, the
+-- same at every start, as Workers keep the addresses in their connection strings.
+local function network_of(folder)
+  local a, b = sha256(folder):match("^(%x%x)(%x%x)")
+  return ("127.%d.%d"):format(16 + tonumber(a, 16) % 200, tonumber(b, 16))
+end
+
 ---@param project table  as davit.yaml has it: zone, github, databases, cloudflare, env_file, root
 ---@param o { tokens?: table, pull_requests?: table[], settings?: table }
+---@param folder string  where the cloud's state is, absolute
 ---@return world.Seed
-function seed.of(project, o)
+function seed.of(project, o, folder)
   local value_of = environment(project)
   local _, database = next(project.databases or {})
-  local settings = { sslmode = "disable" }   -- the local databases have no certificate
+  local settings = { network = network_of(folder), sslmode = "disable" }   -- without certificates
+  for name, seconds in pairs(quick) do settings[name] = seconds end
   for name, value in pairs(o.settings or {}) do settings[name] = value end
   return {
     zone = project.zone, repository = project.github and project.github.repository,

@@ -248,7 +248,7 @@ local function new_cloud(folder, root)
 end
 
 local function load(cloud, o)
-  local from = seed.of(o.project or {}, o)
+  local from = seed.of(o.project or {}, o, cloud.folder)
   local saved = cloud.store:load() or {}
   cloud.state = seed.world(saved.world, from)
   cloud.password = saved.password or core.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
@@ -318,6 +318,7 @@ function serve.run(o)
   if o.reset then reset(folder) end
   local cloud = new_cloud(folder, root)
   load(cloud, o)
+  cloud.save()   -- the databases are made with the password that stands in it
   local _, err = try(task.nursery, function(spawn) live(cloud, o, spawn) end)
   task.shield(finish, cloud)
   if err.class ~= "cancelled" then error(err, 0) end

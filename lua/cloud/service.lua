@@ -109,6 +109,13 @@ function service.start(o)
   return self
 end
 
+-- Waits for a time at most; returns the error when it ran out.
+local function wait_for(seconds, f, self)
+  local _, late = try(task.deadline, seconds, f, self)
+  if late and late.class == "cancelled" then error(late, 0) end
+  return late
+end
+
 local function wait_ready(self)
   while self.ready == nil and not self.ended do self.changed:wait() end
 end
@@ -116,7 +123,7 @@ end
 ---@param seconds number
 ---@return any ready  raises "service-failed" when it has ended or takes longer
 function Service:wait_ready(seconds)
-  local _, late = try(task.deadline, seconds, wait_ready, self)
+  local late = wait_for(seconds, wait_ready, self)
   if self.ready ~= nil and not self.ended then return self.ready end
   failure { code = "service-failed", class = "transient", about = self.name,
     message = ("%s does not serve: %s"):format(self.name, late and late.message or self.reason) }
@@ -137,7 +144,7 @@ end
 ---@param seconds number  how long it may take
 function Service:finish(seconds)
   self:stop()
-  local _, late = try(task.deadline, seconds, wait_ended, self)
+  local late = wait_for(seconds, wait_ended, self)
   if not late then return end
   self:stop("SIGKILL")
   wait_ended(self)

@@ -127,6 +127,7 @@ end
 
 -- That its process has ended is in the log already.
 local function thrown(self, unit, err)
+  if err.class == "cancelled" then error(err, 0) end
   if err.code ~= "service-failed" then
     self.crew.log(("%s: %s"):format(unit.service.name, err.message))
   end

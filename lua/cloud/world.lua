@@ -17,6 +17,7 @@ local settings = {
   github_requests = 1000,      -- a token's requests in an hour
   branches_limit = 200,
   sslmode = "require",      -- in the connection strings that are handed out
+  network = "127.0.42",     -- the branches' addresses begin with it
 }
 
 ---@class world.Seed

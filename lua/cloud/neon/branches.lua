@@ -95,7 +95,7 @@ function branches.all(state, now)
   local list = {}
   for i, branch in ipairs(state.neon.branches) do
     list[i] = { id = branch.id, name = branch.name, parent_id = branch.parent_id,
-      address = endpoints.address(branch), databases = data.plain(branch.databases),
+      address = endpoints.address(state, branch), databases = data.plain(branch.databases),
       roles = data.plain(branch.roles), deleted = branch.deleted ~= nil,
       operations = operations.pending(state, branch) }
   end
@@ -246,7 +246,8 @@ local function created(context, branch, parent, started)
     databases = endpoints.databases(branch), operations = operations.show_all(context, started),
   }
   if #parent.roles ~= 1 or #parent.databases ~= 1 or #branch.endpoints == 0 then return answer end
-  local role, database, host = branch.roles[1], branch.databases[1], endpoints.address(branch)
+  local role, database = branch.roles[1], branch.databases[1]
+  local host = endpoints.address(context.state, branch)
   answer.connection_uris = json.array { {
     connection_uri = endpoints.uri(context.state, branch, role, database),
     connection_parameters = { database = database.name, role = role.name, password = role.password,

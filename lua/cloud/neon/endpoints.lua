@@ -12,8 +12,8 @@ local sha256 = require "sha256"
 local endpoints = {}
 
 ---@return string  the address that the branch's database listens on, port 5432
-function endpoints.address(branch)
-  return "127.0.42." .. branch.number
+function endpoints.address(state, branch)
+  return state.settings.network .. "." .. branch.number
 end
 
 ---@return string  the password of a role that is new on this branch
@@ -37,7 +37,7 @@ end
 function endpoints.show(context, branch, endpoint)
   local ready, changed = operations.settled(context.state, endpoint.operation, context.now)
   return {
-    id = endpoint.id, host = endpoints.address(branch), project_id = context.neon.project_id,
+    id = endpoint.id, host = endpoints.address(context.state, branch), project_id = context.neon.project_id,
     branch_id = branch.id, type = endpoint.type, region_id = "aws-eu-central-1",
     autoscaling_limit_min_cu = endpoint.min_cu, autoscaling_limit_max_cu = endpoint.max_cu,
     current_state = ready and "active" or "init", pending_state = not ready and "active" or nil,
@@ -121,7 +121,7 @@ end
 ---@return string
 function endpoints.uri(state, branch, of_role, of_database)
   return ("postgresql://%s:%s@%s/%s?sslmode=%s"):format(of_role.name, of_role.password,
-    endpoints.address(branch), of_database.name, state.settings.sslmode)
+    endpoints.address(state, branch), of_database.name, state.settings.sslmode)
 end
 
 -- Pooled or not is the same here: the host is an address, it has no endpoint id to put -pooler to.
