@@ -1,15 +1,18 @@
-# make | make test | make demo | make SAN=1 test | make install PREFIX=/usr DESTDIR=… | V=1 shows commands
+# make | make demo | make test | make SAN=1 test | make install PREFIX=/usr DESTDIR=… | V=1 shows commands
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 PKGS   := lua5.4 lua5.4-cjson libuv libcurl libcares libpq sqlite3 yaml-0.1 libcrypto libmicrohttpd gnutls
 B      := build$(if $(SAN),/san)
 Q      := $(if $(V),,@)
 
+# Asked once and only by what compiles or links: "make demo" installs them first.
+PKG_CFLAGS  = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS    = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 VERSION    := 0.1.0
 SANFLAGS   := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
-ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DDAVIT_VERSION='"$(VERSION)"' -Wall -Wextra -Wno-unused-parameter \
-              -Ihost -I$B $(SANFLAGS) $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
-LIBS       := $(shell pkg-config --libs $(PKGS)) -lm
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DDAVIT_VERSION='"$(VERSION)"' -Wall -Wextra -Wno-unused-parameter \
+              -Ihost -I$B $(SANFLAGS) $(PKG_CFLAGS) $(CFLAGS)
+LIBS        = $(PKG_LIBS) -lm
 LUA        := $(sort $(shell find lua -name '*.lua'))
 RECIPES    := $(sort $(wildcard recipes/*.lua))
 OBJ        := $(patsubst %.c,$B/%.o,$(wildcard host/*.c))
@@ -48,7 +51,15 @@ $B/test_%: $B/tests/test_%.o $(filter-out %/main.o,$(OBJ))
 $B/test_scripted $B/test_oom: $B/tests/scripted.o
 units: $B/davit $(UNITS)
 
-test: $B/davit $(UNITS)
+# Both install what is missing before they build.
+demo:
+	$(Q)tests/setup.sh demo
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/demo.sh
+test:
+	$(Q)tests/setup.sh test
+	$(Q)$(MAKE) --no-print-directory check
+check: units
 	$(Q)tests/run.sh $B $(UNITS)
 
 install: $B/davit
@@ -56,6 +67,6 @@ install: $B/davit
 clean:
 	rm -rf build
 
-.PHONY: all units test install clean demo
+.PHONY: all units demo test check install clean
 .SECONDARY:
 -include $(OBJ:.o=.d)
