@@ -4,6 +4,7 @@
 ---holds what the parent held at that moment. A copy is made under another name and renamed: what
 ---has the name of a branch is complete. Settings are arguments of the server, so that a copy needs
 ---no editing. PostgreSQL refuses to run as root; for root it runs as nobody, in a folder of its own.
+local core = require "core"
 local fs = require "fs"
 local process = require "process"
 local service = require "cloud.service"
@@ -17,6 +18,7 @@ local PORT = 5432
 local ADMIN = "cloud_admin"   -- the role that owns the cluster; recipes never see it
 local START_TIMEOUT = 30      -- seconds; recovery after a crash included
 local STOP_TIMEOUT = 5
+local RETRY = 30              -- seconds before a server that does not run is started again
 
 -- A database to try things on: nothing survives a power failure, everything else does.
 local settings = {
@@ -36,6 +38,7 @@ local settings = {
 ---@class cloud.Postgres
 ---@field folder? string    where the clusters are
 ---@field servers table<string, cloud.Service>  by branch id
+---@field tried table<string, number>           when work on a branch began last
 local Postgres = {}
 Postgres.__index = Postgres
 
@@ -232,6 +235,7 @@ end
 
 -- A failure is the operation's outcome, and said aloud where no operation waits for it.
 local function settle(self, branch, parent, report)
+  self.tried[branch.id] = core.monotonic()
   local _, err = try(branch.deleted and remove or ensure, self, branch, parent)
   if err and err.class == "cancelled" then error(err, 0) end
   for _, operation in ipairs(branch.operations) do report(operation.id, err and err.message) end
@@ -241,7 +245,9 @@ local function settle(self, branch, parent, report)
 end
 
 local function needs_work(self, branch)
-  return #branch.operations > 0 or not branch.deleted and self.binaries and not runs(self, branch)
+  if #branch.operations > 0 then return true end
+  if branch.deleted or not self.binaries or runs(self, branch) then return false end
+  return core.monotonic() - (self.tried[branch.id] or -RETRY) >= RETRY
 end
 
 ---Brings the clusters in line with the branches. Parents come before their children in the list.
@@ -288,7 +294,7 @@ end
 ---@return cloud.Postgres
 function postgres.new(o)
   local self = setmetatable({ binaries = o.binaries, root = o.root, password = o.password,
-    crew = o.crew, servers = {} }, Postgres)
+    crew = o.crew, servers = {}, tried = {} }, Postgres)
   if o.binaries then self.folder = choose_folder(self, o.folder) end
   return self
 end
