@@ -26,7 +26,7 @@ unit() {
 
 lua_tests() {
   log=$build/lua.log
-  "$build/davit" tests/run.lua 2>&1 | tee "$log"
+  DAVIT=$build/davit "$build/davit" tests/run.lua 2>&1 | tee "$log"
   last=$(tail -n 1 "$log")
   case $last in
     *" passed, "*) count "${last%% passed*}" "$(echo "$last" | cut -d' ' -f3)" "$(echo "$last" | cut -d' ' -f5)" ;;
