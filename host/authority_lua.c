@@ -68,6 +68,7 @@ static int pem(lua_State *L)
 static int refuse(lua_State *L)
 {
   struct authority *a = check_authority(L);
+  lua_settop(L, 3);
   if (lua_type(L, 2) != LUA_TSTRING)
     return failure_misuse(L, "authority:refuse: expected a host name, not a %s", luaL_typename(L, 2));
   if (!lua_isboolean(L, 3))

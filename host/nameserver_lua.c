@@ -149,13 +149,13 @@ static void stop_service(struct effect *e)
 static int serve(lua_State *L)
 {
   struct handle *h = check_handle(L);
+  lua_settop(L, HANDLER);
   if (!lua_isfunction(L, HANDLER))
     return failure_misuse(L, "nameserver:serve: expected a function, not a %s", luaL_typename(L, 2));
   if (!h->ns)
     return failure_misuse(L, "nameserver:serve: it is closed");
   if (h->service)
     return failure_misuse(L, "nameserver:serve: it is being served already");
-  lua_settop(L, HANDLER);
   struct task *task = task_current(L);
   struct effect **box = effect_box(L);
   struct service *s = calloc(1, sizeof *s);

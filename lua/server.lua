@@ -12,6 +12,13 @@ local Server = {}
 Server.__index = Server
 Server.__name = "server"
 
+local function check_function(what, value)
+  if type(value) ~= "function" then
+    failure { code = "misuse", class = "misuse",
+      message = ("%s: expected a function, not a %s"):format(what, type(value)) }
+  end
+end
+
 -- Answering -------------------------------------------------------------------
 
 local reply_fields = { status = true, headers = true, body = true, close = true }
@@ -63,10 +70,7 @@ end
 ---@param handler fun(request: server.Request): integer|server.Reply, string?, table?
 ---@param o? { on_error: fun(err: any, request: server.Request)? }
 function Server:serve(handler, o)
-  if type(handler) ~= "function" then
-    failure { code = "misuse", class = "misuse",
-      message = ("server:serve: expected a function, not a %s"):format(type(handler)) }
-  end
+  check_function("server:serve", handler)
   local _, err = try(task.nursery, function(spawn)
     accept_all(self.core, handler, o and o.on_error, spawn)
   end)
@@ -100,6 +104,8 @@ end
 ---@param o? server.Options  also on_error
 ---@return T
 function server.with(handler, body, o)
+  check_function("server.with", handler)
+  check_function("server.with", body)
   local options, on_error = {}, o and o.on_error
   for name, value in pairs(o or {}) do
     if name ~= "on_error" then options[name] = value end

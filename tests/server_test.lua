@@ -1,0 +1,158 @@
+local authority = require "authority"
+local http = require "http"
+local server = require "server"
+local task = require "task"
+
+local function ok() return 200, "ok" end
+
+test("a request arrives with everything a handler needs", function()
+  local seen
+  server.with(function(req)
+    seen = req
+    return 201, "made " .. req.path
+  end, function(s)
+    local answer = http.request {
+      method = "POST", url = s.url .. "/a%2Fb?x=%20&y", body = "hello", headers = { ["X-One"] = "1" },
+    }
+    equal({ answer.status, answer.body }, { 201, "made /a%2Fb" })
+  end)
+  equal({ seen.method, seen.path, seen.query, seen.scheme, seen.host, seen.body },
+    { "POST", "/a%2Fb", "x=%20&y", "http", "127.0.0.1", "hello" })
+  equal(seen.headers["x-one"], "1")
+  equal(seen.address:match("^127%.0%.0%.1:%d+$") ~= nil, true)
+end)
+
+test("a reply may be a table with repeated headers", function()
+  server.with(function()
+    return { status = 404, headers = { ["Set-Cookie"] = { "a=1", "b=2" } }, body = "no" }
+  end, function(s)
+    local answer = http.request { url = s.url }
+    equal({ answer.status, answer.body, answer.headers["set-cookie"] }, { 404, "no", "a=1, b=2" })
+  end)
+end)
+
+test("handlers wait beside each other", function()
+  local before = os.clock()
+  server.with(function()
+    sleep(0.1)
+    return 200
+  end, function(s)
+    local branches = {}
+    for i = 1, 10 do branches[i] = function() return http.request { url = s.url }.status end end
+    equal(parallel(branches)[10], 200)
+  end)
+  equal(os.clock() - before < 0.9, true)
+end)
+
+test("a handler may ask another server", function()
+  server.with(ok, function(behind)
+    server.with(function() return 200, http.request { url = behind.url }.body end, function(front)
+      equal(http.request { url = front.url }.body, "ok")
+    end)
+  end)
+end)
+
+test("what a handler raises is a 500 of one line, and told to on_error", function()
+  local told
+  server.with(function() failure "out of paper" end, function(s)
+    local answer = http.request { url = s.url .. "/print" }
+    equal(answer.status, 500)
+    equal(answer.body:match("out of paper\n$") ~= nil, true)
+  end, { on_error = function(err, req) told = { err.message, req.path } end })
+  equal(told, { "out of paper", "/print" })
+end)
+
+test("a reply that cannot be sent is a 500 that says why", function()
+  local replies = {
+    { 99 }, { 200, 7 }, { 200, "", { ["x"] = "a\nb" } }, { 200, "", "x" }, { { stauts = 200 } },
+    { 200, "", { ["content-length"] = "5" } },
+  }
+  local patterns = {
+    "status must be an integer", "body must be a string", "header 'x' must be a text of one line",
+    "headers must be a table", "unknown field 'stauts'", "cannot have the header 'content%-length",
+  }
+  for i, reply in ipairs(replies) do
+    server.with(function() return table.unpack(reply) end, function(s)
+      local answer = http.request { url = s.url }
+      equal({ answer.status, answer.body:match(patterns[i]) ~= nil }, { 500, true })
+    end)
+  end
+end)
+
+test("a connection can be dropped without an answer", function()
+  server.with(function() return { close = true } end, function(s)
+    equal(raises("", http.request, { url = s.url }).code, "http-lost")
+  end)
+end)
+
+test("a body over the limit is 413 and reaches no handler", function()
+  local calls = 0
+  server.with(function() calls = calls + 1 end, function(s)
+    equal(http.request { method = "POST", url = s.url, body = ("x"):rep(1001) }.status, 413)
+  end, { max_body = 1000 })
+  equal(calls, 0)
+end)
+
+test("handlers that still run when the body ends are stopped", function()
+  local stopped = false
+  server.with(function()
+    local _ <close> = setmetatable({}, { __close = function() stopped = true end })
+    sleep(60)
+  end, function(s)
+    raises("deadline", task.deadline, 0.05, function() http.request { url = s.url } end)
+  end)
+  equal(stopped, true)
+end)
+
+test("an error of the body gets out, and the server is gone", function()
+  local url
+  raises("enough", server.with, ok, function(s)
+    url = s.url
+    error("enough")
+  end)
+  equal(raises("", http.request, { url = url }).code, "http-refused")
+end)
+
+test("a client that does not know the authority refuses its certificate", function()
+  server.with(ok, function(s)
+    equal(s.url:match("^https://") ~= nil, true)
+    equal(raises("certificate", http.request, { url = s.url }).code, "http-certificate")
+  end, { tls = authority.new {} })
+end)
+
+test("the authority shows its certificate", function()
+  local a = authority.new()
+  equal(a:pem():match("^%-%-%-%-%-BEGIN CERTIFICATE") ~= nil, true)
+  equal(a:pem(), a:pem())
+  a:refuse("x.test", true)
+  a:refuse("x.test", false)
+end)
+
+test("a port that is taken is a failure that names it", function()
+  local s <close> = server.listen()
+  equal(raises("listening on 127.0.0.1 port", server.listen, { port = s.port }).code, "server-failed")
+end)
+
+test("misuse of server.listen is named", function()
+  raises("server.listen: unknown option 'host'", server.listen, { host = "::1" })
+  raises("server.listen: expected a table of options, not a string", server.listen, "::1")
+  raises("option 'port' must be 0 to 65535", server.listen, { port = -1 })
+  raises("option 'tls' must be an authority, not a boolean", server.listen, { tls = true })
+  raises("option 'max_body' is a number of bytes", server.listen, { max_body = -1 })
+end)
+
+test("misuse of server:serve and server.with is named", function()
+  local s <close> = server.listen()
+  raises("server:serve: expected a function, not a nil", s.serve, s)
+  raises("server.with: expected a function, not a nil", server.with, nil, ok)
+  raises("server.with: expected a function, not a string", server.with, ok, "body")
+end)
+
+test("misuse of the authority is named", function()
+  local a = authority.new()
+  raises("authority.new: unknown option 'dir'", authority.new, { dir = "x" })
+  raises("authority.new: option 'directory' must be a string", authority.new, { directory = 1 })
+  raises("authority:refuse: expected a host name, not a nil", a.refuse, a)
+  raises("authority:refuse: expected true or false, not a nil", a.refuse, a, "x.test")
+  raises("davit.authority expected", a.pem, 1)
+end)
