@@ -1,0 +1,62 @@
+---@meta server
+
+---An HTTP(S) server, for the local cloud and for tests.
+---Every request is answered in a task of its own, so a handler may wait.
+local server = {}
+
+---@class server.Options
+---@field address? string    where to listen ("127.0.0.1")
+---@field port? integer      0 to 65535; 0 takes a free one (0)
+---@field tls? authority.Authority  speaks https with certificates of this authority
+---@field max_body? integer  bytes; a longer body is answered with 413 (16 MiB)
+
+---@class server.Request
+---@field method string
+---@field path string        as it was sent, not decoded
+---@field query string       likewise, without the question mark; "" when there is none
+---@field scheme "http"|"https"
+---@field host string        in lower case, without its port
+---@field headers table<string, string>  names in lower case; repeated ones joined by ", "
+---@field body string
+---@field address string     the client's address and port
+
+---@class server.Reply
+---@field status? integer    200 to 599 (200)
+---@field headers? table<string, string|string[]>  lengths are set by the server
+---@field body? string
+---@field close? boolean     drops the connection without an answer
+
+---@alias server.Handler fun(request: server.Request): integer|server.Reply, string?, table?
+
+---@class server.Serving
+---@field on_error? fun(err: any, request: server.Request)  is told what a handler raised
+
+---@class server.Server
+---@field port integer       the port it listens on
+---@field url string         "http://127.0.0.1:PORT"
+local listening = {}
+
+---Answers requests until the task is cancelled or the server closed. A handler returns status,
+---body and headers, or one table of them; one that raises, or returns what cannot be sent, is
+---answered with 500 and one line of text. Handlers that still run at the end are cancelled.
+---@param handler server.Handler
+---@param options? server.Serving
+function listening:serve(handler, options) end
+
+---Stops listening and drops all connections; `<close>` does the same.
+function listening:close() end
+
+---Listens. Raises `server-failed` (fatal) when the address or the port is not to be had.
+---@param options? server.Options
+---@return server.Server
+function server.listen(options) end
+
+---Serves requests while `body` runs, stops when it ends, and gives what it returned.
+---@generic T
+---@param handler server.Handler
+---@param body fun(s: server.Server): T
+---@param options? server.Options|server.Serving
+---@return T
+function server.with(handler, body, options) end
+
+return server
