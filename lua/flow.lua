@@ -54,7 +54,9 @@ end
 
 ---A secret from the environment or the project's env file, bound to where it may go.
 local function source(env, name, to)
-  if os.getenv(name) then return secret.env(name, { to = to }) end
+  local value, err = try(secret.env, name, { to = to })
+  if value then return value end
+  if err.code ~= "secret-missing" then error(err, 0) end
   if env.file[name] then return secret.bind(env.file[name], name, { to = to }) end
   failure {
     code = "secret-missing", class = "misuse", about = name, message = ("the secret %s is not set"):format(name),

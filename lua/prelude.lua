@@ -11,9 +11,26 @@ math.randomseed(string.unpack("i8i8", core.random(16)))
 local date, difftime, getenv, time = os.date, os.difftime, os.getenv, os.time
 local started = core.monotonic()
 
+local hidden = {}
+
+---For what davit.yaml declares as a secret: from here on only secret.env reads the variable.
+---@param name string
+function core.hide_variable(name)
+  hidden[name] = true
+end
+
 os = {
   difftime = difftime,
-  getenv = getenv,
+
+  getenv = function(name)
+    if hidden[name] then
+      failure {
+        code = "misuse", class = "misuse", message = ("os.getenv: %s is a secret"):format(name),
+        hint = ("secret.env(\"%s\", { to = … }) gives it without showing it"):format(name),
+      }
+    end
+    return getenv(name)
+  end,
 
   ---Unix seconds of the world's clock, or of a table as in standard Lua.
   time = function(fields)

@@ -199,10 +199,17 @@ end
 
 local current
 
----Makes it the project of this run.
+---Makes it the project of this run. What it declares as secrets is no plain variable any more.
 ---@param p table
 function project.use(p)
   current = p
+  for name in pairs(p.secrets) do core.hide_variable(name) end
+  for _, environment in pairs(p.environments) do
+    for name, from in pairs(environment.secrets or {}) do
+      core.hide_variable(name)
+      core.hide_variable(from)
+    end
+  end
 end
 
 ---The project of this run; raises "config" outside of one.

@@ -97,3 +97,10 @@ test("nearest suggests only what is near", function()
   equal(core.nearest("pul", { "pull", "push" }), "pull")
   equal(core.nearest("zebra", { "pull", "push" }), nil)
 end)
+
+test("a variable that the project declares as a secret is not read as a plain text", function()
+  core.hide_variable "DAVIT_TEST_TOKEN"
+  local err = raises("os.getenv: DAVIT_TEST_TOKEN is a secret", os.getenv, "DAVIT_TEST_TOKEN")
+  equal(err.hint:find("secret.env", 1, true) ~= nil, true)
+  equal(type(os.getenv "PATH"), "string")
+end)
