@@ -19,6 +19,7 @@ ln -s "$root/build/npm/node_modules" "$project/node_modules"
 cd "$project"
 
 say "davit cloud: Cloudflare, Neon and GitHub on loopback, with real workerd and PostgreSQL"
+mkfifo cloud.out
 "$davit" cloud >cloud.out 2>cloud.err &
 cloud=$!
 stop() {
@@ -27,19 +28,18 @@ stop() {
 }
 trap stop EXIT
 trap 'exit 130' INT TERM
-for _ in $(seq 600); do
-  grep -q ready cloud.out && break
-  kill -0 "$cloud" 2>/dev/null || { cat cloud.out cloud.err; exit 1; }
-  sleep 0.1
-done
-cat cloud.out
+while IFS= read -r line; do
+  echo "$line"
+  [ "$line" != ready ] || break
+done <cloud.out
+[ "$line" = ready ] || { cat cloud.err; exit 1; }
 
 say "davit run preview --pr 42 --local"
-"$davit" run preview --pr 42 --local | tee urls
+"$davit" run preview --pr 42 --local
 
 say "What the preview serves, from its own database branch"
 fetch() {  # url path
-  printf '\n$ davit eval … %s%s\n' "$1" "$2"
+  printf '\n-> %s%s\n' "$1" "$2"
   "$davit" fetch.lua "$1$2"
 }
 cat >fetch.lua <<'LUA'

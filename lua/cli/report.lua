@@ -5,7 +5,8 @@ local json = require "json"
 local report = {}
 
 local function seconds(s)
-  if s < 10 then return ("%.2f s"):format(s) end
+  if s < 1 then return ("%.0f ms"):format(s * 1000) end
+  if s < 10 then return ("%.1f s"):format(s) end
   return s < 120 and ("%.0f s"):format(s) or ("%.1f min"):format(s / 60)
 end
 
@@ -42,7 +43,6 @@ function report.text(color)
 end
 
 ---One JSON object a line, with the version of its schema.
----@param run_id fun(): string
 ---@return fun(kind: string, path: string, data: any)
 function report.json()
   return function(kind, path, data)
