@@ -102,12 +102,17 @@ local function check_ours(r, thing)
   }
 end
 
+---Whether a failed create may have made the thing all the same.
+local function may_be_there(err)
+  local classes = { converge = true, unknown = true, cancelled = true }
+  return classes[err.class] or err.code == "deadline"
+end
+
 ---Creates; when the reply was lost or somebody was faster, looks again before anything else.
 local function create(r)
   local ok, result = call(r.create)
   if ok then return result end
-  local look_again = { converge = true, unknown = true, cancelled = true }
-  local found = look_again[result.class] and task.shield(r.find)
+  local found = may_be_there(result) and task.shield(r.find)
   if not found then error(result, 0) end
   check_ours(r, found)
   return found
