@@ -111,12 +111,12 @@ test("an ensure that is cut short finishes its look-up first, and what is there 
     world.thing = { id = 1 }
     sleep(30)
   end
-  local run = start(function(_, run)
+  local timely = start(function(_, run)
     local _, err = try(require("task").deadline, 0.02, run.ensure, slow)
     equal(err, nil)
     sleep(0)
   end)
-  equal({ run.error, run.made }, { nil, { "thing" } })
+  equal({ timely.error, timely.made }, { nil, { "thing" } })
   world.thing = nil
   local cancelled, events = start(function(_, run)
     run.parallel {
@@ -130,11 +130,11 @@ end)
 
 test("what belongs to somebody else is not taken", function()
   local world = { thing = { id = "theirs" } }
-  local run = start(function(_, run)
+  local ensured = start(function(_, run)
     run.ensure(resource(world, { matches = function() return false, "it has another owner" end }))
   end)
-  equal(run.error.code, "not-ours")
-  equal(run.error.message, "thing exists and is not ours: it has another owner")
+  equal(ensured.error.code, "not-ours")
+  equal(ensured.error.message, "thing exists and is not ours: it has another owner")
   local other = start(function(_, run)
     run.destroy(resource(world, { matches = function() return false, "it has another owner" end }))
   end)
