@@ -1,7 +1,8 @@
-/* coroutine.c - resume, wrap and yield that let Davit's waits pass through.
+/* coroutine.c - resume, wrap, close and yield that let Davit's waits pass through.
  *
  * When a coroutine that a recipe made stops in a wait, whoever resumed it waits in
- * its place and resumes it again afterwards, so that neither notices. */
+ * its place and resumes it again afterwards, so that neither notices. Until then nobody else
+ * may resume or close it: what it waits for would wake a task that has gone on. */
 #include "coroutine.h"
 #include "failure.h"
 #include "task.h"
@@ -52,6 +53,8 @@ static const char *unresumable(lua_State *L, lua_State *co)
 {
   if (co == L)
     return "cannot resume non-suspended coroutine";
+  if (task_waits_in(co))
+    return "cannot resume a coroutine that another task waits in";
   if (lua_status(co) == LUA_YIELD)
     return NULL;
   lua_Debug at;
@@ -102,6 +105,18 @@ static int wrap(lua_State *L)
   return 1;
 }
 
+/* close(co), in place of Lua's own, the upvalue. */
+static int close(lua_State *L)
+{
+  lua_State *co = lua_tothread(L, CO);
+  if (co && task_waits_in(co))
+    return luaL_error(L, "cannot close a coroutine that another task waits in");
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
 static int yield(lua_State *L)
 {
   if (task_is_own(L))
@@ -116,6 +131,9 @@ int coroutine_open(lua_State *L)
     {"resume", resume}, {"wrap", wrap}, {"yield", yield}, {NULL, NULL}};
   lua_getglobal(L, "coroutine");
   luaL_setfuncs(L, functions, 0);
+  lua_getfield(L, -1, "close");
+  lua_pushcclosure(L, close, 1);
+  lua_setfield(L, -2, "close");
   lua_pop(L, 1);
   return 0;
 }

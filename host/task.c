@@ -210,6 +210,13 @@ static void push_tasks(lua_State *L)
   lua_rawgetp(L, LUA_REGISTRYINDEX, &TASKS);
 }
 
+static void push_task(lua_State *L, const struct task *t)
+{
+  push_tasks(L);
+  lua_rawgetp(L, -1, t);
+  lua_remove(L, -2);
+}
+
 static int body_done(lua_State *L, int status, lua_KContext ctx)
 {
   (void)ctx;
@@ -274,12 +281,23 @@ static int task_gc(lua_State *L)  /* only a state that closes collects a task th
   return 0;
 }
 
+/* Those of coroutines that were left suspended: they are closed later, or by another task. */
+static void drop_deadlines(struct sched *s, struct task *t)
+{
+  for (struct deadline *d = t->deadlines; d; d = d->outer) {
+    timer_stop(&s->timers, &d->timer);
+    d->task = NULL;
+  }
+  t->deadlines = NULL;
+}
+
 static void finish(struct sched *s, struct task *t, bool failed)
 {
   t->finished = true;
   t->failed |= failed;
   t->ended = ++s->endings;
   timer_stop(&s->timers, &t->cleanup);
+  drop_deadlines(s, t);
   if (t->parent)
     task_wake(t->parent);
   push_tasks(s->L);
@@ -365,16 +383,21 @@ bool task_is_own(lua_State *L)
   return s->current && s->current->co == L;
 }
 
+bool task_waits_in(lua_State *co)
+{
+  return lua_status(co) == LUA_YIELD && lua_gettop(co) > 0 && lua_touserdata(co, -1) == &WAIT;
+}
+
 int task_resume_inner(lua_State *L, lua_State *co, int nargs, int *nres, bool *waits)
 {
   struct sched *s = sched_of(L);
   bool blocks = !lua_isyieldable(L);
+  if (task_waits_in(co))
+    lua_pop(co, 1);
   s->blocked += blocks;
   int status = lua_resume(co, L, nargs, nres);
   s->blocked -= blocks;
-  *waits = status == LUA_YIELD && *nres == 1 && lua_touserdata(co, -1) == &WAIT;
-  if (*waits)
-    lua_pop(co, 1);
+  *waits = task_waits_in(co);
   return status;
 }
 
@@ -439,12 +462,15 @@ static int deadline_close(lua_State *L)  /* __close and __gc */
   if (!d->task)
     return 0;
   timer_stop(&d->task->sched->timers, &d->timer);
-  d->task->deadlines = d->outer;
+  struct deadline **at = &d->task->deadlines;
+  while (*at != d)
+    at = &(*at)->outer;
+  *at = d->outer;
   d->task = NULL;
   return 0;
 }
 
-/* task.deadline(seconds, f, ...): deadlines nest as scopes do, so the list is a stack. */
+/* task.deadline(seconds, f, ...): deadlines nest as scopes do, except across coroutines. */
 static int deadline(lua_State *L)
 {
   double seconds = check_seconds(L, "deadline");
@@ -476,9 +502,11 @@ static int shield_close(lua_State *L)
 static int shield(lua_State *L)
 {
   check_function(L, 1, "shield");
-  struct task **box = lua_newuserdatauv(L, sizeof *box, 0);
+  struct task **box = lua_newuserdatauv(L, sizeof *box, 1);
   *box = task_current(L);
   luaL_setmetatable(L, SHIELD);
+  push_task(L, *box);  // anchored: a coroutine left inside the shield may outlive the task
+  lua_setiuservalue(L, -2, 1);
   lua_insert(L, 1);
   (*box)->shield++;
   lua_toclose(L, 1);
@@ -489,9 +517,7 @@ static int shield(lua_State *L)
 /* task.locals() -> the running task's own table; its field `path` names the branch. */
 static int locals(lua_State *L)
 {
-  struct task *t = task_current(L);
-  push_tasks(L);
-  lua_rawgetp(L, -1, t);
+  push_task(L, task_current(L));
   lua_getiuservalue(L, -1, 2);
   return 1;
 }

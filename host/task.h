@@ -66,7 +66,9 @@ int task_take(lua_State *L, struct task *t);
 
 /* True when this is the task's own coroutine, not one that a recipe made. */
 bool task_is_own(lua_State *L);
-/* Resumes co; if it stopped in a wait of Davit's, pops the token and sets *waits. */
+/* True when co stands in a wait of Davit's: only who resumed it last may resume it again. */
+bool task_waits_in(lua_State *co);
+/* Resumes co; *waits: it stopped in a wait of Davit's. */
 int task_resume_inner(lua_State *L, lua_State *co, int nargs, int *nres, bool *waits);
 
 /* The module "task" and the global sleep. */
