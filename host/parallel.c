@@ -17,6 +17,7 @@ struct family {
   bool all;        /* let all finish and report every failure */
   bool nursery;    /* only what "main" returns is kept */
   bool cancelled;  /* the rest was told to stop */
+  bool over;       /* every child has ended, and the call with them */
   int failed;
   unsigned long first_ended;
 };
@@ -130,6 +131,7 @@ static int step(lua_State *L, int status, lua_KContext ctx)
     cancel_rest(L, f);
   if (left)
     return task_wait_quietly(L, step, ctx);
+  f->over = true;
   if (task_cancelled(f->owner))
     return task_raise_cancelled(L, f->owner);
   if (f->failed && f->all)
@@ -194,19 +196,35 @@ static int parallel(lua_State *L)
   return step(L, LUA_OK, 0);
 }
 
+/* The child of the same name, at index 1: a failure that nobody has seen yet must not get lost. */
+static void check_replaceable(lua_State *L, const struct task *t)
+{
+  struct fault f;
+  unsigned long ended;
+  if (!task_finished(t))
+    failure_misuse(L, "spawn: '%s' is already running", luaL_tolstring(L, 1, NULL));
+  if (!task_failed(t, &ended))
+    return;
+  fault_set(&f, "cancelled", "cancelled", "another branch failed");
+  failure_raise(L, &f, NULL);
+}
+
 /* spawn(name, f), given to the function of a nursery. Upvalues: family, children. */
 static int spawn(lua_State *L)
 {
   struct family *f = lua_touserdata(L, lua_upvalueindex(1));
   if (lua_isnoneornil(L, 1) || !lua_isfunction(L, 2))
     return failure_misuse(L, "spawn: expected a name and a function");
+  if (f->over)
+    return failure_misuse(L, "spawn: the nursery has ended");
   lua_settop(L, 2);
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_pushvalue(L, 1);
-  if (lua_rawget(L, 3) != LUA_TNIL && !task_finished(lua_touserdata(L, -1)))
-    return failure_misuse(L, "spawn: '%s' is already running", luaL_tolstring(L, 1, NULL));
+  if (lua_rawget(L, 3) != LUA_TNIL)
+    check_replaceable(L, lua_touserdata(L, -1));
   lua_pushvalue(L, 2);
   add_child(L, f, 3, 1);
+  f->cancelled = false;  // a family that was told to stop tells the newcomer as well
   task_wake(f->owner);
   return 0;
 }

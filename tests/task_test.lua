@@ -116,6 +116,34 @@ test("a nursery ends when everything it spawned has ended", function()
   equal(log, { 1, 2, 3 })
 end)
 
+test("spawn is refused when the nursery has ended", function()
+  local kept
+  parallel { x = function() task.nursery(function(spawn) kept = spawn end) end }
+  raises("spawn: the nursery has ended", kept, "late", function() end)
+end)
+
+test("what a cancelled nursery still spawns is cancelled too", function()
+  local _, err = try(task.nursery, function(spawn)
+    spawn("late", function()
+      pcall(sleep, 30)
+      spawn("later", function() sleep(30) end)
+    end)
+    sleep(0.01)
+    failure { code = "broken", message = "this branch fails" }
+  end)
+  equal(err.code, "broken")
+end)
+
+test("a failure that nobody has seen yet is not lost to a child of the same name", function()
+  local _, err = try(task.nursery, function(spawn)
+    spawn("x", function() sleep(0.01) failure { code = "broken", message = "this branch fails" } end)
+    spawn("y", function() sleep(0.01) spawn("x", function() end) end)
+    local began = core.monotonic()
+    while core.monotonic() - began < 0.02 do end  -- both end in the same turn
+  end)
+  equal(err.code, "broken")
+end)
+
 test("a wait inside a recipe's own coroutine waits, and yields of its own pass by", function()
   local co = coroutine.create(function(a)
     sleep(0.01)
@@ -142,6 +170,37 @@ test("waits pass through pcall, iterators and metamethods", function()
   equal(t.x, "x!")
   equal({ pcall(function() sleep(0) return 5 end) }, { true, 5 })
   for _ in (function(_, i) sleep(0) i = (i or 0) + 1 return i < 3 and i or nil end) do sleep(0) end
+end)
+
+test("a coroutine that waits belongs to whoever resumed it", function()
+  local co = coroutine.create(function() sleep(0.02) return "slept" end)
+  local results = parallel {
+    a = function() return select(2, coroutine.resume(co)) end,
+    b = function()
+      local _, why = coroutine.resume(co)
+      raises("cannot close a coroutine that another task waits in", coroutine.close, co)
+      return why
+    end,
+  }
+  equal(results, { a = "slept", b = "cannot resume a coroutine that another task waits in" })
+end)
+
+local function collect_garbage()
+  for _ = 1, 100 do
+    local t = {}
+    for i = 1, 1000 do t[i] = {} end
+  end
+end
+
+test("a deadline inside a coroutine may end after one that began later, or not at all", function()
+  local passed = coroutine.wrap(function() task.deadline(0.03, coroutine.yield) return "ended" end)
+  passed()
+  task.deadline(30, function() equal(passed(), "ended") end)
+  parallel { leaves = function()
+    coroutine.wrap(function() task.shield(task.deadline, 0.03, coroutine.yield) end)()
+  end }
+  collect_garbage()
+  sleep(0.05)
 end)
 
 test("where Lua cannot wait the error says how to write it instead", function()
