@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+static const double LONGEST = 1e9;  /* seconds in one wait: a longer one looks around in between */
+
 struct clock_uv {
   struct world_clock base;
   uv_loop_t *loop;
@@ -55,7 +57,7 @@ static bool wait_until(struct world_clock *base, double until)
     return false;
   uv_update_time(c->loop);
   if (until != INFINITY)
-    uv_timer_start(&c->timer, tick, (uint64_t)ceil(seconds * 1000), 0);
+    uv_timer_start(&c->timer, tick, (uint64_t)ceil(fmin(seconds, LONGEST) * 1000), 0);
   int wait = uv_backend_timeout(c->loop);
   c->due = wait < 0 ? UINT64_MAX : uv_now(c->loop) + (uint64_t)wait;
   uv_run(c->loop, UV_RUN_ONCE);
