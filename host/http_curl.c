@@ -11,6 +11,7 @@
  * Invariant: an easy handle is in the multi handle exactly in state TRANSFERRING. */
 #include "real.h"
 #include <curl/curl.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ struct exchange {
   int port;
   bool https;
   struct buf body;
-  double started;
+  double started, connect_timeout, timeout;
   char reason[CURL_ERROR_SIZE];
 };
 
@@ -369,11 +370,6 @@ static bool set_body(struct exchange *x, const struct http_request *r)
   return buf_ok(&x->body);
 }
 
-static long milliseconds(double seconds)
-{
-  return seconds <= 0 ? 1 : (long)(seconds * 1000) + 1;
-}
-
 static bool configure(struct exchange *x, const struct http_request *r)
 {
   CURL *e = x->easy;
@@ -388,8 +384,6 @@ static bool configure(struct exchange *x, const struct http_request *r)
   curl_easy_setopt(e, CURLOPT_PIPEWAIT, r->fresh ? 0L : 1L);
   curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, r->fresh ? 1L : 0L);
   curl_easy_setopt(e, CURLOPT_FORBID_REUSE, r->fresh ? 1L : 0L);
-  curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(r->connect_timeout));
-  curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, milliseconds(r->timeout));
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->reason);
   curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
@@ -433,9 +427,23 @@ static bool is_address(const char *host)
   return host[0] == '[' || uv_inet_pton(2 /* AF_INET */, host, bytes) == 0;
 }
 
+static long milliseconds(double seconds)
+{
+  enum { LONGEST = 1000000 };  /* seconds: libcurl takes no more than fits an int */
+  return seconds <= 0 ? 1 : (long)(fmin(seconds, LONGEST) * 1000) + 1;
+}
+
+/* The times count from the start; the look-up has used up some of them. */
+static void set_timeouts(struct exchange *x, double spent)
+{
+  curl_easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(x->connect_timeout - spent));
+  curl_easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, milliseconds(x->timeout - spent));
+}
+
 static void transfer(struct exchange *x)
 {
   x->base.timing.dns = clock_seconds() - x->started;
+  set_timeouts(x, x->base.timing.dns);
   curl_easy_setopt(x->easy, CURLOPT_RESOLVE, x->resolve);
   if (curl_multi_add_handle(x->http->multi, x->easy) == CURLM_OK) {
     x->state = TRANSFERRING;
@@ -492,7 +500,9 @@ static void looked_up(void *arg)
 
 static bool look_up(struct exchange *x, const char *type)
 {
-  struct dns_question q = {.name = x->host, .type = type, .timeout = 10};
+  enum { LONGEST = 3600 };
+  double left = fmin(x->connect_timeout, x->timeout) - (clock_seconds() - x->started);
+  struct dns_question q = {.name = x->host, .type = type, .timeout = fmax(0, fmin(left, LONGEST))};
   x->lookup = x->http->dns->start(x->http->dns, &q, looked_up, x);
   return x->lookup != NULL;
 }
@@ -588,6 +598,8 @@ static struct http_exchange *start(struct world_http *base, const struct http_re
   x->http = h;
   x->state = ENDED;
   x->started = clock_seconds();
+  x->connect_timeout = r->connect_timeout;
+  x->timeout = r->timeout;
   x->easy = curl_easy_init();
   x->method = strdup(r->method);
   buf_init(&x->body, BUF_LIMIT);

@@ -96,6 +96,22 @@ test("cancelling drops the exchange at once", function()
   end)
 end)
 
+-- In a program of its own: --local cannot be taken back.
+local silent_names = [[
+local core, names = require "core", require "nameserver".listen {}
+require "local.core".connect { http_port = 1, https_port = 1, dns = "127.0.0.1:" .. names.port,
+  ca_file = "none", hosts = { "silent.example.test" } }
+local started = core.monotonic()
+local _, err = try(require "http".request, { url = "http://silent.example.test/", timeout = 0.1 })
+print(err.code, core.monotonic() - started < 2)
+]]
+
+test("looking up the host counts for the timeout", function()
+  local davit = os.getenv "DAVIT" or "build/davit"
+  local result = require "process".run { argv = { davit, "eval", silent_names } }
+  equal(result.output, "dns-timeout\ttrue\n")
+end)
+
 test("many exchanges run at the same time on reused connections", function()
   server.with(function(request) sleep(0.02) return 200, request.path end, function(s)
     local branches = {}
