@@ -302,8 +302,19 @@ static int look(lua_State *L, struct health *h, int health)
   return effect_wait(L, lua_gettop(L), looked);
 }
 
+/* The table at idx holds text by text. */
+static void check_texts(lua_State *L, int idx, const char *what)
+{
+  for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1))
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+      failure_misuse(L, "health.wait: expect.%s is a table text = text, found a %s = a %s", what,
+                     luaL_typename(L, -2), luaL_typename(L, -1));
+}
+
 static void check(lua_State *L, const struct options *o)
 {
+  check_texts(L, o->json, "json");
+  check_texts(L, o->headers, "headers");
   if (o->grace < 0 || o->interval <= 0 || o->backoff <= 0 || o->cap <= 0 || o->deadline <= 0 ||
       o->timeout <= 0)
     failure_misuse(L, "health.wait: times are seconds above 0 (grace may be 0)");

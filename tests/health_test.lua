@@ -94,4 +94,8 @@ test("misuse names the option", function()
   raises("option 'url' is required", health.wait, {})
   raises("attempts and fatal_after are at least 1", health.wait, { url = "http://x/", attempts = 0 })
   raises("times are seconds above 0", health.wait, { url = "http://x/", backoff = 0 })
+  raises("expect.json is a table text = text, found a string = a boolean", health.wait,
+    { url = "http://x/", expect = { json = { ["/ok"] = true } } })
+  raises("expect.headers is a table text = text, found a string = a number", health.wait,
+    { url = "http://x/", expect = { headers = { ["x-version"] = 2 } } })
 end)
