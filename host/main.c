@@ -2,7 +2,8 @@
  *
  * The guard of the children is forked before anything else exists. A first SIGINT,
  * SIGTERM or SIGHUP asks the run to stop at its next wait; a second one ends the
- * process at once, with the exit code of an interrupted, resumable run. */
+ * process at once, with the exit code of an interrupted, resumable run. While the loop does
+ * not turn, because Lua never waits, a signal of the same kind ends the process by itself. */
 #include "guard.h"
 #include "host.h"
 #include "mask.h"
@@ -20,7 +21,7 @@ enum { EXIT_FAILED = 1, EXIT_INTERRUPTED = 10 };
 struct davit {
   struct real real;
   struct host host;
-  uv_signal_t signals[3];  /* one for each of `stops` */
+  uv_signal_t signals[3], again[3];  /* the first and the second of each of `stops` */
   bool interrupted;
 };
 
@@ -40,26 +41,36 @@ static void on_signal(uv_signal_t *handle, int number)
   if (d->interrupted)
     _exit(EXIT_INTERRUPTED);
   d->interrupted = true;
-  for (int i = 0; i < STOPS; i++)
+  for (int i = 0; i < STOPS; i++) {
+    uv_signal_start(&d->again[i], on_signal, stops[i].number);
     if (stops[i].number == number)
       sched_interrupt(d->host.sched, stops[i].reason);
+  }
+}
+
+static void watch_signal(struct davit *d, uv_signal_t *handle)
+{
+  handle->data = d;
+  uv_signal_init(&d->real.loop, handle);
+  uv_unref((uv_handle_t *)handle);
 }
 
 static void watch_signals(struct davit *d)
 {
   signal(SIGPIPE, SIG_IGN);
   for (int i = 0; i < STOPS; i++) {
-    d->signals[i].data = d;
-    uv_signal_init(&d->real.loop, &d->signals[i]);
-    uv_signal_start(&d->signals[i], on_signal, stops[i].number);
-    uv_unref((uv_handle_t *)&d->signals[i]);
+    watch_signal(d, &d->signals[i]);
+    watch_signal(d, &d->again[i]);
+    uv_signal_start_oneshot(&d->signals[i], on_signal, stops[i].number);
   }
 }
 
 static void unwatch_signals(struct davit *d)
 {
-  for (int i = 0; i < STOPS; i++)
+  for (int i = 0; i < STOPS; i++) {
     uv_close((uv_handle_t *)&d->signals[i], NULL);
+    uv_close((uv_handle_t *)&d->again[i], NULL);
+  }
 }
 
 /* ---- one run ---------------------------------------------------------------------- */

@@ -1,0 +1,27 @@
+---What a signal does to the program itself: once it asks, twice it ends.
+local process = require "process"
+
+local davit = os.getenv "DAVIT" or "build/davit"
+
+local function interrupted(script, times)
+  local child <close> = process.start { argv = { davit, "eval", script } }
+  child:line()
+  for _ = 1, times do
+    child:kill "INT"
+    sleep(0.1)
+  end
+  return child:wait()
+end
+
+test("one signal stops the run at its next wait", function()
+  local result = interrupted("io.write 'up\\n' sleep(30)", 1)
+  equal({ result.exit, result.errors:find("interrupted by SIGINT", 1, true) ~= nil }, { 10, true })
+end)
+
+test("a second one ends it although clean-up is under way", function()
+  equal(interrupted("io.write 'up\\n' require('task').shield(sleep, 30)", 2).exit, 10)
+end)
+
+test("a second one ends what never waits", function()
+  equal(interrupted("io.write 'up\\n' while true do end", 2).signal, "SIGINT")
+end)
