@@ -195,6 +195,8 @@ static void on_timer(uv_timer_t *timer)
 
 static void start_timer(struct operation *op, double seconds)
 {
+  enum { LONGEST = 1000000000 };  /* seconds, so that the milliseconds fit */
+  seconds = seconds < LONGEST ? seconds : LONGEST;
   uv_update_time(op->sql->loop);
   uv_timer_start(&op->timer, on_timer, seconds <= 0 ? 0 : (uint64_t)(seconds * 1000) + 1, 0);
 }
@@ -547,7 +549,9 @@ static void looked_up(void *arg)
 
 static bool look_up(struct operation *op, const char *type)
 {
-  struct dns_question q = {.name = op->host, .type = type, .timeout = op->timeout};
+  enum { LONGEST = 3600 };
+  struct dns_question q = {.name = op->host, .type = type,
+                           .timeout = op->timeout < LONGEST ? op->timeout : LONGEST};
   op->lookup = op->sql->dns->start(op->sql->dns, &q, looked_up, op);
   if (!op->lookup)
     out_of_memory(op);
