@@ -358,11 +358,17 @@ static bool set_parts(struct exchange *x, const struct http_request *r)
   return x->mime && curl_easy_setopt(x->easy, CURLOPT_MIMEPOST, x->mime) == CURLE_OK;
 }
 
+/* Without a body these say so, "Content-Length: 0": servers may insist on it. */
+static bool expects_body(const char *method)
+{
+  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+}
+
 static bool set_body(struct exchange *x, const struct http_request *r)
 {
   if (r->parts)
     return set_parts(x, r);
-  if (!r->body)
+  if (!r->body && !expects_body(r->method))
     return true;
   buf_add(&x->body, r->body, r->body_len);
   curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, buf_str(&x->body));

@@ -37,6 +37,14 @@ test("json, form and plain bodies carry their content type", function()
   end)
 end)
 
+test("a request that usually has a body says when it has none", function()
+  server.with(function(request) return 200, request.headers["content-length"] or "none" end, function(s)
+    for method, length in pairs { POST = "0", PUT = "0", PATCH = "0", DELETE = "none", GET = "none" } do
+      equal(http.request { url = s.url, method = method }.body, length)
+    end
+  end)
+end)
+
 test("multipart parts are sent with their names, types and file names", function()
   server.with(echo, function(s)
     local seen = http.request { url = s.url, method = "POST", multipart = {
