@@ -45,17 +45,12 @@ struct effect *effect_at(lua_State *L, int idx)
   return check_box(L, idx)->effect;
 }
 
-void effect_close(lua_State *L, int idx)
+static int box_close(lua_State *L)  /* __close and __gc */
 {
-  struct box *b = check_box(L, idx);
+  struct box *b = check_box(L, 1);
   struct effect *e = b->effect;
   b->effect = NULL;
   effect_free(e);
-}
-
-static int box_close(lua_State *L)  /* __close and __gc */
-{
-  effect_close(L, 1);
   return 0;
 }
 

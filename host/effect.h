@@ -36,7 +36,5 @@ struct effect *effect_at(lua_State *L, int idx);
  * To be called as `return effect_wait(...)`. The effect was started with
  * done = task_wake and arg = task_current(L). */
 int effect_wait(lua_State *L, int box, lua_KFunction k);
-/* Frees the effect in the box at idx now. */
-void effect_close(lua_State *L, int idx);
 int effect_open(lua_State *L);
 #endif

@@ -142,7 +142,8 @@ static void split_position(lua_State *L, const char *text)
   lua_setfield(L, -2, "message");
 }
 
-void failure_normalise(lua_State *L, int idx)
+/* Turns the error at idx, whatever it is, into a failure, in place. */
+static void normalise(lua_State *L, int idx)
 {
   idx = lua_absindex(L, idx);
   luaL_checkstack(L, 8, "failure");
@@ -167,7 +168,7 @@ void failure_normalise(lua_State *L, int idx)
 int failure_handler(lua_State *L)
 {
   lua_settop(L, 1);
-  failure_normalise(L, 1);
+  normalise(L, 1);
   if (lua_getfield(L, 1, "trace") == LUA_TNIL) {
     luaL_traceback(L, L, NULL, 1);
     lua_setfield(L, 1, "trace");
@@ -259,7 +260,7 @@ static int tried(lua_State *L, int status, lua_KContext ctx)
   (void)ctx;
   if (status == LUA_OK || status == LUA_YIELD)
     return lua_gettop(L) - 1;
-  failure_normalise(L, -1);
+  normalise(L, -1);
   lua_pushnil(L);
   lua_insert(L, -2);
   return 2;

@@ -32,8 +32,6 @@ int failure_raise(lua_State *L, const struct fault *f, const char *about);
 int failure_misuse(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Raises "out-of-memory". Does not return. */
 int failure_memory(lua_State *L);
-/* Turns the error at idx, whatever it is, into a failure, in place. */
-void failure_normalise(lua_State *L, int idx);
 /* Message handler for pcalls of whole tasks: normalises and adds `trace`. */
 int failure_handler(lua_State *L);
 
