@@ -249,7 +249,11 @@ end
 
 local function load(cloud, o)
   local from = seed.of(o.project or {}, o, cloud.folder)
-  local saved = cloud.store:load() or {}
+  local saved = cloud.store:load()
+  if not saved then   -- clusters that a removed state left behind have another password
+    postgres.reset(cloud.folder)
+    saved = {}
+  end
   cloud.state = seed.world(saved.world, from)
   cloud.password = saved.password or core.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
 end
