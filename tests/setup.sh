@@ -21,23 +21,25 @@ installed() {
   [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-by_hand() {
-  echo "davit: $1" >&2
-  echo "davit: on another system install the like of these by hand:" "$(echo "$2" | tr -s '\n ' ' ')" >&2
-  exit 1
-}
-
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# apt talks much; what it says is worth reading only when it fails. sudo keeps no variables.
+apt() {
+  said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq "$@" 2>&1) || {
+    echo "$said" >&2
+    return 1
+  }
 }
 
 # The package would create and start a cluster of its own: Davit starts its own, on loopback.
 install_postgres() {
   conf=/etc/postgresql-common/createcluster.conf
-  as_root apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
+  apt install --no-install-recommends postgresql-common
   as_root cp "$conf" "$conf.davit"
   echo "create_main_cluster = false" | as_root tee -a "$conf" >/dev/null
-  as_root apt-get install -y -qq --no-install-recommends postgresql >/dev/null || failed=1
+  apt install --no-install-recommends postgresql || failed=1
   as_root mv "$conf.davit" "$conf"
   [ -z "${failed:-}" ]
 }
@@ -46,16 +48,22 @@ install_packages() {
   missing=
   for p in $packages; do installed "$p" || missing="$missing $p"; done
   [ -n "$missing" ] || return 0
-  command -v apt-get >/dev/null || by_hand "there is no apt-get here" "$packages"
-  [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || by_hand "neither root nor sudo" "$missing"
+  if ! command -v apt-get >/dev/null; then
+    echo "davit: there is no apt-get here; have the like of these Debian packages:" "$missing"
+    return 0
+  fi
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    echo "davit: packages are missing, and you are not root and there is no sudo; as root run:" >&2
+    echo "apt-get install --no-install-recommends$missing" >&2
+    exit 1
+  fi
   echo "davit: installing by apt:$missing"
-  export DEBIAN_FRONTEND=noninteractive
-  as_root apt-get update -qq
+  apt update
   case " $missing " in
     *" postgresql "*) install_postgres ;;
   esac
   # shellcheck disable=SC2086  # a list of names
-  as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  apt install --no-install-recommends $missing
 }
 
 # build/npm is as the lockfile says while its copy of the lockfile equals it.
