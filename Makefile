@@ -19,6 +19,7 @@ OBJ        := $(patsubst %.c,$B/%.o,$(wildcard host/*.c))
 UNITS      := $(patsubst tests/%.c,$B/%,$(wildcard tests/test_*.c))
 
 all: $B/davit
+	@:
 
 $B/davit: $(OBJ)
 	@echo "  LD   $@"
