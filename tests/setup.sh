@@ -33,14 +33,13 @@ apt() {
   }
 }
 
-# The package would create and start a cluster of its own: Davit starts its own, on loopback.
-install_postgres() {
-  conf=/etc/postgresql-common/createcluster.conf
-  apt install --no-install-recommends postgresql-common
-  as_root cp "$conf" "$conf.davit"
-  echo "create_main_cluster = false" | as_root tee -a "$conf" >/dev/null
-  apt install --no-install-recommends postgresql || failed=1
-  as_root mv "$conf.davit" "$conf"
+# PostgreSQL's package would create and start a cluster of its own: Davit starts its own, on loopback.
+install() {
+  own=/etc/postgresql-common/createcluster.d/davit.conf
+  as_root mkdir -p "$(dirname $own)"
+  echo "create_main_cluster = false" | as_root tee $own >/dev/null
+  apt install --no-install-recommends "$@" || failed=1
+  as_root rm $own
   [ -z "${failed:-}" ]
 }
 
@@ -59,11 +58,8 @@ install_packages() {
   fi
   echo "davit: installing by apt:$missing"
   apt update
-  case " $missing " in
-    *" postgresql "*) install_postgres ;;
-  esac
   # shellcheck disable=SC2086  # a list of names
-  apt install --no-install-recommends $missing
+  install $missing
 }
 
 # build/npm is as the lockfile says while its copy of the lockfile equals it.
