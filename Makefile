@@ -6,7 +6,8 @@ B      := build$(if $(SAN),/san)
 Q      := $(if $(V),,@)
 
 # Asked once and only by what compiles or links: "make demo" installs them first.
-PKG_CFLAGS  = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_CFLAGS  = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(found)$(PKG_CFLAGS)
+found       = $(if $(filter-out 0,$(.SHELLSTATUS)),$(error davit: "tests/setup.sh build" installs what is missing here))
 PKG_LIBS    = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 VERSION    := 0.1.0
 SANFLAGS   := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
