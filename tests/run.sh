@@ -24,14 +24,21 @@ unit() {
   count "${p:-0}" "${f:-0}" "${s:-0}"
 }
 
+# What the tests provoke is said on standard error: worth reading only when one fails.
 lua_tests() {
   log=$build/lua.log
-  DAVIT=$build/davit "$build/davit" tests/run.lua 2>&1 | tee "$log"
-  last=$(tail -n 1 "$log")
+  {
+    DAVIT=$build/davit "$build/davit" tests/run.lua 2>"$log.err"
+    echo $? >"$log.code"
+  } | tee "$log" | sed 's/^[0-9]* passed, /lua: &/'
+  last=$(tail -n 1 "$log" | tr -d ,)
   case $last in
-    *" passed, "*) count "${last%% passed*}" "$(echo "$last" | cut -d' ' -f3)" "$(echo "$last" | cut -d' ' -f5)" ;;
-    *) echo "the Lua tests ended early"; count 0 1 0 ;;
+    *" passed "*) p=${last%% *} f=$(echo "$last" | cut -d' ' -f3) s=$(echo "$last" | cut -d' ' -f5) ;;
+    *) p=0 f=1 s=0 && echo "the Lua tests ended early" ;;
   esac
+  [ "$(cat "$log.code")" = 0 ] || [ "$f" != 0 ] || f=1
+  [ "$f" = 0 ] || cat "$log.err"
+  count "$p" "$f" "$s"
 }
 
 for test in "$@"; do unit "$test"; done
