@@ -3,6 +3,7 @@
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
+local postgres = require "cloud.postgres"
 local process = require "process"
 
 local davit = os.getenv "DAVIT" or "build/davit"
@@ -61,6 +62,7 @@ end
 Place.__close = function(self)
   self.cloud:kill("TERM")
   equal(self.cloud:wait().exit, 0)
+  postgres.reset(self.folder .. "/.davit/local")
   fs.remove((self.folder:gsub("/a project$", "")))
 end
 
