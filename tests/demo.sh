@@ -53,4 +53,4 @@ fetch https://codex-preview-42.revelations.studio / | head -n 30
 
 say "davit run cleanup --pr 42 --local"
 "$davit" run cleanup --pr 42 --local
-say "Done. Everything it made is gone; the run's journal: (cd build/demo/codex && ../../davit runs)"
+say "Done. Nothing of the preview is left; the runs' journal: (cd build/demo/codex && ../../davit runs)"
