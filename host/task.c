@@ -5,8 +5,8 @@
  * a library only records and calls task_wake(), which puts the task into the
  * ready queue of the next turn.
  *
- * Ownership: the registry's table of tasks anchors each task from spawn to end; its
- * coroutine hangs on it as user value 1, its locals table as user value 2. Its
+ * Ownership: the registry's table of tasks anchors each task from spawn to end, and while it
+ * is in the ready queue; its coroutine hangs on it as user value 1, its locals table as user value 2. Its
  * results stay on the coroutine's stack until the parent takes them.
  *
  * Invariants: 1. a task is in the ready queue at most once (t->queued).
@@ -291,6 +291,14 @@ static void drop_deadlines(struct sched *s, struct task *t)
   t->deadlines = NULL;
 }
 
+static void unanchor(struct sched *s, const struct task *t)
+{
+  push_tasks(s->L);
+  lua_pushnil(s->L);
+  lua_rawsetp(s->L, -2, t);
+  lua_pop(s->L, 1);
+}
+
 static void finish(struct sched *s, struct task *t, bool failed)
 {
   t->finished = true;
@@ -300,10 +308,8 @@ static void finish(struct sched *s, struct task *t, bool failed)
   drop_deadlines(s, t);
   if (t->parent)
     task_wake(t->parent);
-  push_tasks(s->L);
-  lua_pushnil(s->L);
-  lua_rawsetp(s->L, -2, t);
-  lua_pop(s->L, 1);
+  if (!t->queued)
+    unanchor(s, t);
 }
 
 static void run_task(struct sched *s, struct task *t)
@@ -325,7 +331,9 @@ static void run_ready(struct sched *s)
   while (t) {
     struct task *next = t->next_ready;
     t->queued = false;
-    if (!t->finished)
+    if (t->finished)
+      unanchor(s, t);  // it woke itself in its last moments
+    else
       run_task(s, t);
     t = next;
   }

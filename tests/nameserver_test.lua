@@ -61,6 +61,25 @@ test("serving ends when the server is closed", function()
   end)
 end)
 
+test("a server that its handler closes ends its task, which the close has woken, in peace", function()
+  local ns = nameserver.listen {}
+  local core = require "core"
+  parallel {
+    ask = function() try(dns.lookup, { name = "a.example.test", server = "127.0.0.1:" .. ns.port, timeout = 0.06 }) end,
+    serve = function() ns:serve(function() sleep(0.05) ns:close() end) end,
+    ends_before = function() sleep(0.045) end,
+    stall = function()  -- so that all of them end in one turn
+      sleep(0.03)
+      local began = core.monotonic()
+      while core.monotonic() - began < 0.05 do end
+    end,
+  }
+  for _ = 1, 300 do
+    local garbage = {}
+    for i = 1, 1000 do garbage[i] = {} end
+  end
+end)
+
 test("serving can be cancelled, and taken up again", function()
   local ns <close> = nameserver.listen {}
   for _ = 1, 2 do
