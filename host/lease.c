@@ -12,29 +12,35 @@
 
 #define LEASE "davit.lease"
 
-static int close_lease(lua_State *L)  /* close, __close and __gc */
+static void release(int *fd)
 {
-  int *fd = luaL_checkudata(L, 1, LEASE);
   if (*fd >= 0)
     close(*fd);
   *fd = -1;
+}
+
+static int close_lease(lua_State *L)  /* close, __close and __gc */
+{
+  release(luaL_checkudata(L, 1, LEASE));
   return 0;
 }
 
-static int failed(lua_State *L, const char *what, const char *file)
+static int failed(lua_State *L, int *fd, const char *what, const char *file)
 {
   struct fault f;
   fault_set(&f, "lease-failed", "fatal", "cannot %s the lease file %s: %s", what, file,
             strerror(errno));
+  release(fd);
   fault_hint(&f, "davit writes below the project's .davit/: may it?");
   return failure_raise(L, &f, file);
 }
 
 /* Pushes nil and the line that the holder wrote. */
-static int held(lua_State *L, int fd)
+static int held(lua_State *L, int *fd)
 {
   char line[256];
-  ssize_t n = pread(fd, line, sizeof line, 0);
+  ssize_t n = pread(*fd, line, sizeof line, 0);
+  release(fd);
   lua_pushnil(L);
   lua_pushlstring(L, line, n > 0 ? (size_t)n : 0);
   return 2;
@@ -51,11 +57,11 @@ static int take(lua_State *L)
   luaL_setmetatable(L, LEASE);
   *fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (*fd < 0)
-    return failed(L, "open", file);
+    return failed(L, fd, "open", file);
   if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
-    return errno == EWOULDBLOCK ? held(L, *fd) : failed(L, "lock", file);
+    return errno == EWOULDBLOCK ? held(L, fd) : failed(L, fd, "lock", file);
   if (ftruncate(*fd, 0) != 0 || pwrite(*fd, holder, len, 0) != (ssize_t)len)
-    return failed(L, "write", file);
+    return failed(L, fd, "write", file);
   return 1;
 }
 

@@ -175,6 +175,19 @@ test("a lease is held once, and free again at the end of its scope", function()
   equal(run.error, nil)
 end)
 
+test("asking for a lease that somebody holds leaves no descriptor open", function()
+  local lease = require "lease"
+  local file = folder .. "/asked"
+  local held <close> = lease.take(file, "somebody")
+  local before = #fs.list "/proc/self/fd"
+  for _ = 1, 10 do
+    local _, by = lease.take(file, "another")
+    equal(by, "somebody")
+  end
+  equal(#fs.list "/proc/self/fd", before)
+  held:close()
+end)
+
 test("approval: yes by flag, yes and no by a person, nobody there", function()
   local function asks(_, run) run.approve "deploy to production?" end
   equal(start(asks, { yes = true }).error, nil)
