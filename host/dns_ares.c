@@ -386,13 +386,6 @@ static void ask(struct lookup *l)
 
 /* ---- answers that need no question -------------------------------------------------------- */
 
-static bool is_localhost(const char *name)
-{
-  size_t n = strlen(name);
-  return strcasecmp(name, "localhost") == 0 ||
-         (n > 10 && strcasecmp(name + n - 10, ".localhost") == 0);
-}
-
 /* ARES_ENODATA: the name is settled here and has no such record. */
 static int answer_local(struct lookup *l, const char *v4, const char *v6)
 {
@@ -428,7 +421,7 @@ static bool answer_without_asking(struct lookup *l)
     status = answer_local(l, l->name, NULL);
   else if (inet_pton(AF_INET6, l->name, bytes) == 1)
     status = answer_local(l, NULL, l->name);
-  else if (is_localhost(l->name))
+  else if (real_is_localhost(l->name))
     status = answer_local(l, "127.0.0.1", "::1");
   else
     return false;

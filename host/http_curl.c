@@ -517,10 +517,7 @@ static bool look_up(struct exchange *x, const char *type)
 static bool map_to_loopback(struct exchange *x)
 {
   const struct real_config *c = x->http->config;
-  if (!c->local || is_address(x->host) || strcasecmp(x->host, "localhost") == 0)
-    return true;
-  size_t n = strlen(x->host);
-  if (n > 10 && strcasecmp(x->host + n - 10, ".localhost") == 0)
+  if (!c->local || is_address(x->host) || real_is_localhost(x->host))
     return true;
   char line[512];
   snprintf(line, sizeof line, "%.255s:%d:127.0.0.1:%d", x->host, x->port,

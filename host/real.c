@@ -45,12 +45,17 @@ bool real_configure(struct real *r, const struct real_config *config)
   return true;
 }
 
-static bool is_loopback(const char *host)
+bool real_is_localhost(const char *host)
 {
   size_t n = strlen(host);
-  return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0 ||
-         strcasecmp(host, "localhost") == 0 ||
+  return strcasecmp(host, "localhost") == 0 ||
          (n > 10 && strcasecmp(host + n - 10, ".localhost") == 0);
+}
+
+static bool is_loopback(const char *host)
+{
+  return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0 ||
+         real_is_localhost(host);
 }
 
 /* "*.example.com" covers names below example.com, not example.com itself. */

@@ -28,6 +28,8 @@ void real_free(struct real *r);
 bool real_configure(struct real *r, const struct real_config *config);
 /* True when the host may be reached: always, unless local. Loopback addresses always may. */
 bool real_allows(const struct real_config *config, const char *host);
+/* "localhost" and every name below it are this machine, without asking anyone (RFC 6761). */
+bool real_is_localhost(const char *host);
 
 /* The members, each in its own file; NULL: out of memory. `config` outlives them. */
 struct world_clock *clock_uv_new(uv_loop_t *loop);

@@ -317,13 +317,6 @@ static bool is_address(const char *host)
   return uv_inet_pton(AF_INET, host, bytes) == 0 || uv_inet_pton(AF_INET6, host, bytes) == 0;
 }
 
-/* "localhost" and every name below it are this machine, without asking anyone (RFC 6761). */
-static bool is_localhost(const char *host)
-{
-  size_t n = strlen(host);
-  return strcmp(host, "localhost") == 0 || (n > 10 && strcmp(host + n - 10, ".localhost") == 0);
-}
-
 /* "a,a,a" for n addresses: libpq wants as many names as addresses. */
 static void repeat(struct buf *b, const char *text, size_t n)
 {
@@ -560,7 +553,7 @@ static bool look_up(struct operation *op, const char *type)
 
 static bool find_host(struct operation *op)
 {
-  if (is_localhost(op->host))
+  if (real_is_localhost(op->host))
     return open_connection(op, &(struct addresses){{"127.0.0.1", "::1"}, 2});
   if (is_address(op->host))
     return open_connection(op, &(struct addresses){{op->host}, 1});
