@@ -28,7 +28,7 @@ Run.__index = Run
 
 function Run:record(kind, path, data)
   self.journal:append(self.id, core.now(), kind, path, encode(path, data))
-  self.report(kind, path, data)
+  self.report(kind, path, data, self.id)
 end
 
 local function describe(err)
@@ -75,19 +75,29 @@ end
 function Run:step(name, inputs, f, undo)
   check_name("run.step", name)
   if type(inputs) == "function" then inputs, f, undo = nil, inputs, f end
+  if inputs ~= nil and type(inputs) ~= "table" then
+    misuse(("run.step '%s': inputs are a table, not a %s"):format(name, type(inputs)))
+  end
   if type(f) ~= "function" then misuse(("run.step '%s': expected a function"):format(name)) end
   if undo ~= nil and type(undo) ~= "function" then misuse(("run.step '%s': undo must be a function"):format(name)) end
   return self:attempt("step", path_of(name), inputs, f)
 end
 
-local resource_fields = { "find", "create", "destroy" }
+local resource_fields = { find = "required", create = "required", destroy = "required",
+  matches = "optional", update = "optional" }
 
-local function check_resource(r)
-  if type(r) ~= "table" then misuse("run.ensure: expected a table, not a " .. type(r)) end
-  check_name("run.ensure", r[1])
-  for _, field in ipairs(resource_fields) do
-    if type(r[field]) ~= "function" then
-      misuse(("run.ensure '%s': the field '%s' must be a function"):format(r[1], field))
+local function check_resource(what, r)
+  if type(r) ~= "table" then misuse(("%s: expected a table, not a %s"):format(what, type(r))) end
+  check_name(what, r[1])
+  for field in pairs(r) do
+    if field ~= 1 and not resource_fields[field] then
+      misuse(("%s '%s': unknown field '%s' (expected find, create, destroy, matches, update)"):format(
+        what, r[1], tostring(field)))
+    end
+  end
+  for field, need in pairs(resource_fields) do
+    if type(r[field]) ~= "function" and (need == "required" or r[field] ~= nil) then
+      misuse(("%s '%s': the field '%s' must be a function"):format(what, r[1], field))
     end
   end
 end
@@ -108,36 +118,46 @@ local function may_be_there(err)
   return classes[err.class] or err.code == "deadline"
 end
 
----Creates; when the reply was lost or somebody was faster, looks again before anything else.
-local function create(r)
+---Creates. When the reply was lost or somebody was faster it looks again before anything else;
+---what then cannot be looked at is taken to be there.
+---@return any thing, boolean adopted
+function Run:create(r)
   local ok, result = call(r.create)
-  if ok then return result end
-  local found = may_be_there(result) and task.shield(r.find)
-  if not found then error(result, 0) end
-  check_ours(r, found)
-  return found
+  if ok then return result, false end
+  if not may_be_there(result) then error(result, 0) end
+  local looked, found = call(task.shield, r.find)
+  if looked and found ~= nil then
+    check_ours(r, found)
+    return found, true
+  end
+  if not looked then self.made[#self.made + 1] = r[1] .. " (perhaps)" end
+  error(result, 0)
+end
+
+local function up_to_date(r, thing)
+  return r.update and r.update(thing) or thing
 end
 
 function Run:ensure(r)
-  check_resource(r)
+  check_resource("run.ensure", r)
   local path = path_of(r[1])
   return self:attempt("ensure", path, nil, function()
-    local thing = r.find()
-    if thing == nil then
-      self:record("create-started", path)
-      thing = create(r)
-      self.made[#self.made + 1] = r[1]
-      self:record("created", path, thing)
-      return thing
+    local found = r.find()
+    if found ~= nil then
+      check_ours(r, found)
+      return up_to_date(r, found)
     end
-    check_ours(r, thing)
-    return r.update and r.update(thing) or thing
+    self:record("create-started", path)
+    local thing, adopted = self:create(r)
+    self.made[#self.made + 1] = r[1]
+    self:record("created", path, thing)
+    return adopted and up_to_date(r, thing) or thing
   end)
 end
 
 ---Takes a resource back and looks whether it is gone.
 function Run:destroy(r)
-  check_resource(r)
+  check_resource("run.destroy", r)
   return self:attempt("destroy", path_of(r[1]), nil, function()
     local thing = r.find()
     if thing == nil then return false end
@@ -158,6 +178,9 @@ end
 function Run:approve(o)
   local question = type(o) == "table" and o[1] or o
   check_name("run.approve", question)
+  for field in pairs(type(o) == "table" and o or {}) do
+    if field ~= 1 then misuse(("run.approve: unknown option '%s'"):format(tostring(field))) end
+  end
   local path = path_of("approve " .. question)
   self:record("approval-asked", path, { question = question })
   local answer = self.options.yes and "yes" or self.ask(question)
@@ -184,9 +207,11 @@ function Run:lease(name)
       hint = "wait until that run has ended",
     }
   end
+  self.leases[name] = held   -- until it is closed: nobody has to keep what run.lease returns
   self:record("lease-taken", name, { holder = holder })
   return setmetatable({ name = name }, { __close = function()
     held:close()
+    self.leases[name] = nil
     task.shield(self.record, self, "lease-released", name)
   end })
 end
@@ -225,7 +250,7 @@ end
 ---@field recipe table     from recipe.load
 ---@field params table
 ---@field folder string    the project's .davit folder
----@field report fun(kind: string, path: string, data: any)  told of every event
+---@field report fun(kind: string, path: string, data: any, run: string)  told of every event
 ---@field ask fun(question: string): string|nil  yes, no; nil: nobody to ask
 ---@field yes? boolean
 
@@ -235,7 +260,7 @@ end
 function runs.start(o)
   local run = setmetatable({
     id = new_id(o.recipe.name), options = o, folder = o.folder, report = o.report, ask = o.ask,
-    outputs = {}, made = {}, journal = runs.journal(o.folder),
+    outputs = {}, made = {}, leases = {}, journal = runs.journal(o.folder),
   }, Run)
   run:record("run-started", "", {
     recipe = o.recipe.name, file = o.recipe.file, params = o.params, version = core.version,

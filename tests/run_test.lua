@@ -104,6 +104,26 @@ test("after a lost reply or a conflict ensure looks before anything else", funct
   equal({ run.error.code, world.created, #run.made }, { "lost", 1, 0 })
 end)
 
+test("what somebody else was faster to make is brought up to date", function()
+  local world = {}
+  local run = start(function(_, run)
+    local r = resource(world, { after = { code = "taken", class = "converge", message = "is there" },
+      update = function(thing) return { id = thing.id, updated = true } end })
+    equal(run.ensure(r), { id = 1, updated = true })
+  end)
+  equal({ run.error, run.made }, { nil, { "thing" } })
+end)
+
+test("when the look after a lost reply fails, too, the thing counts as left", function()
+  local world = {}
+  local r = resource(world, { after = { code = "lost", class = "unknown", message = "no reply" } })
+  r.find = function()
+    if world.created then failure { code = "down", class = "transient", message = "down" } end
+  end
+  local run = start(function(_, run) run.ensure(r) end)
+  equal({ run.error.code, run.made }, { "lost", { "thing (perhaps)" } })
+end)
+
 test("an ensure that is cut short finishes its look-up first, and what is there is known", function()
   local world = {}
   local slow = resource(world)
@@ -188,6 +208,15 @@ test("asking for a lease that somebody holds leaves no descriptor open", functio
   held:close()
 end)
 
+test("a lease that nobody keeps is held all the same", function()
+  local run = start(function(_, run)
+    run.lease "web"
+    for i = 1, 100000 do local _ = { i } end   -- enough for the collector to come round
+    equal(select(2, try(run.lease, "web")).code, "lease-held")
+  end)
+  equal(run.error, nil)
+end)
+
 test("approval: yes by flag, yes and no by a person, nobody there", function()
   local function asks(_, run) run.approve "deploy to production?" end
   equal(start(asks, { yes = true }).error, nil)
@@ -222,11 +251,24 @@ test("misuse names the function and what is wrong", function()
   misuse("run.step: expected a name", function(run) run.step(nil, function() end) end)
   misuse("run.step 'x': expected a function", function(run) run.step("x", {}) end)
   misuse("run.step 'x': undo must be a function", function(run) run.step("x", {}, function() end, 1) end)
+  misuse("run.step 'x': inputs are a table, not a number", function(run) run.step("x", 3, function() end) end)
   misuse("run.ensure: expected a table", function(run) run.ensure(1) end)
   misuse("run.ensure 'x': the field 'find' must be a function", function(run) run.ensure { "x" } end)
+  misuse("run.destroy: expected a table, not a nil", function(run) run.destroy() end)
+  misuse("run.destroy 'x': the field 'find' must be a function", function(run) run.destroy { "x" } end)
+  misuse("'thing': the field 'matches' must be a function", function(run)
+    run.ensure(resource({}, { matches = "ours" }))
+  end)
+  misuse("'thing': unknown field 'match' %(expected find, create, destroy, matches, update%)", function(run)
+    local r = resource {}
+    r.match = r.find
+    run.ensure(r)
+  end)
+  misuse("expected a table", function(run) run.parallel() end)
   misuse("run.lease: expected a name", function(run) run.lease() end)
   misuse("run.output: expected a name", function(run) run.output() end)
   misuse("run.approve: expected a name", function(run) run.approve {} end)
+  misuse("run.approve: unknown option 'by'", function(run) run.approve { "sure?", by = "me" } end)
 end)
 
 fs.remove(folder)
