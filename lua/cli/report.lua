@@ -43,10 +43,10 @@ function report.text(color)
 end
 
 ---One JSON object a line, with the version of its schema.
----@return fun(kind: string, path: string, data: any)
+---@return fun(kind: string, path: string, data: any, run: string)
 function report.json()
-  return function(kind, path, data)
-    print(json.encode { v = 1, event = kind, path = path, at = core.now(), data = data })
+  return function(kind, path, data, run)
+    print(json.encode { v = 1, run = run, event = kind, path = path, at = core.now(), data = data })
   end
 end
 
