@@ -14,10 +14,10 @@ end
 local global_params = {
   ["local"] = { type = "boolean" }, project = { type = "string" }, yes = { type = "boolean" },
   json = { type = "boolean" }, debug = { type = "boolean" }, ["no-color"] = { type = "boolean" },
-  help = { type = "boolean" }, env = { type = "string" },
+  help = { type = "boolean" },
 }
 
-local not_yet = { plan = true, wait = true, explain = true }
+local not_yet = { env = true, plan = true, wait = true, explain = true }
 
 -- The recipe's parameters and the global flags in one table; the names do not meet.
 local function params_of(r)
@@ -108,13 +108,15 @@ local function start(r, own, global, p)
   return exit.code(run.error, #run.made > 0)
 end
 
-local function run_recipe(arguments)
+---@param arguments string[]
+---@param instead? string[]  the verbs, where a mistyped one may be meant
+local function run_recipe(arguments, instead)
   local name = table.remove(arguments, 1)
   if not name or name:find("^%-") then usage("davit run: which recipe?", "'davit help' lists them") end
   local project, recipe = require "project", require "recipe"
   local folder = take_flag(arguments, "--project") or project.root()
   if folder then recipe.search_in(folder) end
-  local r = recipe.load(folder, name)
+  local r = recipe.load(folder, name, instead)
   if asks_for_help(arguments) then
     print(require("cli.help").recipe(r))
     return 0
@@ -130,11 +132,15 @@ end
 
 local verbs = { run = run_recipe }
 
-local function simple_flags(arguments, params)
-  return flags.parse(arguments, params)
+local history_params = { project = { type = "string" }, json = { type = "boolean" } }
+
+local function refuse_more(verb, arguments, most)
+  local extra = arguments[most + 1]
+  if extra then usage(("davit %s: unexpected argument '%s'"):format(verb, extra)) end
 end
 
 function verbs.help(arguments)
+  refuse_more("help", arguments, 1)
   local root = require("project").root()
   if arguments[1] then
     print(require("cli.help").recipe(require("recipe").load(root, arguments[1])))
@@ -144,28 +150,31 @@ function verbs.help(arguments)
   return 0
 end
 
-function verbs.version()
+function verbs.version(arguments)
+  refuse_more("version", arguments, 0)
   print("davit " .. core.version)
   return 0
 end
 
 function verbs.runs(arguments)
-  local values = simple_flags(arguments, { project = { type = "string" }, json = { type = "boolean" } })
+  local values, rest = flags.parse(arguments, history_params)
+  refuse_more("runs", rest, 0)
   return require("cli.history").runs(values)
 end
 
 function verbs.show(arguments)
-  local values, rest = simple_flags(arguments, { project = { type = "string" }, json = { type = "boolean" } })
+  local values, rest = flags.parse(arguments, history_params)
   if not rest[1] then usage("davit show: which run?", "'davit runs' lists them") end
+  refuse_more("show", rest, 1)
   return require("cli.history").show(rest[1], values)
 end
 
 function verbs.cloud(arguments)
-  local values, rest = simple_flags(arguments, {
+  local values, rest = flags.parse(arguments, {
     project = { type = "string" }, port = { type = "integer" }, verbose = { type = "boolean" },
     reset = { type = "boolean" },
   })
-  if rest[1] then usage(("davit cloud: unexpected argument '%s'"):format(rest[1])) end
+  refuse_more("cloud", rest, 0)
   return require("local").serve(require("project").read(values.project), values)
 end
 
@@ -192,17 +201,25 @@ local reserved = {
   init = true, wait = true, mask = true, artifact = true, gc = true,
 }
 
+local function verb_names()
+  local names = {}
+  for name in pairs(verbs) do names[#names + 1] = name end
+  return names
+end
+
 local function dispatch(arguments)
   local first = arguments[1]
   if not first or first == "--help" or first == "-h" then return verbs.help {} end
-  if first == "--version" then return verbs.version() end
+  if first == "--version" then return verbs.version {} end
   if first:find("%.lua$") then return run_file(arguments) end
   if first:find("^%-") then
     usage(("unknown flag %s before the verb"):format(first), "flags come after the verb: davit run preview --local")
   end
-  if verbs[first] then return verbs[first](table.move(arguments, 2, #arguments, 1, {})) end
+  local verb = verbs[first]
+  if verb and first ~= "run" and first ~= "eval" and asks_for_help(arguments) then return verbs.help {} end
+  if verb then return verb(table.move(arguments, 2, #arguments, 1, {})) end
   if reserved[first] then usage(("'%s' is not available in version %s"):format(first, core.version)) end
-  return run_recipe(arguments)
+  return run_recipe(arguments, verb_names())
 end
 
 local function wants_debug(arguments)

@@ -8,7 +8,8 @@ recipe.reserved = {
   "env", "local", "plan", "yes", "json", "wait", "explain", "debug", "no-color", "project", "help",
 }
 
-local types = { string = true, integer = true, number = true, boolean = true, list = true }
+local types = { string = "string", integer = "number", number = "number", boolean = "boolean", list = "table" }
+local param_fields = { type = true, required = true, default = true, help = true }
 
 local function usage(message, hint)
   failure { code = "usage", class = "misuse", message = message, hint = hint }
@@ -39,7 +40,7 @@ function recipe.names(root)
   return list
 end
 
-local function find(root, name)
+local function find(root, name, instead)
   local file = project_file(root, name)
   if file then
     local chunk, err = core.load_file(file)
@@ -50,7 +51,8 @@ local function find(root, name)
     local chunk, err = load(text, chunk_name, "t")
     return chunk, err, chunk_name:sub(2)
   end
-  local near = core.nearest(name, recipe.names(root))
+  local names = recipe.names(root)
+  local near = core.nearest(name, table.move(instead or {}, 1, #(instead or {}), #names + 1, names))
   usage(("no recipe is called '%s'"):format(name),
     near and ("did you mean '%s'?"):format(near) or "'davit help' lists them")
 end
@@ -95,6 +97,15 @@ local function check_param(file, name, param)
   if type(param) ~= "table" or not types[param.type] then
     malformed(file, ("the parameter '%s' needs a type: string, integer, number, boolean or list"):format(name))
   end
+  for field in pairs(param) do
+    if not param_fields[field] then
+      malformed(file, ("the parameter '%s' has the unknown field '%s' (expected type, required, default, help)"):format(
+        name, tostring(field)))
+    end
+  end
+  if param.default ~= nil and type(param.default) ~= types[param.type] then
+    malformed(file, ("the default of the parameter '%s' is no %s"):format(name, param.type))
+  end
 end
 
 local function check(file, r)
@@ -113,9 +124,10 @@ end
 ---Loads a recipe; its file is run, and must have no effects.
 ---@param root string|nil
 ---@param name string
+---@param instead? string[]  other names that may be meant when no recipe has this one
 ---@return table recipe  summary, params, run, and `name`, `file`
-function recipe.load(root, name)
-  local chunk, err, file = find(root, name)
+function recipe.load(root, name, instead)
+  local chunk, err, file = find(root, name, instead)
   if not chunk then usage(err) end
   local r, problem = try(core.without_effects, chunk)
   if problem then usage(("%s does not load: %s"):format(file, tostring(problem))) end

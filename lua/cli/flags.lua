@@ -21,7 +21,7 @@ end
 
 local readers = {
   string = function(text) return text end,
-  integer = function(text) return math.tointeger(tonumber(text)), "an integer" end,
+  integer = function(text) return text:find("^-?%d+$") and math.tointeger(tonumber(text)) or nil, "an integer" end,
   number = function(text) return tonumber(text), "a number" end,
   boolean = function(text)
     if text == "true" then return true elseif text == "false" then return false end
@@ -79,6 +79,7 @@ function flags.parse(arguments, params)
       rest[#rest + 1] = argument
     else
       local key, param, negated = lookup(name, params)
+      if values[key] ~= nil then usage(("--%s is given twice"):format(name)) end
       if param.type == "boolean" and not text then
         values[key] = not negated
       else

@@ -1,0 +1,139 @@
+---The command line: flags, help, suggestions, exit codes; and what makes a recipe.
+local exit = require "cli.exit"
+local flags = require "cli.flags"
+local fs = require "fs"
+local process = require "process"
+local recipe = require "recipe"
+
+local davit = os.getenv "DAVIT" or "build/davit"
+local here = process.run { argv = { "pwd" } }.output:match("[^\n]+")
+
+local function run(folder, ...)
+  return process.run { argv = { here .. "/" .. davit, ... }, cwd = folder, check = false,
+    env = { PATH = os.getenv "PATH", NO_COLOR = "1" } }
+end
+
+-- ---- flags -------------------------------------------------------------------------------------
+
+local params = {
+  pr = { type = "integer", required = true, help = "number" }, ratio = { type = "number" },
+  dry_run = { type = "boolean", default = true }, hosts = { type = "list" }, name = { type = "string" },
+}
+
+test("flags are read by their types", function()
+  local values, rest = flags.parse({ "--pr", "42", "--ratio=0.5", "--no-dry_run", "--hosts", "a,b", "x", "--", "--y" },
+    params)
+  equal(values, { pr = 42, ratio = 0.5, dry_run = false, hosts = { "a", "b" } })
+  equal(rest, { "x", "--y" })
+  equal(flags.parse({ "--pr=1", "--dry-run=false" }, params).dry_run, false)
+  equal(flags.parse({ "--pr=-1" }, params), { pr = -1, dry_run = true })
+end)
+
+test("a flag that is wrong says why", function()
+  local function wrong(pattern, ...) equal(raises(pattern, flags.parse, { ... }, params).code, "usage") end
+  wrong("--pr is required: number")
+  wrong("--pr expects a value", "--pr")
+  for _, text in ipairs { "x", "4.0", "0x10", "", " 4" } do wrong("--pr expects an integer, not '" .. text, "--pr", text) end
+  wrong("--ratio expects a number, not 'half'", "--ratio", "half")
+  wrong("--dry%-run expects true or false, not 'maybe'", "--dry-run=maybe")
+  wrong("--pr is given twice", "--pr", "42", "--pr", "43")
+  wrong("unknown flag %-%-por; did you mean %-%-pr%?", "--por", "1")
+  wrong("unknown flag %-p", "-p")
+end)
+
+-- ---- exit codes ----------------------------------------------------------------------------------
+
+test("what is left decides the exit code before the cause does", function()
+  local function code(err, left) return exit.code(err, left or false) end
+  equal(code(nil), 0)
+  equal(code { code = "failed", class = "fatal" }, 1)
+  equal(code { code = "usage", class = "misuse" }, 2)
+  equal(code({ code = "not-healthy", class = "stale" }, true), 3)
+  equal(code { code = "left-behind", class = "fatal" }, 3)
+  equal(code { code = "not-healthy", class = "stale" }, 4)
+  equal(code { code = "lease-held", class = "fatal" }, 6)
+  equal(code { code = "denied", class = "fatal" }, 7)
+  equal(code { code = "neon-503", class = "transient" }, 8)
+  equal(code { code = "preview-to-production", class = "fatal" }, 9)
+  equal(code { code = "parallel-failed", failures = { a = { code = "x", class = "throttled" } } }, 8)
+  equal(code { code = "parallel-failed", failures = { { class = "throttled" }, { class = "fatal" } } }, 1)
+  equal(code({ code = "interrupted", class = "cancelled" }, true), 10)
+  equal(code({ code = "approval-needed", class = "fatal" }, true), 75)
+end)
+
+-- ---- recipes ---------------------------------------------------------------------------------------
+
+local function loads(text)
+  local root = process.run { argv = { "mktemp", "-d" } }.output:match("[^\n]+")
+  fs.make(root .. "/recipes")
+  fs.write(root .. "/recipes/mine.lua", text)
+  local r, err = try(recipe.load, root, "mine")
+  fs.remove(root)
+  if err then error(err, 0) end
+  return r
+end
+
+local function with_param(param)
+  return ("return { summary = 's', params = { %s }, run = function() end }"):format(param)
+end
+
+test("a recipe is a table of what it is, what it takes and what it does", function()
+  local r = loads(with_param "pr = { type = 'integer', default = 3 }")
+  equal({ r.name, r.summary, r.params.pr.default }, { "mine", "s", 3 })
+end)
+
+test("a malformed recipe says what is wrong", function()
+  for pattern, text in pairs {
+    ["a recipe returns a table, not a number"] = "return 7",
+    ["unknown field 'sumary'"] = "return { sumary = 's', run = function() end }",
+    ["the field 'summary' must be a text"] = "return { run = function() end }",
+    ["the field 'run' must be a function"] = "return { summary = 's' }",
+    ["the field 'params' must be a table"] = "return { summary = 's', params = 1, run = function() end }",
+    ["the parameter 'pr' needs a type"] = with_param "pr = { type = 'int' }",
+    ["the parameter name 'PR' is not of the form"] = with_param "PR = { type = 'integer' }",
+    ["the parameter 'env' is a flag of davit's own"] = with_param "env = { type = 'string' }",
+    ["the parameter 'pr' has the unknown field 'requird'"] = with_param "pr = { type = 'integer', requird = true }",
+    ["the default of the parameter 'pr' is no integer"] = with_param "pr = { type = 'integer', default = 'x' }",
+    ["does not load"] = "require('http').request { url = 'https://example.com' }",
+    ["mine.lua:1"] = "return {",
+  } do
+    equal(raises(pattern, loads, text).code, "usage")
+  end
+end)
+
+test("an unknown recipe or verb is named with the nearest one", function()
+  raises("no recipe is called 'previw'; did you mean 'preview'%?", recipe.load, nil, "previw")
+  raises("did you mean 'cloud'%?", recipe.load, nil, "clod", { "cloud" })
+end)
+
+-- ---- the program -------------------------------------------------------------------------------------
+
+test("a mistake on the command line exits with 2 and says what was meant", function()
+  for pattern, arguments in pairs {
+    ["davit show: which run%?"] = { "show" }, ["davit runs: unexpected argument 'x'"] = { "runs", "x" },
+    ["did you mean 'runs'%?"] = { "rums" }, ["'resume' is not available"] = { "resume", "x" },
+    ["flags come after the verb"] = { "--local", "preview" }, ["davit run: which recipe%?"] = { "run" },
+    ["%-%-env is reserved and not available"] = { "preview", "--pr", "1", "--env", "production" },
+    ["did you mean %-%-local%?"] = { "preview", "--pr", "1", "--locl" }, ["davit eval: which Lua%?"] = { "eval" },
+    ["no davit.yaml in this folder or above it"] = { "preview", "--pr", "1" },
+  } do
+    local result = run("/", table.unpack(arguments))
+    equal({ result.exit, result.output }, { 2, "" })
+    if not result.errors:find(pattern) then error(("expected %s, got %s"):format(pattern, result.errors), 0) end
+  end
+end)
+
+test("help is there for the program, every recipe and every verb, on stdout", function()
+  for _, arguments in ipairs { { "help" }, { "--help" }, { "cloud", "--help" }, { "runs", "-h" } } do
+    equal(run("/", table.unpack(arguments)).output:find("Usage: davit VERB", 1, true) ~= nil, true)
+  end
+  local text = run("/", "preview", "--help").output
+  equal(text:find("--pr INTEGER  pull request number (required)", 1, true) ~= nil, true)
+  equal(run("/", "help", "cleanup").output:find("Usage: davit run cleanup", 1, true) ~= nil, true)
+end)
+
+test("eval and scripts give what Lua gives, and the exit code it asks for", function()
+  equal(run("/", "eval", "return 1 + 1, ...", "x").output, "2\tx\n")
+  equal(run("/", "version").output:find("^davit %d+%.%d+%.%d+\n$") ~= nil, true)
+  equal(run("/", "eval", "failure { message = 'no' }").exit, 1)
+end)
