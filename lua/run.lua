@@ -83,21 +83,22 @@ function Run:step(name, inputs, f, undo)
   return self:attempt("step", path_of(name), inputs, f)
 end
 
-local resource_fields = { find = "required", create = "required", destroy = "required",
-  matches = "optional", update = "optional" }
+local resource_fields = { "find", "create", "destroy", "matches", "update" }   -- the first three are required
 
 local function check_resource(what, r)
   if type(r) ~= "table" then misuse(("%s: expected a table, not a %s"):format(what, type(r))) end
   check_name(what, r[1])
-  for field in pairs(r) do
-    if field ~= 1 and not resource_fields[field] then
-      misuse(("%s '%s': unknown field '%s' (expected find, create, destroy, matches, update)"):format(
-        what, r[1], tostring(field)))
+  local known = { true }
+  for i, field in ipairs(resource_fields) do
+    known[field] = true
+    if type(r[field]) ~= "function" and (i <= 3 or r[field] ~= nil) then
+      misuse(("%s '%s': the field '%s' must be a function"):format(what, r[1], field))
     end
   end
-  for field, need in pairs(resource_fields) do
-    if type(r[field]) ~= "function" and (need == "required" or r[field] ~= nil) then
-      misuse(("%s '%s': the field '%s' must be a function"):format(what, r[1], field))
+  for field in pairs(r) do
+    if not known[field] then
+      misuse(("%s '%s': unknown field '%s' (expected %s)"):format(what, r[1], tostring(field),
+        table.concat(resource_fields, ", ")))
     end
   end
 end
