@@ -104,6 +104,18 @@ test("a branch that is not ours, or of another parent, is not taken", function()
     db.branch(branch_of { marker = OTHER, parent = "base" }))
 end)
 
+test("a branch that is asked for without a parent is ours whatever it was made from", function()
+  local w <close> = open()
+  ensure(client().branch { name = "base", marker = MARK })
+  settle(w)
+  ensure(client().branch(branch_of { parent = "base", expires = 86400 }))
+  settle(w)
+  local named = client().branch { name = "pr-42", marker = MARK }
+  equal(named.matches(named.find()), true)
+  named.destroy()
+  equal(named.find(), nil)
+end)
+
 test("a parent that is not there is never replaced by the default branch", function()
   local w <close> = open()
   raises("the parent branch staging is not in the project",

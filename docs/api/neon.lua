@@ -23,11 +23,11 @@ local client = {}
 ---@class neon.BranchOptions
 ---@field name string       letters, digits, "/", "_", ".", "-"; not "br-…", which tools take for an id
 ---@field marker string     kept in the branch's annotation
----@field parent? string    the name of the branch to copy (production)
+---@field parent? string    the name of the branch to copy (production); a branch of another is refused
 ---@field expires? integer  seconds until Neon deletes it by itself, at most 30 days
 
 ---A branch, with a compute to read and write. It is found by its exact name; it is ours when it
----carries the marker, comes from the parent, and is neither default nor protected. `update` moves
+---carries the marker, comes from the parent that is named, and is neither default nor protected. `update` moves
 ---its end once less than half of its life is left.
 ---Raises "neon-parent" when the parent is not there; no other branch takes its place.
 ---The thing: id, name, parent_id, marker, default, protected, created_at, expires_at and, from

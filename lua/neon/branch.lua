@@ -78,10 +78,11 @@ function branch.get(project, id)
 end
 
 local function parent_of(project, o)
-  local parent = named(project, o.parent)
+  local name = o.parent or "production"
+  local parent = named(project, name)
   if parent then return parent end
-  failure { code = "neon-parent", about = o.parent,
-    message = ("Neon: the parent branch %s is not in the project %s"):format(o.parent, project.id),
+  failure { code = "neon-parent", about = name,
+    message = ("Neon: the parent branch %s is not in the project %s"):format(name, project.id),
     hint = "no other branch is taken in its place: look at the name and the project" }
 end
 
@@ -167,8 +168,7 @@ local function read(o)
   if o.expires and (o.expires <= 0 or o.expires > LONGEST_LIFE) then
     options.misuse("neon.branch: 'expires' is a number of seconds, at most 30 days of them")
   end
-  return { name = o.name, parent = o.parent or "production", marker = o.marker,
-    expires = o.expires }
+  return { name = o.name, parent = o.parent, marker = o.marker, expires = o.expires }
 end
 
 ---@return table resource
