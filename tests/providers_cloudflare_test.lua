@@ -288,6 +288,14 @@ test("a secret put by hand makes another version: the Worker is uploaded again",
   equal(w:count("^PUT"), 2)
 end)
 
+test("a Worker that shall always be uploaded is, though what serves has the tag", function()
+  local w <close> = open()
+  local first = ensure(client().worker(worker_of()))
+  local second = ensure(client().worker(worker_of { always = true }))
+  equal(second.version_id ~= first.version_id, true)
+  equal({ w:count("^PUT"), second.version_tag }, { 2, "v1" })
+end)
+
 test("an upload whose answer was lost is looked for before it is sent again", function()
   local w <close> = open()
   w:fail("^PUT", { lost = "after" })

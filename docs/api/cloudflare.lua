@@ -51,6 +51,7 @@ function client.verify() end
 ---@field assets? table<string, cloudflare.Asset>  by path, each with a leading "/"
 ---@field assets_config? table          as the API takes it
 ---@field version_tag? string           what makes a version: equal tags are not uploaded twice
+---@field always? boolean               upload also what serves already: a secret has another value (false)
 ---@field message? string
 ---@field observability? table          as the API takes it
 

@@ -13,6 +13,7 @@ local fields = {
   { "main", "string" }, { "compatibility_date", "string" }, { "compatibility_flags", "table" },
   { "bindings", "table" }, { "assets", "table" }, { "assets_config", "table" },
   { "version_tag", "string" }, { "message", "string" }, { "observability", "table" },
+  { "always", "boolean" },
 }
 
 local module_fields = {
@@ -98,7 +99,7 @@ end
 
 -- The thing when what serves is what is wanted; nil when it is not, or cannot be told.
 local function as_wanted(account, o)
-  local version = o.version_tag and live(account, o)
+  local version = o.version_tag and not o.always and live(account, o)
   if version and tag_of(version) == o.version_tag then return thing_of(o, version.id) end
 end
 
