@@ -136,4 +136,6 @@ test("eval and scripts give what Lua gives, and the exit code it asks for", func
   equal(run("/", "eval", "return 1 + 1, ...", "x").output, "2\tx\n")
   equal(run("/", "version").output:find("^davit %d+%.%d+%.%d+\n$") ~= nil, true)
   equal(run("/", "eval", "failure { message = 'no' }").exit, 1)
+  local outside = run("/", "eval", "require('project').current()")
+  equal({ outside.exit, outside.errors:find("this needs a project", 1, true) ~= nil }, { 2, true })
 end)
