@@ -10,6 +10,7 @@ local marker = require "marker"
 local neon = require "neon"
 local process = require "process"
 local project = require "project"
+local retry = require "retry"
 local secret = require "secret"
 local sha256 = require "sha256"
 local sql = require "sql"
@@ -32,8 +33,7 @@ local function expand(template, values)
 end
 
 ---A preview that does not carry its pull request in every name could touch something else.
-local function refuse_shared_names(kind, settings)
-  if kind ~= "preview" then return end
+local function refuse_shared_names(settings)
   for _, key in ipairs { "name", "host", "database" } do
     if not (settings[key] or ""):find("{pr}", 1, true) then
       failure {
@@ -78,6 +78,19 @@ end
 local Environment = {}
 Environment.__index = Environment
 
+-- Two Workers of one name would replace each other in every run.
+local function refuse_same(list, field, key)
+  local first = {}
+  for _, worker in ipairs(list) do
+    local other = first[worker[field]]
+    if other then
+      config_error(("davit.yaml: %s and %s would both be %s"):format(other, worker.name, worker[field]),
+        ("environments.preview.%s needs {%s}"):format(key, key == "name" and "worker" or "host"))
+    end
+    first[worker[field]] = worker.name
+  end
+end
+
 local function workers_of(env)
   local list = {}
   for _, name in ipairs(env.project.deploy) do
@@ -90,12 +103,17 @@ local function workers_of(env)
       folder = env.project.root .. "/" .. worker.path,
     }
   end
+  refuse_same(list, "script", "name")
+  refuse_same(list, "host", "host")
   return list
 end
 
 local function database_of(p)
   local name, database = next(p.databases)
   if not name then config_error("davit.yaml: no database is declared") end
+  if next(p.databases, name) then
+    config_error("davit.yaml: several databases are declared", "this version works with one")
+  end
   return database
 end
 
@@ -104,11 +122,16 @@ end
 ---@param values table  what the names are made of: { pr = 42 }
 ---@return flow.Environment
 function flow.environment(kind, values)
+  if kind ~= "preview" then config_error("flow.environment: this version knows the environment 'preview' only") end
+  if type(values) ~= "table" or math.type(values.pr) ~= "integer" then
+    failure { code = "misuse", class = "misuse", message = "flow.environment: expected { pr = NUMBER }" }
+  end
   local p = project.current()
   local settings = p.environments[kind]
   if not settings then config_error(("davit.yaml: no environment is called '%s'"):format(kind)) end
+  if not p.github.repository then config_error("davit.yaml: the key 'github.repository' is missing") end
   if not p.zone then config_error("davit.yaml: the key 'zone' is missing", "previews without a zone come later") end
-  refuse_shared_names(kind, settings)
+  refuse_shared_names(settings)
   local env = setmetatable({ project = p, kind = kind, settings = settings, values = values }, Environment)
   env.file = env_file(p)
   env.marker = marker.new { project = p.project, environment = kind, key = tostring(values.pr) }
@@ -120,7 +143,9 @@ function flow.environment(kind, values)
     token = credential(env, "CLOUDFLARE_API_TOKEN"), dns_token = credential(env, "CLOUDFLARE_DNS_API_TOKEN"),
   }
   env.neon = neon.client { project = env.database.neon, key = credential(env, "NEON_API_KEY") }
-  env.github = github.client { repository = p.github.repository, token = credential(env, "GITHUB_TOKEN") }
+  env.github = github.client {
+    repository = p.github.repository, login = p.github.login, token = credential(env, "GITHUB_TOKEN"),
+  }
   return env
 end
 
@@ -135,6 +160,11 @@ function Environment:branch()
   }
 end
 
+---The branch by its name alone: enough to find and to destroy it.
+function Environment:branch_named()
+  return self.neon.branch { name = self.branch_name, marker = self.marker }
+end
+
 ---The branch's connection string, which may go to the database and into Workers only.
 ---@param branch table  what run.ensure returned
 function Environment:database_url(branch)
@@ -144,12 +174,29 @@ function Environment:database_url(branch)
   }
 end
 
+-- A new branch may be reached before its roles have their passwords (28P01), or not at all.
+local first_connection = { classes = { transient = true, pending = true }, first = 0.25, most = 4, budget = 60 }
+
+local function wait_for_connection(url)
+  retry.run(first_connection, function()
+    local _, err = try(function()
+      local session <close> = sql.connect { url = url }
+      session:query "select 1"
+    end)
+    if not err then return end
+    if err.sqlstate == "28P01" then err.class = "pending" end
+    error(err, 0)
+  end)
+end
+
 ---Waits until the branch accepts connections and applies what the folder has and it has not.
+---@return { applied: string[], already: integer }
 function Environment:migrate(branch)
   self.neon.ready(branch)
-  return sql.migrate {
-    url = self:database_url(branch), folder = self.project.root .. "/" .. self.database.migrations,
-  }
+  local url = self:database_url(branch)
+  wait_for_connection(url)
+  if not self.database.migrations then return { applied = json.array {}, already = 0 } end
+  return sql.migrate { url = url, folder = self.project.root .. "/" .. self.database.migrations }
 end
 
 -- Bundles ------------------------------------------------------------------------------------
@@ -208,7 +255,7 @@ function flow.version(worker, bundle, branch)
 end
 
 ---The secrets of all Workers by name. A generated one is made once: while every Worker that
----wants it has it already, they keep it.
+---wants it has it already, they keep it; else all of them get another, the same.
 ---@return table<string, any> templates, or "keep"
 function Environment:secrets(branch)
   local values, wanted = {}, {}
@@ -229,13 +276,38 @@ local function all_have(client, scripts, name)
   return true
 end
 
+local function is_generated(env, name)
+  return (env.project.secrets[name] or {}).generate
+end
+
+-- Where a Worker's secret comes from; what production takes its own from is refused.
+local function source_name(env, name)
+  local from = (env.settings.secrets or {})[name] or name
+  local production = (env.project.environments.production or {}).secrets or {}
+  for _, theirs in pairs(production) do
+    if theirs == from then
+      failure {
+        code = "refused", about = name,
+        message = ("davit.yaml: %s of a preview would be production's %s"):format(name, from),
+        hint = ("give it another source: environments.preview.secrets.%s"):format(name),
+      }
+    end
+  end
+  return from
+end
+
+-- A value that is made anew must reach the Workers whose code has not changed, too.
+local function gets_another(env, worker, secrets)
+  for _, name in ipairs(worker.settings.secrets) do
+    if is_generated(env, name) and secrets[name] ~= "keep" then return true end
+  end
+  return false
+end
+
 function Environment:secret(name, scripts, branch)
   if name == "DATABASE_URL" then return self:database_url(branch) end
-  local generate = (self.project.secrets[name] or {}).generate
-  if not generate then
-    local from = (self.settings.secrets or {})[name] or name
-    return source(self, from, { WORKER_UPLOAD })
-  end
+  local generate = is_generated(self, name)
+  if not generate then return source(self, source_name(self, name), { WORKER_UPLOAD }) end
   if all_have(self.cloudflare, scripts, name) then return "keep" end
   return secret.generate(name, generate, { to = { WORKER_UPLOAD } })
 end
@@ -263,7 +335,7 @@ function Environment:worker(worker, bundle, version, secrets)
     modules = { { name = "index.js", type = "application/javascript+module", body = bundle.entry } },
     compatibility_date = worker.settings.compatibility_date, version_tag = version,
     bindings = bindings_of(self, worker, version, secrets),
-    assets = next(bundle.assets) and bundle.assets or nil,
+    assets = next(bundle.assets) and bundle.assets or nil, always = gets_another(self, worker, secrets),
   }
 end
 
@@ -280,12 +352,18 @@ function Environment:domain(worker)
   return self.cloudflare.domain { host = worker.host, worker = worker.script, marker = self.marker }
 end
 
+local function known(host)
+  local found, err = try(dns.find, { name = host, type = "A" })
+  if err and err.class ~= "transient" then error(err, 0) end
+  return found
+end
+
 ---Asks the name servers until the host is known, without a fixed pause.
 ---@param host string
 ---@param deadline number  seconds
 function flow.wait_for_name(host, deadline)
   local stop, pause = core.monotonic() + deadline, 0.25
-  while not dns.find { name = host, type = "A" } do
+  while not known(host) do
     if core.monotonic() + pause > stop then
       failure {
         code = "not-healthy", class = "pending", about = host,
@@ -309,19 +387,26 @@ end
 
 -- What lives -------------------------------------------------------------------------------------
 
----Everything of this environment that is there, found without any journal.
----@return { kind: string, name: string }[]
+---Everything of this environment that is there, found without any journal, in an order in which
+---it can be removed.
+---@return { kind: string, name: string, id: string, marker: string }[]
 function Environment:inventory()
   local list = {}
   for _, client in ipairs { self.cloudflare, self.neon } do
     for _, thing in ipairs(client.inventory(self.marker)) do
-      list[#list + 1] = { kind = thing.kind, name = thing.name }
+      list[#list + 1] = thing
     end
   end
   return list
 end
 
----The marker of this environment's one comment in the pull request.
+---Removes a thing of the inventory.
+function Environment:remove(thing)
+  local client = thing.kind == "branch" and self.neon or self.cloudflare
+  client.destroy(thing)
+end
+
+---This environment's one comment in the pull request, as run.ensure takes it.
 function Environment:comment(body)
   return self.github.comment { pr = self.values.pr, key = self.marker, body = body }
 end

@@ -12,7 +12,7 @@ local shape = {
   env_file = "text",
   zone = "text",
   cloudflare = { account = "text" },
-  github = { repository = "text", main = "text" },
+  github = { repository = "text", main = "text", login = "text" },
   workers = { map = {
     path = "text", build = "text", entry = "text", assets = "text", host = "text", health = "text",
     compatibility_date = "text", secrets = { list = "text" }, vars = secret_map,
@@ -37,7 +37,7 @@ local units = { s = 1, m = 60, h = 3600, d = 86400, ms = 0.001 }
 ---@param value string|number
 ---@return number|nil seconds
 function project.duration(value)
-  if type(value) == "number" then return value end
+  if type(value) == "number" then return value >= 0 and value or nil end
   local number, unit = tostring(value):match("^(%d+%.?%d*)(%a+)$")
   return number and units[unit] and tonumber(number) * units[unit] or nil
 end
@@ -47,7 +47,7 @@ end
 local function wrong(file, path, what)
   failure {
     code = "config", class = "misuse", about = file.name,
-    message = ("%s:%d: %s: %s"):format(file.name, file.lines[path] or 1, path, what),
+    message = ("%s:%d: %s%s"):format(file.name, file.lines[path] or 1, path == "" and "" or path .. ": ", what),
   }
 end
 

@@ -1,0 +1,150 @@
+---davit.yaml read strictly, and what an environment makes of it.
+local flow = require "flow"
+local project = require "project"
+local secret = require "secret"
+
+local SAMPLE = [[
+version: 1
+project: codex
+zone: example.com
+github: { repository: example/codex }
+workers:
+  api: { path: workers/api, entry: index.js, host: api, secrets: [KEY] }
+  web: { path: workers/web, entry: index.js, host: www }
+databases:
+  main: { neon: project-1, parent: production }
+secrets:
+  CLOUDFLARE_API_TOKEN: { to: [api.cloudflare.com] }
+  CLOUDFLARE_DNS_API_TOKEN: { to: [api.cloudflare.com] }
+  NEON_API_KEY: { to: [console.neon.tech] }
+  GITHUB_TOKEN: { to: [api.github.com] }
+environments:
+  preview: { name: "{worker}-preview-{pr}", host: "{host}-preview-{pr}", database: "pr-{pr}" }
+  production: { name: "{worker}", host: "{host}", database: production, secrets: { KEY: LIVE_KEY } }
+]]
+
+-- The sample with one text in place of another, which must be in it.
+local function sample(from, to)
+  local first, last = SAMPLE:find(from or "version: 1", 1, true)
+  if not first then error("not in the sample: " .. from, 2) end
+  return SAMPLE:sub(1, first - 1) .. (to or "version: 1") .. SAMPLE:sub(last + 1)
+end
+
+local function parse(from, to) return project.parse(sample(from, to), "davit.yaml") end
+
+-- ---- davit.yaml ----------------------------------------------------------------------------------
+
+test("a project is read with its defaults", function()
+  local p = parse()
+  equal(p.deploy, { "api", "web" })
+  equal({ p.workers.web.health, p.workers.web.secrets }, { "/health", {} })
+  equal({ p.databases.main.database, p.databases.main.role }, { "neondb", "neondb_owner" })
+end)
+
+test("what is wrong in davit.yaml is named with its line", function()
+  for pattern, change in pairs {
+    ["davit.yaml:3: zon: unknown key, did you mean 'zone'%?"] = { "zone: example", "zon: example" },
+    ["davit.yaml:6: workers.api.pth: unknown key, did you mean 'path'%?"] = { "path: workers/api", "pth: x" },
+    ["davit.yaml:7: workers.web: the key 'entry' is required"] = { "workers/web, entry: index.js", "workers/web" },
+    ["davit.yaml:9: databases.main: the key 'parent' is required"] = { ", parent: production", "" },
+    ["davit.yaml:1: version: this davit reads version 1"] = { "version: 1", "version: 2" },
+    ["davit.yaml:1: the key 'project' is required"] = { "project: codex\n", "" },
+    ["davit.yaml:1: version: must be an integer"] = { "version: 1", "version: one" },
+    ["davit.yaml:3: zone: must be a text"] = { "zone: example.com", "zone: [x]" },
+    ["workers: must be a mapping"] = { sample():match("workers:\n.-\ndata"):sub(1, -6), "workers: 7" },
+    ["deploy.1: no worker is called 'shop'"] = { "databases:", "deploy: [shop]\ndatabases:" },
+    ["deploy: must be a list"] = { "databases:", "deploy: { a: b }\ndatabases:" },
+    ["health.grace: must be a duration such as 30s or 5m"] = { "databases:", "health: { grace: 3x }\ndatabases:" },
+  } do
+    equal(raises(pattern, parse, change[1], change[2]).code, "config")
+  end
+end)
+
+test("a duration is a number with its unit, or of seconds", function()
+  equal({ project.duration "30s", project.duration "5m", project.duration "1.5h", project.duration "200ms" },
+    { 30, 300, 5400.0, 0.2 })
+  equal(project.duration(7), 7)
+  for _, wrong in ipairs { "", "s", "5", "5x", "-5s", true, -1 } do equal(project.duration(wrong), nil) end
+end)
+
+test("a folder without a project says so", function()
+  equal(raises("no davit.yaml in /", project.read, "/").code, "config")
+  equal(project.root "/", nil)
+end)
+
+-- ---- an environment --------------------------------------------------------------------------------
+
+local env_secret = secret.env
+
+-- Opens the preview of pull request 42; every secret of the environment is there.
+local function open(from, to)
+  local p = parse(from, to)
+  p.root = "."
+  project.use(p)
+  secret.env = function(name, o) return secret.generate(name, 16, o) end
+  local env, err = try(flow.environment, "preview", { pr = 42 })
+  secret.env = env_secret
+  if err then error(err, 0) end
+  return env
+end
+
+test("an environment names what belongs to it", function()
+  local env = open()
+  equal({ env.branch_name, env.marker }, { "pr-42", "codex/preview/42" })
+  equal({ env.workers[1].script, env.workers[1].host }, { "api-preview-42", "api-preview-42.example.com" })
+  equal({ env.workers[2].script, env.workers[2].host }, { "web-preview-42", "www-preview-42.example.com" })
+end)
+
+test("a preview whose names are shared is refused", function()
+  local preview = { name = [["{worker}-preview-{pr}"]], host = [["{host}-preview-{pr}"]], database = [["pr-{pr}"]] }
+  for key, text in pairs(preview) do
+    equal(raises(("environments.preview.%s has no {pr}"):format(key), open, text, "shared").code, "refused")
+  end
+  raises("api and web would both be preview%-42; environments.preview.name needs {worker}", open,
+    preview.name, [["preview-{pr}"]])
+  raises("api and web would both be preview%-42.example.com; environments.preview.host needs {host}", open,
+    preview.host, [["preview-{pr}"]])
+end)
+
+test("a secret that production uses is refused to a preview", function()
+  local function taken(from, to)
+    local env = open(from, to)
+    secret.env = function(name, o) return secret.generate(name, 16, o) end
+    local value, err = try(env.secrets, env, { id = "br-x" })
+    secret.env = env_secret
+    if err then error(err, 0) end
+    return tostring(value.KEY)
+  end
+  equal(taken(), "[secret KEY]")
+  local err = raises("KEY of a preview would be production's LIVE_KEY", taken, [[database: "pr-{pr}" }]],
+    [[database: "pr-{pr}", secrets: { KEY: LIVE_KEY } }]])
+  equal(err.code, "refused")
+end)
+
+test("an environment says what davit.yaml lacks", function()
+  raises("the key 'zone' is missing", open, "zone: example.com\n", "")
+  raises("the key 'github.repository' is missing", open, "github: { repository: example/codex }\n", "")
+  raises("no database is declared", open, "databases:\n  main: { neon: project-1, parent: production }\n", "")
+  raises("several databases are declared", open, "databases:\n", "databases:\n  b: { neon: p, parent: q }\n")
+  raises("secrets.NEON_API_KEY.to is missing", open, "  NEON_API_KEY: { to: [console.neon.tech] }\n", "")
+  raises("nothing is known for {shop} in", open, "{worker}-preview-{pr}", "{shop}-{pr}")
+end)
+
+test("flow.environment says what it expects", function()
+  raises("the environment 'preview' only", flow.environment, "production", { pr = 1 })
+  raises("flow.environment: expected { pr = NUMBER }", flow.environment, "preview", {})
+  raises("flow.environment: expected { pr = NUMBER }", flow.environment, "preview")
+end)
+
+-- ---- versions --------------------------------------------------------------------------------------
+
+test("a version is the same for the same code, settings and database, and no other", function()
+  local worker, bundle = open().workers[1], { digest = "d" }
+  local version = flow.version(worker, bundle, { id = "br-x" })
+  equal(#version, 12)
+  equal(flow.version(worker, bundle, { id = "br-x" }), version)
+  equal(flow.version(worker, bundle, { id = "br-y" }) ~= version, true)
+  equal(flow.version(worker, { digest = "e" }, { id = "br-x" }) ~= version, true)
+  worker.settings.vars.A = "1"
+  equal(flow.version(worker, bundle, { id = "br-x" }) ~= version, true)
+end)
