@@ -183,7 +183,16 @@ flow_test("Ctrl-C stops a run, says what it made, and exits with 10", function()
   equal(result.errors:find("interrupted by SIGINT", 1, true) ~= nil, true)
   equal(result.errors:find("this run made and left: Database branch pr-44", 1, true) ~= nil, true)
   succeeds(place:davit("preview", "--pr", "44", "--local"))
-  succeeds(place:davit("cleanup", "--pr", "44", "--local"))
+end)
+
+flow_test("cleanup removes what davit.yaml names no more", function()
+  local file = place.folder .. "/davit.yaml"
+  local text = fs.read(file)
+  fs.write(file, (text:gsub("deploy: %[ecom%-api, ", "deploy: [")))
+  local result = place:davit("cleanup", "--pr", "44", "--local")
+  fs.write(file, text)
+  equal(succeeds(result).output, "inventory: empty\n")
+  equal(result.errors:find("remove the worker ecom-api-preview-44", 1, true) ~= nil, true)
 end)
 
 flow_test("cleanup takes everything back, and a second one finds nothing to do", function()
