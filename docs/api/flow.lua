@@ -1,0 +1,134 @@
+---@meta flow
+
+---What the flows of a project share: the names, clients, secrets and bundles of an environment, as
+---davit.yaml names them. A recipe says what happens in which order.
+local flow = {}
+
+---@class flow.Worker
+---@field name string      in davit.yaml
+---@field script string    its name at Cloudflare
+---@field host string
+---@field folder string    where it is built
+---@field settings table   its part of davit.yaml, with defaults
+
+---@class flow.Bundle
+---@field entry string     the text of the entry module
+---@field assets table<string, { body: string, type: string }>  by path, "/style.css"
+---@field digest string    of all of it
+
+---Opens an environment of the project; nothing is sent yet. Only "preview" is known, and `pr` is
+---required. Raises "config" for what davit.yaml lacks, "refused" when a name of the preview lacks
+---the pull request, "secret-missing" for a credential that is not set.
+---@param kind "preview"
+---@param values { pr: integer }
+---@return flow.Environment
+function flow.environment(kind, values) end
+
+---Runs a Worker's build command in its folder; its output is streamed, masked. Nothing without one.
+---Raises "process-exit".
+---@param worker flow.Worker
+function flow.build(worker) end
+
+---Reads what the build left. Raises "file-not-found".
+---@param worker flow.Worker
+---@return flow.Bundle
+function flow.bundle(worker) end
+
+---12 hex digits: the same for the same code and settings on the same database, else others. The
+---values of secrets do not count.
+---@param worker flow.Worker
+---@param bundle flow.Bundle
+---@param branch { id: string }
+---@return string
+function flow.version(worker, bundle, branch) end
+
+---Asks the name servers until the host is known. Raises "not-healthy" (pending) when it is not in time.
+---@param host string
+---@param deadline number  seconds
+function flow.wait_for_name(host, deadline) end
+
+---@class flow.Environment
+---@field project table           davit.yaml
+---@field kind string             "preview"
+---@field values table            { pr = 42 }
+---@field marker string           of everything that it owns
+---@field workers flow.Worker[]   in the order of `deploy`
+---@field branch_name string
+---@field database table          its part of davit.yaml, with defaults
+---@field cloudflare cloudflare.Client
+---@field neon neon.Client
+---@field github github.Client
+local Environment = {}
+
+---The database branch.
+---@return run.Resource
+function Environment:branch() end
+
+---The branch by its name alone: enough to find and to destroy it.
+---@return run.Resource
+function Environment:branch_named() end
+
+---The branch's connection string, which may go to the database and into Workers only.
+---@param branch { id: string }
+---@return secret.Template
+function Environment:database_url(branch) end
+
+---Waits until the branch accepts connections, then carries out the migrations that are not recorded.
+---@param branch table  what run.ensure returned
+---@return sql.Migrated
+function Environment:migrate(branch) end
+
+---The secrets of all Workers by name; "keep" for a generated one that every Worker has already.
+---Raises "refused" for a secret that production uses.
+---@param branch { id: string }
+---@return table<string, secret.Template|"keep">
+function Environment:secrets(branch) end
+
+---One of them, for the scripts that want it.
+---@param name string
+---@param scripts string[]
+---@param branch { id: string }
+---@return secret.Template|"keep"
+function Environment:secret(name, scripts, branch) end
+
+---A Worker with its bundle, version and secrets.
+---@param worker flow.Worker
+---@param bundle flow.Bundle
+---@param version string
+---@param secrets table<string, secret.Template|"keep">
+---@return run.Resource
+function Environment:worker(worker, bundle, version, secrets) end
+
+---A Worker by its name alone: enough to find and to destroy it.
+---@param worker flow.Worker
+---@return run.Resource
+function Environment:worker_named(worker) end
+
+---@param worker flow.Worker
+---@return run.Resource
+function Environment:dns_record(worker) end
+
+---@param worker flow.Worker
+---@return run.Resource
+function Environment:domain(worker) end
+
+---What davit.yaml says about the health of the n-th Worker, as options of health.wait.
+---@param n integer
+---@return table
+function Environment:health_policy(n) end
+
+---Everything of the environment that is there, found without any journal, in an order in which it
+---can be removed.
+---@return (cloudflare.Item|neon.Item)[]
+function Environment:inventory() end
+
+---Removes a thing of the inventory.
+---@param thing cloudflare.Item|neon.Item
+function Environment:remove(thing) end
+
+---The environment's one comment in the pull request.
+---@param body string  Markdown
+---@return run.Resource
+function Environment:comment(body) end
+
+return flow
