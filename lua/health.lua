@@ -1,6 +1,7 @@
 ---Waiting until a service is up, and until it is this version that serves.
 ---The engine is in C (host/health.c); here are the policy, the classes and their texts.
 local core = require "health.core"
+local options = require "options"
 
 local health = {}
 
@@ -27,6 +28,8 @@ health.classes = {
   },
 }
 
+local expected = { { "status", "any" }, { "json", "table" }, { "headers", "table" } }
+
 local function set_of_statuses(status)
   local set = {}
   for _, s in ipairs(type(status) == "table" and status or { status or 200 }) do set[s] = true end
@@ -42,7 +45,7 @@ end
 function health.wait(o)
   local request = {}
   for name, value in pairs(type(o) == "table" and o or {}) do request[name] = value end
-  local expect = request.expect or {}
+  local expect = options.read("health.wait: expect", request.expect or {}, expected)
   request.expect = nil
   request.statuses = set_of_statuses(expect.status)
   request.json = expect.json or {}

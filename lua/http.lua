@@ -1,6 +1,7 @@
 ---HTTP for recipes. Every status is an answer; `expect` turns one into an error.
 local core = require "http.core"
 local json = require "json"
+local options = require "options"
 local url = require "url"
 
 local http = {}
@@ -46,6 +47,7 @@ local function prepare(o)
     body, content_type = url.query(o.form), "application/x-www-form-urlencoded"
   end
   request.json, request.form = nil, nil
+  if o.headers ~= nil and type(o.headers) ~= "table" then return request end   -- refused by its type
   if content_type then
     if o.body or o.json ~= nil and o.form then
       failure { code = "misuse", class = "misuse", message = "http.request: json, form and body exclude each other" }
@@ -70,8 +72,13 @@ local function excerpt(body)
 end
 
 function http.expect(o, ...)
-  local answer = http.request(o)
   local wanted = select("#", ...) > 0 and { ... } or { 200, 201, 202, 204 }
+  for _, status in ipairs(wanted) do
+    if math.type(status) ~= "integer" then
+      options.misuse("http.expect: a status is an integer, not '%s'", tostring(status))
+    end
+  end
+  local answer = http.request(o)
   for _, status in ipairs(wanted) do
     if answer.status == status then return answer end
   end

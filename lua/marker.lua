@@ -56,6 +56,9 @@ end
 ---@param prefix string
 ---@return boolean
 function marker.under(text, prefix)
+  if type(text) ~= "string" or type(prefix) ~= "string" then
+    options.misuse("marker.under: expected a marker and the beginning of one")
+  end
   local whole = prefix:gsub("/+$", "")
   return whole == "" or text == whole or text:sub(1, #whole + 1) == whole .. "/"
 end
@@ -66,14 +69,24 @@ end
 ---@param thing string    what it is called, for the reason
 ---@return boolean ours, string|nil reason
 function marker.same(found, wanted, thing)
+  if type(thing) ~= "string" then options.misuse("marker.same: expected what the thing is called") end
   if wanted and found == wanted then return true end
   if not found then return false, thing .. " carries no marker of Davit: it was made elsewhere" end
   return false, ("%s belongs to %s, not to %s"):format(thing, found, wanted or "us")
 end
 
+local function checked(what, text)
+  if marker.parse(text) then return text end
+  options.misuse("%s: expected a marker, not '%s'", what, tostring(text))
+end
+
 -- ---- DNS comments ------------------------------------------------------------------------
 
-function marker.to_comment(text) return "davit " .. text end
+---The beginning of a marker is fine: it is what the comments of several begin with.
+function marker.to_comment(text)
+  if type(text) ~= "string" then options.misuse("marker.to_comment: expected a text, not a %s", type(text)) end
+  return "davit " .. text
+end
 
 function marker.of_comment(comment)
   local text = type(comment) == "string" and comment:match("^davit (%S+)$")
@@ -82,18 +95,18 @@ end
 
 -- ---- tags of Workers ---------------------------------------------------------------------
 
-function marker.to_tag(text) return "davit:" .. text end
+function marker.to_tag(text) return "davit:" .. checked("marker.to_tag", text) end
 
 function marker.of_tags(tags)
   for _, tag in ipairs(type(tags) == "table" and tags or {}) do
-    local text = tag:match("^davit:(.+)$")
+    local text = type(tag) == "string" and tag:match("^davit:(.+)$")
     if marker.parse(text) then return text end
   end
 end
 
 -- ---- annotations of database branches ----------------------------------------------------
 
-function marker.to_annotation(text) return { davit = text } end
+function marker.to_annotation(text) return { davit = checked("marker.to_annotation", text) } end
 
 function marker.of_annotation(value)
   local text = type(value) == "table" and value.davit
@@ -102,7 +115,7 @@ end
 
 -- ---- HTML comments; anybody can write one, so its author must be looked at too -----------
 
-function marker.to_html(text) return ("<!-- davit:%s -->"):format(text) end
+function marker.to_html(text) return ("<!-- davit:%s -->"):format(checked("marker.to_html", text)) end
 
 function marker.of_html(body)
   local text = type(body) == "string" and body:match("<!%-%- davit:(%S+) %-%->")

@@ -10,7 +10,7 @@ end
 
 local articles = {
   string = "a string", number = "a number", integer = "an integer", boolean = "a boolean",
-  table = "a table", text = "a string or a secret", label = "a string or an integer",
+  table = "a table", ["function"] = "a function", text = "a string or a secret", label = "a string or an integer",
 }
 
 local function fits(value, kind)
@@ -38,7 +38,7 @@ end
 ---@param what string  the function's name, for the error
 ---@param o table
 ---@param fields table[]  { name, kind, required? }; kinds: string, number, integer, boolean,
----table, any, label (a string or an integer), and text, which may be a secret
+---table, function, any, label (a string or an integer), and text, which may be a secret
 ---@return table o
 function options.read(what, o, fields)
   if type(o) ~= "table" then

@@ -1,6 +1,7 @@
 ---An HTTP(S) server on loopback: for the local cloud, and for tests.
 ---Every request is answered in a task of its own, so a handler may wait.
 local core = require "server.core"
+local options = require "options"
 local task = require "task"
 
 local server = {}
@@ -71,6 +72,7 @@ end
 ---@param o? { on_error: fun(err: any, request: server.Request)? }
 function Server:serve(handler, o)
   check_function("server:serve", handler)
+  options.read("server:serve", o or {}, { { "on_error", "function" } })
   local _, err = try(task.nursery, function(spawn)
     accept_all(self.core, handler, o and o.on_error, spawn)
   end)
@@ -106,12 +108,12 @@ end
 function server.with(handler, body, o)
   check_function("server.with", handler)
   check_function("server.with", body)
-  local options, on_error = {}, o and o.on_error
+  local listening, on_error = {}, o and o.on_error
   for name, value in pairs(o or {}) do
-    if name ~= "on_error" then options[name] = value end
+    if name ~= "on_error" then listening[name] = value end
   end
   return task.nursery(function(spawn)
-    local s <close> = server.listen(options)
+    local s <close> = server.listen(listening)
     spawn("server", function() s:serve(handler, { on_error = on_error }) end)
     return body(s)
   end)
