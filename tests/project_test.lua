@@ -148,3 +148,53 @@ test("a version is the same for the same code, settings and database, and no oth
   worker.settings.vars.A = "1"
   equal(flow.version(worker, bundle, { id = "br-x" }) ~= version, true)
 end)
+
+-- ---- generated secrets, first connections ------------------------------------------------------------
+
+-- The options of the Workers that would be uploaded, where the scripts named have the secret KEY.
+local function uploads(have)
+  local env = open([[  web: { path: workers/web, entry: index.js, host: www }]],
+    [[  web: { path: workers/web, entry: index.js, host: www, secrets: [KEY] }]])
+  env.project.secrets.KEY = { generate = 32 }
+  env.cloudflare.has_secret = function(script) return have[script] or false end
+  env.cloudflare.worker = function(o) return o end
+  local secrets, list = env:secrets { id = "br-x" }, {}
+  for i, worker in ipairs(env.workers) do
+    list[i] = env:worker(worker, { entry = "", assets = {} }, "v", secrets)
+  end
+  return list
+end
+
+test("a generated secret is kept while every Worker has it, else all get the same other one", function()
+  for _, o in ipairs(uploads { ["api-preview-42"] = true, ["web-preview-42"] = true }) do
+    equal({ o.bindings[3].type, o.always }, { "inherit", false })
+  end
+  local api, web = table.unpack(uploads { ["api-preview-42"] = true })
+  equal({ api.always, web.always, api.bindings[3].type }, { true, true, "secret_text" })
+  equal(api.bindings[3].text == web.bindings[3].text, true)
+end)
+
+-- Migrates on a database whose first connections fail; returns how often one was tried.
+local function migrate(failures, fault)
+  local sql = require "sql"
+  local env, connect, tried = open(), sql.connect, 0
+  env.neon.ready, env.neon.connection_uri = function() end, function() return "postgresql://h/d" end
+  sql.connect = function()
+    tried = tried + 1
+    if tried <= failures then failure(fault) end
+    return setmetatable({ query = function() end }, { __close = function() end })
+  end
+  local done, err = try(env.migrate, env, { id = "br-x" })
+  sql.connect = connect
+  if err then error(err, 0) end
+  equal(done, { applied = {}, already = 0 })
+  return tried
+end
+
+test("migrations begin when the branch lets somebody in", function()
+  equal(migrate(0), 1)
+  equal(migrate(2, { code = "sql-connect", class = "fatal", sqlstate = "28P01", message = "not yet" }), 3)
+  equal(migrate(1, { code = "sql-connect", class = "transient", message = "refused" }), 2)
+  raises("no such database", migrate, 1, { code = "sql-connect", class = "fatal", sqlstate = "3D000",
+    message = "no such database" })
+end)
