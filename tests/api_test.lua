@@ -60,3 +60,7 @@ for name, client in pairs(clients) do
     equal(documented(("docs/api/%s.lua"):format(name), "client"), functions_of(client))
   end)
 end
+
+test("the recipe in README.md is the one that is shipped", function()
+  equal(fs.read("README.md"):find(fs.read("recipes/cleanup.lua"), 1, true) ~= nil, true)
+end)

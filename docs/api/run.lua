@@ -19,12 +19,13 @@ local run = {}
 ---@param name string
 ---@param inputs? table      plain data
 ---@param f fun(): any       returns plain data; a secret is refused
----@param undo? fun(result: any)
+---@param undo? fun(result: any)  for `davit undo`, which comes with a later version: not called yet
 ---@return any
 function run.step(name, inputs, f, undo) end
 
 ---Finds the resource or creates it. When the reply to create was lost, or somebody was faster, it looks
----again before anything else. Raises "not-ours" when what is there belongs to somebody else.
+---again before anything else, also when the run is cancelled meanwhile; what is then there is brought up
+---to date. Raises "not-ours" when it belongs to somebody else.
 ---@param resource run.Resource
 ---@return any thing
 function run.ensure(resource) end
