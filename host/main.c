@@ -2,8 +2,8 @@
  *
  * The guard of the children is forked before anything else exists. A first SIGINT,
  * SIGTERM or SIGHUP asks the run to stop at its next wait; a second one ends the
- * process at once, with the exit code of an interrupted, resumable run. While the loop does
- * not turn, because Lua never waits, a signal of the same kind ends the process by itself. */
+ * process at once, with the exit code of an interrupted, resumable run. The second is
+ * counted in the handler itself: Lua that never waits would not let the loop see it. */
 #include "guard.h"
 #include "host.h"
 #include "mask.h"
@@ -11,9 +11,11 @@
 #include "real.h"
 #include "task.h"
 #include <lauxlib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_FAILED = 1, EXIT_INTERRUPTED = 10 };
@@ -21,8 +23,9 @@ enum { EXIT_FAILED = 1, EXIT_INTERRUPTED = 10 };
 struct davit {
   struct real real;
   struct host host;
-  uv_signal_t signals[3], again[3];  /* the first and the second of each of `stops` */
-  bool interrupted;
+  uv_async_t stop;         /* woken by the handler */
+  struct timespec first;   /* when the first signal came */
+  volatile sig_atomic_t number, seen;
 };
 
 /* ---- signals --------------------------------------------------------------------- */
@@ -35,42 +38,66 @@ static const struct {
 
 enum { STOPS = sizeof stops / sizeof *stops };
 
-static void on_signal(uv_signal_t *handle, int number)
+static struct davit *watching;  /* a handler knows nothing but what is global */
+
+/* Some senders signal the process and its group: twice at once is meant once. */
+static bool is_an_echo(const struct davit *d)
 {
-  struct davit *d = handle->data;
-  if (d->interrupted)
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  double seconds = (double)(now.tv_sec - d->first.tv_sec) + (double)(now.tv_nsec - d->first.tv_nsec) / 1e9;
+  return seconds < 0.05;
+}
+
+/* In a signal's context: nothing but what is safe there. */
+static void on_signal(int number)
+{
+  struct davit *d = watching;
+  if (!d->seen) {
+    d->seen = 1;
+    d->number = number;
+    clock_gettime(CLOCK_MONOTONIC, &d->first);
+    uv_async_send(&d->stop);
+  } else if (!is_an_echo(d)) {
     _exit(EXIT_INTERRUPTED);
-  d->interrupted = true;
-  for (int i = 0; i < STOPS; i++) {
-    uv_signal_start(&d->again[i], on_signal, stops[i].number);
-    if (stops[i].number == number)
-      sched_interrupt(d->host.sched, stops[i].reason);
   }
 }
 
-static void watch_signal(struct davit *d, uv_signal_t *handle)
+static void on_stop(uv_async_t *handle)
 {
-  handle->data = d;
-  uv_signal_init(&d->real.loop, handle);
-  uv_unref((uv_handle_t *)handle);
+  struct davit *d = handle->data;
+  for (int i = 0; i < STOPS; i++)
+    if (stops[i].number == d->number)
+      sched_interrupt(d->host.sched, stops[i].reason);
+}
+
+/* nohup: the caller wants this to outlive the terminal. */
+static bool is_kept_out(int number)
+{
+  struct sigaction now;
+  return number == SIGHUP && sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
 static void watch_signals(struct davit *d)
 {
+  watching = d;
+  d->stop.data = d;
+  uv_async_init(&d->real.loop, &d->stop, on_stop);
+  uv_unref((uv_handle_t *)&d->stop);
   signal(SIGPIPE, SIG_IGN);
-  for (int i = 0; i < STOPS; i++) {
-    watch_signal(d, &d->signals[i]);
-    watch_signal(d, &d->again[i]);
-    uv_signal_start_oneshot(&d->signals[i], on_signal, stops[i].number);
-  }
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+  sigfillset(&action.sa_mask);
+  for (int i = 0; i < STOPS; i++)
+    if (!is_kept_out(stops[i].number))
+      sigaction(stops[i].number, &action, NULL);
 }
 
+/* From here on a signal ends the process: nothing is left that could be interrupted. */
 static void unwatch_signals(struct davit *d)
 {
-  for (int i = 0; i < STOPS; i++) {
-    uv_close((uv_handle_t *)&d->signals[i], NULL);
-    uv_close((uv_handle_t *)&d->again[i], NULL);
-  }
+  for (int i = 0; i < STOPS; i++)
+    signal(stops[i].number, SIG_DFL);
+  uv_close((uv_handle_t *)&d->stop, NULL);
 }
 
 /* ---- one run ---------------------------------------------------------------------- */

@@ -23,5 +23,25 @@ test("a second one ends it although clean-up is under way", function()
 end)
 
 test("a second one ends what never waits", function()
-  equal(interrupted("io.write 'up\\n' while true do end", 2).signal, "SIGINT")
+  equal(interrupted("io.write 'up\\n' while true do end", 2).exit, 10)
+end)
+
+local function started(before, script)
+  local child = process.start { command = ("%s exec %s eval '%s'"):format(before, davit, script) }
+  child:line()
+  return child
+end
+
+test("two signals at the same moment are one: clean-up still runs", function()
+  local child <close> = started("", [[print "up" try(sleep, 30) print "cleaned up"]])
+  child:kill "TERM"
+  child:kill "TERM"
+  local result = child:wait()
+  equal({ result.exit, result.output }, { 0, "cleaned up\n" })
+end)
+
+test("nohup keeps it from ending with the terminal", function()
+  local child <close> = started("trap '' HUP;", [[print "up" sleep(0.3) print "still here"]])
+  child:kill "HUP"
+  equal(child:wait().output, "still here\n")
 end)
