@@ -10,6 +10,7 @@
 #include "output.h"
 #include "real.h"
 #include "task.h"
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <signal.h>
 #include <stdio.h>
@@ -146,6 +147,18 @@ static int run(struct davit *d, int argc, char **argv)
   return code;
 }
 
+/* A descriptor that the caller closed would be given to the next file that is opened, the
+ * journal perhaps, and what is printed would go there. */
+static void fill_closed_streams(void)
+{
+  int fd;
+  do
+    fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd > STDERR_FILENO)
+    close(fd);
+}
+
 static bool open_streams(struct host *h)
 {
   h->mask = mask_new();
@@ -164,6 +177,7 @@ static void close_streams(struct host *h)
 int main(int argc, char **argv)
 {
   struct davit d = {0};
+  fill_closed_streams();
   int guard = guard_start();
   if (!real_init(&d.real, guard) || !open_streams(&d.host)) {
     fputs("davit: not enough memory\n", stderr);
