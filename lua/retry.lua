@@ -1,6 +1,10 @@
 ---Trying again: which failures are worth it, how long to wait, when to give up. The class of a
 ---failure decides, and only the policies below retry anything that goes to a provider.
+local log = require "log"
+
 local retry = {}
+
+local QUIET = 2   -- seconds; whoever watches is told about a longer wait
 
 ---@class retry.Policy
 ---@field classes table<string, boolean>  what is tried again
@@ -63,6 +67,7 @@ function retry.run(policy, f)
     local pause = math.max(delay * (1 - math.random() / 2), err.retry_after or 0)
     local late = os.clock() - started + pause > policy.budget
     if late or not policy.classes[err.class] then give_up(err, attempt) end
+    if pause >= QUIET then log.warn(("%s; trying again in %.0f s"):format(err.message, pause)) end
     sleep(pause)
     delay = math.min(delay * 2, policy.most)
   end
