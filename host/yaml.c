@@ -403,8 +403,9 @@ static struct reader *new_reader(lua_State *L, const char *name)
   lua_toclose(L, -1);
   if (!yaml_parser_initialize(&r->parser))
     failure_memory(L);
+  size_t mark = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;  // some editors write one
   yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-  yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, len);
+  yaml_parser_set_input_string(&r->parser, (const unsigned char *)text + mark, len - mark);
   return r;
 }
 
