@@ -36,6 +36,10 @@ static bool failed(struct journal *j, const char *what, struct fault *f)
   } else if (code == SQLITE_FULL) {
     fault_set(f, "journal-full", "fatal", "%s the journal %s: the disk is full", what, j->file);
     fault_hint(f, "free some space; the run stopped before its next effect");
+  } else if (code == SQLITE_BUSY) {
+    fault_set(f, "journal-busy", "fatal", "%s the journal %s: %s for %d s", what, j->file, why,
+              BUSY_MS / 1000);
+    fault_hint(f, "another program holds it; end that one, or try again");
   } else {
     fault_set(f, "journal-failed", "fatal", "%s the journal %s: %s", what, j->file, why);
     fault_hint(f, "davit writes below the project's .davit/: may it?");
