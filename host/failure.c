@@ -142,6 +142,24 @@ static void split_position(lua_State *L, const char *text)
   lua_setfield(L, -2, "message");
 }
 
+/* Pushes a text for an error value that is no text: of a table its message, where it has one. */
+static void push_description(lua_State *L, int idx)
+{
+  if (lua_isnil(L, idx)) {
+    lua_pushliteral(L, "error was called without a message");
+    return;
+  }
+  if (lua_istable(L, idx) && luaL_getmetafield(L, idx, "__tostring") == LUA_TNIL) {
+    lua_pushliteral(L, "message");
+    if (lua_rawget(L, idx) == LUA_TSTRING)
+      return;
+    lua_pop(L, 1);
+    lua_pushliteral(L, "error was called with a table that has no message");
+    return;
+  }
+  luaL_tolstring(L, idx, NULL);
+}
+
 /* Turns the error at idx, whatever it is, into a failure, in place. */
 static void normalise(lua_State *L, int idx)
 {
@@ -156,9 +174,11 @@ static void normalise(lua_State *L, int idx)
     if (!memory)
       split_position(L, text);
   } else {
-    const char *text = luaL_tolstring(L, idx, NULL);
-    new_failure(L, "error", "fatal", text);
+    push_description(L, idx);
+    new_failure(L, "error", "fatal", lua_tostring(L, -1));
     lua_remove(L, -2);
+    push_where(L);
+    lua_setfield(L, -2, "where");
     lua_pushvalue(L, idx);
     lua_setfield(L, -2, "value");
   }
@@ -193,7 +213,19 @@ static int add_field(lua_State *L, const char *key, const char *before)
   return 1;
 }
 
-/* failure:__tostring: "recipes/x.lua:3: message (about: hint)", on one line. */
+/* On one line and without commands to a terminal: a service may have written the text. */
+static void push_one_line(lua_State *L, const char *text, size_t len)
+{
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (size_t i = 0; i < len; i++) {
+    unsigned char c = (unsigned char)text[i];
+    luaL_addchar(&b, c < 0x20 || c == 0x7F ? ' ' : (char)c);
+  }
+  luaL_pushresult(&b);
+}
+
+/* failure:__tostring: "recipes/x.lua:3: message; hint", on one line. */
 static int to_string(lua_State *L)
 {
   lua_settop(L, 1);
@@ -207,8 +239,9 @@ static int to_string(lua_State *L)
   n += add_field(L, "message", "");
   n += add_field(L, "hint", "; ");
   lua_concat(L, n);
-  const char *line = luaL_gsub(L, lua_tostring(L, -1), "\n", " ");
-  lua_pushstring(L, line);
+  size_t len;
+  const char *text = lua_tolstring(L, -1, &len);
+  push_one_line(L, text, len);
   return 1;
 }
 

@@ -70,8 +70,7 @@ end
 local function ask(question)
   if not (core.is_terminal(0) and core.is_terminal(2)) then return nil end
   io.stderr:write(question, " [yes/no] ")
-  local line = io.read "l"
-  return line == "yes" and "yes" or "no"
+  return io.read "l" or ""
 end
 
 local function print_outputs(run, as_json)
@@ -192,7 +191,8 @@ local function run_file(arguments)
   local chunk, err = core.load_file(arguments[1])
   if not chunk then usage(err) end
   local code = chunk(table.unpack(arguments, 2))
-  return math.type(code) == "integer" and code or 0
+  if math.type(code) ~= "integer" then return 0 end
+  return code >= 0 and code < 256 and code or 1
 end
 
 -- Verbs of the design that later versions bring: a clear answer instead of "no such recipe".

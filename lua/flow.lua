@@ -227,15 +227,27 @@ end
 ---Runs a Worker's build command in its folder; its output is streamed, masked.
 function flow.build(worker)
   if not worker.settings.build then return end
-  process.run {
+  local _, err = try(process.run, {
     command = worker.settings.build, cwd = worker.folder, output = "stream", prefix = worker.name .. " | ",
+  })
+  if not err then return end
+  if err.class ~= "cancelled" then err.message = ("the build of %s: %s"):format(worker.name, err.message) end
+  error(err, 0)
+end
+
+local function entry_of(worker)
+  local path = worker.folder .. "/" .. worker.settings.entry
+  if fs.exists(path) then return fs.read(path) end
+  failure {
+    code = "no-entry", about = path, message = ("%s: its entry %s is not there"):format(worker.name, path),
+    hint = worker.settings.build and ("does '%s' write it?"):format(worker.settings.build) or nil,
   }
 end
 
 ---Reads what the build left: the entry module and the assets.
 ---@return table bundle  entry, assets, digest
 function flow.bundle(worker)
-  local entry = fs.read(worker.folder .. "/" .. worker.settings.entry)
+  local entry = entry_of(worker)
   local assets = worker.settings.assets and read_folder(worker.folder .. "/" .. worker.settings.assets, "", {}) or {}
   local parts = { sha256(entry) }
   for path, asset in pairs(assets) do parts[#parts + 1] = path .. "=" .. sha256(asset.body) end

@@ -188,7 +188,10 @@ function Run:approve(o)
   if answer == nil then
     failure { code = "approval-needed", message = question, hint = "run it at a terminal, or with --yes" }
   elseif answer ~= "yes" then
-    failure { code = "denied", message = ("'%s' was answered with no"):format(question) }
+    failure {
+      code = "denied", hint = answer ~= "no" and "only 'yes' goes on" or nil,
+      message = ("'%s' was %s"):format(question, answer == "" and "not answered" or "answered with " .. answer),
+    }
   end
   self:record("approved", path, { by = os.getenv "USER" or "unknown" })
 end
@@ -252,7 +255,7 @@ end
 ---@field params table
 ---@field folder string    the project's .davit folder
 ---@field report fun(kind: string, path: string, data: any, run: string)  told of every event
----@field ask fun(question: string): string|nil  yes, no; nil: nobody to ask
+---@field ask fun(question: string): string|nil  what was answered; nil: nobody to ask
 ---@field yes? boolean
 
 ---Runs a recipe once.

@@ -37,7 +37,9 @@ function report.text(color)
       io.stderr:write(("  %s  %s%s  %s\n"):format(style.ok, path, what and (" (" .. what .. ")") or "",
         style.dim(seconds(data.seconds))))
     elseif kind:find("%-failed$") then
-      io.stderr:write(("  %s  %s  %s\n"):format(style.failed, path, style.dim(seconds(data.seconds))))
+      local stopped = data.error.class == "cancelled"   -- something else failed, or somebody pressed Ctrl-C
+      io.stderr:write(("  %s  %s  %s\n"):format(stopped and "stopped" or style.failed, path,
+        style.dim(seconds(data.seconds))))
     end
   end
 end
