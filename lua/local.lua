@@ -8,21 +8,36 @@ local function folder_of(p)
   return p.root .. "/.davit/local"
 end
 
-local function not_running(p, why)
+local function not_running(p, why, hint)
   failure {
     code = "config", class = "misuse", about = folder_of(p),
-    message = "--local: " .. why, hint = "start it with 'davit cloud' in another terminal and leave it running",
+    message = "--local: " .. why,
+    hint = hint or "start it with 'davit cloud' in another terminal and leave it running",
   }
+end
+
+-- What the running cloud wrote about itself. Only the lock tells whether it runs: the number of a
+-- process may belong to another one by now, or to one that has ended and was not waited for.
+local function facts_of(p)
+  local fs, lease = require "fs", require "lease"
+  local file = folder_of(p) .. "/cloud.json"
+  if not fs.exists(file) then not_running(p, "no local cloud is running for this project") end
+  local lock = lease.take(folder_of(p) .. "/cloud.lock", "")
+  if lock then
+    lock:close()
+    not_running(p, "the local cloud has ended without saying so")
+  end
+  local facts = try(function() return json.decode(fs.read(file)) end)
+  if type(facts) ~= "table" or not (facts.http_port and facts.https_port and facts.dns) then
+    not_running(p, file .. " does not say where the local cloud listens", "stop it and start 'davit cloud' again")
+  end
+  return facts
 end
 
 ---Leads every origin of this process to the running local cloud; raises when none runs.
 ---@param p table  the project
 function connection.connect(p)
-  local fs, process = require "fs", require "process"
-  local file = folder_of(p) .. "/cloud.json"
-  if not fs.exists(file) then not_running(p, "no local cloud is running for this project") end
-  local cloud = json.decode(fs.read(file))
-  if not process.alive(cloud.pid) then not_running(p, "the local cloud has ended without saying so") end
+  local cloud = facts_of(p)
   core.connect {
     http_port = cloud.http_port, https_port = cloud.https_port, dns = cloud.dns,
     ca_file = cloud.ca_file, hosts = cloud.hosts,

@@ -319,6 +319,7 @@ function serve.run(o)
   check_options(o)
   local folder, root = ground(o.state)
   local _ <close> = presence.claim(folder)
+  presence.withdraw(folder)   -- what one that was killed left
   if o.reset then reset(folder) end
   local cloud = new_cloud(folder, root)
   load(cloud, o)
