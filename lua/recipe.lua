@@ -59,6 +59,18 @@ end
 
 -- Modules beside the project's recipes -----------------------------------------------
 
+local function refuse_hidden_modules(folder, prefix)
+  for _, entry in ipairs(require("fs").list(folder)) do
+    local name, inner = entry:match("^([%w_-]+)%.lua$"), entry:match("^(.*)/$")
+    if name and core.is_module(prefix .. name) then
+      usage(("%s/%s hides the built-in module '%s'"):format(folder, entry, prefix .. name),
+        "give the file another name")
+    elseif inner then
+      refuse_hidden_modules(folder .. "/" .. inner, prefix .. inner .. ".")
+    end
+  end
+end
+
 ---Lets recipes require the project's own modules in recipes/lib/. A name that Davit has
 ---already is an error, so that no recipe means another module than it says.
 ---@param root string
@@ -66,12 +78,7 @@ function recipe.search_in(root)
   local fs = require "fs"
   local folder = root .. "/recipes/lib"
   if not fs.exists(folder) then return end
-  for _, entry in ipairs(fs.list(folder)) do
-    local name = entry:match("^([%w_-]+)%.lua$")
-    if name and core.is_module(name) then
-      usage(("%s/%s hides the built-in module '%s'"):format(folder, entry, name), "give the file another name")
-    end
-  end
+  refuse_hidden_modules(folder, "")
   package.searchers[3] = function(name)
     local file = ("%s/%s.lua"):format(folder, (name:gsub("%.", "/")))
     local chunk, err = core.load_file(file)
