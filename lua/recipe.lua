@@ -1,5 +1,6 @@
 ---Recipes: found by name (the project's own first), loaded without effects, checked.
 local core = require "core"
+local sha256 = require "sha256"
 
 local recipe = {}
 
@@ -44,12 +45,12 @@ local function find(root, name, instead)
   local file = project_file(root, name)
   if file then
     local chunk, err = core.load_file(file)
-    return chunk, err, file
+    return chunk, err, file, require("fs").read(file)
   end
   local text, chunk_name = core.recipe(name)
   if text then
     local chunk, err = load(text, chunk_name, "t")
-    return chunk, err, chunk_name:sub(2)
+    return chunk, err, chunk_name:sub(2), text
   end
   local names = recipe.names(root)
   local near = core.nearest(name, table.move(instead or {}, 1, #(instead or {}), #names + 1, names))
@@ -132,14 +133,14 @@ end
 ---@param root string|nil
 ---@param name string
 ---@param instead? string[]  other names that may be meant when no recipe has this one
----@return table recipe  summary, params, run, and `name`, `file`
+---@return table recipe  summary, params, run, and `name`, `file`, `source` (the hash of its text)
 function recipe.load(root, name, instead)
-  local chunk, err, file = find(root, name, instead)
+  local chunk, err, file, text = find(root, name, instead)
   if not chunk then usage(err) end
   local r, problem = try(core.without_effects, chunk)
   if problem then usage(("%s does not load: %s"):format(file, tostring(problem))) end
   check(file, r)
-  r.params, r.name, r.file = r.params or {}, name, file
+  r.params, r.name, r.file, r.source = r.params or {}, name, file, sha256(text)
   return r
 end
 

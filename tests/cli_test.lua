@@ -79,7 +79,7 @@ end
 
 test("a recipe is a table of what it is, what it takes and what it does", function()
   local r = loads(with_param "pr = { type = 'integer', default = 3 }")
-  equal({ r.name, r.summary, r.params.pr.default }, { "mine", "s", 3 })
+  equal({ r.name, r.summary, r.params.pr.default, #r.source }, { "mine", "s", 3, 64 })
 end)
 
 test("a malformed recipe says what is wrong", function()
