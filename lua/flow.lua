@@ -48,8 +48,10 @@ end
 
 local WORKER_UPLOAD = "https://api.cloudflare.com/client/v4/accounts"
 
+---The project's env file; where there is none (under CI), the environment has to hold everything.
 local function env_file(p)
-  return p.env_file and secret.dotenv(p.root .. "/" .. p.env_file) or {}
+  local path = p.env_file and p.root .. "/" .. p.env_file
+  return path and fs.exists(path) and secret.dotenv(path) or {}
 end
 
 ---A secret from the environment or the project's env file, bound to where it may go.
@@ -316,10 +318,35 @@ local function gets_another(env, worker, secrets)
   return false
 end
 
+---A secret that a Worker gets from the environment or the env file. Where davit.yaml says to which
+---origins it may go, a Worker gets it only if Cloudflare's API is among them.
+local function worker_secret(env, name)
+  local from = source_name(env, name)
+  local to = (env.project.secrets[from] or {}).to or { WORKER_UPLOAD }
+  if not table.concat(to, " "):find("api.cloudflare.com", 1, true) then
+    failure {
+      code = "refused", class = "misuse", about = name,
+      message = ("the secret %s may be sent to %s only, and a Worker wants it"):format(from, table.concat(to, ", ")),
+      hint = ("if it belongs there, add api.cloudflare.com to secrets.%s.to in davit.yaml"):format(from),
+    }
+  end
+  return source(env, from, to)
+end
+
+---Looks for every secret that a Worker wants, so that one that is missing stops the run before
+---anything was made.
+function Environment:require_secrets()
+  for _, worker in ipairs(self.workers) do
+    for _, name in ipairs(worker.settings.secrets) do
+      if name ~= "DATABASE_URL" and not is_generated(self, name) then worker_secret(self, name) end
+    end
+  end
+end
+
 function Environment:secret(name, scripts, branch)
   if name == "DATABASE_URL" then return self:database_url(branch) end
   local generate = is_generated(self, name)
-  if not generate then return source(self, source_name(self, name), { WORKER_UPLOAD }) end
+  if not generate then return worker_secret(self, name) end
   if all_have(self.cloudflare, scripts, name) then return "keep" end
   return secret.generate(name, generate, { to = { WORKER_UPLOAD } })
 end

@@ -23,6 +23,7 @@ return {
     local _ <close> = run.lease("preview/" .. p.pr)
     run.step("pull request is open", { pr = p.pr }, function() return env.github.open_pull(p.pr).sha end)
     run.step("credentials", env.cloudflare.verify)
+    env:require_secrets()
 
     local branch = run.ensure(env:branch())
     run.step("migrate", { branch = branch.id }, function() return env:migrate(branch) end)
