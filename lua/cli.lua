@@ -174,6 +174,8 @@ function verbs.cloud(arguments)
     reset = { type = "boolean" },
   })
   refuse_more("cloud", rest, 0)
+  local port = values.port or 0
+  if port < 0 or port > 65535 then usage(("--port expects a number from 0 to 65535, not '%d'"):format(port)) end
   return require("local").serve(require("project").read(values.project), values)
 end
 
@@ -217,6 +219,7 @@ local function dispatch(arguments)
   end
   local verb = verbs[first]
   if verb and first ~= "run" and first ~= "eval" and asks_for_help(arguments) then return verbs.help {} end
+  if verb and (arguments[2] == "--help" or arguments[2] == "-h") then return verbs.help {} end
   if verb then return verb(table.move(arguments, 2, #arguments, 1, {})) end
   if reserved[first] then usage(("'%s' is not available in version %s"):format(first, core.version)) end
   return run_recipe(arguments, verb_names())

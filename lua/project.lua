@@ -44,10 +44,16 @@ end
 
 -- Checking ------------------------------------------------------------------------
 
-local function wrong(file, path, what)
+-- An item of a list has no line of its own: then it is that of what holds it.
+local function line_of(file, path)
+  while path and not file.lines[path] do path = path:match("^(.*)%.[^.]*$") end
+  return file.lines[path] or 1
+end
+
+local function wrong(file, path, what, hint)
   failure {
-    code = "config", class = "misuse", about = file.name,
-    message = ("%s:%d: %s%s"):format(file.name, file.lines[path] or 1, path == "" and "" or path .. ": ", what),
+    code = "config", class = "misuse", about = file.name, hint = hint,
+    message = ("%s:%d: %s%s"):format(file.name, line_of(file, path), path == "" and "" or path .. ": ", what),
   }
 end
 
@@ -117,10 +123,23 @@ local function require_keys(file, value, path, keys)
   end
 end
 
+local function check_range(file, path, value, from, to)
+  if value and (value < from or value > to) then
+    wrong(file, path, ("must be from %d to %d, not %d"):format(from, to, value))
+  end
+end
+
 -- What no type can say.
 local function check_references(file, p)
   require_keys(file, p, "", { "version", "project" })
   if p.version ~= 1 then wrong(file, "version", "this davit reads version 1") end
+  if not p.project:find("^%w[%w._-]*$") then
+    wrong(file, "project", "is made of letters, digits, '.', '_' and '-'")
+  end
+  check_range(file, "health.attempts", p.health.attempts, 1, 1000)
+  for name, secret in pairs(p.secrets) do
+    check_range(file, "secrets." .. name .. ".generate", secret.generate, 16, 1024)
+  end
   for name, worker in pairs(p.workers) do
     require_keys(file, worker, "workers." .. name, { "path", "entry", "host" })
   end
@@ -160,7 +179,11 @@ project.compatibility_date = "2026-11-01"
 function project.parse(text, name)
   local value, lines = yaml.decode(text, { name = name })
   local file = { name = name, lines = lines or {} }
-  if type(value) ~= "table" then wrong(file, "", "must be a mapping") end
+  if type(value) ~= "table" or #value > 0 then
+    local empty = not ("\n" .. text):find("\n%s*[^%s#]")
+    wrong(file, "", empty and "the file is empty" or "must be a mapping of keys to values",
+      "docs/recipes.md shows a davit.yaml")
+  end
   local p = check(file, value, shape, "")
   fill_defaults(p)
   check_references(file, p)
@@ -192,7 +215,10 @@ function project.read(folder)
       hint = "go to a project's folder or name it with --project",
     }
   end
-  local p = project.parse(fs.read(root .. "/davit.yaml"), root == "." and "davit.yaml" or root .. "/davit.yaml")
+  local name = root == "." and "davit.yaml" or root .. "/davit.yaml"
+  local text, err = try(fs.read, name)
+  if not text then failure { code = "config", class = "misuse", about = name, message = err.message } end
+  local p = project.parse(text, name)
   p.root = root
   return p
 end

@@ -42,7 +42,7 @@ function recipe.names(root)
 end
 
 local function find(root, name, instead)
-  local file = project_file(root, name)
+  local file = name:find("^[%w_-]+$") and project_file(root, name)
   if file then
     local chunk, err = core.load_file(file)
     return chunk, err, file, require("fs").read(file)
@@ -100,7 +100,9 @@ local function check_param(file, name, param)
     malformed(file, ("the parameter name '%s' is not of the form a-z, 0-9, - and _"):format(tostring(name)))
   end
   for _, flag in ipairs(recipe.reserved) do
-    if flag == name then malformed(file, ("the parameter '%s' is a flag of davit's own"):format(name)) end
+    if flag == name:gsub("_", "-") then
+      malformed(file, ("the parameter '%s' is a flag of davit's own"):format(name))
+    end
   end
   if type(param) ~= "table" or not types[param.type] then
     malformed(file, ("the parameter '%s' needs a type: string, integer, number, boolean or list"):format(name))

@@ -1,82 +1,126 @@
----Misuse of the small modules: what a function was given by mistake is named, and never sent.
-local base64 = require "base64"
-local health = require "health"
-local http = require "http"
-local log = require "log"
-local marker = require "marker"
-local secret = require "secret"
-local server = require "server"
-local sha256 = require "sha256"
-local task = require "task"
-local url = require "url"
+---What people type and write wrongly: flags, davit.yaml, recipes. The answer names it, with the
+---exit code of usage and configuration.
+local fs = require "fs"
+local process = require "process"
+local project = require "project"
 
-local function misused(pattern, f, ...)
-  equal(raises(pattern, f, ...).class, "misuse")
+local davit = os.getenv "DAVIT" or "build/davit"
+local here = process.run { argv = { "pwd" } }.output:match("[^\n]+")
+
+-- ---- davit.yaml -------------------------------------------------------------------------------
+
+local function refused(pattern, text)
+  return raises(pattern, project.parse, text, "davit.yaml")
 end
 
-local key = secret.generate("KEY", 16, { to = { "example.com" } })
-
-test("url takes plain texts, and no secret", function()
-  misused("url.encode: expected a text, not a nil", url.encode)
-  misused("url.encode: expected a text, not a userdata", url.encode, key)
-  misused("url.query: expected a table, not a string", url.query, "a=1")
-  misused("url.query: 'a' must be a text, a number or a boolean, not a table", url.query, { a = {} })
-  misused("url.query: 'token' must be a text.*not a userdata", url.query, { token = key })
-  misused("url.query: '1' must be a text", url.query, { "a" })
+test("davit.yaml: an empty file, a list and a text are no project", function()
+  refused("davit.yaml:1: the file is empty;", "# nothing yet\n")
+  refused("davit.yaml:1: must be a mapping", "- a\n")
+  refused("davit.yaml:1: must be a mapping", "codex")
 end)
 
-test("base64 and sha256 take texts", function()
-  misused("base64.encode: bytes is required", base64.encode)
-  misused("base64.encode: unknown option 'ur'", base64.encode, "x", { ur = true })
-  misused("base64.decode: text must be a string, not a table", base64.decode, {})
-  misused("sha256: text must be a string, not a table", sha256, {})
+test("davit.yaml: a byte order mark before it is passed over", function()
+  equal(project.parse("\xEF\xBB\xBFversion: 1\nproject: x\n", "davit.yaml").project, "x")
 end)
 
-test("secret.generate says what it expects", function()
-  misused("secret.generate: bytes is an integer from 16 to 1024", secret.generate, "K", 15, { to = { "a.com" } })
-  misused("secret.generate: expected a table of options, not a nil", secret.generate, "K", 16)
-  misused("secret.generate: option 'to' is required", secret.generate, "K", 16, {})
-  misused("secret.generate: unknown option 'too'", secret.generate, "K", 16, { to = { "a.com" }, too = 1 })
-  misused("expected a name, not a nil", secret.generate, nil, 16, { to = { "a.com" } })
+test("davit.yaml: an item of a list is named with the line of its list", function()
+  refused("davit.yaml:3: deploy.1: no worker is called 'nope'", "version: 1\nproject: x\ndeploy: [nope]\n")
 end)
 
-test("every level of log takes a text and a table", function()
-  for _, level in ipairs { "debug", "info", "warn", "error" } do
-    misused(("log.%s: expected a text, not a number"):format(level), log[level], 3)
-    misused(("log.%s: fields are a table, not a string"):format(level), log[level], "x", "y")
+test("davit.yaml: numbers that make no sense are refused before anything uses them", function()
+  refused("health.attempts: must be from 1 to 1000, not 0", "version: 1\nproject: x\nhealth: { attempts: 0 }\n")
+  refused("health.next: must be a duration", "version: 1\nproject: x\nhealth: { next: -1 }\n")
+  refused("secrets.A.generate: must be from 16 to 1024",
+    "version: 1\nproject: x\nsecrets: { A: { generate: 3 } }\n")
+end)
+
+-- ---- commands and recipes ---------------------------------------------------------------------
+
+local folder = process.run { argv = { "mktemp", "-d" } }.output:match("[^\n]+")
+fs.write(folder .. "/davit.yaml", "version: 1\nproject: x\n")
+fs.make(folder .. "/recipes")
+
+local function run(...)
+  return process.run { argv = { here .. "/" .. davit, ... }, cwd = folder, check = false }
+end
+
+local function told(code, pattern, ...)
+  local result = run(...)
+  equal(result.exit, code)
+  if not result.errors:find(pattern) then error(("expected %s, got %s"):format(pattern, result.errors), 2) end
+end
+
+test("--help answers behind every verb", function()
+  for _, verb in ipairs { "run", "runs", "show", "cloud", "eval", "version", "help" } do
+    local result = run(verb, "--help")
+    equal({ result.exit, result.output:find("Usage: davit", 1, true) ~= nil }, { 0, true })
   end
 end)
 
-test("marker writes nothing but markers", function()
-  for _, name in ipairs { "to_tag", "to_annotation", "to_html" } do
-    misused(("marker.%s: expected a marker, not 'a b'"):format(name), marker[name], "a b")
-    misused(("marker.%s: expected a marker, not 'nil'"):format(name), marker[name])
+test("a recipe's parameters are read strictly", function()
+  local function recipe(param)
+    fs.write(folder .. "/recipes/x.lua", ("return { summary = 'x', params = { %s }, run = function() end }"):format(param))
   end
-  misused("marker.to_comment: expected a text, not a nil", marker.to_comment)
-  misused("marker.under: expected a marker and the beginning of one", marker.under, "a/b/c")
-  misused("marker.same: expected what the thing is called", marker.same, "a/b/c", "a/b/c")
-  misused("f: option 'marker' must be like .*, not '3'", marker.check, "f", 3)
-  equal({ marker.parse(nil), marker.of_tags { 1 }, marker.of_html(3), marker.of_comment(3) }, {})
+  recipe "n = { type = 'integer', requierd = true }"
+  told(2, "'n' has the unknown field 'requierd'", "x")
+  recipe "n = { type = 'integer', default = '1' }"
+  told(2, "the default of the parameter 'n' is no integer", "x")
+  recipe "no_color = { type = 'boolean' }"
+  told(2, "'no_color' is a flag of davit's own", "x")
 end)
 
-test("tasks say what they expect", function()
-  misused("sleep: expected seconds", task.sleep, -1)
-  misused("deadline: expected seconds", task.deadline, "x", print)
-  misused("shield: expected a function", task.shield)
-  misused("nursery: expected a function", task.nursery)
+test("a module of the project cannot stand for a built-in one, in no folder", function()
+  fs.make(folder .. "/recipes/lib/cloud")
+  fs.write(folder .. "/recipes/lib/cloud/world.lua", "return {}")
+  told(2, "recipes/lib/cloud/world.lua hides the built%-in module 'cloud.world'", "x")
+  fs.remove(folder .. "/recipes/lib")
 end)
 
-test("http and health refuse before they ask", function()
-  misused("http.expect: a status is an integer, not '200'", http.expect, { url = "https://example.com" }, "200")
-  misused("http.request: option 'headers' must be a table", http.request,
-    { url = "https://example.com", json = {}, headers = "x" })
-  misused("url.query: expected a table, not a string", http.request, { url = "https://example.com", form = "x" })
-  misused("health.wait: expect: unknown option 'jsn'", health.wait, { url = "https://example.com", expect = { jsn = {} } })
-  misused("health.wait: expect: expected a table", health.wait, { url = "https://example.com", expect = 3 })
+test("a recipe is a name, not a path", function()
+  fs.write(folder .. "/x.lua", "return { summary = 'x', run = function() end }")
+  told(2, "no recipe is called '%.%./x'", "run", "../x")
 end)
 
-test("server:serve refuses unknown options", function()
-  local s <close> = server.listen {}
-  misused("server:serve: unknown option 'on_eror'", s.serve, s, print, { on_eror = print })
-  misused("server:serve: option 'on_error' must be a function", s.serve, s, print, { on_error = 1 })
+
+-- ---- odd callers, odd errors ------------------------------------------------------------------
+
+local function shell(command)
+  return process.run { command = command, check = false, env = { DAVIT = here .. "/" .. davit } }
+end
+
+test("closed standard streams do no harm", function()
+  equal(shell([[exec "$DAVIT" eval 'require("process").run { command = "true" } print(1)' <&- >&- 2>&-]]).exit, 0)
 end)
+
+test("an error without a message says so, a table's message is told", function()
+  told(1, "eval:1: error was called without a message", "eval", "error(nil)")
+  told(1, "eval:1: error was called with a table that has no message", "eval", "error {}")
+  told(1, "eval:1: disk is full", "eval", "error { message = 'disk is full' }")
+end)
+
+test("an error is one line without commands to the terminal", function()
+  told(1, "^davit: eval:1: two lines %[31mred\n$", "eval", [[failure { message = "two\nlines\27[31mred" }]])
+end)
+
+test("what a script returns is its exit code, where it can be one", function()
+  for value, code in pairs { ["7"] = 7, ["256"] = 1, ["-1"] = 1, ["'x'"] = 0 } do
+    fs.write(folder .. "/code.lua", "return " .. value)
+    equal(run("code.lua").exit, code)
+  end
+end)
+
+-- ---- the local cloud that is not there --------------------------------------------------------
+
+test("--local without a running cloud says so at once, whatever an earlier one left", function()
+  local state = folder .. "/.davit/local"
+  told(2, "no local cloud is running for this project; start it", "preview", "--pr", "1", "--local")
+  fs.make(state)
+  fs.write(state .. "/cloud.json", '{ "pid": 1, "http_port": 9, "https_port": 9, "dns": "127.0.0.1:9" }')
+  told(2, "the local cloud has ended without saying so; start it", "preview", "--pr", "1", "--local")
+  local lock <close> = require("lease").take(state .. "/cloud.lock", "this test")
+  fs.write(state .. "/cloud.json", "{")
+  told(2, "cloud.json does not say where the local cloud listens", "preview", "--pr", "1", "--local")
+  equal(lock ~= nil, true)
+end)
+
+process.run { argv = { "rm", "-r", folder } }

@@ -4,7 +4,7 @@ local exit = {}
 local by_code = {
   ["usage"] = 2, ["config"] = 2, ["yaml-invalid"] = 2,
   ["secret-missing"] = 2, ["secret-file-shared"] = 2, ["secret-file-invalid"] = 2,
-  ["lease-held"] = 6, ["superseded"] = 6, ["denied"] = 7, ["refused"] = 9,
+  ["lease-held"] = 6, ["cloud-running"] = 6, ["superseded"] = 6, ["denied"] = 7, ["refused"] = 9,
   ["preview-to-production"] = 9, ["not-healthy"] = 4, ["left-behind"] = 3,
 }
 
