@@ -78,6 +78,10 @@ function Environment:database_url(branch) end
 ---@return sql.Migrated
 function Environment:migrate(branch) end
 
+---Looks for every secret that a Worker wants and that is not generated; raises "secret-missing", or
+---"refused" where davit.yaml lets it go to other places only.
+function Environment:require_secrets() end
+
 ---The secrets of all Workers by name; "keep" for a generated one that every Worker has already.
 ---Raises "refused" for a secret that production uses.
 ---@param branch { id: string }
