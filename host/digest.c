@@ -7,18 +7,34 @@
 #include "opt.h"
 #include <lauxlib.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- SHA-256 --------------------------------------------------------------------------- */
+
+static void write_hex(const unsigned char hash[SHA256_HEX / 2], char hex[SHA256_HEX + 1])
+{
+  for (size_t i = 0; i < SHA256_HEX / 2; i++)
+    snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+}
 
 bool sha256_hex(const void *data, size_t len, char hex[SHA256_HEX + 1])
 {
   unsigned char hash[SHA256_HEX / 2];
   if (EVP_Digest(data, len, hash, NULL, EVP_sha256(), NULL) != 1)
     return false;
-  for (size_t i = 0; i < sizeof hash; i++)
-    snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+  write_hex(hash, hex);
+  return true;
+}
+
+bool hmac_sha256_hex(const void *key, size_t key_len, const void *data, size_t len,
+                     char hex[SHA256_HEX + 1])
+{
+  unsigned char hash[SHA256_HEX / 2];
+  if (!HMAC(EVP_sha256(), key, (int)key_len, data, len, hash, NULL))
+    return false;
+  write_hex(hash, hex);
   return true;
 }
 

@@ -9,6 +9,10 @@ enum { SHA256_HEX = 64 };
 /* Writes the hash as lower-case hexadecimal digits and a NUL. False: out of memory. */
 bool sha256_hex(const void *data, size_t len, char hex[SHA256_HEX + 1]);
 
+/* The same for HMAC-SHA-256. */
+bool hmac_sha256_hex(const void *key, size_t key_len, const void *data, size_t len,
+                     char hex[SHA256_HEX + 1]);
+
 /* Room that base64_encode needs, its NUL included, and base64_decode. */
 size_t base64_encoded_max(size_t len);
 size_t base64_decoded_max(size_t len);

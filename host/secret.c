@@ -11,6 +11,7 @@
 #include "secret.h"
 #include "binding.h"
 #include "escape.h"
+#include "digest.h"
 #include "failure.h"
 #include "host.h"
 #include "locked.h"
@@ -487,6 +488,18 @@ const char *secret_resolve_found(lua_State *L, int idx, const struct destination
   check_all(L, t, &found);
   *len = r->len;
   return r->bytes;
+}
+
+void secret_fingerprint(lua_State *L, int idx, int key)
+{
+  char hex[SHA256_HEX + 1];
+  luaL_checkstack(L, 8, "secret");
+  const struct template *t = check_template(L, idx, "secret.fingerprint");
+  const struct template *k = check_template(L, key, "secret.fingerprint");
+  const struct resolved *value = push_bytes(L, t), *keyed = push_bytes(L, k);
+  if (!hmac_sha256_hex(keyed->bytes, keyed->len, value->bytes, value->len, hex))
+    failure_memory(L);
+  lua_pushlstring(L, hex, 16);
 }
 
 /* ---- what Lua may do with a template: join it, name it, nothing else ------------------------------ */

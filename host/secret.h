@@ -51,6 +51,10 @@ void secret_names(lua_State *L, int idx);
  * is more than one secret that was never bound. */
 void secret_rebind(lua_State *L, int idx, const char *name, const char *const *bindings);
 
+/* Pushes 16 hexadecimal digits that are the same for the same value and tell nothing of it to
+ * who has not the key: HMAC-SHA-256 of the template at idx, keyed by the one at key, cut. */
+void secret_fingerprint(lua_State *L, int idx, int key);
+
 /* The module "secret.core". */
 int secret_open(lua_State *L);
 #endif

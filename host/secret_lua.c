@@ -111,6 +111,13 @@ static int bind(lua_State *L)
   return 1;
 }
 
+static int fingerprint(lua_State *L)
+{
+  lua_settop(L, 2);
+  secret_fingerprint(L, 1, 2);
+  return 1;
+}
+
 static int names(lua_State *L)
 {
   lua_settop(L, 1);
@@ -258,8 +265,9 @@ static int dotenv(lua_State *L)
 
 int secret_open(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"bind", bind}, {"dotenv", dotenv}, {"env", env},
-                                       {"is", is},     {"names", names},   {"new", new},
+  static const luaL_Reg functions[] = {{"bind", bind},   {"dotenv", dotenv},  {"env", env},
+                                       {"is", is},       {"names", names},    {"new", new},
+                                       {"fingerprint", fingerprint},
                                        {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;

@@ -140,9 +140,10 @@ function flow.environment(kind, values)
   env.workers = workers_of(env)
   env.database = database_of(p)
   env.branch_name = expand(settings.database, values)
+  env.upload_token = credential(env, "CLOUDFLARE_API_TOKEN")
   env.cloudflare = cloudflare.client {
     account = p.cloudflare.account or os.getenv "CLOUDFLARE_ACCOUNT_ID", zone = p.zone,
-    token = credential(env, "CLOUDFLARE_API_TOKEN"), dns_token = credential(env, "CLOUDFLARE_DNS_API_TOKEN"),
+    token = env.upload_token, dns_token = credential(env, "CLOUDFLARE_DNS_API_TOKEN"),
   }
   env.neon = neon.client { project = env.database.neon, key = credential(env, "NEON_API_KEY") }
   env.github = github.client {
@@ -258,16 +259,6 @@ end
 
 -- Workers --------------------------------------------------------------------------------------
 
----The same for the same code and settings on the same database; else another.
----@return string  12 hex digits
-function flow.version(worker, bundle, branch)
-  local settings = json.encode {
-    vars = worker.settings.vars, secrets = json.array(worker.settings.secrets),
-    date = worker.settings.compatibility_date,
-  }
-  return sha256(bundle.digest .. branch.id .. settings):sub(1, 12)
-end
-
 ---The secrets of all Workers by name. A generated one is made once: while every Worker that
 ---wants it has it already, they keep it; else all of them get another, the same.
 ---@return table<string, any> templates, or "keep"
@@ -349,6 +340,27 @@ function Environment:secret(name, scripts, branch)
   if not generate then return worker_secret(self, name) end
   if all_have(self.cloudflare, scripts, name) then return "keep" end
   return secret.generate(name, generate, { to = { WORKER_UPLOAD } })
+end
+
+-- The values that a Worker gets, without showing them: a changed one is another version. Who has
+-- the key could upload anyway. A generated value is left out: it is made anew only where it is missing.
+local function fingerprints(env, worker, secrets)
+  local found = {}
+  for _, name in ipairs(worker.settings.secrets) do
+    if not is_generated(env, name) then found[name] = secret.fingerprint(secrets[name], env.upload_token) end
+  end
+  return found
+end
+
+---The same for the same code, settings and secrets on the same database; else another.
+---@param secrets table<string, any>  of env:secrets
+---@return string  12 hex digits
+function Environment:version(worker, bundle, branch, secrets)
+  local settings = json.encode {
+    vars = worker.settings.vars, secrets = json.array(worker.settings.secrets),
+    values = fingerprints(self, worker, secrets), date = worker.settings.compatibility_date,
+  }
+  return sha256(bundle.digest .. branch.id .. settings):sub(1, 12)
 end
 
 local function bindings_of(env, worker, version, secrets)

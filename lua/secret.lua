@@ -8,6 +8,7 @@ local secret = {
   bind = core.bind,
   dotenv = core.dotenv,
   env = core.env,
+  fingerprint = core.fingerprint,
   is = core.is,
   names = core.names,
 }

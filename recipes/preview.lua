@@ -41,7 +41,7 @@ return {
     local secrets = env:secrets(branch)
     for _, worker in ipairs(env.workers) do
       local bundle = flow.bundle(worker)
-      worker.version = flow.version(worker, bundle, branch)
+      worker.version = env:version(worker, bundle, branch, secrets)
       run.ensure(env:worker(worker, bundle, worker.version, secrets))
       run.ensure(env:domain(worker))
     end

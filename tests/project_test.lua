@@ -138,15 +138,25 @@ end)
 
 -- ---- versions --------------------------------------------------------------------------------------
 
-test("a version is the same for the same code, settings and database, and no other", function()
-  local worker, bundle = open().workers[1], { digest = "d" }
-  local version = flow.version(worker, bundle, { id = "br-x" })
+test("a version is the same for the same code, settings, secrets and database, and no other", function()
+  local env = open()
+  local worker, bundle, branch = env.workers[1], { digest = "d" }, { id = "br-x" }
+  local function secrets(value)
+    local made = {}
+    for _, name in ipairs(worker.settings.secrets) do
+      made[name] = require("secret.core").new(name, value, { "https://example.com" })
+    end
+    return made
+  end
+  worker.settings.secrets = { "STRIPE_KEY" }
+  local version = env:version(worker, bundle, branch, secrets "first-value")
   equal(#version, 12)
-  equal(flow.version(worker, bundle, { id = "br-x" }), version)
-  equal(flow.version(worker, bundle, { id = "br-y" }) ~= version, true)
-  equal(flow.version(worker, { digest = "e" }, { id = "br-x" }) ~= version, true)
+  equal(env:version(worker, bundle, branch, secrets "first-value"), version)
+  equal(env:version(worker, bundle, branch, secrets "other-value") ~= version, true)
+  equal(env:version(worker, bundle, { id = "br-y" }, secrets "first-value") ~= version, true)
+  equal(env:version(worker, { digest = "e" }, branch, secrets "first-value") ~= version, true)
   worker.settings.vars.A = "1"
-  equal(flow.version(worker, bundle, { id = "br-x" }) ~= version, true)
+  equal(env:version(worker, bundle, branch, secrets "first-value") ~= version, true)
 end)
 
 -- ---- generated secrets, first connections ------------------------------------------------------------

@@ -113,3 +113,16 @@ test("a line that cannot be read is named, and not shown", function()
   raises("unclosed.env:1: the closing quote is missing", secret.dotenv,
     "tests/dotenv/unclosed.env", { shared = true })
 end)
+
+test("a fingerprint tells equal values from others, and nothing to whoever has not the key", function()
+  local core = require "secret.core"
+  local places = { "https://example.com" }
+  local key, value = core.new("KEY", "a-key-of-the-account", places), core.new("A", "the-same-value", places)
+  local print = secret.fingerprint(value, key)
+  equal(print:match("^%x+$") and #print, 16)
+  equal(secret.fingerprint(core.new("B", "the-same-value", places), key), print)
+  equal(secret.fingerprint(core.new("C", "another-value", places), key) ~= print, true)
+  equal(secret.fingerprint(value, core.new("KEY2", "another-key-there", places)) ~= print, true)
+  raises("secret.fingerprint: expected a secret, not a string", secret.fingerprint, "text", key)
+  raises("secret.fingerprint: expected a secret, not a nil", secret.fingerprint, value)
+end)

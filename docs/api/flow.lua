@@ -34,14 +34,6 @@ function flow.build(worker) end
 ---@return flow.Bundle
 function flow.bundle(worker) end
 
----12 hex digits: the same for the same code and settings on the same database, else others. The
----values of secrets do not count.
----@param worker flow.Worker
----@param bundle flow.Bundle
----@param branch { id: string }
----@return string
-function flow.version(worker, bundle, branch) end
-
 ---Asks the name servers until the host is known. Raises "not-healthy" (pending) when it is not in time.
 ---@param host string
 ---@param deadline number  seconds

@@ -64,6 +64,14 @@ function secret.bind(handle, name, options) end
 ---@return secret.Template
 function secret.generate(name, bytes, options) end
 
+---16 hexadecimal digits that are the same for the same value, and tell nothing of it to whoever has
+---not the key (HMAC-SHA-256, cut): for noticing that a secret was changed.
+---@param value secret.Template
+---@param key secret.Template
+---@return string
+---Raises a misuse when one of them is no secret.
+function secret.fingerprint(value, key) end
+
 ---The names of the secrets in a template, in the order they appear, each once.
 ---@param template secret.Template
 ---@return string[]
