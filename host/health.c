@@ -170,6 +170,19 @@ static const char *class_of(lua_State *L, const struct health *h, const struct h
   return class;
 }
 
+/* "status 500" and how the answer begins: the page often says what is wrong. */
+static void describe_answer(const struct http_exchange *x, char *reason, size_t size)
+{
+  const char *body = buf_str(&x->body);
+  int n = snprintf(reason, size, "status %d", x->status);
+  if (x->status < 400 || !*body || *body == '<')
+    return;
+  snprintf(reason + n, size - (size_t)n, ": %.100s", body);
+  for (char *c = reason; *c; c++)
+    if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f)
+      *c = ' ';
+}
+
 static void judge(lua_State *L, const struct health *h, const struct http_exchange *x,
                   struct verdict *v)
 {
@@ -177,7 +190,7 @@ static void judge(lua_State *L, const struct health *h, const struct http_exchan
   if (x->fault.code)
     snprintf(v->reason, sizeof v->reason, "%.250s", x->fault.message);
   else
-    snprintf(v->reason, sizeof v->reason, "status %d", x->status);
+    describe_answer(x, v->reason, sizeof v->reason);
   if (x->fault.code || !status_expected(L, h, x->status))
     v->class = class_of(L, h, x);
   else

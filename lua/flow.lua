@@ -247,14 +247,26 @@ local function entry_of(worker)
   }
 end
 
----Reads what the build left: the entry module and the assets.
+-- Rules for assets that travel as text beside them and are none themselves.
+local function take_rules(assets)
+  local rules = {}
+  for _, name in ipairs { "_headers", "_redirects" } do
+    local file = assets["/" .. name]
+    rules[name] = file and file.body
+    assets["/" .. name] = nil
+  end
+  return rules
+end
+
+---Reads what the build left: the entry module, the assets and their rules.
 ---@return table bundle  entry, assets, digest
 function flow.bundle(worker)
   local entry = entry_of(worker)
   local assets = worker.settings.assets and read_folder(worker.folder .. "/" .. worker.settings.assets, "", {}) or {}
-  local parts = { sha256(entry) }
+  local rules = take_rules(assets)
+  local parts = { sha256(entry), json.encode(rules) }
   for path, asset in pairs(assets) do parts[#parts + 1] = path .. "=" .. sha256(asset.body) end
-  return { entry = entry, assets = assets, digest = sha256(table.concat(parts, "\n")) }
+  return { entry = entry, assets = assets, rules = rules, digest = sha256(table.concat(parts, "\n")) }
 end
 
 -- Workers --------------------------------------------------------------------------------------
@@ -386,7 +398,7 @@ function Environment:worker(worker, bundle, version, secrets)
     modules = { { name = "index.js", type = "application/javascript+module", body = bundle.entry } },
     compatibility_date = worker.settings.compatibility_date, version_tag = version,
     bindings = bindings_of(self, worker, version, secrets),
-    assets = next(bundle.assets) and bundle.assets or nil, always = gets_another(self, worker, secrets),
+    assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules, always = gets_another(self, worker, secrets),
   }
 end
 

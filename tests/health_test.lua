@@ -72,6 +72,10 @@ test("an access page ends the wait at once, three errors of the service in a row
     equal({ err.class, #err.timeline }, { "fatal", 5 })
     equal(err.message:find("status 500 (failing)", 1, true) ~= nil, true)
   end)
+  server.with(sequence { { 500, "error code: 1101\nWorker threw exception: no binding" } }, function(s)
+    local _, err = try(health.wait, options(s.url))
+    equal(err.message:find("status 500: error code: 1101 Worker threw exception: no binding", 1, true) ~= nil, true)
+  end)
 end)
 
 test("looks during grace do not count as attempts", function()

@@ -1,4 +1,6 @@
 ---davit.yaml read strictly, and what an environment makes of it.
+local process = require "process"
+local fs = require "fs"
 local flow = require "flow"
 local project = require "project"
 local secret = require "secret"
@@ -207,4 +209,20 @@ test("migrations begin when the branch lets somebody in", function()
   equal(migrate(1, { code = "sql-connect", class = "transient", message = "refused" }), 2)
   raises("no such database", migrate, 1, { code = "sql-connect", class = "fatal", sqlstate = "3D000",
     message = "no such database" })
+end)
+
+-- ---- bundles ---------------------------------------------------------------------------------------
+
+test("_headers and _redirects of the assets folder are rules, not assets", function()
+  local folder = process.run { argv = { "mktemp", "-d" } }.output:match("[^\n]+")
+  fs.write(folder .. "/dist/index.js", "export default {}")
+  fs.write(folder .. "/dist/client/style.css", "body{}")
+  fs.write(folder .. "/dist/client/_headers", "/*\n  X-Kind: new")
+  local worker = { name = "web", folder = folder, settings = { entry = "dist/index.js", assets = "dist/client" } }
+  local bundle = flow.bundle(worker)
+  equal(bundle.rules, { _headers = "/*\n  X-Kind: new" })
+  equal(bundle.assets, { ["/style.css"] = { body = "body{}", type = "text/css; charset=utf-8" } })
+  fs.write(folder .. "/dist/client/_headers", "/*\n  X-Kind: other")
+  equal(flow.bundle(worker).digest ~= bundle.digest, true)
+  fs.remove(folder)
 end)

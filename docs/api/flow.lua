@@ -14,6 +14,7 @@ local flow = {}
 ---@class flow.Bundle
 ---@field entry string     the text of the entry module
 ---@field assets table<string, { body: string, type: string }>  by path, "/style.css"
+---@field rules table<string, string>  the texts of _headers and _redirects, which are no assets
 ---@field digest string    of all of it
 
 ---Opens an environment of the project; nothing is sent yet. Only "preview" is known, and `pr` is
