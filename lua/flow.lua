@@ -398,7 +398,8 @@ function Environment:worker(worker, bundle, version, secrets)
     modules = { { name = "index.js", type = "application/javascript+module", body = bundle.entry } },
     compatibility_date = worker.settings.compatibility_date, version_tag = version,
     bindings = bindings_of(self, worker, version, secrets),
-    assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules, always = gets_another(self, worker, secrets),
+    assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules,
+    always = gets_another(self, worker, secrets),
   }
 end
 

@@ -1,7 +1,7 @@
 ---davit.yaml read strictly, and what an environment makes of it.
-local process = require "process"
-local fs = require "fs"
 local flow = require "flow"
+local fs = require "fs"
+local process = require "process"
 local project = require "project"
 local secret = require "secret"
 

@@ -115,7 +115,6 @@ test("a line that cannot be read is named, and not shown", function()
 end)
 
 test("a fingerprint tells equal values from others, and nothing to whoever has not the key", function()
-  local core = require "secret.core"
   local places = { "https://example.com" }
   local key, value = core.new("KEY", "a-key-of-the-account", places), core.new("A", "the-same-value", places)
   local print = secret.fingerprint(value, key)
