@@ -11,6 +11,7 @@
 #include "real.h"
 #include "task.h"
 #include <fcntl.h>
+#include <errno.h>
 #include <lauxlib.h>
 #include <signal.h>
 #include <stdio.h>
@@ -123,6 +124,21 @@ static void push_arguments(lua_State *L, int argc, char **argv)
   }
 }
 
+/* Results that could not be written are no success; a reader that went away wanted no more. */
+static int settle_output(struct host *h, int code)
+{
+  output_flush(h->out);
+  int error = output_error(h->out);
+  if (error && error != EPIPE) {
+    char line[160];
+    int n = snprintf(line, sizeof line, "davit: cannot write to standard output: %s\n", strerror(error));
+    output_write(h->err, line, (size_t)n);
+    code = code ? code : EXIT_FAILED;
+  }
+  output_flush(h->err);
+  return code;
+}
+
 static int run(struct davit *d, int argc, char **argv)
 {
   lua_State *L = host_open(&d->host);
@@ -141,8 +157,7 @@ static int run(struct davit *d, int argc, char **argv)
     output_write(d->host.err, text, strlen(text));
     output_write(d->host.err, "\n", 1);
   }
-  output_flush(d->host.out);
-  output_flush(d->host.err);
+  code = settle_output(&d->host, code);
   host_close(L);
   return code;
 }

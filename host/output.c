@@ -24,7 +24,7 @@ struct output {
   int fd;
   struct mask_stream *stream;
   struct buf masked;  /* what is about to be written */
-  bool ok;
+  int error;          /* errno of the write that failed */
 };
 
 struct output *output_new(int fd, struct mask *mask)
@@ -32,7 +32,7 @@ struct output *output_new(int fd, struct mask *mask)
   struct output *o = calloc(1, sizeof *o);
   if (!o)
     return NULL;
-  *o = (struct output){.fd = fd, .stream = mask_stream_new(mask), .ok = true};
+  *o = (struct output){.fd = fd, .stream = mask_stream_new(mask)};
   buf_init(&o->masked, BUF_LIMIT);
   if (o->stream)
     return o;
@@ -49,9 +49,9 @@ void output_free(struct output *o)
   free(o);
 }
 
-bool output_ok(const struct output *o)
+int output_error(const struct output *o)
 {
-  return o->ok;
+  return o->error;
 }
 
 /* ---- writing --------------------------------------------------------------------------- */
@@ -81,13 +81,16 @@ static bool write_all(int fd, const char *data, size_t len)
 
 static void write_masked(struct output *o)
 {
-  o->ok = o->ok && buf_ok(&o->masked) && write_all(o->fd, buf_str(&o->masked), o->masked.len);
+  if (!o->error && !buf_ok(&o->masked))
+    o->error = ENOMEM;
+  if (!o->error && !write_all(o->fd, buf_str(&o->masked), o->masked.len))
+    o->error = errno;
   buf_drop(&o->masked, o->masked.len);
 }
 
 void output_write(struct output *o, const char *data, size_t len)
 {
-  while (o->ok && len > 0) {
+  while (!o->error && len > 0) {
     size_t n = len < CHUNK ? len : CHUNK;
     mask_feed(o->stream, data, n, &o->masked);
     write_masked(o);

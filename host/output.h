@@ -15,8 +15,9 @@ void output_free(struct output *o);
 void output_write(struct output *o, const char *data, size_t len);
 /* Releases what is held: before waiting for a person, and at the end. */
 void output_flush(struct output *o);
-/* False once the reader has gone (EPIPE) or the disk is full; further writes are dropped. */
-bool output_ok(const struct output *o);
+/* 0, or the errno of the write that failed: EPIPE when the reader has gone, ENOSPC when the disk
+ * is full. From then on writes are dropped. */
+int output_error(const struct output *o);
 
 /* Replaces print and io: io.write, io.read, io.lines, io.stdout, io.stderr on the standard
  * streams; reading yields. Everything else of io is absent. */

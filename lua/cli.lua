@@ -83,18 +83,18 @@ local function print_outputs(run, as_json)
 end
 
 -- Tells what a failed run leaves, and the way on.
-local function tell_failure(run, debug)
+local function tell_failure(run, command, debug)
   local err = run.error
   io.stderr:write("davit: ", tostring(err), "\n")
   if debug and err.trace then io.stderr:write(err.trace, "\n") end
   if #run.made > 0 then
     io.stderr:write(("davit: this run made and left: %s\n"):format(table.concat(run.made, ", ")))
-    io.stderr:write("davit: run it again to go on, or take it back with the recipe 'cleanup'\n")
+    io.stderr:write(("davit: '%s' goes on from there; the recipe 'cleanup' takes it back\n"):format(command))
   end
   io.stderr:write(("davit: 'davit show %s' has the details\n"):format(run.id))
 end
 
-local function start(r, own, global, p)
+local function start(r, own, global, p, command)
   local report = require "cli.report"
   require("project").use(p)
   if global["local"] then require("local").connect(p) end
@@ -103,13 +103,23 @@ local function start(r, own, global, p)
     report = global.json and report.json() or report.text(use_color(global)),
   }
   print_outputs(run, global.json)
-  if run.error then tell_failure(run, global.debug) end
+  if run.error then tell_failure(run, command, global.debug) end
   return exit.code(run.error, #run.made > 0)
 end
 
 ---@param arguments string[]
 ---@param instead? string[]  the verbs, where a mistyped one may be meant
+-- The command line as it can be given again.
+local function command_of(arguments)
+  local words = { "davit run" }
+  for _, word in ipairs(arguments) do
+    words[#words + 1] = word:find("^[%w%-_./=:,@+]+$") and word or "'" .. word:gsub("'", "'\\''") .. "'"
+  end
+  return table.concat(words, " ")
+end
+
 local function run_recipe(arguments, instead)
+  local command = command_of(arguments)
   local name = table.remove(arguments, 1)
   if not name or name:find("^%-") then usage("davit run: which recipe?", "'davit help' lists them") end
   local project, recipe = require "project", require "recipe"
@@ -124,7 +134,7 @@ local function run_recipe(arguments, instead)
   local values, rest = flags.parse(arguments, params_of(r))
   if rest[1] then usage(("unexpected argument '%s'"):format(rest[1]), "parameters are flags: --name value") end
   local own, global = split_values(values, r)
-  return start(r, own, global, project.read(folder))
+  return start(r, own, global, project.read(folder), command)
 end
 
 -- The other verbs -------------------------------------------------------------------------

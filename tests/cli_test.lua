@@ -139,3 +139,13 @@ test("eval and scripts give what Lua gives, and the exit code it asks for", func
   local outside = run("/", "eval", "require('project').current()")
   equal({ outside.exit, outside.errors:find("this needs a project", 1, true) ~= nil }, { 2, true })
 end)
+
+test("results that could not be written are no success; a reader that left is none of ours", function()
+  local full = process.run { command = ("%s eval 'print(1)' >/dev/full"):format(davit), check = false }
+  equal(full.exit, 1)
+  equal(full.errors, "davit: cannot write to standard output: No space left on device\n")
+  local left = process.run {
+    command = ("%s eval 'for i = 1, 1e5 do print(i) end' | head -n 1"):format(davit),
+  }
+  equal(left.output, "1\n")
+end)
