@@ -1,6 +1,7 @@
 /* journal.c - events of runs in one SQLite table; see journal.h.
  *
- * One append is one transaction. The schema's number stands in user_version. */
+ * The schema's number stands in user_version. The connection is SQLite's serialised one: the
+ * writer's thread and the loop's may use it at the same time. */
 #include "journal.h"
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -79,7 +80,8 @@ static void make_private(const char *file)
 static bool prepare(struct journal *j, struct fault *f)
 {
   static const char insert[] = "INSERT INTO event(run, at, kind, path, data) VALUES(?,?,?,?,?)";
-  if (sqlite3_open_v2(j->file, &j->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
+  if (sqlite3_open_v2(j->file, &j->db, flags, NULL) != SQLITE_OK)
     return failed(j, "cannot open", f);
   sqlite3_busy_timeout(j->db, BUSY_MS);
   int version = read_version(j);
@@ -120,7 +122,7 @@ void journal_free(struct journal *j)
 
 /* ---- writing, reading -------------------------------------------------------------------------- */
 
-bool journal_append(struct journal *j, const struct journal_event *e, struct fault *fault)
+static bool insert(struct journal *j, const struct journal_event *e)
 {
   sqlite3_stmt *s = j->append;
   sqlite3_bind_text(s, 1, e->run, -1, SQLITE_STATIC);
@@ -129,10 +131,24 @@ bool journal_append(struct journal *j, const struct journal_event *e, struct fau
   sqlite3_bind_text(s, 4, e->path, -1, SQLITE_STATIC);
   sqlite3_bind_text(s, 5, e->data, -1, SQLITE_STATIC);
   int code = sqlite3_step(s);
-  bool ok = code == SQLITE_DONE || failed(j, "cannot write to", fault);
   sqlite3_reset(s);
   sqlite3_clear_bindings(s);
-  return ok;
+  return code == SQLITE_DONE;
+}
+
+bool journal_append(struct journal *j, const struct journal_event *const *events, size_t n,
+                    struct fault *fault)
+{
+  bool ok = sqlite3_exec(j->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
+  for (size_t i = 0; ok && i < n; i++)
+    ok = insert(j, events[i]);
+  ok = ok && sqlite3_exec(j->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+  if (ok)
+    return true;
+  failed(j, "cannot write to", fault);
+  if (!sqlite3_get_autocommit(j->db))
+    sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
+  return false;
 }
 
 static struct journal_event read_row(sqlite3_stmt *s)

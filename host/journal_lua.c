@@ -1,20 +1,30 @@
 /* journal_lua.c - the module "journal.core"; lua/run.lua is its only user.
  *
- * What is written passes the mask first: a journal never holds a secret. */
+ * What is written passes the mask first: a journal never holds a secret. In the real world an
+ * append waits for the writer's thread; in any other it is durable at once. */
+#include "effect.h"
 #include "failure.h"
 #include "host.h"
 #include "journal.h"
+#include "journal_writer.h"
 #include "mask.h"
+#include "real.h"
+#include "task.h"
 #include <lauxlib.h>
 #include <string.h>
 
 #define JOURNAL "davit.journal"
 
-static struct journal **check_box(lua_State *L)
+struct handle {
+  struct journal *journal;       /* NULL once closed */
+  struct journal_writer *writer; /* NULL outside of the real world */
+};
+
+static struct handle *check_handle(lua_State *L)
 {
-  struct journal **box = luaL_checkudata(L, 1, JOURNAL);
-  luaL_argcheck(L, *box, 1, "the journal is closed");
-  return box;
+  struct handle *h = luaL_checkudata(L, 1, JOURNAL);
+  luaL_argcheck(L, h->journal, 1, "the journal is closed");
+  return h;
 }
 
 /* journal.open(file) -> journal */
@@ -22,18 +32,24 @@ static int open_journal(lua_State *L)
 {
   struct fault f;
   const char *file = luaL_checkstring(L, 1);
-  struct journal **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
+  struct real *real = host_of(L)->real;
+  struct handle *h = lua_newuserdatauv(L, sizeof *h, 0);
+  *h = (struct handle){0};
   luaL_setmetatable(L, JOURNAL);
-  *box = journal_new(file, &f);
-  return *box ? 1 : failure_raise(L, &f, file);
+  h->journal = journal_new(file, &f);
+  if (!h->journal)
+    return failure_raise(L, &f, file);
+  if (real && !(h->writer = journal_writer_new(h->journal, &real->loop)))
+    return failure_memory(L);
+  return 1;
 }
 
 static int close_journal(lua_State *L)  /* close, __close and __gc */
 {
-  struct journal **box = luaL_checkudata(L, 1, JOURNAL);
-  journal_free(*box);
-  *box = NULL;
+  struct handle *h = luaL_checkudata(L, 1, JOURNAL);
+  journal_writer_free(h->writer);
+  journal_free(h->journal);
+  *h = (struct handle){0};
   return 0;
 }
 
@@ -55,16 +71,34 @@ static const char *push_masked(lua_State *L, const char *text)
   return buf_str(b);
 }
 
-/* journal:append(run, at, kind, path, data) */
+static int appended(lua_State *L, int status, lua_KContext box)
+{
+  (void)status;
+  const struct journal_write *w = (struct journal_write *)effect_at(L, (int)box);
+  return w->fault.code ? failure_raise(L, &w->fault, NULL) : 0;
+}
+
+static int append_later(lua_State *L, struct journal_writer *w, const struct journal_event *e)
+{
+  struct task *task = task_current(L);
+  struct effect **box = effect_box(L);
+  *box = (struct effect *)journal_writer_append(w, e, task_wake, task);
+  return effect_wait(L, lua_gettop(L), appended);
+}
+
+/* journal:append(run, at, kind, path, data): returns when the event is durable */
 static int append(lua_State *L)
 {
   struct fault f;
   struct journal_event e = {.run = luaL_checkstring(L, 2), .at = luaL_checknumber(L, 3),
                             .kind = luaL_checkstring(L, 4)};
-  struct journal *j = *check_box(L);
+  const struct handle *h = check_handle(L);
+  const struct journal_event *list[] = {&e};
   e.path = push_masked(L, luaL_checkstring(L, 5));
   e.data = push_masked(L, luaL_checkstring(L, 6));
-  return journal_append(j, &e, &f) ? 0 : failure_raise(L, &f, NULL);
+  if (h->writer)
+    return append_later(L, h->writer, &e);
+  return journal_append(h->journal, list, 1, &f) ? 0 : failure_raise(L, &f, NULL);
 }
 
 /* What a protected read needs: Lua's errors must not jump through SQLite. */
@@ -111,7 +145,7 @@ static bool read_one(void *arg, const struct journal_event *e)
 static int events(lua_State *L)
 {
   struct fault f;
-  struct journal *j = *check_box(L);
+  struct journal *j = check_handle(L)->journal;
   const char *run = luaL_optstring(L, 2, NULL), *kind = luaL_optstring(L, 3, NULL);
   struct reading r = {.L = L};
   luaL_checkstack(L, 12, "events");

@@ -31,6 +31,11 @@ function Run:record(kind, path, data)
   self.report(kind, path, data, self.id)
 end
 
+---What has happened is written also while the run is being stopped.
+function Run:note(kind, path, data)
+  task.shield(self.record, self, kind, path, data)
+end
+
 local function describe(err)
   return { code = err.code, class = err.class, message = err.message, hint = err.hint, where = err.where }
 end
@@ -65,10 +70,10 @@ function Run:attempt(kind, path, inputs, f, ...)
   local ok, result = call(f, ...)
   local seconds = core.monotonic() - started
   if not ok then
-    task.shield(self.record, self, kind .. "-failed", path, { error = describe(result), seconds = seconds })
+    self:note(kind .. "-failed", path, { error = describe(result), seconds = seconds })
     error(result, 0)
   end
-  self:record(kind .. "-finished", path, { result = result, seconds = seconds })
+  self:note(kind .. "-finished", path, { result = result, seconds = seconds })
   return result
 end
 
@@ -151,7 +156,7 @@ function Run:ensure(r)
     self:record("create-started", path)
     local thing, adopted = self:create(r)
     self.made[#self.made + 1] = r[1]
-    self:record("created", path, thing)
+    self:note("created", path, thing)
     return adopted and up_to_date(r, thing) or thing
   end)
 end
@@ -193,7 +198,7 @@ function Run:approve(o)
       message = ("'%s' was %s"):format(question, answer == "" and "not answered" or "answered with " .. answer),
     }
   end
-  self:record("approved", path, { by = os.getenv "USER" or "unknown" })
+  self:note("approved", path, { by = os.getenv "USER" or "unknown" })
 end
 
 ---Takes the lease or raises "lease-held". Close it, or let its scope do so.
@@ -212,17 +217,17 @@ function Run:lease(name)
     }
   end
   self.leases[name] = held   -- until it is closed: nobody has to keep what run.lease returns
-  self:record("lease-taken", name, { holder = holder })
+  self:note("lease-taken", name, { holder = holder })
   return setmetatable({ name = name }, { __close = function()
     held:close()
     self.leases[name] = nil
-    task.shield(self.record, self, "lease-released", name)
+    self:note("lease-released", name)
   end })
 end
 
 function Run:output(name, value)
   check_name("run.output", name)
-  self:record("output", name, value)
+  self:note("output", name, value)
   self.outputs[#self.outputs + 1] = { name = name, value = value }
 end
 
@@ -272,7 +277,7 @@ function runs.start(o)
   })
   local ok, result = call(o.recipe.run, o.params, handle(run))
   run.error = not ok and result or nil
-  task.shield(run.record, run, "run-finished", "", {
+  run:note("run-finished", "", {
     ok = ok, error = not ok and describe(result) or nil, made = json.array(run.made),
   })
   run.journal:close()
