@@ -1,6 +1,7 @@
 /* authority_lua.c - the module "authority": certificates for the local cloud's servers. */
 #include "authority_lua.h"
 #include "authority.h"
+#include "class.h"
 #include "failure.h"
 #include "opt.h"
 #include <lauxlib.h>
@@ -80,12 +81,8 @@ int authority_open(lua_State *L)
 {
   static const luaL_Reg methods[] = {{"pem", pem}, {"refuse", refuse}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"new", new}, {NULL, NULL}};
-  luaL_newmetatable(L, AUTHORITY);
-  lua_pushcfunction(L, authority_gc);
-  lua_setfield(L, -2, "__gc");
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_new(L, AUTHORITY, methods, NULL);
+  class_event(L, AUTHORITY, "__gc", authority_gc);
   luaL_newlib(L, functions);
   return 1;
 }

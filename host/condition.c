@@ -3,6 +3,7 @@
  * Waiters stand in a list inside the condition; each is a to-be-closed userdata on the stack of
  * its task, so that an error or a cancellation takes it out of the list. notify() marks those
  * that wait at that moment and wakes them; who comes later waits for the next one. */
+#include "class.h"
 #include "failure.h"
 #include "task.h"
 #include <lauxlib.h>
@@ -86,25 +87,12 @@ static int notify(lua_State *L)
   return 0;
 }
 
-static void waiter_metatable(lua_State *L)
-{
-  luaL_newmetatable(L, WAITER);
-  lua_pushcfunction(L, waiter_close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, waiter_close);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-}
-
 int condition_open(lua_State *L)
 {
   static const luaL_Reg methods[] = {{"wait", wait}, {"notify", notify}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"new", new_condition}, {NULL, NULL}};
-  waiter_metatable(L);
-  luaL_newmetatable(L, CONDITION);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_new(L, WAITER, NULL, waiter_close);
+  class_new(L, CONDITION, methods, NULL);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -1,5 +1,6 @@
 /* effect.c - boxes for what is under way, and waiting for it; see effect.h. */
 #include "effect.h"
+#include "class.h"
 #include "failure.h"
 #include "task.h"
 #include <lauxlib.h>
@@ -76,11 +77,6 @@ int effect_wait(lua_State *L, int box, lua_KFunction k)
 
 int effect_open(lua_State *L)
 {
-  luaL_newmetatable(L, BOX);
-  lua_pushcfunction(L, box_close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, box_close);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  class_new(L, BOX, NULL, box_close);
   return 0;
 }

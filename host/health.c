@@ -11,6 +11,7 @@
  * Looks during `grace` come every `interval` seconds and do not count as attempts. After
  * it the pauses are backoff, 2 backoff, 4 backoff … up to `cap`. The last look is at the
  * deadline exactly. Invariant: no pause reaches beyond the deadline. */
+#include "class.h"
 #include "effect.h"
 #include "failure.h"
 #include "host.h"
@@ -364,12 +365,7 @@ static int wait(lua_State *L)
 int health_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"wait", wait}, {NULL, NULL}};
-  luaL_newmetatable(L, PROBE);
-  lua_pushcfunction(L, health_close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, health_close);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  class_new(L, PROBE, NULL, health_close);
   luaL_newlib(L, functions);
   return 1;
 }

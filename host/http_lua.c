@@ -3,6 +3,7 @@
  * Secrets in headers, body and parts are resolved here, each checked against the URL, into
  * memory that is wiped as soon as the world has its copy. Values that `secrets` names are
  * taken out of the reply before it becomes a Lua string. */
+#include "class.h"
 #include "effect.h"
 #include "failure.h"
 #include "host.h"
@@ -360,12 +361,7 @@ static int request(lua_State *L)
 int http_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"request", request}, {NULL, NULL}};
-  luaL_newmetatable(L, LINES);
-  lua_pushcfunction(L, lines_close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, lines_close);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  class_new(L, LINES, NULL, lines_close);
   luaL_newlib(L, functions);
   return 1;
 }

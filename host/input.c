@@ -13,6 +13,7 @@
  *             2. bytes that were read stay in the buffer until a call takes them. */
 #include "input.h"
 #include "buf.h"
+#include "class.h"
 #include "effect.h"
 #include "failure.h"
 #include "host.h"
@@ -396,10 +397,7 @@ static int io_lines(lua_State *L)
 int input_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"lines", io_lines}, {"read", io_read}, {NULL, NULL}};
-  luaL_newmetatable(L, INPUT);
-  lua_pushcfunction(L, input_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  class_new(L, INPUT, NULL, input_gc);
   struct input **box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   luaL_setmetatable(L, INPUT);

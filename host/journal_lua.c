@@ -2,6 +2,7 @@
  *
  * What is written passes the mask first: a journal never holds a secret. In the real world an
  * append waits for the writer's thread; in any other it is durable at once. */
+#include "class.h"
 #include "effect.h"
 #include "failure.h"
 #include "host.h"
@@ -160,18 +161,9 @@ int journal_open(lua_State *L)
 {
   static const luaL_Reg methods[] = {
     {"append", append}, {"close", close_journal}, {"events", events}, {NULL, NULL}};
-  static const luaL_Reg metamethods[] = {
-    {"__close", close_journal}, {"__gc", close_journal}, {"__index", NULL}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", open_journal}, {NULL, NULL}};
-  luaL_newmetatable(L, JOURNAL ".text");
-  lua_pushcfunction(L, buf_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-  luaL_newmetatable(L, JOURNAL);
-  luaL_setfuncs(L, metamethods, 0);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_new(L, JOURNAL ".text", NULL, buf_gc);
+  class_new(L, JOURNAL, methods, close_journal);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -5,6 +5,7 @@
  * with its path. A secret template ends the run of bytes written so far: runs and templates
  * are kept in a list and joined at the end, so no secret is ever in the buffer. */
 #include "buf.h"
+#include "class.h"
 #include "failure.h"
 #include "json.h"
 #include "opt.h"
@@ -339,13 +340,8 @@ static struct buf *new_text(lua_State *L)
 {
   struct buf *text = lua_newuserdatauv(L, sizeof *text, 0);
   buf_init(text, BUF_LIMIT);
-  if (luaL_newmetatable(L, TEXT)) {
-    lua_pushcfunction(L, text_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, text_close);
-    lua_setfield(L, -2, "__close");
-  }
-  lua_setmetatable(L, -2);
+  class_new(L, TEXT, NULL, text_close);
+  luaL_setmetatable(L, TEXT);
   lua_toclose(L, -1);
   return text;
 }

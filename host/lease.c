@@ -2,6 +2,7 @@
  *
  * The lock is flock()'s: the kernel drops it when its holder ends, however it ends. The
  * file holds a line about the holder, for the error of whoever comes second. */
+#include "class.h"
 #include "failure.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -67,15 +68,9 @@ static int take(lua_State *L)
 
 int lease_open(lua_State *L)
 {
-  static const luaL_Reg metamethods[] = {
-    {"__close", close_lease}, {"__gc", close_lease}, {"__index", NULL}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"close", close_lease}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"take", take}, {NULL, NULL}};
-  luaL_newmetatable(L, LEASE);
-  luaL_setfuncs(L, metamethods, 0);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_new(L, LEASE, methods, close_lease);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -2,6 +2,7 @@
  *
  * A stream object owns its stream and the buffer of its last answer, so that an
  * error anywhere leaves both to the collector. */
+#include "class.h"
 #include "failure.h"
 #include "host.h"
 #include "mask.h"
@@ -9,8 +10,6 @@
 #include <lauxlib.h>
 
 #define STREAM "mask.stream"
-
-int mask_open(lua_State *L);
 
 struct masked {
   struct mask_stream *stream;
@@ -110,11 +109,8 @@ int mask_open(lua_State *L)
 {
   static const luaL_Reg methods[] = {{"feed", feed}, {"finish", finish}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"stream", stream}, {"text", text}, {NULL, NULL}};
-  luaL_newmetatable(L, STREAM);
-  lua_pushcfunction(L, masked_gc);
-  lua_setfield(L, -2, "__gc");
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
+  class_new(L, STREAM, methods, NULL);
+  class_event(L, STREAM, "__gc", masked_gc);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -1,4 +1,5 @@
 /* nameserver_lua.c - the module "nameserver": a DNS server whose answers a Lua function gives. */
+#include "class.h"
 #include "failure.h"
 #include "host.h"
 #include "nameserver.h"
@@ -220,11 +221,8 @@ int nameserver_open(lua_State *L)
 {
   static const luaL_Reg methods[] = {{"close", handle_close}, {"serve", serve}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"listen", listen_on}, {NULL, NULL}};
-  luaL_newmetatable(L, NAMESERVER);
-  lua_pushcfunction(L, handle_close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, handle_close);
-  lua_setfield(L, -2, "__gc");
+  class_new(L, NAMESERVER, NULL, handle_close);
+  luaL_getmetatable(L, NAMESERVER);
   luaL_newlib(L, methods);
   lua_pushcclosure(L, index_of, 1);
   lua_setfield(L, -2, "__index");

@@ -5,6 +5,7 @@
  * its reader went away. */
 #include "output.h"
 #include "buf.h"
+#include "class.h"
 #include "failure.h"
 #include "host.h"
 #include "input.h"
@@ -188,10 +189,7 @@ static void open_io(lua_State *L)
 int output_open(lua_State *L)
 {
   static const luaL_Reg methods[] = {{"write", stream_write}, {NULL, NULL}};
-  luaL_newmetatable(L, STREAM);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_new(L, STREAM, methods, NULL);
   open_io(L);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushvalue(L, -2);

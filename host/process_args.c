@@ -4,6 +4,7 @@
  * named, in memory that is wiped as soon as the world has its copy. */
 #include "process_args.h"
 #include "buf.h"
+#include "class.h"
 #include "failure.h"
 #include "opt.h"
 #include "order.h"
@@ -251,10 +252,5 @@ void process_args_resolve(lua_State *L, const struct process_args *o, struct pro
 
 void process_args_open(lua_State *L)
 {
-  luaL_newmetatable(L, WIPED_TYPE);
-  lua_pushcfunction(L, wiped_close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, wiped_close);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  class_new(L, WIPED_TYPE, NULL, wiped_close);
 }

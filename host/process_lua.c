@@ -8,6 +8,7 @@
  * Ownership: the handle owns the child; closing or collecting it kills a child that still
  * runs, with its descendants. A waiter lives on the stack of the method that waits. */
 #include "buf.h"
+#include "class.h"
 #include "failure.h"
 #include "host.h"
 #include "mask.h"
@@ -456,15 +457,6 @@ static int alive(lua_State *L)
 
 /* ---- the module ---------------------------------------------------------------------- */
 
-static void new_type(lua_State *L, const char *name, lua_CFunction close)
-{
-  luaL_newmetatable(L, name);
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__gc");
-}
-
 int process_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
@@ -473,11 +465,8 @@ int process_open(lua_State *L)
     {"close", handle_close}, {"kill", handle_kill},       {"line", handle_line},
     {"pid", handle_pid},     {"result", handle_result},   {"running", handle_running},
     {"wait", handle_wait},   {NULL, NULL}};
-  new_type(L, WAITER_TYPE, waiter_close);
-  new_type(L, HANDLE_TYPE, handle_close);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 2);
+  class_new(L, WAITER_TYPE, NULL, waiter_close);
+  class_new(L, HANDLE_TYPE, methods, handle_close);
   process_args_open(L);
   luaL_newlib(L, functions);
   return 1;

@@ -10,6 +10,7 @@
  *             2. a userdata is complete enough for __gc before anything can raise. */
 #include "secret.h"
 #include "binding.h"
+#include "class.h"
 #include "escape.h"
 #include "digest.h"
 #include "failure.h"
@@ -71,11 +72,8 @@ static struct arena *vault_of(lua_State *L)
     lua_pop(L, 1);
     struct arena *a = lua_newuserdatauv(L, sizeof *a, 0);
     *a = (struct arena){0};
-    if (luaL_newmetatable(L, VAULT)) {
-      lua_pushcfunction(L, vault_gc);
-      lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    class_new(L, VAULT, NULL, vault_gc);
+    luaL_setmetatable(L, VAULT);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &VAULT_KEY);
   }
@@ -392,13 +390,8 @@ static struct resolved *push_resolved(lua_State *L)
   struct arena *vault = vault_of(L);
   struct resolved *r = lua_newuserdatauv(L, sizeof *r, 0);
   *r = (struct resolved){.vault = vault};
-  if (luaL_newmetatable(L, RESOLVED)) {
-    lua_pushcfunction(L, resolved_close);
-    lua_setfield(L, -2, "__close");
-    lua_pushcfunction(L, resolved_close);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
+  class_new(L, RESOLVED, NULL, resolved_close);
+  luaL_setmetatable(L, RESOLVED);
   return r;
 }
 

@@ -3,6 +3,7 @@
  * Values are read here and go straight into the vault: a secret from outside never
  * becomes a Lua string. Once the first one is there, the process gives no core dumps. */
 #include "secret.h"
+#include "class.h"
 #include "dotenv.h"
 #include "failure.h"
 #include "host.h"
@@ -162,13 +163,7 @@ static struct source *push_source(lua_State *L)
   *s = (struct source){.fd = -1};
   buf_init(&s->text, FILE_MAX);
   dotenv_init(&s->entries, NULL, 0);
-  if (luaL_newmetatable(L, SOURCE)) {
-    lua_pushcfunction(L, source_close);
-    lua_setfield(L, -2, "__close");
-    lua_pushcfunction(L, source_close);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
+  luaL_setmetatable(L, SOURCE);
   lua_toclose(L, -1);
   return s;
 }
@@ -269,6 +264,7 @@ int secret_open(lua_State *L)
                                        {"is", is},       {"names", names},    {"new", new},
                                        {"fingerprint", fingerprint},
                                        {NULL, NULL}};
+  class_new(L, SOURCE, NULL, source_close);
   luaL_newlib(L, functions);
   return 1;
 }

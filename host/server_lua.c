@@ -1,6 +1,7 @@
 /* server_lua.c - the module "server.core": listening, accepting a request, answering it.
  * lua/server.lua is the public half: it gives every request a task of its own. */
 #include "authority_lua.h"
+#include "class.h"
 #include "failure.h"
 #include "host.h"
 #include "opt.h"
@@ -310,27 +311,14 @@ static int drop(lua_State *L)  /* request:drop(), __close and __gc */
 
 /* ---- the module -------------------------------------------------------------------------------- */
 
-static void new_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction close)
-{
-  luaL_newmetatable(L, name);
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 int server_open(lua_State *L)
 {
   static const luaL_Reg server[] = {
     {"accept", accept_next}, {"close", server_close}, {"port", port}, {NULL, NULL}};
   static const luaL_Reg request[] = {{"drop", drop}, {"respond", respond}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"listen", listen_on}, {NULL, NULL}};
-  new_class(L, SERVER, server, server_close);
-  new_class(L, REQUEST, request, drop);
+  class_new(L, SERVER, server, server_close);
+  class_new(L, REQUEST, request, drop);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -2,6 +2,7 @@
  *
  * The URL, the text and the parameters may be templates: their secrets are resolved for
  * the host that the URL names, which each session remembers. */
+#include "class.h"
 #include "effect.h"
 #include "failure.h"
 #include "host.h"
@@ -333,14 +334,9 @@ static int session_tostring(lua_State *L)
 int sql_open(lua_State *L)
 {
   static const luaL_Reg methods[] = {{"close", session_close}, {"query", query}, {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__close", session_close}, {"__gc", session_close},
-                                  {"__tostring", session_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"connect", connect}, {NULL, NULL}};
-  luaL_newmetatable(L, SESSION);
-  luaL_setfuncs(L, meta, 0);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_new(L, SESSION, methods, session_close);
+  class_event(L, SESSION, "__tostring", session_tostring);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, NULL);  /* the same value as json.null */
   lua_setfield(L, -2, "null");

@@ -13,6 +13,7 @@
  *             2. s->current is set exactly while a task's coroutine runs.
  *             3. a finished task has no timers and no deadlines. */
 #include "task.h"
+#include "class.h"
 #include "failure.h"
 #include "host.h"
 #include "world.h"
@@ -530,20 +531,6 @@ static int locals(lua_State *L)
   return 1;
 }
 
-static void metatable(lua_State *L, const char *name, lua_CFunction close, lua_CFunction gc)
-{
-  luaL_newmetatable(L, name);
-  if (close) {
-    lua_pushcfunction(L, close);
-    lua_setfield(L, -2, "__close");
-  }
-  if (gc) {
-    lua_pushcfunction(L, gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_pop(L, 1);
-}
-
 static int sched_gc(lua_State *L)
 {
   struct sched *s = lua_touserdata(L, 1);
@@ -553,7 +540,7 @@ static int sched_gc(lua_State *L)
 
 struct sched *sched_new(lua_State *L, struct world_clock *clock)
 {
-  metatable(L, SCHED, NULL, sched_gc);
+  class_new(L, SCHED, NULL, sched_gc);
   struct sched *s = lua_newuserdatauv(L, sizeof *s, 0);
   *s = (struct sched){.L = L, .clock = clock};
   luaL_setmetatable(L, SCHED);
@@ -569,10 +556,11 @@ int task_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
     {"deadline", deadline}, {"locals", locals}, {"shield", shield}, {"sleep", sleep}, {NULL, NULL}};
-  metatable(L, TASK, NULL, task_gc);
-  metatable(L, SLEEP, sleep_close, sleep_close);
-  metatable(L, DEADLINE, deadline_close, deadline_close);
-  metatable(L, SHIELD, shield_close, NULL);
+  class_new(L, TASK, NULL, task_gc);
+  class_new(L, SLEEP, NULL, sleep_close);
+  class_new(L, DEADLINE, NULL, deadline_close);
+  class_new(L, SHIELD, NULL, NULL);
+  class_event(L, SHIELD, "__close", shield_close);
   luaL_newlib(L, functions);
   lua_getfield(L, -1, "sleep");
   lua_setglobal(L, "sleep");

@@ -4,6 +4,7 @@
  * what would be read otherwise than it was meant. Every refusal names line and column and
  * says how to write it. null is json.null, a list carries json's mark, a key is always a
  * string. An alias is copied, so that no two places share a table; the copies are counted. */
+#include "class.h"
 #include "failure.h"
 #include "json.h"
 #include "opt.h"
@@ -393,13 +394,7 @@ static struct reader *new_reader(lua_State *L, const char *name)
   const char *text = lua_tolstring(L, TEXT, &len);
   struct reader *r = lua_newuserdatauv(L, sizeof *r, 0);
   *r = (struct reader){.L = L, .name = name};
-  if (luaL_newmetatable(L, READER)) {
-    lua_pushcfunction(L, reader_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, reader_close);
-    lua_setfield(L, -2, "__close");
-  }
-  lua_setmetatable(L, -2);
+  luaL_setmetatable(L, READER);
   lua_toclose(L, -1);
   if (!yaml_parser_initialize(&r->parser))
     failure_memory(L);
@@ -431,6 +426,7 @@ static int decode(lua_State *L)
 int yaml_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"decode", decode}, {NULL, NULL}};
+  class_new(L, READER, NULL, reader_close);
   luaL_newlib(L, functions);
   return 1;
 }
