@@ -6,6 +6,7 @@
  * happens once per local cloud. */
 #include "authority.h"
 #include "buf.h"
+#include "write_all.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/bio.h>
@@ -105,18 +106,6 @@ static char *bio_text(BIO *b)
   return n > 0 ? strndup(data, (size_t)n) : NULL;
 }
 
-static bool write_all(int fd, const char *text)
-{
-  for (size_t left = strlen(text); left > 0;) {
-    ssize_t n = write(fd, text, left);
-    if (n < 0 && errno != EINTR)
-      return false;
-    text += n > 0 ? n : 0;
-    left -= n > 0 ? (size_t)n : 0;
-  }
-  return true;
-}
-
 /* Puts the file in place at once, so that nobody ever reads half of it. */
 static bool write_file(const char *directory, const char *name, unsigned mode, const char *text)
 {
@@ -125,7 +114,7 @@ static bool write_file(const char *directory, const char *name, unsigned mode, c
   snprintf(fresh, sizeof fresh, "%s.new", path);
   unlink(fresh);
   int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  bool ok = fd >= 0 && write_all(fd, text);
+  bool ok = fd >= 0 && write_all(fd, text, strlen(text));
   if (fd >= 0)
     ok = close(fd) == 0 && ok;
   return ok && rename(fresh, path) == 0;

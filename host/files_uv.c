@@ -7,6 +7,7 @@
  * A file is written beside its place and renamed onto it, with both the bytes and the names
  * on the disk before that counts as done: a crash leaves the old file or the new one. */
 #include "real.h"
+#include "write_all.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -157,20 +158,6 @@ static bool make_folders(struct operation *op, const char *folder)
   bool made = make_folder(op, folder, parent);
   free(parent);
   return made;
-}
-
-static bool write_all(int fd, const char *data, size_t len)
-{
-  while (len) {
-    ssize_t n = write(fd, data, len);
-    if (n < 0 && errno != EINTR)
-      return false;
-    if (n > 0) {
-      data += n;
-      len -= (size_t)n;
-    }
-  }
-  return true;
 }
 
 /* Fills the temporary file, and gives it its mode whatever the umask is. */

@@ -10,9 +10,9 @@
 #include "host.h"
 #include "input.h"
 #include "mask.h"
+#include "write_all.h"
 #include <errno.h>
 #include <lauxlib.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,29 +56,6 @@ int output_error(const struct output *o)
 }
 
 /* ---- writing --------------------------------------------------------------------------- */
-
-/* True when a write that failed may be tried again now. */
-static bool may_try_again(int fd, int error)
-{
-  if (error != EAGAIN)
-    return error == EINTR;
-  struct pollfd p = {.fd = fd, .events = POLLOUT};
-  return poll(&p, 1, -1) >= 0 || errno == EINTR;
-}
-
-static bool write_all(int fd, const char *data, size_t len)
-{
-  while (len > 0) {
-    ssize_t n = write(fd, data, len);
-    if (n < 0 && !may_try_again(fd, errno))
-      return false;
-    if (n > 0) {
-      data += n;
-      len -= (size_t)n;
-    }
-  }
-  return true;
-}
 
 static void write_masked(struct output *o)
 {

@@ -12,6 +12,7 @@
 #include "guard.h"
 #include "process.h"
 #include "real.h"
+#include "write_all.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -363,18 +364,6 @@ static uint32_t add_strings(struct buf *b, const char *const *list)
   for (; list[n]; n++)
     buf_add(b, list[n], strlen(list[n]) + 1);
   return n;
-}
-
-static bool write_all(int fd, const char *data, size_t len)
-{
-  while (len) {
-    ssize_t n = write(fd, data, len);
-    if (n < 0 && errno != EINTR)
-      return false;
-    data += n > 0 ? n : 0;
-    len -= n > 0 ? (size_t)n : 0;
-  }
-  return true;
 }
 
 /* Arguments and environment travel in memory that has a descriptor: they have no limit here. */
