@@ -8,6 +8,7 @@
  * sockets at once. The memory goes when libuv has let go of the timer.
  * Invariants: 1. done() runs from the timer only, so never inside start() or c-ares.
  *             2. after conclude() no answer changes any more. */
+#include "dns_wire.h"
 #include "real.h"
 #include <ares.h>
 #include <arpa/inet.h>
@@ -153,11 +154,6 @@ static int add_alias(struct lookup *l, const char *target, unsigned ttl)
   snprintf(a->data, sizeof a->data, "%s", target);
   snprintf(l->current, sizeof l->current, "%s", target);
   return ARES_SUCCESS;
-}
-
-static unsigned get16(const unsigned char *p)
-{
-  return (unsigned)p[0] << 8 | p[1];
 }
 
 /* A record's fixed part, and where its data stands. */

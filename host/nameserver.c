@@ -4,11 +4,12 @@
  * other additional records are not looked at; a reply has at most 512 bytes, and names in it
  * are written once and referred to. Nothing here knows any name: the owner answers. */
 #include "nameserver.h"
+#include "address.h"
+#include "dns_wire.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 enum { HEADER = 12, WAITING = 64, LABEL_MAX = 63, TEXT_MAX = 255, RECEIVED = 4096 };
 enum { QR = 0x8000, OPCODE = 0x7800, AA = 0x0400, TC = 0x0200, RD = 0x0100, RA = 0x0080 };
@@ -20,17 +21,6 @@ static const struct {
 } types[] = {{TYPE_A, "A"}, {2, "NS"}, {TYPE_CNAME, "CNAME"}, {6, "SOA"}, {15, "MX"},
              {TYPE_TXT, "TXT"}, {TYPE_AAAA, "AAAA"}, {33, "SRV"}, {65, "HTTPS"}, {255, "ANY"},
              {257, "CAA"}, {0, NULL}};
-
-static unsigned get16(const unsigned char *p)
-{
-  return (unsigned)p[0] << 8 | p[1];
-}
-
-static void put16(unsigned char *p, unsigned n)
-{
-  p[0] = (unsigned char)(n >> 8);
-  p[1] = (unsigned char)n;
-}
 
 /* ---- reading a query ------------------------------------------------------------------ */
 
@@ -231,13 +221,6 @@ static void on_packet(uv_udp_t *udp, ssize_t len, const uv_buf_t *buf, const str
   ns->count++;
   if (ns->arrived)
     ns->arrived(ns->arg);
-}
-
-static int address_of(const char *address, int port, struct sockaddr_storage *out)
-{
-  if (uv_ip4_addr(address, port, (struct sockaddr_in *)out) == 0)
-    return 0;
-  return uv_ip6_addr(address, port, (struct sockaddr_in6 *)out);
 }
 
 static int listen_on(struct nameserver *ns, const char *address, int port)

@@ -11,6 +11,7 @@
  * Invariants: 1. a connection is suspended exactly while its request is WAITING or TAKEN.
  *             2. r->connection is NULL exactly when libmicrohttpd has let go of the request. */
 #include "server.h"
+#include "address.h"
 #include "authority.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 enum { HEADERS_MAX = 64 << 10, CONNECTION_MEMORY = 64 << 10 };
 enum state { RECEIVING, WAITING, TAKEN, ANSWERED, DROPPED };
@@ -366,13 +366,6 @@ struct server_accept *server_accept(struct server *s, effect_done *done, void *a
 }
 
 /* ---- the server -------------------------------------------------------------------------------------- */
-
-static int address_of(const char *address, int port, struct sockaddr_storage *out)
-{
-  if (uv_ip4_addr(address, port, (struct sockaddr_in *)out) == 0)
-    return 0;
-  return uv_ip6_addr(address, port, (struct sockaddr_in6 *)out);
-}
 
 static struct MHD_Daemon *start_daemon(struct server *s, const struct sockaddr_storage *at)
 {
