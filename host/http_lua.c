@@ -3,9 +3,10 @@
  * Secrets in headers, body and parts are resolved here, each checked against the URL, into
  * memory that is wiped as soon as the world has its copy. Values that `secrets` names are
  * taken out of the reply before it becomes a Lua string. */
-#include "class.h"
+#include "buf_lua.h"
 #include "effect.h"
 #include "failure.h"
+#include "headers.h"
 #include "host.h"
 #include "http.h"
 #include "json_span.h"
@@ -18,8 +19,6 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
-
-#define LINES "davit.http.lines"
 
 struct options {
   const char *url, *method;
@@ -62,21 +61,6 @@ static const char *resolve(lua_State *L, int idx, const char *url, const char *p
   return secret_resolve(L, idx, &to, len);
 }
 
-static int lines_close(lua_State *L)  /* __close and __gc */
-{
-  buf_wipe(luaL_checkudata(L, 1, LINES));
-  return 0;
-}
-
-static struct buf *new_lines(lua_State *L)
-{
-  struct buf *b = lua_newuserdatauv(L, sizeof *b, 0);
-  buf_init(b, 1 << 20);
-  luaL_setmetatable(L, LINES);
-  lua_toclose(L, -1);
-  return b;
-}
-
 /* Appends "Name: value" and a NUL for the header whose name is on top. */
 static void add_header(lua_State *L, int headers, const char *url, struct buf *lines)
 {
@@ -104,7 +88,7 @@ static void add_header(lua_State *L, int headers, const char *url, struct buf *l
 /* Pushes the lines and the list of pointers into them. */
 static const char *const *read_headers(lua_State *L, const struct options *o)
 {
-  struct buf *lines = new_lines(L);
+  struct buf *lines = buf_push(L, 1 << 20);
   int n = 0;
   if (o->headers) {
     order_keys(L, o->headers);
@@ -231,8 +215,7 @@ static void take_secret(lua_State *L, int secrets, struct http_exchange *x)
     lua_pushnil(L);
     return;
   }
-  struct buf *value = new_lines(L);
-  value->limit = x->body.len + 1;
+  struct buf *value = buf_push(L, x->body.len + 1);
   bool ok = json_unescape(x->body.data + from, to - from, value);
   if (ok)
     secret_push(L, m.name, value->data, value->len, bindings);
@@ -263,29 +246,6 @@ static void take_secrets(lua_State *L, struct http_exchange *x)
   lua_settop(L, result);
 }
 
-/* Pushes the headers as a table; repeated ones are joined by ", ". */
-static void push_headers(lua_State *L, const char *lines)
-{
-  lua_newtable(L);
-  while (*lines) {
-    size_t line = strcspn(lines, "\n"), name = strcspn(lines, ":");
-    const char *value = lines + name + 1;
-    value += strspn(value, " \t");
-    lua_pushlstring(L, lines, name);
-    lua_pushvalue(L, -1);
-    if (lua_rawget(L, -3) == LUA_TSTRING) {
-      lua_pushliteral(L, ", ");
-      lua_pushlstring(L, value, (size_t)(lines + line - value));
-      lua_concat(L, 3);
-    } else {
-      lua_pop(L, 1);
-      lua_pushlstring(L, value, (size_t)(lines + line - value));
-    }
-    lua_rawset(L, -3);
-    lines += line + (lines[line] == '\n');
-  }
-}
-
 static void set_number(lua_State *L, const char *name, double value)
 {
   lua_pushnumber(L, value);
@@ -310,7 +270,7 @@ static void push_reply(lua_State *L, struct http_exchange *x)
   lua_setfield(L, reply, "secrets");
   lua_pushinteger(L, x->status);
   lua_setfield(L, reply, "status");
-  push_headers(L, buf_str(&x->headers));
+  headers_push(L, buf_str(&x->headers));
   lua_setfield(L, reply, "headers");
   lua_pushlstring(L, buf_str(&x->body), x->body.len);
   lua_setfield(L, reply, "body");
@@ -361,7 +321,6 @@ static int request(lua_State *L)
 int http_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"request", request}, {NULL, NULL}};
-  class_new(L, LINES, NULL, lines_close);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -2,6 +2,7 @@
  *
  * What is written passes the mask first: a journal never holds a secret. In the real world an
  * append waits for the writer's thread; in any other it is durable at once. */
+#include "buf_lua.h"
 #include "class.h"
 #include "effect.h"
 #include "failure.h"
@@ -54,18 +55,10 @@ static int close_journal(lua_State *L)  /* close, __close and __gc */
   return 0;
 }
 
-static int buf_gc(lua_State *L)
-{
-  buf_free(lua_touserdata(L, 1));
-  return 0;
-}
-
 /* Pushes the masked text. */
 static const char *push_masked(lua_State *L, const char *text)
 {
-  struct buf *b = lua_newuserdatauv(L, sizeof *b, 0);
-  buf_init(b, BUF_LIMIT);
-  luaL_setmetatable(L, JOURNAL ".text");
+  struct buf *b = buf_push(L, BUF_LIMIT);
   mask_text(host_of(L)->mask, text, strlen(text), b);
   if (!buf_ok(b))
     failure_memory(L);
@@ -162,7 +155,6 @@ int journal_open(lua_State *L)
   static const luaL_Reg methods[] = {
     {"append", append}, {"close", close_journal}, {"events", events}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", open_journal}, {NULL, NULL}};
-  class_new(L, JOURNAL ".text", NULL, buf_gc);
   class_new(L, JOURNAL, methods, close_journal);
   luaL_newlib(L, functions);
   return 1;

@@ -4,8 +4,7 @@
  * have as many digits as it takes to read the same number back. What JSON cannot say is refused
  * with its path. A secret template ends the run of bytes written so far: runs and templates
  * are kept in a list and joined at the end, so no secret is ever in the buffer. */
-#include "buf.h"
-#include "class.h"
+#include "buf_lua.h"
 #include "failure.h"
 #include "json.h"
 #include "opt.h"
@@ -17,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TEXT "davit.json.text"
 
 enum { VALUE = 1, PIECES = 3 };  /* stack indices in json_encode */
 enum { INDENT_MAX = 8 };
@@ -330,29 +327,13 @@ static lua_Integer read_indent(lua_State *L, int idx)
   return indent;
 }
 
-static int text_close(lua_State *L)  /* __close and __gc */
-{
-  buf_free(lua_touserdata(L, 1));
-  return 0;
-}
-
-static struct buf *new_text(lua_State *L)
-{
-  struct buf *text = lua_newuserdatauv(L, sizeof *text, 0);
-  buf_init(text, BUF_LIMIT);
-  class_new(L, TEXT, NULL, text_close);
-  luaL_setmetatable(L, TEXT);
-  lua_toclose(L, -1);
-  return text;
-}
-
 int json_encode(lua_State *L)
 {
   if (lua_isnone(L, VALUE))
     return failure_misuse(L, "json.encode: expected a value");
   struct writer w = {.L = L, .indent = read_indent(L, 2)};
   lua_settop(L, 1);
-  w.text = new_text(L);
+  w.text = buf_push(L, BUF_LIMIT);
   lua_newtable(L);  // value text pieces
   lua_pushvalue(L, VALUE);
   write_value(&w);

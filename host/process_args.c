@@ -3,8 +3,7 @@
  * The environment is built here from a short list of inherited variables and those that are
  * named, in memory that is wiped as soon as the world has its copy. */
 #include "process_args.h"
-#include "buf.h"
-#include "class.h"
+#include "buf_lua.h"
 #include "failure.h"
 #include "opt.h"
 #include "order.h"
@@ -14,8 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define WIPED_TYPE "davit.process.wiped"
 
 /* ---- options ------------------------------------------------------------------------ */
 
@@ -70,21 +67,6 @@ static void check_options(lua_State *L, const struct process_args *o)
 }
 
 /* ---- argv and environment ------------------------------------------------------------- */
-
-static int wiped_close(lua_State *L)  /* __close and __gc */
-{
-  buf_wipe(luaL_checkudata(L, 1, WIPED_TYPE));
-  return 0;
-}
-
-static struct buf *new_wiped(lua_State *L)
-{
-  struct buf *b = lua_newuserdatauv(L, sizeof *b, 0);
-  buf_init(b, BUF_LIMIT);
-  luaL_setmetatable(L, WIPED_TYPE);
-  lua_toclose(L, -1);
-  return b;
-}
 
 static int count_pairs(lua_State *L, int idx)
 {
@@ -214,7 +196,7 @@ static int add_variables(lua_State *L, const struct process_args *o, const char 
 /* Pushes the variables, in memory that is wiped, and the list of pointers to them. */
 static const char *const *read_env(lua_State *L, const struct process_args *o, const char *program)
 {
-  struct buf *lines = new_wiped(L);
+  struct buf *lines = buf_push(L, BUF_LIMIT);
   int n = add_inherited(L, o, lines);
   n += add_variables(L, o, program, lines);
   if (!buf_ok(lines))
@@ -248,9 +230,4 @@ void process_args_resolve(lua_State *L, const struct process_args *o, struct pro
     return;
   struct destination to = {.kind = TO_PROGRAM, .what = p->argv[0], .place = "input"};
   p->input = secret_resolve(L, o->input, &to, &p->input_len);
-}
-
-void process_args_open(lua_State *L)
-{
-  class_new(L, WIPED_TYPE, NULL, wiped_close);
 }

@@ -19,5 +19,4 @@ void process_args_read(lua_State *L, const char *what, struct process_args *o);
 /* Fills argv, env, cwd and input of *p, secrets resolved; pushes what they point into, marked
  * to-be-closed where it is wiped then. */
 void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p);
-void process_args_open(lua_State *L);
 #endif

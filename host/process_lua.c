@@ -467,7 +467,6 @@ int process_open(lua_State *L)
     {"wait", handle_wait},   {NULL, NULL}};
   class_new(L, WAITER_TYPE, NULL, waiter_close);
   class_new(L, HANDLE_TYPE, methods, handle_close);
-  process_args_open(L);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -3,6 +3,7 @@
 #include "authority_lua.h"
 #include "class.h"
 #include "failure.h"
+#include "headers.h"
 #include "host.h"
 #include "opt.h"
 #include "order.h"
@@ -103,26 +104,6 @@ static void set_text(lua_State *L, const char *name, const char *text, size_t le
   lua_setfield(L, -2, name);
 }
 
-/* Repeated headers are joined by ", ". */
-static void push_headers(lua_State *L, const char *line)
-{
-  lua_newtable(L);
-  for (const char *end; (end = strchr(line, '\n')); line = end + 1) {
-    const char *colon = strchr(line, ':');
-    lua_pushlstring(L, line, (size_t)(colon - line));
-    lua_pushvalue(L, -1);
-    if (lua_rawget(L, -3) == LUA_TSTRING) {
-      lua_pushliteral(L, ", ");
-      lua_pushlstring(L, colon + 2, (size_t)(end - colon - 2));
-      lua_concat(L, 3);
-    } else {
-      lua_pop(L, 1);
-      lua_pushlstring(L, colon + 2, (size_t)(end - colon - 2));
-    }
-    lua_rawset(L, -3);
-  }
-}
-
 /* "/path?query" into path and query. A proxy's client sends "http://host/path?query": its host
  * counts for more than the header; returns where it stands, or NULL. */
 static const char *set_target(lua_State *L, const char *target)
@@ -161,7 +142,7 @@ static void push_fields(lua_State *L, const struct server_request *r, bool tls)
   set_text(L, "address", r->address, strlen(r->address));
   set_text(L, "body", buf_str(&r->body), r->body.len);
   const char *host = set_target(L, r->target);
-  push_headers(L, buf_str(&r->headers));
+  headers_push(L, buf_str(&r->headers));
   lua_getfield(L, -1, "host");
   const char *header = lua_tostring(L, -1);
   lua_insert(L, -3);  // the header's text stays until it was read
