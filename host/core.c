@@ -1,15 +1,12 @@
 /* core.c - the world's clock and randomness, source texts, and names for Davit's own Lua.
  *
  * The module is not part of the public API: lua/prelude.lua and the command line use it. */
-#include "core.h"
-#include "failure.h"
 #include "host.h"
 #include "modules.h"
 #include "opt.h"
 #include "task.h"
 #include "world.h"
 #include <lauxlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* core.now() -> Unix seconds; core.monotonic() -> seconds that never go back */

@@ -1,7 +1,6 @@
-/* digest.h - SHA-256 and base64 of bytes in memory. Knows nothing of Lua but its modules. */
+/* digest.h - SHA-256 and base64 of bytes in memory. Knows nothing of Lua. */
 #ifndef DIGEST_H
 #define DIGEST_H
-#include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,8 +21,4 @@ size_t base64_encode(const void *data, size_t len, bool url, char *out);
 /* Strict: every byte of the alphabet, padding in its place (with `url` it may be absent), no
  * left-over bits. False: *out_len is where the text is wrong. */
 bool base64_decode(const char *text, size_t len, bool url, void *out, size_t *out_len);
-
-/* The modules "sha256" (a function) and "base64". */
-int sha256_open(lua_State *L);
-int base64_open(lua_State *L);
 #endif

@@ -10,7 +10,6 @@
 #include "host.h"
 #include "http.h"
 #include "json_span.h"
-#include "mask.h"
 #include "opt.h"
 #include "order.h"
 #include "secret.h"

@@ -14,7 +14,6 @@ void json_push_null(lua_State *L);
 /* Marks the table on top as an array. */
 void json_mark_array(lua_State *L);
 bool json_is_array(lua_State *L, int idx);
-int json_open(lua_State *L);
 
 /* ---- between the files of the module: json.c, json_decode.c, json_encode.c ------------- */
 

@@ -4,7 +4,6 @@
 #include "secret.h"
 #include <lauxlib.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- the nearest name ------------------------------------------------------ */

@@ -9,7 +9,6 @@
 #include "order.h"
 #include "task.h"
 #include <lauxlib.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct family {

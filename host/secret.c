@@ -18,7 +18,6 @@
 #include "locked.h"
 #include "mask.h"
 #include <lauxlib.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

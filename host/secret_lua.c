@@ -6,9 +6,7 @@
 #include "class.h"
 #include "dotenv.h"
 #include "failure.h"
-#include "host.h"
 #include "locked.h"
-#include "mask.h"
 #include "opt.h"
 #include <errno.h>
 #include <fcntl.h>
