@@ -71,4 +71,4 @@ clean:
 
 .PHONY: all units demo test check install clean
 .SECONDARY:
--include $(OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(UNITS:$B/%=$B/tests/%.d) $B/tests/scripted.d
