@@ -10,6 +10,7 @@
 #include "host.h"
 #include "input.h"
 #include "mask.h"
+#include "task.h"
 #include "write_all.h"
 #include <errno.h>
 #include <lauxlib.h>
@@ -87,6 +88,7 @@ void output_flush(struct output *o)
 
 static struct output *output_at(lua_State *L, int fd)
 {
+  sched_check_effects(L);
   return fd == STDOUT_FILENO ? host_of(L)->out : host_of(L)->err;
 }
 

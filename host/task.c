@@ -83,6 +83,16 @@ void sched_forbid_effects(struct sched *s, bool on)
   s->loading += on ? 1 : -1;
 }
 
+static const char no_effects[] =
+  "this has an effect, and loading a file has none: do it inside run()";
+
+void sched_check_effects(lua_State *L)
+{
+  const struct sched *s = sched_of(L);
+  if (s && s->loading)
+    failure_misuse(L, no_effects);
+}
+
 /* ---- waking, cancelling ------------------------------------------------------------ */
 
 void task_wake(void *task)
@@ -148,7 +158,7 @@ struct task *task_current(lua_State *L)
 {
   struct sched *s = sched_of(L);
   if (!s || !s->current || s->loading)
-    failure_misuse(L, "this has an effect, and loading a file has none: do it inside run()");
+    failure_misuse(L, no_effects);
   return s->current;
 }
 

@@ -30,6 +30,8 @@ int sched_run(lua_State *L, int nargs);
 void sched_interrupt(struct sched *s, const char *reason);
 /* While on, everything that has an effect raises: for loading files. Calls nest. */
 void sched_forbid_effects(struct sched *s, bool on);
+/* Raises when effects are forbidden: for those that do not wait, such as print. */
+void sched_check_effects(lua_State *L);
 /* The world's monotonic time, and the timers that run on it. */
 double sched_now(const struct sched *s);
 struct timers *sched_timers(struct sched *s);

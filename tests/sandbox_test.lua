@@ -55,6 +55,8 @@ end)
 
 test("loading has no effects", function()
   raises("loading a file has none", core.without_effects, function() sleep(0) end)
+  raises("loading a file has none", core.without_effects, function() print "x" end)
+  raises("loading a file has none", core.without_effects, function() io.stderr:write "x" end)
   equal(core.without_effects(function() return 7 end), 7)
 end)
 
