@@ -1,5 +1,6 @@
 ---What the flows of a project share: an environment's names, clients, secrets and bundles.
 ---Recipes say what happens in which order; this module knows how davit.yaml names things.
+local bundles = require "flow.bundle"
 local cloudflare = require "cloudflare"
 local core = require "core"
 local dns = require "dns"
@@ -8,7 +9,6 @@ local github = require "github"
 local json = require "json"
 local marker = require "marker"
 local neon = require "neon"
-local process = require "process"
 local project = require "project"
 local retry = require "retry"
 local secret = require "secret"
@@ -204,70 +204,8 @@ end
 
 -- Bundles ------------------------------------------------------------------------------------
 
-local content_types = {
-  css = "text/css; charset=utf-8", html = "text/html; charset=utf-8", ico = "image/x-icon",
-  jpg = "image/jpeg", js = "text/javascript; charset=utf-8", json = "application/json",
-  map = "application/json", png = "image/png", svg = "image/svg+xml", txt = "text/plain; charset=utf-8",
-  webp = "image/webp", woff2 = "font/woff2", xml = "application/xml",
-}
-
-local function read_folder(folder, path, files)
-  for _, entry in ipairs(fs.list(folder .. path)) do
-    local name = entry:match("^(.*)/$")
-    if name then
-      read_folder(folder, path .. "/" .. name, files)
-    else
-      local extension = entry:match("%.(%w+)$") or ""
-      files[path .. "/" .. entry] = {
-        body = fs.read(folder .. path .. "/" .. entry),
-        type = content_types[extension:lower()] or "application/octet-stream",
-      }
-    end
-  end
-  return files
-end
-
----Runs a Worker's build command in its folder; its output is streamed, masked.
-function flow.build(worker)
-  if not worker.settings.build then return end
-  local _, err = try(process.run, {
-    command = worker.settings.build, cwd = worker.folder, output = "stream", prefix = worker.name .. " | ",
-  })
-  if not err then return end
-  if err.class ~= "cancelled" then err.message = ("the build of %s: %s"):format(worker.name, err.message) end
-  error(err, 0)
-end
-
-local function entry_of(worker)
-  local path = worker.folder .. "/" .. worker.settings.entry
-  if fs.exists(path) then return fs.read(path) end
-  failure {
-    code = "no-entry", about = path, message = ("%s: its entry %s is not there"):format(worker.name, path),
-    hint = worker.settings.build and ("does '%s' write it?"):format(worker.settings.build) or nil,
-  }
-end
-
--- Rules for assets that travel as text beside them and are none themselves.
-local function take_rules(assets)
-  local rules = {}
-  for _, name in ipairs { "_headers", "_redirects" } do
-    local file = assets["/" .. name]
-    rules[name] = file and file.body
-    assets["/" .. name] = nil
-  end
-  return rules
-end
-
----Reads what the build left: the entry module, the assets and their rules.
----@return table bundle  entry, assets, digest
-function flow.bundle(worker)
-  local entry = entry_of(worker)
-  local assets = worker.settings.assets and read_folder(worker.folder .. "/" .. worker.settings.assets, "", {}) or {}
-  local rules = take_rules(assets)
-  local parts = { sha256(entry), json.encode(rules) }
-  for path, asset in pairs(assets) do parts[#parts + 1] = path .. "=" .. sha256(asset.body) end
-  return { entry = entry, assets = assets, rules = rules, digest = sha256(table.concat(parts, "\n")) }
-end
+flow.build = bundles.build
+flow.bundle = bundles.read
 
 -- Workers --------------------------------------------------------------------------------------
 
