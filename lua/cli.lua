@@ -2,12 +2,11 @@
 local core = require "core"
 local exit = require "cli.exit"
 local flags = require "cli.flags"
+local options = require "options"
 
 local cli = {}
 
-local function usage(message, hint)
-  failure { code = "usage", class = "misuse", message = message, hint = hint }
-end
+local usage = options.usage
 
 -- Flags -----------------------------------------------------------------------------
 

@@ -1,11 +1,18 @@
 ---Options of a function in Lua, read as the primitives read theirs: types checked, unknown
----names refused.
+---names refused; and the errors for who called wrongly.
 local options = {}
 
 ---Raises a misuse of the API: a mistake in the recipe.
 ---@param format string
 function options.misuse(format, ...)
   failure { code = "misuse", class = "misuse", message = format:format(...) }
+end
+
+---Raises a mistake of whoever typed the command, or wrote what it names.
+---@param message string
+---@param hint? string
+function options.usage(message, hint)
+  failure { code = "usage", class = "misuse", message = message, hint = hint }
 end
 
 local articles = {

@@ -1,5 +1,6 @@
 ---Recipes: found by name (the project's own first), loaded without effects, checked.
 local core = require "core"
+local options = require "options"
 local sha256 = require "sha256"
 
 local recipe = {}
@@ -12,9 +13,7 @@ recipe.reserved = {
 local types = { string = "string", integer = "number", number = "number", boolean = "boolean", list = "table" }
 local param_fields = { type = true, required = true, default = true, help = true }
 
-local function usage(message, hint)
-  failure { code = "usage", class = "misuse", message = message, hint = hint }
-end
+local usage = options.usage
 
 -- Finding -------------------------------------------------------------------------
 

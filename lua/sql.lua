@@ -8,6 +8,7 @@
 local core = require "sql.core"
 local fs = require "fs"
 local json = require "json"
+local options = require "options"
 local sha256 = require "sha256"
 
 local sql = { connect = core.connect, null = core.null }
@@ -228,30 +229,19 @@ end
 
 -- Options ------------------------------------------------------------------------
 
-local options = {
-  folder = "string", session = "userdata", table = "string", timeout = "number", url = false,
+local fields = {
+  { "folder", "string", true }, { "session", "any" }, { "table", "string" }, { "timeout", "number" }, { "url", "any" },
 }
 
 local function misuse(message, ...)
-  failure { code = "misuse", class = "misuse", message = "sql.migrate: " .. message:format(...) }
-end
-
-local function check_types(o)
-  for name, value in pairs(o) do
-    local expected = options[name]
-    if expected == nil then
-      misuse("unknown option '%s' (expected folder, session, table, timeout, url)", tostring(name))
-    elseif expected and type(value) ~= expected then
-      local what = expected == "userdata" and "session" or expected
-      misuse("option '%s' must be a %s, not a %s", name, what, type(value))
-    end
-  end
+  options.misuse("sql.migrate: " .. message, ...)
 end
 
 local function check(o)
-  if type(o) ~= "table" then misuse("expected a table of options, not a %s", type(o)) end
-  check_types(o)
-  if not o.folder then misuse("option 'folder' is required") end
+  options.read("sql.migrate", o, fields)
+  if o.session ~= nil and type(o.session) ~= "userdata" then
+    misuse("option 'session' must be a session, not a %s", type(o.session))
+  end
   if (o.session == nil) == (o.url == nil) then
     misuse("one of the options 'session' and 'url' is required")
   end

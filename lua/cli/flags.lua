@@ -1,11 +1,10 @@
 ---Command-line flags: --name value, --name=value, --flag, --no-flag; types from a table.
 local core = require "core"
+local options = require "options"
 
 local flags = {}
 
-local function usage(message, hint)
-  failure { code = "usage", class = "misuse", message = message, hint = hint }
-end
+local usage = options.usage
 
 local function names_of(params)
   local list = {}
