@@ -2,6 +2,7 @@
 ---waiting moves a clock of its own, and single requests can be made to fail.
 local core = require "http.core"
 local json = require "json"
+local runs = require "run"
 local world = require "cloud.world"
 
 local provider_world = {}
@@ -161,18 +162,15 @@ function provider_world.open(seed)
   return self
 end
 
----What run.ensure does: look, judge, create or bring up to date; look again when in doubt.
+---run.ensure itself, in a run of its own.
 function provider_world.ensure(resource)
-  local thing = resource.find()
-  if not thing then
-    local made, err = try(resource.create)
-    if not err then return made end
-    if err.class ~= "converge" and err.class ~= "unknown" then error(err, 0) end
-    thing = resource.find() or error(err, 0)
-  end
-  local ours, reason = resource.matches(thing)
-  if not ours then failure { code = "not-ours", message = reason } end
-  return resource.update and resource.update(thing) or thing
+  local thing
+  local run = runs.start {
+    recipe = { name = "ensure", run = function(_, run) thing = run.ensure(resource) end }, params = {},
+    folder = "build/provider-runs", report = function() end, ask = function() end,
+  }
+  if run.error then error(run.error, 0) end
+  return thing
 end
 
 return provider_world
