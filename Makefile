@@ -43,6 +43,11 @@ $B/lua/modules.inc: $(LUA) Makefile
 	$(call list,lua,$(LUA))
 $B/recipes/recipes.inc: $(RECIPES) Makefile
 	$(call list,recipes,$(RECIPES))
+# What the Lua in this build is: a run says which it was made by.
+$B/lua/build.inc: $(LUA) Makefile
+	@mkdir -p $(@D)
+	$(Q)printf '"%s"\n' "$$(cat $(LUA) | sha256sum | cut -c1-16)" > $@
+$B/host/core.o: $B/lua/build.inc
 $B/host/builtin.o: $B/lua/modules.inc $B/recipes/recipes.inc $(patsubst %.lua,$B/%.inc,$(LUA) $(RECIPES))
 
 $B/test_%: $B/tests/test_%.o $(filter-out %/main.o,$(OBJ))

@@ -9,6 +9,11 @@
 #include <lauxlib.h>
 #include <unistd.h>
 
+/* Which Lua texts this build holds: their hash. */
+static const char build[] =
+#include "lua/build.inc"
+  ;
+
 /* core.now() -> Unix seconds; core.monotonic() -> seconds that never go back */
 static int now(lua_State *L)
 {
@@ -123,5 +128,7 @@ int core_open(lua_State *L)
   luaL_newlib(L, functions);
   lua_pushliteral(L, DAVIT_VERSION);
   lua_setfield(L, -2, "version");
+  lua_pushstring(L, build);
+  lua_setfield(L, -2, "build");
   return 1;
 }

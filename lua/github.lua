@@ -1,4 +1,5 @@
 ---GitHub for recipes: pull requests, and one comment per purpose in each.
+local core = require "core"
 local json = require "json"
 local marker = require "marker"
 local options = require "options"
@@ -19,8 +20,8 @@ local function limit_of(answer, text)
   if answer.status ~= 403 and answer.status ~= 429 then return nil end
   if service.header(answer, "retry-after") then return { class = "throttled" } end
   if service.header(answer, "x-ratelimit-remaining") == "0" then
-    local reset = tonumber(service.header(answer, "x-ratelimit-reset")) or os.time() + 60
-    return { class = "throttled", retry_after = math.max(reset - os.time(), 1),
+    local reset = tonumber(service.header(answer, "x-ratelimit-reset")) or core.now() + 60
+    return { class = "throttled", retry_after = math.max(reset - core.now(), 1),
       hint = "the token's requests of this hour are used up" }
   end
   local limited = answer.status == 429 or text:lower():find("rate limit", 1, true)

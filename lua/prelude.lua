@@ -2,14 +2,33 @@
 ---Globals become strict; os and math.random ask the world instead of the machine.
 local core = require "core"
 
--- math.random -----------------------------------------------------------------
+-- Time and chance ---------------------------------------------------------------
+
+---What a recipe asks of time and chance goes through here; a run that is going on puts a function in
+---its place that records it, so that it goes the same way when it is resumed.
+---@param what string          "time", "random"
+---@param read fun(...): any
+function core.observe(what, read, ...)   -- luacheck: no unused args
+  return read(...)
+end
 
 math.randomseed(string.unpack("i8i8", core.random(16)))
+
+local random = math.random
+
+---As math.random, for Davit's own use: nothing that a recipe decides by.
+core.chance = random
+
+math.random = function(...) return core.observe("random", random, ...) end   -- luacheck: ignore 122
 
 -- os ----------------------------------------------------------------------------
 
 local date, difftime, getenv, time = os.date, os.difftime, os.getenv, os.time
 local started = core.monotonic()
+
+local function unix_seconds() return math.floor(core.now()) end
+
+local function seconds_since_start() return core.monotonic() - started end
 
 local hidden = {}
 
@@ -35,16 +54,16 @@ os = {
   ---Unix seconds of the world's clock, or of a table as in standard Lua.
   time = function(fields)
     if fields then return time(fields) end
-    return math.floor(core.now())
+    return core.observe("time", unix_seconds)
   end,
 
   date = function(format, at)
-    return date(format or "%c", at or math.floor(core.now()))
+    return date(format or "%c", at or core.observe("time", unix_seconds))
   end,
 
   ---Seconds since the run began, in the world's time.
   clock = function()
-    return core.monotonic() - started
+    return core.observe("time", seconds_since_start)
   end,
 }
 package.loaded.os = os

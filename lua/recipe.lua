@@ -7,7 +7,13 @@ local recipe = {}
 
 ---Flags that every run has; a recipe cannot declare one of these names.
 recipe.reserved = {
-  "env", "local", "plan", "yes", "json", "wait", "explain", "debug", "no-color", "project", "help",
+  "env", "local", "plan", "yes", "json", "wait", "explain", "debug", "no-color", "project", "help", "keep",
+  "break-lease", "accept-changes",
+}
+
+local fields = {
+  summary = "string", description = "string", params = "table", run = "function", undo = "function",
+  approves = "boolean",
 }
 
 local types = { string = "string", integer = "number", number = "number", boolean = "boolean", list = "table" }
@@ -119,14 +125,16 @@ end
 
 local function check(file, r)
   if type(r) ~= "table" then malformed(file, "a recipe returns a table, not a " .. type(r)) end
-  for key in pairs(r) do
-    if key ~= "summary" and key ~= "params" and key ~= "run" and key ~= "description" then
-      malformed(file, ("unknown field '%s' (expected summary, description, params, run)"):format(tostring(key)))
+  for key, value in pairs(r) do
+    if not fields[key] then
+      malformed(file, ("unknown field '%s' (expected summary, description, params, run, undo, approves)"):format(
+        tostring(key)))
+    elseif type(value) ~= fields[key] then
+      malformed(file, ("the field '%s' must be a %s, not a %s"):format(key, fields[key], type(value)))
     end
   end
-  if type(r.summary) ~= "string" then malformed(file, "the field 'summary' must be a text of one line") end
-  if type(r.run) ~= "function" then malformed(file, "the field 'run' must be a function") end
-  if r.params ~= nil and type(r.params) ~= "table" then malformed(file, "the field 'params' must be a table") end
+  if not r.summary then malformed(file, "the field 'summary' must be a text of one line") end
+  if not r.run then malformed(file, "the field 'run' must be a function") end
   for name, param in pairs(r.params or {}) do check_param(file, name, param) end
 end
 

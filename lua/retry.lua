@@ -1,5 +1,6 @@
 ---Trying again: which failures are worth it, how long to wait, when to give up. The class of a
 ---failure decides, and only the policies below retry anything that goes to a provider.
+local core = require "core"
 local log = require "log"
 
 local retry = {}
@@ -43,7 +44,7 @@ end
 ---@return number|nil
 function retry.after(text)
   if not text then return nil end
-  local seconds = tonumber(text) or (http_date(text) or os.time()) - os.time()
+  local seconds = tonumber(text) or (http_date(text) or core.now()) - core.now()
   return math.max(seconds, 0)
 end
 
@@ -59,13 +60,13 @@ end
 ---@param f fun(attempt: integer): any  returns at most one value
 ---@return any
 function retry.run(policy, f)
-  local started, delay, attempt = os.clock(), policy.first, 0
+  local started, delay, attempt = core.monotonic(), policy.first, 0
   while true do
     attempt = attempt + 1
     local value, err = try(f, attempt)
     if not err then return value end
-    local pause = math.max(delay * (1 - math.random() / 2), err.retry_after or 0)
-    local late = os.clock() - started + pause > policy.budget
+    local pause = math.max(delay * (1 - core.chance() / 2), err.retry_after or 0)
+    local late = core.monotonic() - started + pause > policy.budget
     if late or not policy.classes[err.class] then give_up(err, attempt) end
     if pause >= QUIET then log.warn(("%s; trying again in %.0f s"):format(err.message, pause)) end
     sleep(pause)

@@ -1,287 +1,259 @@
----A durable run: step, ensure, parallel, approve, lease and output, on a journal.
----The intent is written before the effect and the result after it, each durable before
----the run goes on. Nothing else of a recipe reaches the journal.
+---A durable run, on a journal that survives whatever happens to the process. A run can be started,
+---resumed (finished steps give back what they recorded, the rest runs) and undone (what it left is
+---taken back).
+---
+---How the parts fit: run/steps.lua is what the recipe calls, run/history.lua folds the journal's
+---events, run/recorder.lua writes them, run/leases.lua says who may, run/undo.lua takes back,
+---run/approval.lua asks, run/place.lua opens the store.
 local core = require "core"
-local json = require "json"
-local journals = require "journal.core"
-local lease = require "lease"
+local history = require "run.history"
+local recorder = require "run.recorder"
+local sources = require "run.sources"
+local steps = require "run.steps"
 local task = require "task"
+local undo = require "run.undo"
 
 local runs = {}
 
-local function misuse(message)
-  failure { code = "misuse", class = "misuse", message = message }
-end
+-- Carrying out ------------------------------------------------------------------------------------------------
 
--- What is recorded ----------------------------------------------------------------
-
----Plain data as JSON; a secret is refused by name, as it has no place in a journal.
-local function encode(what, value)
-  if value == nil then return "null" end
-  local text = json.encode(value)
-  if type(text) ~= "string" then misuse(what .. " holds a secret; return its name or id instead") end
-  return text
-end
-
-local Run = {}
-Run.__index = Run
-
-function Run:record(kind, path, data)
-  self.journal:append(self.id, core.now(), kind, path, encode(path, data))
-  self.report(kind, path, data, self.id)
-end
-
----What has happened is written also while the run is being stopped.
-function Run:note(kind, path, data)
-  task.shield(self.record, self, kind, path, data)
-end
-
-local function describe(err)
-  return { code = err.code, class = err.class, message = err.message, hint = err.hint, where = err.where }
-end
-
----Path of a step: branch of the parallel / name / n-th use of the name.
-local function path_of(name)
-  local here = task.locals()
-  here.uses = here.uses or {}
-  local n = (here.uses[name] or 0) + 1
-  here.uses[name] = n
-  local path = here.path == "" and name or here.path .. "/" .. name
-  return n == 1 and path or path .. "#" .. n
-end
-
--- The recipe's functions -------------------------------------------------------------
-
-local function check_name(what, name)
-  if type(name) ~= "string" or name == "" then misuse(what .. ": expected a name, not " .. tostring(name)) end
-end
-
----Calls f; ok and its results, or false and an error value.
-local function call(f, ...)
-  local results = table.pack(pcall(f, ...))
-  if results[1] then return table.unpack(results, 1, results.n) end
-  return false, select(2, try(error, results[2], 0))
-end
-
----Journals intent, runs f, journals what came of it.
-function Run:attempt(kind, path, inputs, f, ...)
-  self:record(kind .. "-started", path, inputs)
-  local started = core.monotonic()
-  local ok, result = call(f, ...)
-  local seconds = core.monotonic() - started
-  if not ok then
-    self:note(kind .. "-failed", path, { error = describe(result), seconds = seconds })
-    error(result, 0)
-  end
-  self:note(kind .. "-finished", path, { result = result, seconds = seconds })
-  return result
-end
-
-function Run:step(name, inputs, f, undo)
-  check_name("run.step", name)
-  if type(inputs) == "function" then inputs, f, undo = nil, inputs, f end
-  if inputs ~= nil and type(inputs) ~= "table" then
-    misuse(("run.step '%s': inputs are a table, not a %s"):format(name, type(inputs)))
-  end
-  if type(f) ~= "function" then misuse(("run.step '%s': expected a function"):format(name)) end
-  if undo ~= nil and type(undo) ~= "function" then misuse(("run.step '%s': undo must be a function"):format(name)) end
-  return self:attempt("step", path_of(name), inputs, f)
-end
-
-local resource_fields = { "find", "create", "destroy", "matches", "update" }   -- the first three are required
-
-local function check_resource(what, r)
-  if type(r) ~= "table" then misuse(("%s: expected a table, not a %s"):format(what, type(r))) end
-  check_name(what, r[1])
-  local known = { true }
-  for i, field in ipairs(resource_fields) do
-    known[field] = true
-    if type(r[field]) ~= "function" and (i <= 3 or r[field] ~= nil) then
-      misuse(("%s '%s': the field '%s' must be a function"):format(what, r[1], field))
+-- Time and chance inside a step are the step's own; outside they decide what the recipe does, so
+-- they are recorded.
+local function observe_with(self)
+  return function(what, read, ...)
+    local path = task.locals().path
+    local prefix = path
+    while prefix do
+      if self.open[prefix] then return read(...) end
+      prefix = prefix:match("^(.*)/[^/]*$")
     end
-  end
-  for field in pairs(r) do
-    if not known[field] then
-      misuse(("%s '%s': unknown field '%s' (expected %s)"):format(what, r[1], tostring(field),
-        table.concat(resource_fields, ", ")))
-    end
+    return self.recorder:observe(path, what, read, ...)
   end
 end
 
-local function check_ours(r, thing)
-  if not r.matches then return end
-  local ours, why = r.matches(thing)
-  if ours then return end
-  failure {
-    code = "not-ours", about = r[1], message = ("%s exists and is not ours: %s"):format(r[1], why or "no reason given"),
-    hint = "nothing was changed; remove it or choose another name",
-  }
+-- Journals at once that the run was asked to stop, while children still have their grace.
+local function checkpoint(self, reason)
+  self.recorder:note("run-interrupted", "", { reason = reason }, "interrupted")
 end
 
----Whether a failed create may have made the thing all the same.
-local function may_be_there(err)
-  local classes = { converge = true, unknown = true, cancelled = true }
-  return classes[err.class] or err.code == "deadline"
+local function watch_signals(self)
+  local stop = task.interrupted()
+  if stop.code == "interrupted" then checkpoint(self, stop.reason) end
 end
 
----Creates. When the reply was lost or somebody was faster it looks again before anything else;
----what then cannot be looked at is taken to be there.
----@return any thing, boolean adopted
-function Run:create(r)
-  local ok, result = call(r.create)
-  if ok then return result, false end
-  if not may_be_there(result) then error(result, 0) end
-  local looked, found = call(task.shield, r.find)
-  if looked and found ~= nil then
-    check_ours(r, found)
-    return found, true
-  end
-  if not looked then self.made[#self.made + 1] = r[1] .. " (perhaps)" end
-  error(result, 0)
-end
+local OVER = "run-over"
 
-local function up_to_date(r, thing)
-  return r.update and r.update(thing) or thing
-end
-
-function Run:ensure(r)
-  check_resource("run.ensure", r)
-  local path = path_of(r[1])
-  return self:attempt("ensure", path, nil, function()
-    local found = r.find()
-    if found ~= nil then
-      check_ours(r, found)
-      return up_to_date(r, found)
-    end
-    self:record("create-started", path)
-    local thing, adopted = self:create(r)
-    self.made[#self.made + 1] = r[1]
-    self:note("created", path, thing)
-    return adopted and up_to_date(r, thing) or thing
+-- Runs f as the run's main task, beside the watchers that may stop it; its error ends them.
+---@return table|nil err
+local function beside_watchers(self, f)
+  local ended, err
+  local before = core.observe
+  core.observe = observe_with(self)
+  local _, stopped = try(task.nursery, function(spawn)
+    task.locals().path = ""
+    spawn("leases", function() self.leases:watch() end)
+    spawn("signals", function() watch_signals(self) end)
+    err = select(2, try(function() f(self) end))
+    ended = true
+    failure { code = OVER, message = "the recipe has ended" }
   end)
+  core.observe = before
+  if ended and not err then return nil end
+  return stopped.code == OVER and err or stopped
 end
 
----Takes a resource back and looks whether it is gone.
-function Run:destroy(r)
-  check_resource("run.destroy", r)
-  return self:attempt("destroy", path_of(r[1]), nil, function()
-    local thing = r.find()
-    if thing == nil then return false end
-    check_ours(r, thing)
-    r.destroy(thing)
-    if r.find() ~= nil then
-      failure { code = "still-there", about = r[1], message = r[1] .. " was deleted and is still there" }
-    end
-    return true
-  end)
+-- Errors after which the run is left as it is: nothing failed in the recipe, or nothing may be written.
+local statuses = {
+  interrupted = "interrupted", cancelled = "cancelled", superseded = "superseded", ["approval-needed"] = "waiting",
+  ["run-changed"] = "interrupted", ["lease-lost"] = "lost",
+}
+
+local function status_after(err)
+  return statuses[err.code] or err.code:find("^journal%-") and "lost"
 end
 
-function Run.parallel(_, branches)
-  return parallel(branches)
+local function names_of(list)
+  local names = {}
+  for i, entry in ipairs(list) do names[i] = entry.path end
+  return names
 end
 
----Asks at the terminal; elsewhere the run stops with the exit code of a run that waits.
-function Run:approve(o)
-  local question = type(o) == "table" and o[1] or o
-  check_name("run.approve", question)
-  for field in pairs(type(o) == "table" and o or {}) do
-    if field ~= 1 then misuse(("run.approve: unknown option '%s'"):format(tostring(field))) end
+-- What was there before the run and may have been changed by it.
+local function changed(self)
+  local list = {}
+  for _, entry in ipairs(self.recorder.history.order) do
+    if entry.kind == "ensure" and entry.existed then list[#list + 1] = entry.path end
   end
-  local path = path_of("approve " .. question)
-  self:record("approval-asked", path, { question = question })
-  local answer = self.options.yes and "yes" or self.ask(question)
-  if answer == nil then
-    failure { code = "approval-needed", message = question, hint = "run it at a terminal, or with --yes" }
-  elseif answer ~= "yes" then
-    failure {
-      code = "denied", hint = answer ~= "no" and "only 'yes' goes on" or nil,
-      message = ("'%s' was %s"):format(question, answer == "" and "not answered" or "answered with " .. answer),
-    }
+  return list
+end
+
+local function taken_back(self)
+  local list = {}
+  for _, entry in ipairs(self.recorder.history.order) do
+    if entry.undone == "finished" then list[#list + 1] = entry.path end
   end
-  self:note("approved", path, { by = os.getenv "USER" or "unknown" })
+  return list
 end
 
----Takes the lease or raises "lease-held". Close it, or let its scope do so.
-function Run:lease(name)
-  check_name("run.lease", name)
-  local fs = require "fs"
-  local folder = self.folder .. "/leases"
-  fs.make(folder)
-  local holder = ("run %s since %s"):format(self.id, os.date("!%Y-%m-%dT%H:%M:%SZ"))
-  local held, by = lease.take(("%s/%s"):format(folder, (name:gsub("[^%w_.-]", "-"))), holder)
-  if not held then
-    failure {
-      code = "lease-held", about = name,
-      message = ("'%s' is taken: %s"):format(name, by ~= "" and by or "by another run"),
-      hint = "wait until that run has ended",
-    }
+local function finish(self, status, err)
+  local json = require "json"
+  self.error, self.status = err, status
+  self.left, self.back, self.changed = self.recorder.history:left(), taken_back(self), changed(self)
+  if status == "lost" then return end
+  self.recorder:note("run-finished", "", {
+    ok = status == "done", error = err and recorder.describe(err), left = json.array(names_of(self.left)),
+    back = json.array(self.back),
+  }, status)
+end
+
+-- Leaves the run where it stands: to be resumed, answered, or given up.
+local function leave(self, status, err)
+  if status == "superseded" or status == "cancelled" then return finish(self, status, err) end
+  if status == "interrupted" and self.recorder.history.status ~= status then checkpoint(self, err.message) end
+  self.error, self.status = err, status
+  self.left, self.back = self.recorder.history:left(), taken_back(self)
+end
+
+-- Takes back what is left and ends the run with what was the cause.
+local function take_back(self, cause)
+  self.recorder:note("run-undo-started", "", { error = cause and recorder.describe(cause) }, "undoing")
+  local err = beside_watchers(self, undo.all)
+  if err and status_after(err) then return leave(self, "undoing", err) end
+  finish(self, #self.recorder.history:left() == 0 and "undone" or "failed", cause)
+end
+
+local function conclude(self, err)
+  if not err then return finish(self, "done") end
+  local status = status_after(err)
+  if status then
+    leave(self, status, err)
+  elseif self.options.keep then
+    finish(self, "failed", err)
+  else
+    take_back(self, err)
   end
-  self.leases[name] = held   -- until it is closed: nobody has to keep what run.lease returns
-  self:note("lease-taken", name, { holder = holder })
-  return setmetatable({ name = name }, { __close = function()
-    held:close()
-    self.leases[name] = nil
-    self:note("lease-released", name)
-  end })
 end
 
-function Run:output(name, value)
-  check_name("run.output", name)
-  self:note("output", name, value)
-  self.outputs[#self.outputs + 1] = { name = name, value = value }
-end
-
--- Running -----------------------------------------------------------------------------
+-- Opening ----------------------------------------------------------------------------------------------------------
 
 local function new_id(recipe)
-  local random = core.random(2)
-  return ("%s-%s-%02x%02x"):format(recipe, os.date("!%Y%m%d-%H%M%S"), random:byte(1, 2))
-end
-
--- What the recipe sees: functions, not methods, and nothing else.
-local function handle(run)
-  local functions = {}
-  for _, name in ipairs { "step", "ensure", "destroy", "parallel", "approve", "lease", "output" } do
-    functions[name] = function(...) return run[name](run, ...) end
-  end
-  functions.id = run.id
-  return functions
-end
-
----Opens the journal of a project.
----@param folder string  the project's .davit folder
-function runs.journal(folder)
-  require("fs").make(folder)
-  return journals.open(folder .. "/journal.db")
+  local random = core.random(3)
+  return ("%s-%s-%02x%02x%02x"):format(recipe, os.date("!%Y%m%d-%H%M%S"), random:byte(1, 3))
 end
 
 ---@class run.Options
----@field recipe table     from recipe.load
+---@field recipe table       from recipe.load
 ---@field params table
----@field folder string    the project's .davit folder
+---@field store userdata     an open store; the caller closes it
 ---@field report fun(kind: string, path: string, data: any, run: string)  told of every event
----@field ask fun(question: string): string|nil  what was answered; nil: nobody to ask
----@field yes? boolean
+---@field ask fun(question: run.Question): string|nil, string|nil  what was answered, and why; nil: nobody to ask
+---@field root? string       the project's folder, whose recipes/lib belongs to the run's sources
+---@field project? string    leases of two projects do not meet
+---@field flags? table       what else a resumed run has to know: { ["local"] = true }
+---@field user? string       who approves here
+---@field yes? boolean       answers approvals with yes
+---@field wait? boolean      stays for approvals and leases
+---@field keep? boolean      a failed run is not taken back
+---@field accept_changes? boolean  resume after an edit: steps with equal inputs keep their results
+---@field break_lease? table<string, true>
+---@field lease_seconds? number
 
----Runs a recipe once.
+local function run_recipe(self)
+  return self.recipe.run(self.options.params, steps.handle(self))
+end
+
+local function carry_out(self, f)
+  conclude(self, beside_watchers(self, f))
+end
+
+-- Whatever happens in between, the leases are given back.
+local function with_leases(self, f)
+  local _, err = try(function()
+    self.leases:claim()
+    f(self)
+  end)
+  local _, unreleased = try(self.leases.close, self.leases)
+  self.outputs = self.recorder.history.outputs
+  if err then error(err, 0) end
+  if unreleased and not status_after(unreleased) then error(unreleased, 0) end
+  return self
+end
+
+---Runs a recipe.
 ---@param o run.Options
----@return table run  id, outputs, made, error
+---@return table run  id, status, error, outputs, left (entries), back and changed (names)
 function runs.start(o)
-  local run = setmetatable({
-    id = new_id(o.recipe.name), options = o, folder = o.folder, report = o.report, ask = o.ask,
-    outputs = {}, made = {}, leases = {}, journal = runs.journal(o.folder),
-  }, Run)
-  run:record("run-started", "", {
-    recipe = o.recipe.name, file = o.recipe.file, params = o.params, version = core.version,
-    source = o.recipe.source,
-  })
-  local ok, result = call(o.recipe.run, o.params, handle(run))
-  run.error = not ok and result or nil
-  run:note("run-finished", "", {
-    ok = ok, error = not ok and describe(result) or nil, made = json.array(run.made),
-  })
-  run.journal:close()
-  return run
+  return with_leases(steps.new(o, new_id(o.recipe.name), history.new()), function(self)
+    self.recorder:write("run-started", "", {
+      recipe = o.recipe.name, file = o.recipe.file, params = o.params, version = core.version, project = o.project,
+      sources = sources.of(o.recipe, o.root), flags = o.flags, by = o.user,
+    }, "running")
+    carry_out(self, run_recipe)
+  end)
+end
+
+-- Resuming ---------------------------------------------------------------------------------------------------------------
+
+local cannot = {
+  done = "it is done", undone = "it was taken back; run the recipe again",
+  superseded = "a newer run has taken its place",
+}
+
+local function refuse(id, verb, why, hint)
+  failure { code = "usage", class = "misuse", message = ("run %s cannot be %s: %s"):format(id, verb, why), hint = hint }
+end
+
+local function check_sources(o, past)
+  local names = sources.changed(past.sources, sources.of(o.recipe, o.root))
+  if #names == 0 or o.accept_changes then return end
+  failure {
+    code = "usage", class = "misuse",
+    message = ("changed since the run %s began: %s"):format(past.id, table.concat(names, ", ")),
+    hint = ("'davit resume %s --accept-changes' goes on: steps with equal inputs keep their results"):format(past.id),
+  }
+end
+
+local function run_again(self)
+  run_recipe(self)
+  self:refuse_removed()
+end
+
+-- Takes back by the record. The recipe runs along it first, without doing anything new, to learn how.
+local function go_back(self, cause)
+  self.only_recorded = true
+  local err = beside_watchers(self, run_recipe)
+  self.only_recorded = false
+  if err and (status_after(err) or err.code == "lease-held") then
+    return leave(self, status_after(err) or self.recorder.history.status, err)
+  end
+  if err and err.code ~= steps.END then self.stopped_short = err end
+  take_back(self, cause)
+end
+
+---Goes on with a run that was interrupted, crashed, waits for approval or was left half-way.
+---@param o run.Options
+---@param past run.History  of history.read
+---@return table run
+function runs.resume(o, past)
+  if cannot[past.status] then refuse(past.id, "resumed", cannot[past.status]) end
+  if not past.undoing then check_sources(o, past) end
+  return with_leases(steps.new(o, past.id, past), function(self)
+    self.recorder:write("run-resumed", "", { sources = sources.of(o.recipe, o.root), by = o.user },
+      past.undoing and "undoing" or "running")
+    if past.undoing then return go_back(self, type(past.undoing) == "table" and past.undoing or nil) end
+    self.resumed = table.move(past.order, 1, #past.order, 1, {})
+    carry_out(self, run_again)
+  end)
+end
+
+---Takes back what a run made and left, by its record.
+---@param o run.Options
+---@param past run.History
+---@return table run
+function runs.undo(o, past)
+  if past.status == "superseded" then refuse(past.id, "undone", cannot.superseded) end
+  if past.status == "undone" then refuse(past.id, "undone", "it was taken back already") end
+  return with_leases(steps.new(o, past.id, past), function(self) go_back(self) end)
 end
 
 return runs

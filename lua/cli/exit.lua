@@ -4,14 +4,15 @@ local exit = {}
 local by_code = {
   ["usage"] = 2, ["config"] = 2, ["yaml-invalid"] = 2,
   ["secret-missing"] = 2, ["secret-file-shared"] = 2, ["secret-file-invalid"] = 2,
-  ["lease-held"] = 6, ["cloud-running"] = 6, ["superseded"] = 6, ["denied"] = 7, ["refused"] = 9,
-  ["preview-to-production"] = 9, ["not-healthy"] = 4, ["left-behind"] = 3,
+  ["lease-held"] = 6, ["lease-lost"] = 6, ["cloud-running"] = 6, ["superseded"] = 6,
+  ["denied"] = 7, ["approval-expired"] = 7, ["refused"] = 9, ["preview-to-production"] = 9,
+  ["not-healthy"] = 4, ["left-behind"] = 3, ["interrupted"] = 10, ["approval-needed"] = 75,
 }
 
 local by_class = { transient = 8, throttled = 8, pending = 8, unknown = 8 }
 
--- What decides whatever else happened: an interrupted run can be resumed, a parked one approved.
-local parked = { interrupted = 10, ["approval-needed"] = 75 }
+-- Where a run stands decides whatever the error was: it can be resumed, or it waits for somebody.
+local by_status = { interrupted = 10, cancelled = 10, undoing = 10, waiting = 75, superseded = 6 }
 
 local cause
 
@@ -31,15 +32,21 @@ function cause(err)
   return by_code[err.code] or by_class[err.class] or 1
 end
 
----What is left decides first, then the cause.
----@param err table|nil  the failure of the run, or nil
----@param left boolean   something that this run made is still there
+---Of an error outside of a run.
+---@param err table
 ---@return integer code
-function exit.code(err, left)
-  if not err then return 0 end
-  if parked[err.code] then return parked[err.code] end
-  if left then return 3 end
+function exit.code(err)
   return cause(err)
+end
+
+---What is left decides first, then the cause.
+---@param run table  of run.start, run.resume, run.undo
+---@return integer code
+function exit.of(run)
+  if by_status[run.status] then return by_status[run.status] end
+  if run.status == "lost" then return run.error.code == "lease-lost" and 6 or 10 end
+  if #run.left > 0 and run.status ~= "done" then return 3 end
+  return run.error and cause(run.error) or 0
 end
 
 return exit

@@ -95,4 +95,15 @@ function flags.parse(arguments, params)
   return values, rest
 end
 
+---Whether --help stands among the arguments.
+---@param arguments string[]
+---@return boolean
+function flags.asks_for_help(arguments)
+  for _, argument in ipairs(arguments) do
+    if argument == "--help" or argument == "-h" then return true end
+    if argument == "--" then return false end
+  end
+  return false
+end
+
 return flags

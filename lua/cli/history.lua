@@ -1,65 +1,187 @@
----`davit runs` and `davit show`: what the journal knows.
+---`davit runs`, `davit show` and `davit gc`: what the journal knows, and what it may forget.
+local core = require "core"
+local history = require "run.history"
 local json = require "json"
+local options = require "options"
+local place = require "run.place"
 local project = require "project"
+local report = require "cli.report"
 
-local history = {}
+local verbs = {}
 
-local function journal_of(values)
-  local p = project.read(values.project)
-  return require("run").journal(p.root .. "/.davit")
+local usage = options.usage
+
+local function open(values)
+  return place.open(project.read(values.project).root)
 end
 
 local function when(at)
   return os.date("!%Y-%m-%d %H:%M:%S", math.floor(at))
 end
 
-local function outcome(finished)
-  if not finished then return "unfinished" end
-  local data = json.decode(finished.data)
-  return data.ok and "done" or "failed: " .. data.error.message
+-- runs ------------------------------------------------------------------------------------
+
+-- Who carries it out now, if anybody.
+local function live(store)
+  local holders = {}
+  for _, lease in ipairs(store:leases()) do
+    local id = lease.name:match("^run/(.*)$")
+    if id and lease.run ~= "" and lease.left > 0 and not (lease.here and not lease.alive) then holders[id] = lease end
+  end
+  return holders
+end
+
+local words = {
+  failed = "failed, and something is left", undone = "taken back", waiting = "waits for approval",
+  undoing = "interrupted while it was taken back", superseded = "superseded by a newer run",
+}
+
+local function standing(row, holder)
+  if holder and row.status ~= "waiting" then return row.status == "undoing" and "being taken back" or "running" end
+  if row.status == "running" then return "crashed: 'davit resume' goes on" end
+  return words[row.status] or row.status
+end
+
+local function command(first)
+  local names = { first.recipe }
+  for name, value in pairs(first.params or {}) do
+    names[#names + 1] = ("--%s %s"):format(name, type(value) == "table" and table.concat(value, ",") or tostring(value))
+  end
+  return table.concat(names, " ")
 end
 
 ---@param values { project?: string, json?: boolean }
 ---@return integer exit code
-function history.runs(values)
-  local journal <close> = journal_of(values)
-  local finished = {}
-  for _, event in ipairs(journal:events(nil, "run-finished")) do finished[event.run] = event end
-  local started = journal:events(nil, "run-started")
-  if #started == 0 and not values.json then print("no runs yet") end
-  for i = #started, 1, -1 do
-    local event = started[i]
+function verbs.runs(values)
+  local store <close> = open(values)
+  local holders, rows = live(store), store:runs {}
+  if #rows == 0 and not values.json then print "no runs yet" end
+  for _, row in ipairs(rows) do
+    local first = json.decode(row.first)
+    local outcome = standing(row, holders[row.run])
     if values.json then
-      print(json.encode { v = 1, run = event.run, at = event.at, outcome = outcome(finished[event.run]) })
+      print(json.encode {
+        v = 1, run = row.run, recipe = first.recipe, params = first.params, status = row.status, outcome = outcome,
+        started = row.started, changed = row.changed, events = row.events, bytes = row.bytes,
+      })
     else
-      print(("%s  %s  %s"):format(event.run, when(event.at), outcome(finished[event.run])))
+      print(("%s  %s  %s  (%s)"):format(row.run, when(row.started), outcome, command(first)))
     end
   end
   return 0
+end
+
+-- show --------------------------------------------------------------------------------------
+
+local WIDTH = 24   -- of the picture, in characters
+
+-- Where on the run's time a step lies: "   ====      ".
+local function bar(from, to, total)
+  local first = math.min(math.floor(from / total * WIDTH), WIDTH - 1)
+  local last = math.max(math.ceil(to / total * WIDTH), first + 1)
+  return (" "):rep(first) .. ("="):rep(math.min(last, WIDTH) - first) .. (" "):rep(WIDTH - math.min(last, WIDTH))
+end
+
+local states = { started = "in doubt", finished = "ok", failed = "FAILED" }
+
+local function entry_state(entry)
+  if entry.undone == "finished" then return "taken back" end
+  if entry.undone then return "not taken back: " .. (entry.undo_error and entry.undo_error.message or "interrupted") end
+  local text = states[entry.state]
+  if entry.state == "failed" then return text .. ": " .. entry.error.message end
+  if entry.kind == "ensure" and entry.state == "finished" and not entry.existed then text = text .. " (made)" end
+  return text
+end
+
+local function print_entries(past)
+  local last = past.timeline[#past.timeline].at
+  local total = math.max(last - past.at, 0.001)
+  for _, entry in ipairs(past.order) do
+    local from = entry.at - past.at
+    local to = entry.seconds and from + entry.seconds or total
+    print(("%9.3f s  |%s|  %-8s %s  %s"):format(from, bar(from, to, total),
+      entry.seconds and report.seconds(entry.seconds) or "?", entry.path, entry_state(entry)))
+  end
+end
+
+local function print_approvals(past)
+  for _, asked in pairs(past.approvals) do
+    local answer = asked.answer
+    print(("asked     %s UTC: %s (plan %s)"):format(when(asked.asked), asked.question, asked.digest))
+    if asked.plan ~= nil then print(require("cli.execute").plan_text(asked.plan)) end
+    print(answer and ("%-9s by %s%s, %s UTC"):format(asked.state, answer.by or "?",
+      answer.why and (" (%s)"):format(answer.why) or "", when(asked.answered))
+      or ("waits until %s UTC: 'davit approve %s'"):format(when(asked.expires), past.id))
+  end
+end
+
+local function print_ending(past)
+  local ended = past.finished
+  if ended and ended.error then print("error     " .. ended.error.message) end
+  local left = ended and past.status ~= "done" and ended.left or {}
+  if #left > 0 then print("left      " .. table.concat(left, ", ")) end
+  for _, output in ipairs(past.outputs) do
+    print(("output    %s: %s"):format(output.name, type(output.value) == "table" and json.encode(output.value)
+      or tostring(output.value)))
+  end
+end
+
+local function print_events(past)
+  for _, event in ipairs(past.timeline) do
+    print(json.encode {
+      v = 1, seq = event.seq, at = event.at, event = event.kind, path = event.path, data = event.data,
+    })
+  end
 end
 
 ---@param id string
 ---@param values { project?: string, json?: boolean }
 ---@return integer exit code
-function history.show(id, values)
-  local journal <close> = journal_of(values)
-  local events = journal:events(id)
-  if #events == 0 then
-    failure {
-      code = "usage", class = "misuse", message = ("no run is called '%s'"):format(id),
-      hint = "'davit runs' lists them",
-    }
+function verbs.show(id, values)
+  local store <close> = open(values)
+  local past = history.read(store, id) or usage(("no run is called '%s'"):format(id), "'davit runs' lists them")
+  if values.json then
+    print_events(past)
+    return 0
   end
-  for _, event in ipairs(events) do
-    if values.json then
-      print(json.encode { v = 1, seq = event.seq, at = event.at, event = event.kind, path = event.path,
-        data = json.decode(event.data) })
-    else
-      local data = event.data ~= "null" and "  " .. event.data or ""
-      print(("%9.3f s  %-16s %s%s"):format(event.at - events[1].at, event.kind, event.path, data))
-    end
-  end
+  print(("%s  %s  %s"):format(id, command(past.started), standing({ status = past.status }, live(store)[id])))
+  print(("started   %s UTC by %s, davit %s"):format(when(past.at), past.started.by or "?", past.started.version))
+  print_entries(past)
+  print_approvals(past)
+  print_ending(past)
   return 0
 end
 
-return history
+-- gc -----------------------------------------------------------------------------------------------
+
+local over = { done = true, undone = true, superseded = true }
+
+-- A run that may still be resumed or undone is kept whatever its age.
+local function may_forget(store, row, holders)
+  if over[row.status] then return true end
+  local final = row.status == "failed" or row.status == "cancelled"
+  return final and not holders[row.run] and #history.read(store, row.run):left() == 0
+end
+
+---Forgets runs that are over and older than `keep`.
+---@param values { project?: string, keep: string, ["dry-run"]?: boolean }
+---@return integer exit code
+function verbs.collect(values)
+  local age = project.duration(values.keep)
+  if not age then usage(("--keep expects a duration such as 30d or 12h, not '%s'"):format(values.keep)) end
+  local store <close> = open(values)
+  local holders, gone, bytes, kept = live(store), 0, 0, 0
+  for _, row in ipairs(store:runs { changed_before = core.now() - age }) do
+    if may_forget(store, row, holders) then
+      gone, bytes = gone + 1, bytes + row.bytes
+      if not values["dry-run"] then store:forget(row.run) end
+    else
+      kept = kept + 1
+    end
+  end
+  print(("%d runs %s, %.1f kB of events; %d older than %s are kept, as they can be resumed or undone"):format(gone,
+    values["dry-run"] and "would be forgotten" or "forgotten", bytes / 1000, kept, values.keep))
+  return 0
+end
+
+return verbs

@@ -4,7 +4,9 @@ local json = require "json"
 
 local report = {}
 
-local function seconds(s)
+---@param s number
+---@return string  "41 ms", "2.5 s", "3.2 min"
+function report.seconds(s)
   if s < 1 then return ("%.0f ms"):format(s * 1000) end
   if s < 10 then return ("%.1f s"):format(s) end
   return s < 120 and ("%.0f s"):format(s) or ("%.1f min"):format(s / 60)
@@ -20,26 +22,56 @@ local function terminal_styles(color)
   }
 end
 
-local function outcome(kind, data)
-  if kind == "destroy-finished" then return data.result and "gone" or "was not there" end
-  return nil
+local function say(...)
+  io.stderr:write("davit: ", ...)
+  io.stderr:write("\n")
+end
+
+-- What happens to the run as a whole.
+local notices = {
+  ["run-interrupted"] = function(_, data, run)
+    say(("%s; 'davit resume %s' goes on, 'davit undo %s' takes it back"):format(data.reason, run, run))
+  end,
+  ["run-undo-started"] = function() say "taking back what this run made" end,
+  ["lease-awaited"] = function(name, data)
+    say(("waiting for '%s', held by %s%s"):format(name, data.holder,
+      data.superseded and ", which is asked to stop" or ""))
+  end,
+  ["approval-awaited"] = function(_, data, run)
+    say(("waiting for approval: %s; 'davit approve %s' in another terminal goes on"):format(data.question, run))
+  end,
+  ["lease-broken"] = function(name, data)
+    say(("taking '%s' over from run %s (process %d on %s)"):format(name, data.run, data.pid, data.host))
+  end,
+}
+
+local words = { undo = "take back " }
+
+-- "made", "gone", …: what came of it, where that is more than "ok".
+local function outcome(kind, data, made)
+  if made then return "made" end
+  if kind == "destroy" then return data.result and "gone" or "was not there" end
 end
 
 ---Lines such as "  ok  Worker codex-web-preview-42  0.41 s".
 ---@param color boolean
----@return fun(kind: string, path: string, data: any)
+---@return fun(kind: string, path: string, data: any, run: string)
 function report.text(color)
   local style, made = terminal_styles(color), {}
-  return function(kind, path, data)
-    if kind == "created" then made[path] = true end
-    if kind:find("%-finished$") and path ~= "" then
-      local what = made[path] and "made" or outcome(kind, data)
-      io.stderr:write(("  %s  %s%s  %s\n"):format(style.ok, path, what and (" (" .. what .. ")") or "",
-        style.dim(seconds(data.seconds))))
-    elseif kind:find("%-failed$") then
+  return function(kind, path, data, run)
+    if notices[kind] then return notices[kind](path, data, run) end
+    if kind == "create-started" then made[path] = true end
+    local what, phase = kind:match("^(%a+)%-(%a+)$")
+    if path == "" or not data or not data.seconds then return end
+    local name = (words[what] or "") .. path
+    if phase == "finished" then
+      local more = outcome(what, data, what == "ensure" and made[path])
+      io.stderr:write(("  %s  %s%s  %s\n"):format(style.ok, name, more and (" (" .. more .. ")") or "",
+        style.dim(report.seconds(data.seconds))))
+    elseif phase == "failed" then
       local stopped = data.error.class == "cancelled"   -- something else failed, or somebody pressed Ctrl-C
-      io.stderr:write(("  %s  %s  %s\n"):format(stopped and "stopped" or style.failed, path,
-        style.dim(seconds(data.seconds))))
+      io.stderr:write(("  %s  %s  %s\n"):format(stopped and "stopped" or style.failed, name,
+        style.dim(report.seconds(data.seconds))))
     end
   end
 end
@@ -49,7 +81,34 @@ end
 function report.json()
   return function(kind, path, data, run)
     print(json.encode { v = 1, run = run, event = kind, path = path, at = core.now(), data = data })
+    if kind == "run-interrupted" then notices[kind](path, data, run) end
   end
+end
+
+---The end of a run, for people: what went wrong, what was taken back, what was not, and the way on.
+---@param run table  of run.start, run.resume, run.undo
+---@param again string  the command that takes back without a journal, or nil
+---@param debug boolean
+function report.ending(run, again, debug)
+  local err = run.error
+  if err then
+    say(tostring(err))
+    if debug and err.trace then io.stderr:write(err.trace, "\n") end
+  end
+  if #(run.back or {}) > 0 then say("taken back: ", table.concat(run.back, ", ")) end
+  if err and #(run.changed or {}) > 0 then
+    say("there before this run, perhaps changed by it: ", table.concat(run.changed, ", "))
+  end
+  local left = {}
+  for i, entry in ipairs(run.status == "done" and {} or run.left or {}) do
+    left[i] = entry.path .. (entry.undo_error and (" (%s)"):format(entry.undo_error.message) or "")
+  end
+  if #left > 0 and run.status ~= "superseded" then
+    say("not taken back: ", table.concat(left, ", "))
+    local without = again and ("; without the journal: '%s'"):format(again) or ""
+    say(("'davit undo %s' takes it back%s"):format(run.id, without))
+  end
+  if err then say(("'davit show %s' has the details"):format(run.id)) end
 end
 
 return report

@@ -2,6 +2,7 @@
 ---
 ---A branch answers before its compute runs and its roles are applied; migrations then meet a
 ---branch in "init", or a password that is not valid yet.
+local core = require "core"
 local api = require "neon.api"
 local branch = require "neon.branch"
 local json = require "json"
@@ -57,9 +58,9 @@ local function wait_for(project, thing, id, stop)
       what = "read an operation of the branch " .. thing.name }).operation
     local state = outcome[operation.status]
     if state == "done" then return end
-    failed_at = state == "failed" and (failed_at or os.clock()) or nil
-    check(thing, operation, state, failed_at and os.clock() - failed_at or 0)
-    if os.clock() + pause > stop then
+    failed_at = state == "failed" and (failed_at or core.monotonic()) or nil
+    check(thing, operation, state, failed_at and core.monotonic() - failed_at or 0)
+    if core.monotonic() + pause > stop then
       refuse(thing, operation, "pending", "Neon is slower than usual: run again in a while")
     end
     sleep(pause)
@@ -72,7 +73,7 @@ end
 ---@param thing neon.Branch
 ---@return neon.Branch
 function ready.wait(project, thing)
-  local stop = os.clock() + BUDGET
+  local stop = core.monotonic() + BUDGET
   local known = thing.created_at and thing or branch.get(project, thing.id)
   for _, id in ipairs(thing.operations or operations_of(project, known)) do
     wait_for(project, known, id, stop)

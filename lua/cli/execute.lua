@@ -1,0 +1,308 @@
+---The verbs that carry out a recipe: run, resume, undo.
+local core = require "core"
+local exit = require "cli.exit"
+local flags = require "cli.flags"
+local history = require "run.history"
+local options = require "options"
+local place = require "run.place"
+local project = require "project"
+local recipe = require "recipe"
+local report = require "cli.report"
+local runs = require "run"
+
+local execute = {}
+
+local usage = options.usage
+
+-- Flags ---------------------------------------------------------------------------------------
+
+---What every verb takes that carries out a recipe.
+execute.flags = {
+  project = { type = "string" }, yes = { type = "boolean" }, json = { type = "boolean" }, debug = { type = "boolean" },
+  ["no-color"] = { type = "boolean" }, help = { type = "boolean" }, wait = { type = "boolean" },
+  keep = { type = "boolean" }, ["break-lease"] = { type = "list" },
+}
+
+local run_flags = { ["local"] = { type = "boolean" } }
+local resume_flags = { ["accept-changes"] = { type = "boolean" } }
+
+local function joined(...)
+  local all = {}
+  for _, list in ipairs { ... } do
+    for name, param in pairs(list) do all[name] = param end
+  end
+  return all
+end
+
+local not_yet = { env = true, plan = true, explain = true }
+
+local function refuse_missing_flags(arguments)
+  for _, argument in ipairs(arguments) do
+    local name = argument:match("^%-%-([%w-]+)")
+    if name and not_yet[name] then
+      usage(("--%s is reserved and not available in version %s"):format(name, core.version))
+    end
+  end
+end
+
+local function take_flag(arguments, flag)
+  for i, argument in ipairs(arguments) do
+    if argument == flag then return arguments[i + 1] end
+    local value = argument:match("^" .. flag:gsub("%-", "%%-") .. "=(.*)$")
+    if value then return value end
+  end
+end
+
+-- People and places ---------------------------------------------------------------------------
+
+local function use_color(global)
+  return not (global["no-color"] or os.getenv "NO_COLOR" or os.getenv "TERM" == "dumb")
+    and core.is_terminal(2)
+end
+
+---Who runs this: under GitHub whoever started the workflow.
+---@return string
+function execute.user()
+  return os.getenv "GITHUB_ACTOR" or os.getenv "USER" or os.getenv "LOGNAME" or "unknown"
+end
+
+---A plan as people read it.
+---@param plan any
+---@return string
+function execute.plan_text(plan)
+  if plan == nil then return "" end
+  local json = require "json"
+  return type(plan) == "string" and plan or json.encode(plan, { indent = 2 })
+end
+
+local function ask(asked)
+  if not (core.is_terminal(0) and core.is_terminal(2)) then return nil end
+  if asked.plan ~= nil then io.stderr:write(execute.plan_text(asked.plan), "\n") end
+  io.stderr:write(asked.question, " [yes/no] ")
+  local answer = io.read "l"
+  if answer ~= "yes" then return answer or "" end
+  io.stderr:write("why (may be empty): ")
+  local why = io.read "l"
+  return answer, why ~= "" and why or nil
+end
+
+local function set_of(list)
+  local set = {}
+  for _, name in ipairs(list or {}) do set[name] = true end
+  return set
+end
+
+local function run_options(r, params, global, p, store)
+  return {
+    recipe = r, params = params, store = store, root = p.root, project = p.project, ask = ask, user = execute.user(),
+    report = global.json and report.json() or report.text(use_color(global)),
+    flags = { ["local"] = global["local"], undo = r.taking_back },
+    yes = global.yes, wait = global.wait, keep = global.keep, accept_changes = global["accept-changes"],
+    break_lease = set_of(global["break-lease"]), lease_seconds = tonumber(os.getenv "DAVIT_LEASE_SECONDS"),
+  }
+end
+
+-- On a CI runner the folder goes with the machine: what waits there would wait for ever.
+local function check_ci(r, global, shared)
+  if shared or not os.getenv "CI" then return end
+  io.stderr:write("davit: this run is recorded on this machine only and ends with it; ",
+    "DAVIT_STORE=postgresql://… keeps it\n")
+  if r.approves and not (global.wait or global.yes) then
+    failure {
+      code = "config", class = "misuse",
+      message = ("'%s' asks for approval, and this run could not be resumed"):format(r.name),
+      hint = "set DAVIT_STORE to a database, or stay for the answer with --wait; nothing was done",
+    }
+  end
+end
+
+-- Ends ----------------------------------------------------------------------------------------------
+
+local function print_outputs(run)
+  for _, output in ipairs(run.outputs) do
+    local value = output.value
+    if type(value) == "table" then value = require("json").encode(value) end
+    print(output.name .. ": " .. tostring(value))
+  end
+end
+
+local function words_of(value)
+  if type(value) == "table" then value = table.concat(value, ",") end
+  local word = tostring(value)
+  return word:find("^[%w%-_./=:,@+]+$") and word or "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+-- The command that takes back what lives, for recipes that can; on the same cloud.
+local function undo_command(r, params, flags_of_run)
+  if not r.undo then return nil end
+  local words = { "davit undo " .. r.name }
+  for name, value in pairs(params) do
+    if r.params[name] then words[#words + 1] = ("--%s %s"):format(name, words_of(value)) end
+  end
+  if flags_of_run["local"] then words[#words + 1] = "--local" end
+  return table.concat(words, " ")
+end
+
+local function finish(run, o, global)
+  if run.status == "done" and not global.json then print_outputs(run) end
+  report.ending(run, undo_command(o.recipe, o.params, o.flags), global.debug)
+  return exit.of(run)
+end
+
+local function prepare(p, is_local)
+  project.use(p)
+  if is_local then require("local").connect(p) end
+end
+
+-- run ---------------------------------------------------------------------------------------------------
+
+local function load_recipe(arguments, verb, instead)
+  local name = table.remove(arguments, 1)
+  if not name or name:find("^%-") then usage(("davit %s: which recipe?"):format(verb), "'davit help' lists them") end
+  local folder = take_flag(arguments, "--project") or project.root()
+  if folder then recipe.search_in(folder) end
+  return recipe.load(folder, name, instead), folder
+end
+
+-- The recipe's parameters and the global flags in one table; the names do not meet.
+local function parse(arguments, r)
+  refuse_missing_flags(arguments)
+  local values, rest = flags.parse(arguments, joined(execute.flags, run_flags, r.params))
+  if rest[1] then usage(("unexpected argument '%s'"):format(rest[1]), "parameters are flags: --name value") end
+  local own, global = {}, {}
+  for name, value in pairs(values) do
+    if r.params[name] then own[name] = value else global[name] = value end
+  end
+  return own, global
+end
+
+local function start(r, own, global, folder)
+  local p = project.read(folder)
+  prepare(p, global["local"])
+  local store <close>, shared = place.open(p.root)
+  check_ci(r, global, shared)
+  local o = run_options(r, own, global, p, store)
+  return finish(runs.start(o), o, global)
+end
+
+---@param arguments string[]
+---@param instead? string[]  the verbs, where a mistyped one may be meant
+---@return integer exit code
+function execute.run(arguments, instead)
+  local r, folder = load_recipe(arguments, "run", instead)
+  if flags.asks_for_help(arguments) then
+    print(require("cli.help").recipe(r))
+    return 0
+  end
+  local own, global = parse(arguments, r)
+  return start(r, own, global, folder)
+end
+
+-- The recipe whose run takes back what lives, found without any journal.
+local function taking_back(r)
+  return setmetatable({ run = r.undo, taking_back = true }, { __index = r })
+end
+
+-- resume, undo ----------------------------------------------------------------------------------------------
+
+local function no_such_run(id)
+  usage(("no run is called '%s'"):format(id),
+    "'davit runs' lists them; without its journal 'davit undo RECIPE --NAME VALUE' takes back what lives")
+end
+
+-- What a run was started with: its recipe as it is now, and its parameters.
+local function recorded(past, folder)
+  recipe.search_in(folder)
+  local r = recipe.load(folder, past.started.recipe)
+  local was = past.started.flags or {}
+  return was.undo and taking_back(r) or r, past.started.params
+end
+
+---Goes on with a recorded run in the way of `carry_out` (runs.resume or runs.undo).
+local function go_on(id, global, carry_out)
+  local p = project.read(global.project)
+  local store <close> = place.open(p.root)
+  local past = history.read(store, id) or no_such_run(id)
+  local r, params = recorded(past, p.root)
+  global["local"] = (past.started.flags or {})["local"]
+  prepare(p, global["local"])
+  local o = run_options(r, params, global, p, store)
+  return finish(carry_out(o, past), o, global)
+end
+
+local goes_on_by_itself = { running = true, interrupted = true, undoing = true }
+
+-- Nobody carries it out: its lease is free, has expired, or its process has ended.
+local function is_left(store, id)
+  local lease = store:leases("run/" .. id)[1]
+  return not lease or lease.run == "" or lease.left <= 0 or lease.here and not lease.alive
+end
+
+local function resumable(store)
+  local list = {}
+  for _, row in ipairs(store:runs {}) do
+    if goes_on_by_itself[row.status] and is_left(store, row.run) then list[#list + 1] = row.run end
+  end
+  return list
+end
+
+local function the_only_one(folder)
+  local store <close> = place.open(project.read(folder).root)
+  local list = resumable(store)
+  if #list == 1 then return list[1] end
+  if #list == 0 then
+    print "nothing to resume"
+    return nil
+  end
+  for i, id in ipairs(list) do list[i] = "davit resume " .. id end
+  usage(("%d runs can be resumed"):format(#list), table.concat(list, "  or  "))
+end
+
+---@param arguments string[]
+---@return integer exit code
+function execute.resume(arguments)
+  local values, rest = flags.parse(arguments, joined(execute.flags, resume_flags))
+  if rest[2] then usage(("davit resume: unexpected argument '%s'"):format(rest[2])) end
+  local id = rest[1] or the_only_one(values.project)
+  return id and go_on(id, values, runs.resume) or 0
+end
+
+---Carries on a run that was approved.
+---@param id string
+---@param values table  flags
+---@return integer exit code
+function execute.go_on(id, values)
+  return go_on(id, values, runs.resume)
+end
+
+local function is_recorded(folder, id)
+  local p = project.read(folder)
+  local store <close> = place.open(p.root)
+  return store:runs { run = id }[1] ~= nil
+end
+
+---By the record of a run, or for a recipe by what lives.
+---@param arguments string[]
+---@return integer exit code
+function execute.undo(arguments)
+  local what = arguments[1]
+  if not what or what:find("^%-") then
+    usage("davit undo: which run?", "'davit runs' lists them; 'davit undo RECIPE --NAME VALUE' takes back what lives")
+  end
+  local folder = take_flag(arguments, "--project") or project.root()
+  if is_recorded(folder, what) then
+    local values, rest = flags.parse(arguments, joined(execute.flags, resume_flags))
+    if rest[2] then usage(("davit undo: unexpected argument '%s'"):format(rest[2])) end
+    return go_on(what, values, runs.undo)
+  end
+  if what:find("%-%d+%-%d+%-%x+$") then no_such_run(what) end
+  local r = load_recipe(arguments, "undo")
+  if not r.undo then
+    usage(("the recipe '%s' does not say how to take back what lives"):format(r.name),
+      ("'davit undo RUN' takes back what a run recorded; else give it undo = function(p, run) … end"))
+  end
+  local own, global = parse(arguments, r)
+  return start(taking_back(r), own, global, folder)
+end
+
+return execute

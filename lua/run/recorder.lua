@@ -1,0 +1,94 @@
+---Writes a run's events: the intent before an effect and the result after it, each durable before
+---the run goes on. What the recipe saw of time and chance travels with the next of them.
+local core = require "core"
+local json = require "json"
+local task = require "task"
+
+local recorder = {}
+
+---Plain data as JSON; a secret is refused by name, as it has no place in a journal.
+---@param what string  whose data it is, for the error
+---@param value any
+---@return string
+function recorder.encode(what, value)
+  if value == nil then return "null" end
+  local text = json.encode(value)
+  if type(text) == "string" then return text end
+  failure {
+    code = "misuse", class = "misuse", message = what .. " holds a secret; return its name or id instead",
+  }
+end
+
+---An error as the journal keeps it.
+---@param err table
+---@return table
+function recorder.describe(err)
+  return { code = err.code, class = err.class, message = err.message, hint = err.hint, where = err.where }
+end
+
+---@class run.Recorder
+---@field store userdata
+---@field id string
+---@field history run.History
+---@field report fun(kind: string, path: string, data: any, run: string)
+local Recorder = {}
+Recorder.__index = Recorder
+
+---@param store userdata
+---@param id string
+---@param past run.History
+---@param report fun(kind: string, path: string, data: any, run: string)
+---@return run.Recorder
+function recorder.new(store, id, past, report)
+  return setmetatable({ store = store, id = id, history = past, report = report, unwritten = {} }, Recorder)
+end
+
+-- What was seen since the last event, one event a branch.
+local function take_observed(self, at)
+  local events = {}
+  for path, list in pairs(self.unwritten) do
+    events[#events + 1] = { run = self.id, at = at, kind = "observed", path = path, data = json.encode(list) }
+  end
+  self.unwritten = {}
+  return events
+end
+
+---Writes an event; it is durable when this returns. Cancellable: for intents.
+---@param kind string
+---@param path string
+---@param data any          plain data
+---@param status? string    the run's status from here on
+function Recorder:write(kind, path, data, status)
+  local at = core.now()
+  local text = recorder.encode(path ~= "" and path or kind, data)
+  local events = take_observed(self, at)
+  events[#events + 1] = { run = self.id, at = at, kind = kind, path = path, data = text, status = status }
+  self.store:append(events)
+  local kept = json.decode(text)
+  self.history:add { at = at, kind = kind, path = path, data = kept, status = status }
+  self.report(kind, path, kept, self.id)
+end
+
+---Writes an event also while the run is being stopped: for what has happened.
+function Recorder:note(kind, path, data, status)
+  task.shield(self.write, self, kind, path, data, status)
+end
+
+-- Time and chance ------------------------------------------------------------------------------
+
+---Gives what the recipe saw here the last time, else looks and keeps it for the next event.
+---@param path string   the branch
+---@param what string   "time", "random"
+---@param read fun(...): any
+function Recorder:observe(path, what, read, ...)
+  local seen, here = self.history.observed[path], task.locals()
+  here.observed = (here.observed or 0) + 1
+  local past = seen and seen[here.observed]
+  if past and past[1] == what then return past[2] end
+  local value = read(...)
+  self.unwritten[path] = self.unwritten[path] or json.array {}
+  table.insert(self.unwritten[path], { what, value })
+  return value
+end
+
+return recorder

@@ -1,0 +1,279 @@
+---What a recipe's run offers: step, ensure, destroy, parallel, approve, lease, output. Each is looked
+---up in the record first; what is not there yet is done and recorded.
+local approval = require "run.approval"
+local core = require "core"
+local leases = require "run.leases"
+local recorder = require "run.recorder"
+local resource = require "run.resource"
+local sha256 = require "sha256"
+local task = require "task"
+local undo = require "run.undo"
+
+local steps = {}
+
+local function misuse(message, ...)
+  failure { code = "misuse", class = "misuse", message = message:format(...) }
+end
+
+---@class run.Run
+---@field recorder run.Recorder
+---@field leases run.Leases
+---@field ways_back table<string, fun(result: any)>  how to take an entry back, by "kind path"
+---@field only_recorded boolean  nothing new is done: the recipe runs to learn the ways back
+local Run = {}
+Run.__index = Run
+
+-- Where a step stands -----------------------------------------------------------------------
+
+local function check_name(what, name)
+  if type(name) ~= "string" or name == "" then misuse("%s: expected a name, not %s", what, tostring(name)) end
+end
+
+---Path of a step: branches of the parallels and steps around it / name / n-th use of the name.
+---@return string path, integer n
+local function path_of(kind, name)
+  local here = task.locals()
+  local path = here.path == "" and name or here.path .. "/" .. name
+  here.uses = here.uses or {}
+  local key = kind .. " " .. path
+  local n = (here.uses[key] or 0) + 1
+  here.uses[key] = n
+  return n == 1 and path or path .. "#" .. n, n
+end
+
+-- Two steps of one name and the same inputs could not be told apart when the run is resumed.
+local function refuse_ambiguous(kind, name, digest)
+  local here = task.locals()
+  local key = ("%s %s/%s %s"):format(kind, here.path, name, digest)
+  here.told_apart = here.told_apart or {}
+  if here.told_apart[key] then
+    misuse("run.%s '%s' comes twice in one place with the same inputs: put what differs into its name or inputs",
+      kind, name)
+  end
+  here.told_apart[key] = true
+end
+
+-- What was recorded ------------------------------------------------------------------------------
+
+local function raise_changed(id, message)
+  failure {
+    code = "run-changed", class = "misuse", message = message,
+    hint = ("nothing was done; put it back, or 'davit undo %s' takes the run back"):format(id),
+  }
+end
+
+-- A new step of a branch comes after all that were recorded there: one that was passed over is no
+-- longer in the recipe, and what it did would be forgotten.
+local function refuse_passed_over(self, entries, place)
+  for _, entry in ipairs(entries) do
+    if entry.place == place and not self.visited[entry.kind .. " " .. entry.path] then
+      raise_changed(self.id, ("the %s '%s' of this run is not in the recipe any more"):format(entry.kind, entry.path))
+    end
+  end
+end
+
+-- The recorded entry of a finished step, else nil.
+local function recorded(self, kind, path, digest)
+  local key = kind .. " " .. path
+  local entry = self.recorder.history.entries[key]
+  self.visited[key] = true
+  if not entry and self.resumed then refuse_passed_over(self, self.resumed, task.locals().path) end
+  if not entry or entry.state ~= "finished" then return nil end
+  if entry.digest ~= digest and not self.only_recorded then
+    raise_changed(self.id, ("the %s '%s' was recorded with other inputs than it has now"):format(kind, path))
+  end
+  return entry
+end
+
+---Raises when a recorded step did not come up again, in any place that the recipe still comes to.
+function Run:refuse_removed()
+  for _, entry in ipairs(self.resumed) do
+    local around = self.recorder.history.entries["step " .. entry.place]
+    if not (around and around.state == "finished") then refuse_passed_over(self, { entry }, entry.place) end
+  end
+end
+
+steps.END = "end-of-record"
+
+---Raises where only what was recorded is to run.
+function Run:refuse_new()
+  if not self.only_recorded then return end
+  failure { code = steps.END, class = "cancelled", message = "the record of the run ends here" }
+end
+
+-- Steps ------------------------------------------------------------------------------------------
+
+-- Runs f with the path as the place of what it starts.
+local function inside(self, path, f)
+  local here = task.locals()
+  local before = here.path
+  here.path, self.open[path] = path, true
+  local result, err = try(function() return (f()) end)
+  here.path, self.open[path] = before, nil
+  return result, err
+end
+
+---Gives back what was recorded, else journals intent, runs f, and journals what came of it.
+---@param f fun(entry: run.Entry|nil): any, table|nil  result, and what else the journal keeps of it
+function Run:attempt(kind, path, inputs, digest, way_back, f)
+  local past = recorded(self, kind, path, digest)
+  local key = kind .. " " .. path
+  local known = self.recorder.history.entries[key]
+  self.ways_back[key] = way_back
+  if past then return past.result end
+  self:refuse_new()
+  self.recorder:write(kind .. "-started", path, {
+    inputs = inputs, digest = digest, place = task.locals().path, undo = kind == "step" and way_back ~= nil or nil,
+  })
+  local started, more = core.monotonic(), nil
+  local result, err = inside(self, path, function()
+    local value
+    value, more = f(known)
+    return value
+  end)
+  local outcome = { seconds = core.monotonic() - started }
+  for name, value in pairs(more or {}) do outcome[name] = value end
+  if err then
+    outcome.error, outcome.nothing = recorder.describe(err), err.nothing
+    self.recorder:note(kind .. "-failed", path, outcome)
+    error(err, 0)
+  end
+  outcome.result = result
+  self.recorder:note(kind .. "-finished", path, outcome)
+  return self.recorder.history.entries[key].result
+end
+
+function Run:step(name, inputs, f, way_back)
+  check_name("run.step", name)
+  if type(inputs) == "function" then inputs, f, way_back = nil, inputs, f end
+  if inputs ~= nil and type(inputs) ~= "table" then
+    misuse("run.step '%s': inputs are a table, not a %s", name, type(inputs))
+  end
+  if type(f) ~= "function" then misuse("run.step '%s': expected a function", name) end
+  if way_back ~= nil and type(way_back) ~= "function" then misuse("run.step '%s': undo must be a function", name) end
+  local digest = sha256(recorder.encode("run.step '" .. name .. "'", inputs)):sub(1, 16)
+  local path = path_of("step", name)
+  refuse_ambiguous("step", name, digest)
+  return self:attempt("step", path, inputs, digest, way_back, function() return (f()) end)
+end
+
+-- Creates, with the intent journalled apart: from then on the thing may be there and ours to take back.
+local function create(self, r, path)
+  self.recorder:write("create-started", path)
+  local thing, adopted = resource.create(r)
+  return adopted and resource.update(r, thing) or thing
+end
+
+function Run:ensure(r)
+  resource.check("run.ensure", r)
+  local path = path_of("ensure", r[1])
+  refuse_ambiguous("ensure", r[1], "")
+  return self:attempt("ensure", path, nil, nil, undo.of_resource(r), function(known)
+    local found = r.find()
+    if found == nil then return create(self, r, path) end
+    resource.check_ours(r, found)
+    return resource.update(r, found), { existed = not (known and known.creating) or nil }
+  end)
+end
+
+---Takes a resource back and looks whether it is gone.
+function Run:destroy(r)
+  resource.check("run.destroy", r)
+  local path = path_of("destroy", r[1])
+  refuse_ambiguous("destroy", r[1], "")
+  return self:attempt("destroy", path, nil, nil, nil, function() return resource.destroy(r) end)
+end
+
+-- Branches --------------------------------------------------------------------------------------------
+
+-- While only what was recorded runs, every branch goes as far as its record.
+local function to_their_ends(branches)
+  local ended
+  local tasks = {}
+  for name, f in pairs(branches) do
+    tasks[name] = type(f) ~= "function" and f or function()
+      local result, err = try(function() return (f()) end)
+      if err and err.code ~= steps.END then error(err, 0) end
+      ended = ended or err
+      return result
+    end
+  end
+  local results = parallel(tasks)
+  if ended then error(ended, 0) end
+  return results
+end
+
+function Run:parallel(branches)
+  if type(branches) ~= "table" then misuse("run.parallel: expected a table of functions, not a %s", type(branches)) end
+  local path, names = task.locals().path, {}
+  local key = path_of("parallel", "")
+  for name, f in pairs(branches) do
+    if type(f) == "function" then names[#names + 1] = tostring(name) end
+  end
+  if not self.recorder.history.parallels[key] and not self.only_recorded then
+    self.recorder:write("parallel-started", path, { key = key, branches = names })
+  end
+  return (self.only_recorded and to_their_ends or parallel)(branches)
+end
+
+-- Approval, leases, outputs --------------------------------------------------------------------------------
+
+---Goes on once somebody has approved this question with this plan; otherwise the run parks.
+function Run:approve(o)
+  if not self.recipe.approves then
+    misuse("run.approve: the recipe '%s' must say so beside its params: approves = true", self.recipe.name)
+  end
+  local question = type(o) == "table" and o[1] or o
+  approval.approve(self, path_of("approve", tostring(question)), o)
+end
+
+---Takes the lease or raises "lease-held". Close it, or let its scope do so.
+function Run:lease(name, o)
+  check_name("run.lease", name)
+  o = o or {}
+  for field in pairs(o) do
+    if field ~= "supersede" then misuse("run.lease: unknown option '%s' (expected supersede)", tostring(field)) end
+  end
+  self.leases:take(name, o)
+  return setmetatable({ name = name }, {
+    __close = function(_, err) self.leases:leave_scope(name, err ~= nil) end,
+  })
+end
+
+function Run:output(name, value)
+  check_name("run.output", name)
+  local past = self.recorder.history
+  local _, n = path_of("output", name)
+  if (past.output_count[name] or 0) >= n then return end
+  self:refuse_new()
+  self.recorder:note("output", name, value)
+end
+
+-- What the recipe sees: functions, not methods, and nothing else.
+---@param self run.Run
+---@return table
+function steps.handle(self)
+  local functions = { id = self.id }
+  for _, name in ipairs { "step", "ensure", "destroy", "parallel", "approve", "lease", "output" } do
+    functions[name] = function(...) return self[name](self, ...) end
+  end
+  return functions
+end
+
+---@param o run.Options
+---@param id string
+---@param past run.History
+---@return run.Run
+function steps.new(o, id, past)
+  local self = setmetatable({
+    id = id, recipe = o.recipe, options = o, visited = {}, ways_back = {}, open = {},
+    recorder = recorder.new(o.store, id, past, o.report),
+  }, Run)
+  self.leases = leases.new {
+    store = o.store, recorder = self.recorder, project = o.project, seconds = o.lease_seconds, wait = o.wait,
+    break_lease = o.break_lease, accept_changes = o.accept_changes,
+  }
+  return self
+end
+
+return steps
