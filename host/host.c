@@ -10,6 +10,7 @@
 #include "order.h"
 #include "output.h"
 #include "parallel.h"
+#include "stop.h"
 #include "task.h"
 #include "world.h"
 #include <lauxlib.h>
@@ -36,6 +37,7 @@ static void open_task(lua_State *L)
 {
   host_of(L)->sched = sched_new(L, host_of(L)->world->clock);
   task_open(L);
+  stop_open(L);
   parallel_open(L);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_insert(L, -2);

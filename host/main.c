@@ -32,11 +32,7 @@ struct davit {
 
 /* ---- signals --------------------------------------------------------------------- */
 
-static const struct {
-  int number;
-  const char *reason;
-} stops[] = {
-  {SIGINT, "interrupted by SIGINT"}, {SIGTERM, "interrupted by SIGTERM"}, {SIGHUP, "interrupted by SIGHUP"}};
+static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
 
 enum { STOPS = sizeof stops / sizeof *stops };
 
@@ -68,9 +64,10 @@ static void on_signal(int number)
 static void on_stop(uv_async_t *handle)
 {
   struct davit *d = handle->data;
-  for (int i = 0; i < STOPS; i++)
-    if (stops[i].number == d->number)
-      sched_interrupt(d->host.sched, stops[i].reason);
+  struct stop why = {.code = "interrupted"};
+  snprintf(why.signal, sizeof why.signal, "SIG%s", sigabbrev_np(d->number));
+  snprintf(why.reason, sizeof why.reason, "interrupted by %s", why.signal);
+  sched_stop(d->host.sched, &why);
 }
 
 /* nohup: the caller wants this to outlive the terminal. */
@@ -90,15 +87,15 @@ static void watch_signals(struct davit *d)
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
   sigfillset(&action.sa_mask);
   for (int i = 0; i < STOPS; i++)
-    if (!is_kept_out(stops[i].number))
-      sigaction(stops[i].number, &action, NULL);
+    if (!is_kept_out(stops[i]))
+      sigaction(stops[i], &action, NULL);
 }
 
 /* From here on a signal ends the process: nothing is left that could be interrupted. */
 static void unwatch_signals(struct davit *d)
 {
   for (int i = 0; i < STOPS; i++)
-    signal(stops[i].number, SIG_DFL);
+    signal(stops[i], SIG_DFL);
   uv_close((uv_handle_t *)&d->stop, NULL);
 }
 

@@ -19,7 +19,6 @@
 #include "world.h"
 #include <lauxlib.h>
 #include <math.h>
-#include <stdio.h>
 
 #define SCHED "davit.sched"
 #define TASK "davit.task"
@@ -40,14 +39,14 @@ struct deadline {
 struct task {
   struct sched *sched;
   lua_State *co;
-  struct task *parent, *next_ready;
+  struct task *parent, *next_ready, *next_watcher;
   struct deadline *deadlines;  /* innermost first */
   struct timer cleanup;        /* runs while shielded clean-up may */
   int shield;
   bool queued, finished, failed, cleanup_over;
   unsigned long ended;
   const char *cancel;          /* code of the cancellation, or NULL */
-  char reason[160];
+  const char *reason;
 };
 
 struct sched {
@@ -55,6 +54,8 @@ struct sched {
   struct world_clock *clock;
   struct timers timers;
   struct task *current, *first, *ready, *last_ready;
+  struct task *watchers;
+  struct stop stop;  /* its code is empty until somebody asks */
   int loading;  /* files being loaded: nothing may have an effect */
   int blocked;  /* resumes under way through which no wait can pass */
   unsigned long endings;
@@ -115,14 +116,43 @@ void task_cancel(struct task *t, const char *code, const char *reason)
   if (t->cancel || t->finished)
     return;
   t->cancel = code;
-  snprintf(t->reason, sizeof t->reason, "%s", reason);
+  t->reason = reason;
   task_wake(t);
 }
 
-void sched_interrupt(struct sched *s, const char *reason)
+void sched_stop(struct sched *s, const struct stop *why)
 {
-  if (s->first)
-    task_cancel(s->first, "interrupted", reason);
+  if (!s->first || *s->stop.code)
+    return;
+  s->stop = *why;
+  for (struct task *t = s->watchers; t; t = t->next_watcher)
+    task_cancel(t, s->stop.code, s->stop.reason);
+  task_cancel(s->first, s->stop.code, s->stop.reason);
+}
+
+const struct stop *sched_stopping(const struct sched *s)
+{
+  return *s->stop.code ? &s->stop : NULL;
+}
+
+/* Cancelled within a shield, a task goes on, and its clean-up has its limit. */
+void task_watch(struct task *t)
+{
+  struct sched *s = t->sched;
+  t->shield++;
+  t->next_watcher = s->watchers;
+  s->watchers = t;
+  if (*s->stop.code)
+    task_cancel(t, s->stop.code, s->stop.reason);
+}
+
+void task_dismiss(struct task *t, struct task *waiter)
+{
+  t->parent = waiter;
+  if (t->cancel)
+    return;
+  t->shield--;
+  task_cancel(t, "cancelled", "nobody watches any more");
 }
 
 static const struct deadline *passed_deadline(const struct task *t)
@@ -310,6 +340,15 @@ static void unanchor(struct sched *s, const struct task *t)
   lua_pop(s->L, 1);
 }
 
+static void forget_watcher(struct sched *s, const struct task *t)
+{
+  struct task **at = &s->watchers;
+  while (*at && *at != t)
+    at = &(*at)->next_watcher;
+  if (*at)
+    *at = t->next_watcher;
+}
+
 static void finish(struct sched *s, struct task *t, bool failed)
 {
   t->finished = true;
@@ -317,6 +356,7 @@ static void finish(struct sched *s, struct task *t, bool failed)
   t->ended = ++s->endings;
   timer_stop(&s->timers, &t->cleanup);
   drop_deadlines(s, t);
+  forget_watcher(s, t);
   if (t->parent)
     task_wake(t->parent);
   if (!t->queued)
@@ -376,6 +416,7 @@ int sched_run(lua_State *L, int nargs)
   struct sched *s = sched_of(L);
   struct task *t = task_spawn(L, nargs, NULL, "");
   s->first = t;
+  s->stop = (struct stop){0};
   while (!t->finished)
     turn(s);
   s->first = NULL;

@@ -26,8 +26,6 @@ struct sched *sched_of(lua_State *L);
 /* Runs the function below nargs arguments on the main state L as the first task
  * until it has ended. Leaves and returns the number of its results, or raises. */
 int sched_run(lua_State *L, int nargs);
-/* Asks the first task to stop: code "interrupted". Safe from callbacks of the loop. */
-void sched_interrupt(struct sched *s, const char *reason);
 /* While on, everything that has an effect raises: for loading files. Calls nest. */
 void sched_forbid_effects(struct sched *s, bool on);
 /* Raises when effects are forbidden: for those that do not wait, such as print. */
@@ -35,6 +33,23 @@ void sched_check_effects(lua_State *L);
 /* The world's monotonic time, and the timers that run on it. */
 double sched_now(const struct sched *s);
 struct timers *sched_timers(struct sched *s);
+
+/* ---- asking the run to stop -------------------------------------------------------- */
+
+/* Who or what asks, e.g. "interrupted", "SIGTERM", "interrupted by SIGTERM"; signal may be "". */
+struct stop {
+  char code[32], signal[16], reason[512];
+};
+/* Cancels the first task with that code, and tells the watchers before it. Only the first
+ * call has an effect. Safe from callbacks of the loop. */
+void sched_stop(struct sched *s, const struct stop *why);
+/* Why the run was asked to stop; NULL: it was not. */
+const struct stop *sched_stopping(const struct sched *s);
+/* Makes a new task a watcher: sched_stop wakes it, and what it does then runs shielded, within
+ * the time of clean-up. */
+void task_watch(struct task *t);
+/* A watcher that was not told to stop ends at its wait; `waiter` is woken when it has ended. */
+void task_dismiss(struct task *t, struct task *waiter);
 
 /* ---- waiting ---------------------------------------------------------------------- */
 
@@ -57,6 +72,7 @@ int task_raise_cancelled(lua_State *L, struct task *t);
 /* Replaces the function and its nargs arguments on top by the userdata of a new task
  * that will run it; `parent` is woken when it ends. The name is added to the path. */
 struct task *task_spawn(lua_State *L, int nargs, struct task *parent, const char *name);
+/* Both texts must stay. */
 void task_cancel(struct task *t, const char *code, const char *reason);
 bool task_finished(const struct task *t);
 /* True when it ended with an error; *ended orders the endings of all tasks. */

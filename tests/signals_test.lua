@@ -45,3 +45,38 @@ test("nohup keeps it from ending with the terminal", function()
   child:kill "HUP"
   equal(child:wait().output, "still here\n")
 end)
+
+-- Who is told of it ------------------------------------------------------------------
+
+-- What the script writes when it is sent the signal after its first line.
+local function after_signal(name, script)
+  local child <close> = started("", script)
+  child:kill(name)
+  return child:wait()
+end
+
+test("a watcher is told the signal at once, while children still clean up", function()
+  local result = after_signal("TERM", [[
+    local task = require "task"
+    local _ <close> = task.on_stop(function(stop) print(stop.code, stop.signal, stop.reason) end)
+    print "up"
+    parallel {
+      slow = function()
+        local _ <close> = setmetatable({}, { __close = function() task.shield(sleep, 0.2) print "cleaned up" end })
+        sleep(30)
+      end,
+    }
+  ]])
+  equal({ result.exit, result.output },
+    { 10, "interrupted\tSIGTERM\tinterrupted by SIGTERM\ncleaned up\n" })
+end)
+
+test("a watcher may wait, and the end of its scope waits for it", function()
+  local result = after_signal("HUP", [[
+    local task = require "task"
+    local _ <close> = task.on_stop(function(stop) sleep(0.2) print("checkpoint for " .. stop.signal) end)
+    print "up"
+    sleep(30)
+  ]])
+  equal({ result.exit, result.output }, { 10, "checkpoint for SIGHUP\n" })
+end)

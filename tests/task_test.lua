@@ -242,3 +242,67 @@ test("a thousand tasks finish in the order of their sleeps", function()
   parallel(branches)
   equal(#order, 1000)
 end)
+
+-- Stopping the run: each in a program of its own, for it stops what runs it -----------
+
+local function eval(script)
+  local davit = os.getenv "DAVIT" or "build/davit"
+  local result = require("process").run {
+    argv = { davit, "eval", 'local task = require "task" ' .. script }, check = false,
+  }
+  return { result.exit, result.output, result.errors }
+end
+
+test("task.stop cancels the first task with its code and reason, and its children", function()
+  equal(eval [[
+    local function report(name) return function()
+      local _, err = try(sleep, 30)
+      print(name, err.code, err.class)
+    end end
+    try(parallel, { child = report "child", other = function() task.stop("lease-lost", "host b took it") sleep(9) end })
+    local _, err = try(sleep, 1)
+    print(err.code, err.class, err.message)
+  ]], { 0, "child\tcancelled\tcancelled\nlease-lost\tcancelled\thost b took it\n", "" })
+end)
+
+test("the first reason to stop counts, and task.stopping tells it", function()
+  equal(eval [[
+    print(task.stopping())
+    task.stop("superseded", "run 12 came after it")
+    task.stop("cancelled", "by hand")
+    local stop = task.stopping()
+    print(stop.code, stop.reason, stop.signal)
+  ]], { 0, "nil\nsuperseded\trun 12 came after it\tnil\n", "" })
+end)
+
+test("a watcher whose scope ends in peace is never called", function()
+  equal(eval [[
+    do local _ <close> = task.on_stop(function() print "called" end) sleep(0) end
+    task.stop("cancelled", "by hand")
+    print(select(2, try(sleep, 1)).code)
+  ]], { 0, "cancelled\n", "" })
+end)
+
+test("a watcher that begins when the run is being stopped is called at once", function()
+  equal(eval [[
+    task.stop("cancelled", "by hand")
+    local watch = task.on_stop(function(stop) print(stop.code) end)
+    watch:close()
+    watch:close()
+  ]], { 0, "cancelled\n", "" })
+end)
+
+test("what a watcher raises is raised where its scope ends", function()
+  local result = eval [[
+    local _ <close> = task.on_stop(function() failure { code = "store-full", message = "no checkpoint" } end)
+    task.stop("cancelled", "by hand")
+    sleep(30)
+  ]]
+  equal({ result[1], result[3]:find("no checkpoint", 1, true) ~= nil }, { 1, true })
+end)
+
+test("a code that is none, or no reason, is a misuse", function()
+  raises("expected a code of a%-z and '%-'.*not 'Lease Lost'", task.stop, "Lease Lost", "x")
+  raises("expected the reason, a string, not a nil", task.stop, "cancelled", nil)
+  raises("on_stop: expected a function, not a nil", task.on_stop, nil)
+end)

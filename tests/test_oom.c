@@ -106,6 +106,8 @@ CASE(tasks, "parallel { a = function() sleep(0.1) end, b = function() require 't
             " require 'task'.nursery(function(spawn) spawn(1, function() sleep(0.1) end) end)"
             " try(require 'task'.deadline, 0.1, sleep, 5)"
             " coroutine.wrap(function() sleep(0.1) end)()")
+CASE(stopping, "local task = require 'task' local _ <close> = task.on_stop(function(stop) sleep(0.1) end)"
+               " task.stop('cancelled', 'by hand') try(sleep, 1)")
 CASE(errors, "try(failure, { code = 'x', message = 'm' }) try(error, 'plain') try(error, {})")
 CASE(pairs_in_order, "for _ in pairs { b = 1, a = 2, [1] = 3 } do end")
 CASE(http, "local r = require 'http.core'.request { url = 'https://example.com/', method = 'POST',"
@@ -133,7 +135,8 @@ CASE(printing, "print('x', 1) io.write 'y'")
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(opening_a_state), cmocka_unit_test(tasks), cmocka_unit_test(errors),
+    cmocka_unit_test(opening_a_state), cmocka_unit_test(tasks),
+    cmocka_unit_test(stopping), cmocka_unit_test(errors),
     cmocka_unit_test(pairs_in_order), cmocka_unit_test(http), cmocka_unit_test(multipart),
     cmocka_unit_test(minted_secrets), cmocka_unit_test(health_engine), cmocka_unit_test(dns),
     cmocka_unit_test(secrets), cmocka_unit_test(sql), cmocka_unit_test(files),

@@ -152,6 +152,18 @@ static void a_missing_pull_request_stops_it_before_anything_is_made(void **state
   scripted_free(s);
 }
 
+static void a_watcher_that_hangs_ends_with_the_time_of_clean_up(void **state)
+{
+  static const char *const hang[] = {"eval", "local task = require 'task'"
+    " local _ <close> = task.on_stop(function() sleep(1000) end)"
+    " task.stop('cancelled', 'by hand') sleep(30)", NULL};
+  struct scripted *s = scripted_new(*state, 1.8e9);
+  assert_int_equal(davit(s, "hang.out", hang), 1);
+  assert_non_null(strstr(read_all("hang.out"), "clean-up took longer than 5 s"));
+  assert_true(scripted_elapsed(s) == 5);
+  scripted_free(s);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -159,6 +171,8 @@ int main(void)
                                     enter_project, leave_project),
     cmocka_unit_test_setup_teardown(the_second_run_changes_nothing, enter_project, leave_project),
     cmocka_unit_test_setup_teardown(a_missing_pull_request_stops_it_before_anything_is_made,
+                                    enter_project, leave_project),
+    cmocka_unit_test_setup_teardown(a_watcher_that_hangs_ends_with_the_time_of_clean_up,
                                     enter_project, leave_project),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

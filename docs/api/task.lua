@@ -29,6 +29,41 @@ function task.shield(f, ...) end
 ---@return any  what f returns
 function task.nursery(f) end
 
+---@class task.Stop  why the run is being stopped
+---@field code string     "interrupted" by a signal; else what `task.stop` was given, e.g. "lease-lost"
+---@field reason string   for a person: "interrupted by SIGTERM"
+---@field signal? string  "SIGINT", "SIGTERM" or "SIGHUP"; nil when it was no signal
+
+---Calls f(stop) as soon as the run is asked to stop, before any other task hears of it: for what
+---cannot wait until children have ended, such as journalling a checkpoint and saying how to go on.
+---f runs in a task of its own, shielded: it may wait, within the one limit of clean-up (see `shield`),
+---and is not cancelled by what stops the run. Where the run is being stopped already, it is called at
+---once.
+---
+---    local watch <close> = task.on_stop(function(stop) … end)
+---
+---The handle ends the watching, at the end of its scope or by watch:close(). When f was called, that
+---waits until it has returned, and raises what it raised.
+---@param f fun(stop: task.Stop)
+---@return task.Watch
+function task.on_stop(f) end
+
+---@class task.Watch
+local Watch = {}
+
+function Watch:close() end
+
+---Stops the run as a signal would: the first task is cancelled at its wait with this code (class
+---"cancelled"), its children after it; `on_stop` is told before. The first reason counts, later ones are
+---ignored.
+---@param code string    a-z and "-", at most 31 bytes: "superseded", "cancelled", "lease-lost"
+---@param reason string  for a person, at most 511 bytes: who took the lease, and since when
+function task.stop(code, reason) end
+
+---Why the run is being stopped; nil while nobody asked for it.
+---@return task.Stop?
+function task.stopping() end
+
 ---The running task's own table. `path` names the branches that lead to it ("deploy/api").
 ---@return table
 function task.locals() end
