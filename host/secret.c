@@ -494,6 +494,22 @@ void secret_fingerprint(lua_State *L, int idx, int key)
   lua_pushlstring(L, hex, 16);
 }
 
+/* Blocks of HMAC-SHA-256 over the purpose and the block's number, as hexadecimal digits. */
+void secret_derive(lua_State *L, int key, const char *purpose, size_t digits, const char *name,
+                   const char *const *bindings)
+{
+  char hex[SECRET_DERIVED_MAX + SHA256_HEX + 1];
+  luaL_checkstack(L, 8, "secret");
+  const struct resolved *keyed = push_bytes(L, check_template(L, key, "secret.derive"));
+  for (size_t at = 0; at < digits; at += SHA256_HEX) {
+    const char *text = lua_pushfstring(L, "%s %d", purpose, (int)(at / SHA256_HEX));
+    if (!hmac_sha256_hex(keyed->bytes, keyed->len, text, strlen(text), hex + at))
+      failure_memory(L);
+  }
+  secret_push(L, name, hex, digits, bindings);
+  wipe(hex, sizeof hex);
+}
+
 /* ---- what Lua may do with a template: join it, name it, nothing else ------------------------------ */
 
 static bool named_before(const struct template *t, size_t i)

@@ -54,6 +54,11 @@ void secret_rebind(lua_State *L, int idx, const char *name, const char *const *b
 /* Pushes 16 hexadecimal digits that are the same for the same value and tell nothing of it to
  * who has not the key: HMAC-SHA-256 of the template at idx, keyed by the one at key, cut. */
 void secret_fingerprint(lua_State *L, int idx, int key);
+enum { SECRET_DERIVED_MAX = 2048 };
+/* Pushes a secret of so many digits (at most SECRET_DERIVED_MAX) that is the same for the same
+ * key and purpose, and tells nothing of the key. */
+void secret_derive(lua_State *L, int key, const char *purpose, size_t digits, const char *name,
+                   const char *const *bindings);
 
 /* The module "secret.core". */
 int secret_open(lua_State *L);

@@ -117,6 +117,19 @@ static int fingerprint(lua_State *L)
   return 1;
 }
 
+/* secret.core.derive(name, key, purpose, bytes, {to = places}) -> secret */
+static int derive(lua_State *L)
+{
+  lua_settop(L, 5);
+  const char *name = check_name(L, 1, "secret.derive");
+  const char *purpose = luaL_checkstring(L, 3);
+  lua_Integer bytes = luaL_checkinteger(L, 4);
+  luaL_argcheck(L, bytes >= 16 && bytes <= SECRET_DERIVED_MAX / 2, 4, "16 to 1024 bytes");
+  const char **places = read_to(L, 5, "secret.derive");
+  secret_derive(L, 2, purpose, 2 * (size_t)bytes, name, places);
+  return 1;
+}
+
 static int names(lua_State *L)
 {
   lua_settop(L, 1);
@@ -260,7 +273,7 @@ int secret_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"bind", bind},   {"dotenv", dotenv},  {"env", env},
                                        {"is", is},       {"names", names},    {"new", new},
-                                       {"fingerprint", fingerprint},
+                                       {"fingerprint", fingerprint}, {"derive", derive},
                                        {NULL, NULL}};
   class_new(L, SOURCE, NULL, source_close);
   luaL_newlib(L, functions);

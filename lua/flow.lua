@@ -10,6 +10,7 @@ local json = require "json"
 local marker = require "marker"
 local neon = require "neon"
 local project = require "project"
+local removal = require "flow.removal"
 local retry = require "retry"
 local secret = require "secret"
 local sha256 = require "sha256"
@@ -207,20 +208,24 @@ end
 flow.build = bundles.build
 flow.bundle = bundles.read
 
+-- Taking back ---------------------------------------------------------------------------------
+
+flow.remove = removal.remove
+
 -- Workers --------------------------------------------------------------------------------------
 
 ---The secrets of all Workers by name. A generated one is made once: while every Worker that
----wants it has it already, they keep it; else all of them get another, the same.
+---wants it has it already, they keep it; else all of them get another, the same, also when the run
+---is resumed.
+---@param run run
 ---@return table<string, any> templates, or "keep"
-function Environment:secrets(branch)
-  local values, wanted = {}, {}
+function Environment:secrets(branch, run)
+  local values, generated = {}, run.step("generated secrets", function() return self:choose_generated() end)
   for _, worker in ipairs(self.workers) do
     for _, name in ipairs(worker.settings.secrets) do
-      wanted[name] = wanted[name] or {}
-      table.insert(wanted[name], worker.script)
+      values[name] = values[name] or self:secret(name, generated[name], branch)
     end
   end
-  for name, scripts in pairs(wanted) do values[name] = self:secret(name, scripts, branch) end
   return values
 end
 
@@ -233,6 +238,26 @@ end
 
 local function is_generated(env, name)
   return (env.project.secrets[name] or {}).generate
+end
+
+---Whether each generated secret is kept, or what its value is made from: no secret itself, as without
+---the upload token nobody can make the value of it.
+---@return table<string, string>  "keep" or hexadecimal digits
+function Environment:choose_generated()
+  local wanted, choices = {}, {}
+  for _, worker in ipairs(self.workers) do
+    for _, name in ipairs(worker.settings.secrets) do
+      wanted[name] = wanted[name] or {}
+      table.insert(wanted[name], worker.script)
+    end
+  end
+  for name, scripts in pairs(wanted) do
+    if is_generated(self, name) then
+      choices[name] = all_have(self.cloudflare, scripts, name) and "keep"
+        or core.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+    end
+  end
+  return choices
 end
 
 -- Where a Worker's secret comes from; what production takes its own from is refused.
@@ -284,12 +309,12 @@ function Environment:require_secrets()
   end
 end
 
-function Environment:secret(name, scripts, branch)
+function Environment:secret(name, choice, branch)
   if name == "DATABASE_URL" then return self:database_url(branch) end
-  local generate = is_generated(self, name)
-  if not generate then return worker_secret(self, name) end
-  if all_have(self.cloudflare, scripts, name) then return "keep" end
-  return secret.generate(name, generate, { to = { WORKER_UPLOAD } })
+  if not choice then return worker_secret(self, name) end
+  if choice == "keep" then return choice end
+  return secret.derive(name, self.upload_token, ("%s %s %s"):format(self.marker, name, choice),
+    is_generated(self, name), { to = { WORKER_UPLOAD } })
 end
 
 -- The values that a Worker gets, without showing them: a changed one is another version. Who has

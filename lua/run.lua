@@ -36,27 +36,24 @@ local function checkpoint(self, reason)
   self.recorder:note("run-interrupted", "", { reason = reason }, "interrupted")
 end
 
-local function watch_signals(self)
-  local stop = task.interrupted()
-  if stop.code == "interrupted" then checkpoint(self, stop.reason) end
-end
-
 local OVER = "run-over"
 
--- Runs f as the run's main task, beside the watchers that may stop it; its error ends them.
+-- Runs f as the run's main task, beside the watcher of its leases, which its end ends.
 ---@return table|nil err
 local function beside_watchers(self, f)
   local ended, err
   local before = core.observe
   core.observe = observe_with(self)
-  local _, stopped = try(task.nursery, function(spawn)
+  local _ <close> = task.on_stop(function(stop)
+    if stop.code == "interrupted" then checkpoint(self, stop.reason) end
+  end)
+  local stopped = select(2, try(task.nursery, function(spawn)
     task.locals().path = ""
     spawn("leases", function() self.leases:watch() end)
-    spawn("signals", function() watch_signals(self) end)
     err = select(2, try(function() f(self) end))
     ended = true
     failure { code = OVER, message = "the recipe has ended" }
-  end)
+  end))
   core.observe = before
   if ended and not err then return nil end
   return stopped.code == OVER and err or stopped
@@ -116,6 +113,7 @@ end
 
 -- Takes back what is left and ends the run with what was the cause.
 local function take_back(self, cause)
+  if cause and #self.recorder.history:left() == 0 then return finish(self, "failed", cause) end
   self.recorder:note("run-undo-started", "", { error = cause and recorder.describe(cause) }, "undoing")
   local err = beside_watchers(self, undo.all)
   if err and status_after(err) then return leave(self, "undoing", err) end
@@ -209,7 +207,7 @@ local function check_sources(o, past)
   failure {
     code = "usage", class = "misuse",
     message = ("changed since the run %s began: %s"):format(past.id, table.concat(names, ", ")),
-    hint = ("'davit resume %s --accept-changes' goes on: steps with equal inputs keep their results"):format(past.id),
+    hint = ("'davit resume %s --accept-changes' goes on, and keeps the results of equal inputs"):format(past.id),
   }
 end
 

@@ -6,6 +6,7 @@ local random = require("core").random
 
 local secret = {
   bind = core.bind,
+  derive = core.derive,
   dotenv = core.dotenv,
   env = core.env,
   fingerprint = core.fingerprint,

@@ -20,7 +20,7 @@ return {
 
   run = function(p, run)
     local env = flow.environment("preview", { pr = p.pr })
-    local _ <close> = run.lease("preview/" .. p.pr)
+    local _ <close> = run.lease("preview/" .. p.pr, { supersede = true })   -- a newer push takes over
     run.step("pull request is open", { pr = p.pr }, function() return env.github.open_pull(p.pr).sha end)
     run.step("credentials", env.cloudflare.verify)
     env:require_secrets()
@@ -38,7 +38,7 @@ return {
 
     for _, worker in ipairs(env.workers) do run.ensure(env:dns_record(worker)) end
 
-    local secrets = env:secrets(branch)
+    local secrets = env:secrets(branch, run)
     for _, worker in ipairs(env.workers) do
       local bundle = flow.bundle(worker)
       worker.version = env:version(worker, bundle, branch, secrets)
@@ -59,5 +59,12 @@ return {
 
     run.ensure(env:comment(comment_body(env, env.workers, branch)))
     for _, worker in ipairs(env.workers) do run.output(worker.name, "https://" .. worker.host) end
+  end,
+
+  undo = function(p, run)   -- without a journal: from what lives
+    local env = flow.environment("preview", { pr = p.pr })
+    local _ <close> = run.lease("preview/" .. p.pr, { supersede = true })
+    flow.remove(run, env)
+    run.destroy(env:comment "-")
   end,
 }

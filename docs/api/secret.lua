@@ -64,6 +64,17 @@ function secret.bind(handle, name, options) end
 ---@return secret.Template
 function secret.generate(name, bytes, options) end
 
+---A secret made from another one: the same for the same key and purpose (HMAC-SHA-256), in hexadecimal
+---digits, and no way back to the key. For values that must be the same when a run is resumed, without
+---being written anywhere.
+---@param name string
+---@param key secret.Template
+---@param purpose string  what tells it from others of the same key
+---@param bytes integer   16 to 1024
+---@param options secret.EnvOptions
+---@return secret.Template
+function secret.derive(name, key, purpose, bytes, options) end
+
 ---16 hexadecimal digits that are the same for the same value, and tell nothing of it to whoever has
 ---not the key (HMAC-SHA-256, cut): for noticing that a secret was changed.
 ---@param value secret.Template

@@ -32,7 +32,7 @@ local function live(store)
 end
 
 local words = {
-  failed = "failed, and something is left", undone = "taken back", waiting = "waits for approval",
+  undone = "taken back", waiting = "waits for approval",
   undoing = "interrupted while it was taken back", superseded = "superseded by a newer run",
 }
 
