@@ -8,8 +8,9 @@
  * A lease is held by a run from take to release, as long as it is renewed before it expires.
  * Its token grows whenever it changes hands, and when its holder comes back after the expiry.
  * A store remembers the leases taken through it; an append is refused ("lease-lost") unless
- * every one of them is still the newest and has not expired: a holder that was paused cannot
- * write over its successor. Coming back late, it may renew as long as nobody took over.
+ * every one that was taken for the run of one of its events is still the newest and has not
+ * expired: a holder that was paused cannot write over its successor. Coming back late, it may
+ * renew as long as nobody took over.
  *
  * Times are the store's, so that nobody's wall clock decides: seconds since boot for a file
  * (with the boot's id: after another boot the wall clock decides), the server's for a database.
@@ -24,7 +25,7 @@
 #include <stddef.h>
 
 struct store_event {
-  long long seq;            /* set by the store, growing */
+  long long seq;            /* set by the store, growing; never given twice */
   double at;                /* Unix seconds */
   const char *run, *kind, *path, *data;  /* data: JSON text */
   const char *status;       /* the run's status from here on; NULL: as it was. Not read back. */
@@ -35,10 +36,12 @@ struct store_filter {       /* what to read; NULL and 0: any */
   long long after;          /* only events with a greater seq */
 };
 
-struct store_run {          /* a run's row: made by its first event, moved by those with a status */
+/* A run's row: made by its first event ("running", unless that says otherwise), moved by those
+ * with a status. */
+struct store_run {
   const char *run, *status;
   const char *first;        /* data of its first event */
-  double started, changed;  /* Unix seconds */
+  double started, changed;  /* Unix seconds: `at` of its first event, and of the last with a status */
   long long events, bytes;  /* what it takes in the store */
 };
 
@@ -77,21 +80,24 @@ struct store_ops {
   bool (*events)(struct store *, const struct store_filter *, store_each_event *, void *arg, struct fault *);
   bool (*runs)(struct store *, const struct store_runs_filter *, store_each_run *, void *arg, struct fault *);
   /* *token is 0 when somebody holds it: each() was told who. The run's own earlier process counts
-   * as somebody. A run that takes a lease again which this store holds for it gets its token. */
+   * as somebody. A run that takes a lease again which this store holds for it has it renewed, and
+   * gets its token. */
   bool (*take)(struct store *, const struct store_claim *, long long *token, store_each_lease *, void *arg,
                struct fault *);
-  /* Renews all that this store holds. each() is told of every one that has a request, and of every
-   * one that was lost (its run is then the new holder's, or NULL; it is no longer remembered, but
-   * appends stay refused until store->release of its name). *left: seconds until the first of
-   * them expires, INFINITY when none is held. */
+  /* Renews all that this store holds. each() is told of every one that has a request, each time,
+   * and once of every one that was lost: then the request is NULL, and the run is the new holder's,
+   * or NULL. A lost one is not renewed again, and its run's appends stay refused until
+   * store->release of its name. *left: seconds until the first of those still held expires,
+   * INFINITY when there is none. */
   bool (*renew)(struct store *, double *left, store_each_lease *, void *arg, struct fault *);
   /* Gives a lease back; one that is not ours any more stays whose it is. Its token lives on. */
   bool (*release)(struct store *, const char *name, struct fault *);
-  /* Leaves a request with whoever holds the lease; *asked is false when nobody does. */
+  /* Leaves a request with whoever holds the lease; *asked is false when nobody does, or it has
+   * expired. A later request replaces it; it ends when the lease changes hands. */
   bool (*ask)(struct store *, const char *name, const char *request, bool *asked, struct fault *);
   /* name: NULL for all; those that were given back are told with an empty run and left 0. */
   bool (*leases)(struct store *, const char *name, store_each_lease *, void *arg, struct fault *);
-  /* Removes the run with its events, and its free leases called run/ID. */
+  /* Removes the run with its events, and the lease called run/ID unless somebody holds it. */
   bool (*forget)(struct store *, const char *run, struct fault *);
   void (*free)(struct store *);
 };
@@ -101,7 +107,8 @@ struct store {
   const struct store_ops *ops;
 };
 
-/* Seconds that never go back, for the leases of a file; boot names their origin. */
+/* Seconds that never go back, for the leases of a file; boot names their origin (NULL: the
+ * machine's own boot). */
 struct store_clock {
   double (*now)(void *arg);
   double (*wall)(void *arg);
@@ -113,6 +120,6 @@ struct store_clock {
 const struct store_clock *store_clock_system(void);
 /* Opens or makes the file (0600); ":memory:" keeps it in memory. NULL: see the fault. */
 struct store *store_sqlite_new(const char *file, const struct store_clock *clock, struct fault *fault);
-/* Connects with the first call, and again when the connection was lost. NULL: no memory. */
+/* Connects with the first call, and again when the connection was lost. NULL: see the fault. */
 struct store *store_postgres_new(const char *url, struct fault *fault);
 #endif
