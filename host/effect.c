@@ -2,6 +2,7 @@
 #include "effect.h"
 #include "class.h"
 #include "failure.h"
+#include "fence.h"
 #include "task.h"
 #include <lauxlib.h>
 
@@ -33,6 +34,12 @@ static struct box *check_box(lua_State *L, int idx)
 }
 
 struct effect **effect_box(lua_State *L)
+{
+  fence_check(L);
+  return effect_box_unfenced(L);
+}
+
+struct effect **effect_box_unfenced(lua_State *L)
 {
   struct box *b = lua_newuserdatauv(L, sizeof *b, 0);
   *b = (struct box){0};

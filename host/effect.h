@@ -27,8 +27,11 @@ void effect_free(struct effect *e);
 
 /* ---- for bindings ----------------------------------------------------------- */
 
-/* Pushes an empty box, marked to-be-closed: fill it with what the world returns. */
+/* Pushes an empty box, marked to-be-closed: fill it with what the world returns. Raises when a
+ * fence does not let effects pass. */
 struct effect **effect_box(lua_State *L);
+/* The same for what no fence stops: the store's own calls, by which a lease is kept. */
+struct effect **effect_box_unfenced(lua_State *L);
 /* The box at idx. */
 struct effect *effect_at(lua_State *L, int idx);
 /* Waits until the effect in the box at the absolute index `box` has finished,

@@ -12,6 +12,7 @@ struct world;
 struct mask;
 struct output;
 struct real;
+struct fence;
 
 struct host {
   struct world *world;
@@ -19,6 +20,7 @@ struct host {
   struct sched *sched;
   struct mask *mask;        /* knows every secret of this instance */
   struct output *out, *err; /* the standard streams, behind the mask */
+  struct fence *fences;     /* asked before each effect (fence.h) */
   double cleanup_seconds;   /* how long shielded clean-up may take after a cancellation */
   lua_Alloc alloc;          /* NULL: Lua's own; tests make allocations fail */
   void *alloc_arg;

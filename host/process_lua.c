@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "class.h"
 #include "failure.h"
+#include "fence.h"
 #include "host.h"
 #include "mask.h"
 #include "output.h"
@@ -277,6 +278,7 @@ static int start(lua_State *L, const char *what)
   struct handle *h = new_handle(L);
   struct waiter *w = new_waiter(L, h);
   process_args_read(L, what, &o);
+  fence_check(L);
   w->abandons = true;
   open_sinks(L, h, &o);
   launch(L, h, &o);
