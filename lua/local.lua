@@ -19,10 +19,10 @@ end
 -- What the running cloud wrote about itself. Only the lock tells whether it runs: the number of a
 -- process may belong to another one by now, or to one that has ended and was not waited for.
 local function facts_of(p)
-  local fs, lease = require "fs", require "lease"
+  local fs, filelock = require "fs", require "filelock"
   local file = folder_of(p) .. "/cloud.json"
   if not fs.exists(file) then not_running(p, "no local cloud is running for this project") end
-  local lock = lease.take(folder_of(p) .. "/cloud.lock", "")
+  local lock = filelock.take(folder_of(p) .. "/cloud.lock", "")
   if lock then
     lock:close()
     not_running(p, "the local cloud has ended without saying so")

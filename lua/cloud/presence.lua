@@ -1,8 +1,8 @@
 ---That a local cloud runs on a folder: the lock that keeps a second one away, and cloud.json, which
 ---tells other programs where the first one listens.
+local filelock = require "filelock"
 local fs = require "fs"
 local json = require "json"
-local lease = require "lease"
 
 local presence = {}
 
@@ -15,7 +15,7 @@ local function path_of(folder) return folder .. "/cloud.json" end
 ---@return table lock  to be closed; raises "cloud-running"
 function presence.claim(folder)
   local pid = presence.pid()
-  local lock, holder = lease.take(folder .. "/cloud.lock", ("process %d"):format(pid))
+  local lock, holder = filelock.take(folder .. "/cloud.lock", ("process %d"):format(pid))
   if lock then return lock end
   failure {
     code = "cloud-running", about = folder,

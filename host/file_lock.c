@@ -1,4 +1,4 @@
-/* lease.c - the module "lease": who may work on something, as a lock on a file.
+/* file_lock.c - the module "filelock": who of this machine may work on something, as a lock on a file.
  *
  * The lock is flock()'s: the kernel drops it when its holder ends, however it ends. The
  * file holds a line about the holder, for the error of whoever comes second. */
@@ -11,7 +11,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define LEASE "davit.lease"
+#define LOCK "davit.filelock"
 
 static void release(int *fd)
 {
@@ -20,16 +20,16 @@ static void release(int *fd)
   *fd = -1;
 }
 
-static int close_lease(lua_State *L)  /* close, __close and __gc */
+static int close_lock(lua_State *L)  /* close, __close and __gc */
 {
-  release(luaL_checkudata(L, 1, LEASE));
+  release(luaL_checkudata(L, 1, LOCK));
   return 0;
 }
 
 static int failed(lua_State *L, int *fd, const char *what, const char *file)
 {
   struct fault f;
-  fault_set(&f, "lease-failed", "fatal", "cannot %s the lease file %s: %s", what, file,
+  fault_set(&f, "lock-failed", "fatal", "cannot %s the lock file %s: %s", what, file,
             strerror(errno));
   release(fd);
   fault_hint(&f, "davit writes below the project's .davit/: may it?");
@@ -47,7 +47,7 @@ static int held(lua_State *L, int *fd)
   return 2;
 }
 
-/* lease.take(file, holder) -> lease; nil and the holder's line when somebody has it */
+/* filelock.take(file, holder) -> lock; nil and the holder's line when somebody has it */
 static int take(lua_State *L)
 {
   const char *file = luaL_checkstring(L, 1);
@@ -55,7 +55,7 @@ static int take(lua_State *L)
   const char *holder = luaL_checklstring(L, 2, &len);
   int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
   *fd = -1;
-  luaL_setmetatable(L, LEASE);
+  luaL_setmetatable(L, LOCK);
   *fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (*fd < 0)
     return failed(L, fd, "open", file);
@@ -66,11 +66,11 @@ static int take(lua_State *L)
   return 1;
 }
 
-int lease_open(lua_State *L)
+int file_lock_open(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"close", close_lease}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"close", close_lock}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"take", take}, {NULL, NULL}};
-  class_new(L, LEASE, methods, close_lease);
+  class_new(L, LOCK, methods, close_lock);
   luaL_newlib(L, functions);
   return 1;
 }
