@@ -1,5 +1,6 @@
 /* real.c - puts the real world together, and keeps the mapping of --local. */
 #include "real.h"
+#include "store.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -79,12 +80,26 @@ bool real_allows(const struct real_config *config, const char *host)
 
 /* ---- the members ------------------------------------------------------------------- */
 
+static bool is_url(const char *place)
+{
+  return strncmp(place, "postgresql://", 13) == 0 || strncmp(place, "postgres://", 11) == 0;
+}
+
+static struct store *open_store(struct world_store *w, const char *place, struct fault *fault)
+{
+  (void)w;
+  return is_url(place) ? store_postgres_new(place, fault)
+                       : store_sqlite_new(place, store_clock_system(), fault);
+}
+
 bool real_init(struct real *r, int guard_fd)
 {
   *r = (struct real){0};
   if (uv_loop_init(&r->loop) != 0)
     return false;
   struct world *w = &r->world;
+  r->store.open = open_store;
+  w->store = &r->store;
   w->clock = clock_uv_new(&r->loop);
   w->random = random_os_new();
   w->files = files_uv_new(&r->loop);

@@ -1,4 +1,4 @@
-/* real.h - the real world: the seven members on the libraries, over one libuv loop. */
+/* real.h - the real world: the eight members on the libraries, over one libuv loop. */
 #ifndef REAL_H
 #define REAL_H
 #include "world.h"
@@ -18,6 +18,7 @@ struct real {
   uv_loop_t loop;
   struct real_config config;
   struct world world;
+  struct world_store store;
 };
 
 /* Members are made lazily inside: nothing is initialised before it is used. guard_fd is the

@@ -118,6 +118,8 @@ struct store_clock {
 
 /* The machine's own: CLOCK_BOOTTIME, which goes on while the machine sleeps. */
 const struct store_clock *store_clock_system(void);
+/* Writes the id of the boot that the clock counts from. */
+void store_clock_boot(const struct store_clock *clock, char *id, size_t size);
 /* Opens or makes the file (0600); ":memory:" keeps it in memory. NULL: see the fault. */
 struct store *store_sqlite_new(const char *file, const struct store_clock *clock, struct fault *fault);
 /* Connects with the first call, and again when the connection was lost. NULL: see the fault. */

@@ -1,7 +1,7 @@
-/* world.h - the seam: every effect of Davit goes through these seven members.
+/* world.h - the seam: every effect of Davit goes through these eight members.
  *
  * The real world is the libraries (clock_uv.c, http_curl.c, sql_pq.c, dns_ares.c,
- * process_guard.c, files_uv.c, random_os.c); tests bring a scripted one. Recipes,
+ * process_guard.c, files_uv.c, random_os.c, store_*.c); tests bring a scripted one. Recipes,
  * providers and bindings cannot tell. A member is a struct of functions that take
  * the member itself, so that an implementation embeds it at its start.
  *
@@ -32,6 +32,14 @@ struct world_random {
   bool (*fill)(struct world_random *, void *bytes, size_t n);
 };
 
+struct store;
+
+struct world_store {
+  /* Opens the store of runs at a place, a file or a postgresql:// URL. It blocks, as the store
+   * does (store.h). NULL: see the fault. */
+  struct store *(*open)(struct world_store *, const char *place, struct fault *fault);
+};
+
 struct world {
   struct world_clock *clock;
   struct world_http *http;
@@ -40,5 +48,6 @@ struct world {
   struct world_process *process;
   struct world_random *random;
   struct world_files *files;
+  struct world_store *store;
 };
 #endif

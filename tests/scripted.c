@@ -5,6 +5,7 @@
 #include "scripted.h"
 #include "host.h"
 #include "mask.h"
+#include "store.h"
 #include <lauxlib.h>
 #include <lualib.h>
 #include <math.h>
@@ -27,6 +28,8 @@ struct scripted {
   struct world_process process;
   struct world_random random;
   struct world_files files;
+  struct world_store store;
+  struct store_clock store_clock;
   struct host host;  /* of the script's state */
   lua_State *L;
   double start, now;
@@ -532,6 +535,18 @@ static bool fill(struct world_random *w, void *bytes, size_t n)
   return true;
 }
 
+/* ---- the store --------------------------------------------------------------------------------------------- */
+
+static double store_now(void *s)
+{
+  return ((struct scripted *)s)->now;
+}
+
+static struct store *open_store(struct world_store *w, const char *place, struct fault *fault)
+{
+  return store_sqlite_new(place, &FROM(store, w)->store_clock, fault);
+}
+
 /* ---- the world ------------------------------------------------------------------------------------------------ */
 
 static void assemble(struct scripted *s, double start)
@@ -545,8 +560,10 @@ static void assemble(struct scripted *s, double start)
   s->process = (struct world_process){process_start, process_kill};
   s->files.start = file_start;
   s->random.fill = fill;
+  s->store.open = open_store;
+  s->store_clock = (struct store_clock){store_now, store_now, s, "scripted"};
   s->world = (struct world){.clock = &s->clock, .http = &s->http, .sql = &s->sql, .dns = &s->dns,
-                            .process = &s->process, .random = &s->random, .files = &s->files};
+                            .process = &s->process, .random = &s->random, .files = &s->files, .store = &s->store};
 }
 
 /* The script's state has Davit's pure modules and, to read its fixtures, plain io. */
