@@ -113,11 +113,12 @@ end
 
 -- Takes back what is left and ends the run with what was the cause.
 local function take_back(self, cause)
-  if cause and #self.recorder.history:left() == 0 then return finish(self, "failed", cause) end
+  local past = self.recorder.history
+  if cause and not past.undoing and #past:left() == 0 then return finish(self, "failed", cause) end
   self.recorder:note("run-undo-started", "", { error = cause and recorder.describe(cause) }, "undoing")
   local err = beside_watchers(self, undo.all)
   if err and status_after(err) then return leave(self, "undoing", err) end
-  finish(self, #self.recorder.history:left() == 0 and "undone" or "failed", cause)
+  finish(self, #past:left() == 0 and "undone" or "failed", cause)
 end
 
 local function conclude(self, err)

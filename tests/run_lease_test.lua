@@ -48,17 +48,17 @@ end)
 
 test("with --wait a run waits for the lease until it is given back", function()
   other "slow"
-  local run
+  local waited
   parallel {
     waits = function()
-      run = world.start(function(_, r) local _ <close> = r.lease "slow" end, { wait = true })
+      waited = world.start(function(_, run) local _ <close> = run.lease "slow" end, { wait = true })
     end,
     gives = function()
       sleep(0.05)
       store:release "slow"
     end,
   }
-  equal(run.status, "done")
+  equal(waited.status, "done")
 end)
 
 test("what is taken back is taken back under the lease", function()
@@ -114,14 +114,14 @@ end
 local function approve(id, kind)
   local asked
   for _, event in ipairs(store:events { run = id, kind = "approval-asked" }) do asked = json.decode(event.data) end
-  store:append { { run = id, at = os.time(), kind = kind or "approved", path = "approve deploy?", status = "waiting",
+  store:append { { run = id, at = os.time(), kind = kind or "approved", path = "deploy?", status = "waiting",
     data = json.encode { by = "mira", why = "it is fine", digest = asked.digest } } }
 end
 
 test("at a terminal the answer is recorded with who gave it", function()
   local function answer(text) return { ask = function() return text, "because" end } end
   local yes, events = world.start(asking({ v = 1 }), answer "yes")
-  equal({ yes.status, events[4], events[5] }, { "done", "approval-asked approve deploy?", "approved approve deploy?" })
+  equal({ yes.status, events[4], events[5] }, { "done", "approval-asked deploy?", "approved deploy?" })
   local data = json.decode(store:events({ run = yes.id, kind = "approved" })[1].data)
   equal({ data.by, data.why, data.how, #data.digest }, { "tester", "because", "terminal", 16 })
   equal(world.start(asking(), answer "no").error.code, "denied")

@@ -71,7 +71,7 @@ test("ensure creates what is not there, and adopts what is", function()
   end)
   equal({ cloud.created, run.status, #run.left }, { 1, "done", 1 })
   equal(events[3], "create-started thing")
-  equal(events[4], "created thing")
+  equal(events[4], "ensure-finished thing")
 end)
 
 test("after a lost reply or a conflict ensure looks before anything else", function()
