@@ -1,8 +1,10 @@
 ---The local cloud in this process, for the tests of the providers: http.core asks the models,
 ---waiting moves a clock of its own, and single requests can be made to fail.
 local core = require "http.core"
+local host = require "core"
 local json = require "json"
 local runs = require "run"
+local store = require "store.core"
 local world = require "cloud.world"
 
 local provider_world = {}
@@ -133,13 +135,14 @@ end
 -- ---- opening and closing -----------------------------------------------------------------
 
 local function install(self)
-  self.saved = { request = core.request, sleep = sleep, clock = os.clock, time = os.time }
+  self.saved = { request = core.request, sleep = sleep, monotonic = host.monotonic, now = host.now, time = os.time }
   core.request = function(o) return exchange(self, o) end
   _G.sleep = function(seconds)
     self.now = self.now + seconds
     table.insert(self.pauses, seconds)
   end
-  os.clock = function() return self.now - self.began end
+  host.monotonic = function() return self.now - self.began end
+  host.now = function() return self.now end
   os.time = function(fields)
     if fields then return self.saved.time(fields) end
     return math.floor(self.now)
@@ -148,7 +151,7 @@ end
 
 World.__close = function(self)
   core.request, _G.sleep = self.saved.request, self.saved.sleep
-  os.clock, os.time = self.saved.clock, self.saved.time
+  host.monotonic, host.now, os.time = self.saved.monotonic, self.saved.now, self.saved.time
 end
 
 ---Opens a world; it must be closed.
@@ -165,9 +168,10 @@ end
 ---run.ensure itself, in a run of its own.
 function provider_world.ensure(resource)
   local thing
+  local session <close> = store.open ":memory:"
   local run = runs.start {
-    recipe = { name = "ensure", run = function(_, run) thing = run.ensure(resource) end }, params = {},
-    folder = "build/provider-runs", report = function() end, ask = function() end,
+    recipe = { name = "ensure", file = "test.lua", source = "1", run = function(_, run) thing = run.ensure(resource) end },
+    params = {}, store = session, keep = true, report = function() end, ask = function() end,
   }
   if run.error then error(run.error, 0) end
   return thing

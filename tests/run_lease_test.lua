@@ -30,11 +30,11 @@ end)
 
 test("a lease that another run holds is named with its holder and the ways out", function()
   other "db"
-  local run = world.start(function(_, run) run.lease "db" end)
+  local run = world.start(function(_, again) again.lease "db" end)
   equal({ run.error.code, run.status }, { "lease-held", "failed" })
   equal(run.error.message:find("'db' is held by run other-run (process ", 1, true), 1)
   equal(run.error.hint:find("--break-lease db", 1, true) ~= nil, true)
-  local broken, events = world.start(function(_, run) local _ <close> = run.lease "db" end,
+  local broken, events = world.start(function(_, again) local _ <close> = again.lease "db" end,
     { break_lease = { db = true } })
   equal({ broken.status, events[2] }, { "done", "lease-broken db" })
 end)
@@ -172,20 +172,17 @@ test("a denied run takes back what it made", function()
 end)
 
 test("with --wait the run stays, its leases free for others, until somebody approves", function()
-  local run
+  local run, waiting
   parallel {
     waits = function()
-      run = world.start(asking({ v = 1 }, function(r) r.step("after", function() end) end), { wait = true })
+      run = world.start(asking({ v = 1 }, function(again) again.step("after", function() end) end), {
+        wait = true,
+        report = function(kind, _, _, id) if kind == "approval-awaited" then waiting = id end end,
+      })
     end,
     approves = function()
-      local id
-      repeat
-        sleep(0.01)
-        for _, row in ipairs(store:runs { status = "waiting" }) do
-          id = #store:events { run = row.run, kind = "approved" } == 0 and row.run or id
-        end
-      until id
-      approve(id)
+      while not waiting do sleep(0.01) end
+      approve(waiting)
     end,
   }
   equal(run.status, "done")

@@ -77,7 +77,7 @@ local function find_answer(run, path, past)
   for _, kind in ipairs { "approved", "approval-denied" } do
     for _, event in ipairs(run.recorder.store:events { run = run.id, kind = kind }) do
       local data = json.decode(event.data)
-      if event.path == path and event.at >= past.asked and data.digest == past.digest then
+      if event.path == path and data.digest == past.digest then
         return { kind = kind, path = path, data = data, at = event.at }
       end
     end

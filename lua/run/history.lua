@@ -189,7 +189,7 @@ function history.read(store, id)
   if not row then return nil end
   local self = history.new()
   for _, event in ipairs(store:events { run = id }) do
-    event.data = json.decode(event.data)
+    event.data = event.data ~= "null" and json.decode(event.data) or nil
     self:add(event)
     self.timeline[#self.timeline + 1] = event
   end

@@ -64,7 +64,7 @@ function Recorder:write(kind, path, data, status)
   local events = take_observed(self, at)
   events[#events + 1] = { run = self.id, at = at, kind = kind, path = path, data = text, status = status }
   self.store:append(events)
-  local kept = json.decode(text)
+  local kept = data ~= nil and json.decode(text) or nil
   self.history:add { at = at, kind = kind, path = path, data = kept, status = status }
   self.report(kind, path, kept, self.id)
 end
