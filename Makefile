@@ -56,6 +56,8 @@ $B/test_%: $B/tests/test_%.o $(filter-out %/main.o,$(OBJ))
 
 # The units that bring a scripted world.
 $B/test_scripted $B/test_oom: $B/tests/scripted.o
+# The contract of stores, and the kinds that keep it.
+$B/test_store: $B/tests/store_kind_sqlite.o $B/tests/store_race.o
 units: $B/davit $(UNITS)
 
 # Both install what is missing before they build.
@@ -76,4 +78,4 @@ clean:
 
 .PHONY: all units demo test check install clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(UNITS:$B/%=$B/tests/%.d) $B/tests/scripted.d
+-include $(OBJ:.o=.d) $(wildcard $B/tests/*.d)
