@@ -1,4 +1,4 @@
-# make | make demo | make test | make SAN=1 test | make install PREFIX=/usr DESTDIR=… | V=1 shows commands
+# make | make demo | make test | make SAN=1 test | make bench | make install PREFIX=/usr DESTDIR=… | V=1 shows commands
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 PKGS   := lua5.4 lua5.4-cjson libuv libcurl libcares libpq sqlite3 yaml-0.1 libcrypto libmicrohttpd gnutls
@@ -71,11 +71,18 @@ test:
 check: units
 	$(Q)tests/run.sh $B $(UNITS)
 
+# What things cost on this machine: each file prints a table.
+$B/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
+bench: $B/davit $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
+	$(Q)for f in tests/bench/*.lua; do $< $$f || exit 1; done
+
 install: $B/davit
 	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/davit
 clean:
 	rm -rf build
 
-.PHONY: all units demo test check install clean
+.PHONY: all units demo test check bench install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(wildcard $B/tests/*.d)
