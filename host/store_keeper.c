@@ -162,9 +162,12 @@ static bool each(void *arg, const struct store_lease *lease)
 
 /* ---- renewing ------------------------------------------------------------------------------------------ */
 
+/* What was told to be lost stays lost, although the store may not know. */
 bool store_keeper_renew(struct store_keeper *k, struct fault *fault)
 {
   double at = now(k), left;
+  if (k->due == INFINITY)
+    return true;
   bool ok = k->store->ops->renew(k->store, &left, each, k, fault);
   if (ok)
     k->until = at + left;

@@ -7,9 +7,11 @@
  * row moves only with its status; an integer stands for the run's id in its events. `forgotten`
  * keeps the greatest seq that was ever removed, so that none is given twice. */
 #include "store_sqlite.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SCHEMA = 2 };
@@ -70,27 +72,63 @@ static bool foreign(struct store_sqlite *s, struct fault *f)
   return false;
 }
 
-static bool read_only(struct store_sqlite *s, struct fault *f)
+static long long size_of(const char *file)
 {
-  fault_set(f, "journal-denied", "fatal", "cannot write to the journal %s: this user may only read it", s->file);
+  struct stat st;
+  return file && stat(file, &st) == 0 ? (long long)st.st_size : -1;
+}
+
+/* Inside a transaction: pages are missing at the end, and no log has them. SQLite itself takes the last
+ * page, when only a part of it is there, for whole. */
+static bool is_cut_off(struct store_sqlite *s)
+{
+  const char *file = sqlite3_db_filename(s->db, "main");
+  if (!file || !*file || size_of(sqlite3_filename_wal(file)) > 0)
+    return false;
+  long long size = size_of(file), page = ask_number(s, "PRAGMA page_size"), pages = ask_number(s, "PRAGMA page_count");
+  return size >= 0 && size < page * pages;
+}
+
+static bool cut_off(struct store_sqlite *s, struct fault *f)
+{
+  fault_set(f, "journal-damaged", "fatal", "cannot read the journal %s: its end is missing", s->file);
+  fault_hint(f, "nothing was changed; move the file away to begin a new journal: undo and "
+                "cleanup find what lives without it");
+  return false;
+}
+
+static bool denied(struct store_sqlite *s, int error, struct fault *f)
+{
+  fault_set(f, "journal-denied", "fatal", "cannot write to the journal %s: %s", s->file, strerror(error));
   fault_hint(f, "give this user the right to write the file and its folder");
   return false;
 }
 
-/* Whether the file is one of ours that may be written; changes nothing. */
+static bool unopened(struct store_sqlite *s, int error, struct fault *f)
+{
+  if (error == EACCES || error == EPERM || error == EROFS)
+    return denied(s, error, f);
+  fault_set(f, "journal-failed", "fatal", "cannot open the journal %s: %s", s->file, strerror(error));
+  fault_hint(f, "davit writes below the project's .davit/: is the folder there?");
+  return false;
+}
+
+/* Whether the file is one of ours that may be written; changes nothing. One transaction, as somebody
+ * else may be making the schema. */
 static bool look(struct store_sqlite *s, struct fault *f)
 {
+  exec(s, "BEGIN");
   int version = ask_number(s, "PRAGMA user_version");
-  if (version < 0)
-    return store_sqlite_failed(s, "cannot read", f);
+  int tables = version < 0 ? -1 : ask_number(s, "SELECT count(*) FROM sqlite_schema");
+  bool ok = tables >= 0 ? !is_cut_off(s) || cut_off(s, f) : store_sqlite_failed(s, "cannot read", f);
+  exec(s, "COMMIT");
+  if (!ok)
+    return false;
   if (version > SCHEMA)
     return newer(s, version, f);
-  int tables = ask_number(s, "SELECT count(*) FROM sqlite_schema");
-  if (tables < 0)
-    return store_sqlite_failed(s, "cannot read", f);
   if (version == 0 && tables > 0)
     return foreign(s, f);
-  return !sqlite3_db_readonly(s->db, "main") || read_only(s, f);
+  return !sqlite3_db_readonly(s->db, "main") || denied(s, EACCES, f);
 }
 
 /* Two that open a new file at once are in each other's way here, and SQLite does not wait by itself. */
@@ -113,17 +151,19 @@ static bool upgrade(struct store_sqlite *s)
   return version == SCHEMA || (version == 0 && exec(s, schema));
 }
 
-/* Made here first, so that nobody else may ever read it. */
-static void make_private(const char *file)
+/* Made here first, so that nobody else may ever read it; SQLite says less well what is wrong. */
+static bool make_private(struct store_sqlite *s, struct fault *f)
 {
-  int fd = strcmp(file, ":memory:") ? open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-  if (fd >= 0)
-    close(fd);
+  if (strcmp(s->file, ":memory:") == 0)
+    return true;
+  int fd = open(s->file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  return fd >= 0 ? close(fd) == 0 : unopened(s, errno, f);
 }
 
 bool store_sqlite_open(struct store_sqlite *s, struct fault *f)
 {
-  make_private(s->file);
+  if (!make_private(s, f))
+    return false;
   if (sqlite3_open_v2(s->file, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL))
     return store_sqlite_failed(s, "cannot open", f);
   sqlite3_busy_timeout(s->db, STORE_BUSY_MS);

@@ -120,9 +120,21 @@ static bool is_denied(int code, int os)
          (code == SQLITE_CANTOPEN && (os == EACCES || os == EPERM || os == EROFS));
 }
 
+/* The system's error behind SQLite's, or 0. Of a commit SQLite keeps it only with the file it wrote. */
+static int system_error(sqlite3 *db)
+{
+  sqlite3_file *wal = NULL;
+  int error = sqlite3_system_errno(db);
+  if (!error && sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal &&
+      wal->pMethods)
+    wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error;
+}
+
 bool store_sqlite_failed(struct store_sqlite *s, const char *what, struct fault *f)
 {
-  int code = s->db ? sqlite3_errcode(s->db) & 0xff : SQLITE_NOMEM, os = s->db ? sqlite3_system_errno(s->db) : 0;
+  int code = s->db ? sqlite3_errcode(s->db) & 0xff : SQLITE_NOMEM;
+  int os = code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_READONLY ? system_error(s->db) : 0;
   const char *why = s->db ? sqlite3_errmsg(s->db) : "not enough memory";
   if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
     fault_set(f, "journal-damaged", "fatal", "%s the journal %s: %s", what, s->file, why);
