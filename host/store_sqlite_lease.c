@@ -129,8 +129,10 @@ static void drop_held(struct store_sqlite *s, const char *name, const char *run)
 
 void store_sqlite_forget_held(struct store_sqlite *s)
 {
-  while (s->held)
-    drop_held(s, s->held->name, NULL);
+  for (struct held *h; (h = s->held);) {
+    s->held = h->next;
+    free_held(h);
+  }
 }
 
 /* ---- the fence of appends ---------------------------------------------------------------------------- */
