@@ -130,6 +130,14 @@ CASE(files, "local fs = require 'fs' try(fs.read, 'x') try(fs.list, '.') try(fs.
 CASE(masking, "local m = require 'mask' assert(m.text 'plain' == 'plain')")
 CASE(digests, "require 'sha256' 'abc' require 'base64'.encode 'abc'")
 CASE(yaml_text, "require 'yaml'.decode 'a: [1, {b: c}]'")
+CASE(runs_and_leases, "local s <close> = require 'store.core'.open ':memory:'"
+     " s:append { { run = 'a', at = 1, kind = 'k', path = 'p', data = '{}', status = 'running' } }"
+     " assert(#s:events { run = 'a' } == 1 and #s:runs { limit = 5 } == 1)"
+     " assert(s:take { name = 'web', run = 'a', seconds = 30 })"
+     " local none, holder = s:take { name = 'web', run = 'b', seconds = 30 } assert(not none and holder.run == 'a')"
+     " assert(s:ask('web', 'stop')) sleep(20) assert(#s:leases() == 1 and s:watch().request == 'stop')"
+     " require 'fs'.exists 'x' s:release 'web' s:forget 'a'"
+     " parallel { a = function() assert(s:watch() == nil) end, b = function() s:close() end }")
 CASE(printing, "print('x', 1) io.write 'y'")
 
 int main(void)
@@ -141,7 +149,7 @@ int main(void)
     cmocka_unit_test(minted_secrets), cmocka_unit_test(health_engine), cmocka_unit_test(dns),
     cmocka_unit_test(secrets), cmocka_unit_test(sql), cmocka_unit_test(files),
     cmocka_unit_test(masking), cmocka_unit_test(digests), cmocka_unit_test(yaml_text),
-    cmocka_unit_test(printing),
+    cmocka_unit_test(runs_and_leases), cmocka_unit_test(printing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
