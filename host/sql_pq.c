@@ -18,15 +18,13 @@
  *                while libpq may replace the socket. */
 #include "buf.h"
 #include "real.h"
-#include "sql_url.h"
-#include <libpq-fe.h>
+#include "sql_connect.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum state { LOOKING_UP, CONNECTING, RUNNING, FAILING, ENDED };
-enum { HOST_MAX = 256, ADDRESSES_MAX = 8 };
+enum { ADDRESSES_MAX = 8 };
 
 struct sql_pq {
   struct world_sql base;
@@ -40,7 +38,7 @@ struct sql_session {
   PGconn *conn;  /* NULL before the connection and after it broke */
   struct watch *watch;
   struct operation *running;
-  char where[HOST_MAX + 128];  /* user@host:port/database */
+  char where[SQL_WHERE_MAX];  /* user@host:port/database */
 };
 
 struct operation {
@@ -51,8 +49,7 @@ struct operation {
   enum state state;
   double timeout;
   uv_timer_t timer;
-  char host[HOST_MAX];
-  PQconninfoOption *options;  /* hold the password: wiped once libpq has them */
+  struct sql_target target;  /* holds the password: wiped once libpq has it */
   struct dns_lookup *lookup;
   bool asked_ipv6;
   PGresult *result;
@@ -224,71 +221,9 @@ static void close_session(struct sql_session *s)
   free(s);
 }
 
-/* ---- options of a connection ------------------------------------------------------------- */
-
-static const char *option(const struct operation *op, const char *keyword)
-{
-  for (const PQconninfoOption *o = op->options; o && o->keyword; o++)
-    if (strcmp(o->keyword, keyword) == 0)
-      return o->val;
-  return NULL;
-}
-
-static void forget_options(struct operation *op)
-{
-  for (PQconninfoOption *o = op->options; o && o->keyword; o++)
-    if (o->val)
-      wipe(o->val, strlen(o->val));
-  PQconninfoFree(op->options);
-  op->options = NULL;
-}
-
-static bool bad_url(struct operation *op, const char *why)
-{
-  fault_set(&op->base.fault, "sql-url", "misuse", "connecting: %s", why);
-  fault_hint(&op->base.fault, "write postgresql://user:password@host:port/database?sslmode=…, "
-                              "with special characters as %%XX");
-  return false;
-}
-
-/* What libpq says of a URL may quote the password; only an unknown parameter is safe to name. */
-static bool unreadable_url(struct operation *op, char *why)
-{
-  bool parameter = why && strncmp(why, "invalid URI query parameter", 27) == 0;
-  if (parameter)
-    why[strcspn(why, "\n")] = 0;
-  bad_url(op, parameter ? why : "the URL cannot be read");
-  if (why)
-    wipe(why, strlen(why));
-  PQfreemem(why);
-  return false;
-}
-
-static bool read_url(struct operation *op, const char *url)
-{
-  char *why = NULL;
-  op->options = PQconninfoParse(url, &why);
-  if (!op->options)
-    return unreadable_url(op, why);
-  const char *host = option(op, "host");
-  if (!sql_url_host(url, strlen(url), op->host, sizeof op->host) || !host)
-    return bad_url(op, "the URL must name one host");
-  if (strcasecmp(host, op->host) != 0 || option(op, "hostaddr") || option(op, "service"))
-    return bad_url(op, "the URL's parameters must not name another host or a service");
-  return true;
-}
-
 static const char *or(const char *value, const char *instead)
 {
   return value ? value : instead;
-}
-
-static void name_session(struct operation *op)
-{
-  const char *user = option(op, "user");
-  snprintf(op->session->where, sizeof op->session->where, "%.48s%s%s:%.6s/%.64s", or(user, ""),
-           user ? "@" : "", op->host, or(option(op, "port"), "5432"),
-           or(option(op, "dbname"), or(user, "")));
 }
 
 /* ---- addresses --------------------------------------------------------------------------- */
@@ -298,15 +233,10 @@ struct addresses {
   size_t count;
 };
 
-static bool is_loopback(const char *address)
-{
-  return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
-}
-
 static bool all_loopback(const struct addresses *a)
 {
   for (size_t i = 0; i < a->count; i++)
-    if (!is_loopback(a->list[i]))
+    if (!sql_is_loopback(a->list[i]))
       return false;
   return true;
 }
@@ -332,90 +262,19 @@ static void join(struct buf *b, const struct addresses *a)
 
 /* ---- connecting -------------------------------------------------------------------------- */
 
-static void ignore_notice(void *arg, const PGresult *notice)
-{
-  (void)arg, (void)notice;
-}
-
-/* What applies where the URL is silent. Without sslmode libpq would fall back to plain text when
- * someone on the way says that the server has no TLS. Kerberos is never tried. The last bounds
- * how long a cancel request may take when the server's machine is gone. */
-static const char *fallback(const char *keyword, bool loopback)
-{
-  static const char *const values[][2] = {
-    {"gssencmode", "disable"}, {"client_encoding", "UTF8"}, {"application_name", "davit"},
-    {"tcp_user_timeout", "10000"}};
-  if (strcmp(keyword, "sslmode") == 0)
-    return loopback ? NULL : "require";
-  for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-    if (strcmp(values[i][0], keyword) == 0)
-      return values[i][1];
-  return NULL;
-}
-
-static PGconn *start_connection(struct operation *op, const char *host, const char *hostaddr,
-                                bool loopback)
-{
-  const char *keywords[64], *values[64];
-  size_t n = 0;
-  for (const PQconninfoOption *o = op->options; o->keyword && n < 63; o++) {
-    keywords[n] = o->keyword;
-    values[n] = or(o->val, fallback(o->keyword, loopback));
-    if (strcmp(o->keyword, "host") == 0)
-      values[n] = host;
-    if (strcmp(o->keyword, "hostaddr") == 0)
-      values[n] = hostaddr;
-    n += values[n] != NULL;
-  }
-  keywords[n] = NULL;
-  return PQconnectStartParams(keywords, values, 0);
-}
-
 static PGconn *connect_to(struct operation *op, const struct addresses *a)
 {
   struct buf host, hostaddr;
   buf_init(&host, 1 << 16);
   buf_init(&hostaddr, 1 << 16);
-  repeat(&host, op->host, a->count);
+  repeat(&host, op->target.host, a->count);
   join(&hostaddr, a);
   PGconn *conn = NULL;
   if (buf_ok(&host) && buf_ok(&hostaddr))
-    conn = start_connection(op, buf_str(&host), buf_str(&hostaddr), all_loopback(a));
+    conn = sql_connect_start(&op->target, buf_str(&host), buf_str(&hostaddr), all_loopback(a));
   buf_free(&host);
   buf_free(&hostaddr);
   return conn;
-}
-
-/* The five characters after "FATAL:  ", or NULL when the text is not the server's. */
-static const char *find_sqlstate(const char *text)
-{
-  for (const char *c = strstr(text, ":  "); c; c = strstr(c + 1, ":  ")) {
-    size_t n = strspn(c + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    if (n == 5 && c[8] == ':')
-      return c + 3;
-  }
-  return NULL;
-}
-
-/* What libpq itself refuses, before or instead of asking the server. */
-static bool is_refusal(const char *text)
-{
-  static const char *const refusals[] = {
-    "does not support SSL", "certificate verify failed", "does not match host name",
-    "root certificate file", "channel binding", "no password supplied"};
-  for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-    if (strstr(text, refusals[i]))
-      return true;
-  return false;
-}
-
-/* Being refused for what was asked will not change by asking again. */
-static bool is_final(const char *sqlstate, const char *text)
-{
-  if (!sqlstate)
-    return is_refusal(text);
-  return strncmp(sqlstate, "28", 2) == 0 || strncmp(sqlstate, "3D", 2) == 0 ||
-         strncmp(sqlstate, "42", 2) == 0;
 }
 
 static int line_length(const char *text)
@@ -425,17 +284,16 @@ static int line_length(const char *text)
 
 static void connect_fault(struct operation *op)
 {
-  const char *text = PQerrorMessage(op->session->conn), *sqlstate = find_sqlstate(text);
-  const char *class = is_final(sqlstate, text) ? "fatal" : "transient";
+  struct sql_refusal r = sql_refusal_of(op->session->conn);
+  const char *class = r.final ? "fatal" : "transient";
   struct fault *f = &op->base.fault;
-  if (sqlstate) {
-    snprintf(op->base.sqlstate, sizeof op->base.sqlstate, "%.5s", sqlstate);
+  memcpy(op->base.sqlstate, r.sqlstate, sizeof r.sqlstate);
+  if (*r.sqlstate)
     fault_set(f, "sql-connect", class, "connecting to %s: %.*s (%s)", op->session->where,
-              line_length(sqlstate + 7), sqlstate + 7, op->base.sqlstate);
-  } else {
-    fault_set(f, "sql-connect", class, "connecting to %s: %.*s", op->session->where,
-              line_length(text), text);
-  }
+              r.length, r.text, r.sqlstate);
+  else
+    fault_set(f, "sql-connect", class, "connecting to %s: %.*s", op->session->where, r.length,
+              r.text);
   disconnect(op->session);
 }
 
@@ -450,13 +308,11 @@ static bool open_connection(struct operation *op, const struct addresses *a)
     return false;
   }
   s->conn = connect_to(op, a);
-  forget_options(op);
+  sql_target_free(&op->target);
   if (!s->conn) {
     out_of_memory(op);
     return false;
   }
-  PQsetNoticeReceiver(s->conn, ignore_notice, NULL);
-  PQsetErrorVerbosity(s->conn, PQERRORS_VERBOSE);  /* the only way to see the SQLSTATE here */
   if (PQstatus(s->conn) == CONNECTION_BAD) {
     connect_fault(op);
     return false;
@@ -543,7 +399,7 @@ static void looked_up(void *arg)
 static bool look_up(struct operation *op, const char *type)
 {
   enum { LONGEST = 3600 };
-  struct dns_question q = {.name = op->host, .type = type,
+  struct dns_question q = {.name = op->target.host, .type = type,
                            .timeout = op->timeout < LONGEST ? op->timeout : LONGEST};
   op->lookup = op->sql->dns->start(op->sql->dns, &q, looked_up, op);
   if (!op->lookup)
@@ -553,10 +409,10 @@ static bool look_up(struct operation *op, const char *type)
 
 static bool find_host(struct operation *op)
 {
-  if (real_is_localhost(op->host))
+  if (real_is_localhost(op->target.host))
     return open_connection(op, &(struct addresses){{"127.0.0.1", "::1"}, 2});
-  if (is_address(op->host))
-    return open_connection(op, &(struct addresses){{op->host}, 1});
+  if (is_address(op->target.host))
+    return open_connection(op, &(struct addresses){{op->target.host}, 1});
   return look_up(op, "A");
 }
 
@@ -763,7 +619,7 @@ static void destroy(struct effect *e)
   if (op->session)
     leave_session(op);
   close_session(op->base.session);
-  forget_options(op);
+  sql_target_free(&op->target);
   PQclear(op->result);
   free(op->base.columns);
   free((void *)op->base.cells);
@@ -800,11 +656,11 @@ static struct sql_operation *connect_start(struct world_sql *base, const char *u
   op->session = s;
   op->connects = true;
   op->state = LOOKING_UP;
-  if (!read_url(op, url)) {
+  if (!sql_target_read(&op->target, url, &op->base.fault)) {
     fail_soon(op);
     return &op->base;
   }
-  name_session(op);
+  memcpy(s->where, op->target.where, sizeof s->where);
   if (find_host(op))
     start_timer(op, timeout);
   else
