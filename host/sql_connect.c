@@ -58,6 +58,14 @@ static void name_target(struct sql_target *t)
            t->host, or(option(t, "port"), "5432"), or(option(t, "dbname"), or(user, "")));
 }
 
+/* A '/' ends the credentials, wherever it stands: what follows would be read as the port and the
+ * database, and be named in errors. */
+static bool cuts_password(const struct sql_target *t)
+{
+  const char *port = or(option(t, "port"), "");
+  return port[strspn(port, "0123456789")] || strchr(or(option(t, "dbname"), ""), '@');
+}
+
 bool sql_target_read(struct sql_target *t, const char *url, struct fault *f)
 {
   char *why = NULL;
@@ -69,6 +77,9 @@ bool sql_target_read(struct sql_target *t, const char *url, struct fault *f)
     return bad_url(f, "the URL must name one host");
   if (strcasecmp(host, t->host) != 0 || option(t, "hostaddr") || option(t, "service"))
     return bad_url(f, "the URL's parameters must not name another host or a service");
+  if (cuts_password(t))
+    return bad_url(f, "the port is no number, or the database's name has an '@': a '/' in the "
+                      "password must be written as %2F");
   name_target(t);
   return true;
 }
@@ -142,7 +153,8 @@ static bool is_libpqs(const char *text)
 {
   static const char *const refusals[] = {
     "does not support SSL", "certificate verify failed", "does not match host name",
-    "root certificate file", "channel binding", "no password supplied"};
+    "root certificate file", "channel binding", "no password supplied", "invalid port number",
+    "invalid sslmode value", "invalid integer value"};
   for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
     if (strstr(text, refusals[i]))
       return true;

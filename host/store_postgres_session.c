@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ADDRESSES_MAX = 8, CONFLICTS_MAX = 8 };
+enum { ADDRESSES_MAX = 8, AT_ONCE = 4 };
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
@@ -203,15 +203,17 @@ static bool complete_connection(PGconn *conn, double deadline)
 static enum pg_outcome not_connected(struct pg_session *s, const char *what, struct fault *f)
 {
   struct sql_refusal r = sql_refusal_of(s->conn);
+  char silence[64];
   if (r.final) {
     enum pg_outcome outcome = refused(s, what, r.text, r.length, r.sqlstate, f);
     PQfinish(s->conn);
     s->conn = NULL;
     return outcome;
   }
-  if (r.length == 0)
-    return lost(s, what, "no session in time", 18, f);
-  return lost(s, what, r.text, r.length, f);
+  if (PQstatus(s->conn) == CONNECTION_BAD)
+    return lost(s, what, r.text, r.length, f);
+  int n = snprintf(silence, sizeof silence, "no session within %g s", s->limits.connect);
+  return lost(s, what, silence, n, f);
 }
 
 static enum pg_outcome connect_to(struct pg_session *s, const char *what, const char *address,
@@ -398,25 +400,22 @@ static void say_how_often(struct fault *f, int tries, double seconds)
   snprintf(f->message + n, sizeof f->message - n, " (%d tries in %.0f s)", tries, seconds);
 }
 
+/* Conflicts are tried again at once, a few times: whoever was in the way has just gone on. */
 bool pg_run(struct pg_session *s, const struct pg_transaction *t, struct pg_reply *reply,
             struct fault *f)
 {
   double began = now();
   *reply = (struct pg_reply){0};
-  for (int tries = 1, conflicts = 0;; tries++) {
+  for (int tries = 1;; tries++) {
     enum pg_outcome outcome = connect_and_try(s, t, reply, f);
-    if (outcome == PG_DONE)
-      return true;
-    if (outcome == PG_CONFLICT && conflicts++ < CONFLICTS_MAX)
-      continue;
-    double wait = backoff(tries - 1);
-    if (outcome == PG_LOST && now() + wait < began + s->limits.budget) {
-      pause_for(wait);
-      continue;
-    }
-    if (outcome == PG_LOST)
+    if (outcome == PG_DONE || outcome == PG_FAILED)
+      return outcome == PG_DONE;
+    double wait = outcome == PG_LOST ? backoff(tries - 1) : tries <= AT_ONCE ? 0 : backoff(tries - AT_ONCE);
+    if (now() + wait >= began + s->limits.budget) {
       say_how_often(f, tries, now() - began);
-    return false;
+      return false;
+    }
+    pause_for(wait);
   }
 }
 
