@@ -84,7 +84,8 @@ struct store_ops {
    * gets its token. */
   bool (*take)(struct store *, const struct store_claim *, long long *token, store_each_lease *, void *arg,
                struct fault *);
-  /* Renews all that this store holds. each() is told of every one that has a request, each time,
+  /* Renews all that this store holds; one that has more than three quarters of its seconds left may
+   * stay as it is. each() is told of every one that has a request, each time,
    * and once of every one that was lost: then the request is NULL, and the run is the new holder's,
    * or NULL. A lost one is not renewed again, and its run's appends stay refused until
    * store->release of its name. *left: seconds until the first of those still held expires,

@@ -17,5 +17,5 @@ struct store_kind {
   void (*remove)(void *place);
 };
 
-extern const struct store_kind store_kind_sqlite;
+extern const struct store_kind store_kind_sqlite, store_kind_postgres;
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const struct store_kind *const kinds[] = {&store_kind_sqlite};
+static const struct store_kind *const kinds[] = {&store_kind_sqlite, &store_kind_postgres};
 
 enum { KINDS = sizeof kinds / sizeof *kinds, STORES = 3 };
 
@@ -470,7 +470,7 @@ static void renewing_says_how_long_the_first_of_the_leases_lasts(void **state)
   take(s, "a", 60);
   struct store_claim longer = {.name = "other", .run = "a", .host = "machine", .pid = 42, .seconds = 90};
   check(s->ops->take(s, &longer, &token, tell, &ignored, &f), &f);
-  b->kind->pass(b->place, 0.5);
+  b->kind->pass(b->place, 40);
   renew(s, &left);
   assert_true(left > 55 && left <= 60);
   assert_true(leases(s, "web").lease.left > 59.5 && leases(s, "other").lease.left > 89.5);
