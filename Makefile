@@ -59,6 +59,10 @@ $B/test_scripted $B/test_store_inline $B/test_oom: $B/tests/scripted.o
 # The contract of stores, and the kinds that keep it.
 $B/test_store: $B/tests/store_kind_sqlite.o $B/tests/store_kind_postgres.o $B/tests/store_race.o
 $B/test_store $B/test_store_postgres: $B/tests/postgres_server.o
+# What the store in PostgreSQL can do on this machine: a table.
+$B/bench_store_postgres: $B/tests/bench_store_postgres.o $B/tests/postgres_server.o $(filter-out %/main.o,$(OBJ))
+	@echo "  LD   $@"
+	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 units: $B/davit $(UNITS)
 
 # Both install what is missing before they build.

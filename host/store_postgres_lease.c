@@ -177,9 +177,9 @@ bool pg_take(struct store *base, const struct store_claim *c, long long *token,
 
 /* ---- renewing -------------------------------------------------------------------------------- */
 
-/* Only what has used up a quarter of its time is renewed: a holder asks every second for requests,
- * and most of its looks write nothing then. A row that is not ours any more is not changed; the
- * second query sees all as they are after the first. */
+/* Only what has used up a quarter of its time is renewed: a holder looks for requests every second,
+ * and most of its looks are one cheap query then, without a write. A row that is not ours any more
+ * is not changed; the look after the renewal sees all as they are then. */
 static const char renew[] =
   "update davit.lease l set expires = clock_timestamp() + m.seconds * interval '1 s',"
   "  token = l.token + case when l.expires > clock_timestamp() then 0 else 1 end"
@@ -245,6 +245,31 @@ static void add_held(const struct pg_held *h, struct buf *names, struct buf *run
   pg_array_add_double(seconds, h->seconds);
 }
 
+static bool is_due(const struct pg_store *p, const PGresult *rows)
+{
+  for (const struct pg_held *h = p->held; h; h = h->next) {
+    int row = h->lost ? -1 : find_row(rows, h->name);
+    if (is_ours(p, h, rows, row) && pg_double(rows, row, LEFT) < 0.75 * h->seconds)
+      return true;
+  }
+  return false;
+}
+
+/* Looks, and if one is due, renews and looks again. */
+static bool look_and_renew(struct pg_store *p, const char *const params[4], struct pg_reply *reply, struct fault *f)
+{
+  const struct pg_transaction looking = {
+    .what = "renew leases in", .queries = {{look_all, params, 1}}, .n = 1};
+  const struct pg_transaction renewing = {
+    .what = "renew leases in", .queries = {{renew, params, 4}, {look_all, params, 1}}, .n = 2};
+  if (!pg_run(&p->session, &looking, reply, f))
+    return false;
+  if (!is_due(p, reply->results[0]))
+    return true;
+  pg_reply_clear(reply);
+  return pg_run(&p->session, &renewing, reply, f);
+}
+
 static bool run_renew(struct pg_store *p, struct pg_reply *reply, struct fault *f)
 {
   struct buf names, runs, seconds;
@@ -254,10 +279,8 @@ static bool run_renew(struct pg_store *p, struct pg_reply *reply, struct fault *
   for (const struct pg_held *h = p->held; h; h = h->next)
     add_held(h, &names, &runs, &seconds);
   const char *params[] = {pg_array_end(&names), pg_array_end(&runs), pg_array_end(&seconds), p->holder};
-  const struct pg_transaction t = {
-    .what = "renew leases in", .queries = {{renew, params, 4}, {look_all, params, 1}}, .n = 2};
-  bool ok = buf_ok(&names) && buf_ok(&runs) && buf_ok(&seconds)
-              ? pg_run(&p->session, &t, reply, f) : pg_out_of_memory(f);
+  bool ok = buf_ok(&names) && buf_ok(&runs) && buf_ok(&seconds) ? look_and_renew(p, params, reply, f)
+                                                                : pg_out_of_memory(f);
   buf_free(&names);
   buf_free(&runs);
   buf_free(&seconds);
@@ -281,7 +304,8 @@ bool pg_renew(struct store *base, double *left, store_each_lease *each, void *ar
     return true;
   if (!run_renew(p, &reply, f))
     return false;
-  struct renewal n = {p, reply.results[1], INFINITY, each, arg};
+  const PGresult *rows = reply.results[1] ? reply.results[1] : reply.results[0];
+  struct renewal n = {p, rows, INFINITY, each, arg};
   for (struct pg_held *h = p->held; h; h = h->next)
     if (!h->lost)
       note(&n, h);

@@ -4,9 +4,9 @@
  * somebody else has taken the step meanwhile, and takes it. So two processes may start at once
  * on an empty database, and one that dies half way leaves nothing.
  *
- * What it holds: a run of 60 events with 0.5 kB of data each takes 52 kB, 870 bytes an event:
- * 0.5 kB data, 0.1 kB for the other columns and the row's header, 30 bytes in each of the three
- * indices, and what pages leave free. The indices, each for one query: event_run a run's events in
+ * What it holds: a run of 60 events with 0.5 kB of data each takes 45 kB, 750 bytes an event:
+ * 0.5 kB data, 0.1 kB for the other columns and the row's header, 25 to 45 bytes in each of the
+ * three indices, and what pages leave free. The indices, each for one query: event_run a run's events in
  * order; event's key the events of all runs in order; event_batch finds out whether a commit
  * whose reply was lost took place. runs() reads davit.run by its key, newest first.
  *
@@ -52,7 +52,7 @@ enum { SCHEMA = 1 };
   "      order by run, n desc" \
   "  ), sums as (" \
   "    select run, min(n) as first, count(*) as events," \
-  "      sum(octet_length(data) + octet_length(path) + octet_length(kind) + 250) as bytes" \
+  "      sum(octet_length(data) + octet_length(path) + octet_length(kind) + 215) as bytes" \
   "      from new group by run" \
   "  ), touched as (" \
   "    insert into davit.run as r (name, status, started, changed, events, bytes)" \

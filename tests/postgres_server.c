@@ -125,8 +125,9 @@ static void serve(struct postgres_server *s)
   char data[128], port[16];
   snprintf(data, sizeof data, "%s/data", s->folder);
   snprintf(port, sizeof port, "%d", s->port);
-  char *arguments[] = {"postgres", "-D", data, "-p", port, "-F", "-c", "listen_addresses=127.0.0.1", "-c",
-                       "unix_socket_directories=", "-c", "max_connections=50", NULL};
+  char *arguments[] = {"postgres", "-D", data, "-p", port, "-c", s->durable ? "fsync=on" : "fsync=off", "-c",
+                       "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c",
+                       s->durable ? "max_connections=1100" : "max_connections=50", NULL};
   s->pid = run(s, "postgres", arguments);
 }
 
@@ -153,13 +154,14 @@ static void await(struct postgres_server *s)
   assert_true(answers(s));
 }
 
-struct postgres_server *postgres_server_start(void)
+struct postgres_server *postgres_server_start(bool durable)
 {
   int version = newest_version();
   if (!version)
     return NULL;
   struct postgres_server *s = calloc(1, sizeof *s);
   assert_non_null(s);
+  s->durable = durable;
   snprintf(s->programs, sizeof s->programs, "%s/%d/bin", PROGRAMS, version);
   make_folder(s);
   make_cluster(s);

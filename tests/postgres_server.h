@@ -11,12 +11,13 @@
 
 struct postgres_server {
   char folder[64], programs[128];
+  bool durable;
   int port;
   pid_t pid;
 };
 
-/* NULL: this machine has no PostgreSQL. */
-struct postgres_server *postgres_server_start(void);
+/* Durable: it waits for the disk, as a server in use does. NULL: this machine has no PostgreSQL. */
+struct postgres_server *postgres_server_start(bool durable);
 void postgres_server_stop(struct postgres_server *s);
 /* SIGKILL, and another start on the same data. */
 void postgres_server_kill(struct postgres_server *s);

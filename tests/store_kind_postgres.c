@@ -27,7 +27,7 @@ static struct postgres_server *server(void)
   if (tests.owner)
     return tests.server;
   tests.owner = getpid();
-  tests.server = postgres_server_start();
+  tests.server = postgres_server_start(false);
   atexit(stop);
   return tests.server;
 }

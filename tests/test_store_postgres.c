@@ -36,7 +36,7 @@ static int open_world(void **state)
 {
   struct world *w = calloc(1, sizeof *w);
   assert_non_null(w);
-  w->server = postgres_server_start();
+  w->server = postgres_server_start(false);
   *state = w;
   return 0;
 }
@@ -300,6 +300,84 @@ static void a_run_that_another_transaction_keeps_locked_is_busy(void **state)
   assert_int_equal(sql(w, "select count(*) from davit.event"), 2);
 }
 
+static void a_transaction_leaves_nothing_in_the_session(void **state)
+{
+  struct world *w = need(state);
+  double left;
+  assert_int_equal(take(w->store, "r1", 60, &w->fault), 1);
+  must(w, write_number(w->store, 1, &w->fault));
+  must(w, w->store->ops->renew(w->store, &left, ignore_lease, NULL, &w->fault));
+  must(w, w->store->ops->release(w->store, "preview/1", &w->fault));
+  PGconn *conn = ((struct pg_store *)w->store)->session.conn;
+  assert_true(PQexitPipelineMode(conn));
+  PGresult *r = PQexec(conn, "select current_setting('statement_timeout'),"
+                             " (select count(*) from pg_prepared_statements),"
+                             " (select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'advisory')");
+  for (int i = 0; i < 3; i++)
+    assert_string_equal(PQgetvalue(r, 0, i), "0");
+  PQclear(r);
+}
+
+/* ---- what is read page by page -------------------------------------------------------------------- */
+
+enum { MANY = 2345 };
+
+static void write_many(struct world *w, bool as_runs)
+{
+  static char runs[MANY][16];
+  static struct store_event events[MANY];
+  const struct store_event *list[MANY];
+  for (int i = 0; i < MANY; i++) {
+    snprintf(runs[i], sizeof runs[i], "run%04d", as_runs ? i : 0);
+    events[i] = (struct store_event){.at = i, .run = runs[i], .kind = "k", .path = "p", .data = runs[i]};
+    list[i] = &events[i];
+  }
+  must(w, w->store->ops->append(w->store, list, MANY, &w->fault));
+}
+
+static bool count_event(void *arg, const struct store_event *e)
+{
+  int *count = arg;
+  assert_true(e->at == *count);
+  ++*count;
+  return true;
+}
+
+static bool count_run(void *arg, const struct store_run *r)
+{
+  int *count = arg;
+  assert_true(r->started == MANY - 1 - *count);
+  assert_string_equal(r->run, r->first);
+  ++*count;
+  return true;
+}
+
+static void many_events_are_read_in_order(void **state)
+{
+  struct world *w = need(state);
+  const struct store_filter all = {0}, of_run = {.run = "run0000"};
+  int count = 0;
+  write_many(w, false);
+  must(w, w->store->ops->events(w->store, &all, count_event, &count, &w->fault));
+  assert_int_equal(count, MANY);
+  count = 0;
+  must(w, w->store->ops->events(w->store, &of_run, count_event, &count, &w->fault));
+  assert_int_equal(count, MANY);
+}
+
+static void many_runs_are_read_newest_first_and_no_more_than_wanted(void **state)
+{
+  struct world *w = need(state);
+  const struct store_runs_filter all = {0}, some = {.limit = 1234};
+  int count = 0;
+  write_many(w, true);
+  must(w, w->store->ops->runs(w->store, &all, count_run, &count, &w->fault));
+  assert_int_equal(count, MANY);
+  count = 0;
+  must(w, w->store->ops->runs(w->store, &some, count_run, &count, &w->fault));
+  assert_int_equal(count, 1234);
+}
+
 /* ---- servers and lines that fail ------------------------------------------------------------------ */
 
 /* A port of loopback that takes connections and never answers; or, closed, refuses them. */
@@ -557,6 +635,9 @@ int main(void)
     WITH_DATABASE(a_user_without_rights_is_refused),
     WITH_DATABASE(a_database_that_cannot_hold_all_characters_is_refused),
     WITH_DATABASE(a_run_that_another_transaction_keeps_locked_is_busy),
+    WITH_DATABASE(a_transaction_leaves_nothing_in_the_session),
+    WITH_DATABASE(many_events_are_read_in_order),
+    WITH_DATABASE(many_runs_are_read_newest_first_and_no_more_than_wanted),
     cmocka_unit_test(a_server_that_is_not_there_is_lost_after_the_budget),
     cmocka_unit_test(a_server_that_never_answers_is_lost_after_the_budget),
     WITH_DATABASE(a_server_that_falls_silent_is_lost_after_the_budget),
