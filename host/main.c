@@ -3,9 +3,11 @@
  * The guard of the children is forked before anything else exists. A first SIGINT,
  * SIGTERM or SIGHUP asks the run to stop at its next wait; a second one ends the
  * process at once, with the exit code of an interrupted, resumable run. The second is
- * counted in the handler itself: Lua that never waits would not let the loop see it. */
+ * counted in the handler itself: a C function that never returns would not let the loop
+ * see it. Once the command line has ended, no signal changes the exit code. */
 #include "guard.h"
 #include "host.h"
+#include "interrupt.h"
 #include "mask.h"
 #include "output.h"
 #include "real.h"
@@ -13,6 +15,7 @@
 #include <fcntl.h>
 #include <errno.h>
 #include <lauxlib.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +30,9 @@ struct davit {
   struct host host;
   uv_async_t stop;         /* woken by the handler */
   struct timespec first;   /* when the first signal came */
+  pthread_t thread;        /* the one that runs Lua */
   volatile sig_atomic_t number, seen;
+  volatile sig_atomic_t over, code;  /* the command line has ended, with this exit code */
 };
 
 /* ---- signals --------------------------------------------------------------------- */
@@ -47,27 +52,36 @@ static bool is_an_echo(const struct davit *d)
   return seconds < 0.05;
 }
 
-/* In a signal's context: nothing but what is safe there. */
+static void ask_to_stop(struct davit *d)
+{
+  if (d->over)
+    return;
+  if (d->host.sched)
+    interrupt_signal(sched_interrupt(d->host.sched), d->number);
+  uv_async_send(&d->stop);
+}
+
+/* In a signal's context: nothing but what is safe there. A library's thread passes it on: Lua
+ * is touched by its own thread alone. */
 static void on_signal(int number)
 {
   struct davit *d = watching;
-  if (!d->seen) {
+  if (!pthread_equal(pthread_self(), d->thread)) {
+    pthread_kill(d->thread, number);
+  } else if (!d->seen) {
     d->seen = 1;
     d->number = number;
     clock_gettime(CLOCK_MONOTONIC, &d->first);
-    uv_async_send(&d->stop);
+    ask_to_stop(d);
   } else if (!is_an_echo(d)) {
-    _exit(EXIT_INTERRUPTED);
+    _exit(d->over ? d->code : EXIT_INTERRUPTED);
   }
 }
 
 static void on_stop(uv_async_t *handle)
 {
   struct davit *d = handle->data;
-  struct stop why = {.code = "interrupted"};
-  snprintf(why.signal, sizeof why.signal, "SIG%s", sigabbrev_np(d->number));
-  snprintf(why.reason, sizeof why.reason, "interrupted by %s", why.signal);
-  sched_stop(d->host.sched, &why);
+  interrupt_stop(d->host.sched, d->number);
 }
 
 /* nohup: the caller wants this to outlive the terminal. */
@@ -80,6 +94,7 @@ static bool is_kept_out(int number)
 static void watch_signals(struct davit *d)
 {
   watching = d;
+  d->thread = pthread_self();
   d->stop.data = d;
   uv_async_init(&d->real.loop, &d->stop, on_stop);
   uv_unref((uv_handle_t *)&d->stop);
@@ -89,14 +104,6 @@ static void watch_signals(struct davit *d)
   for (int i = 0; i < STOPS; i++)
     if (!is_kept_out(stops[i]))
       sigaction(stops[i], &action, NULL);
-}
-
-/* From here on a signal ends the process: nothing is left that could be interrupted. */
-static void unwatch_signals(struct davit *d)
-{
-  for (int i = 0; i < STOPS; i++)
-    signal(stops[i], SIG_DFL);
-  uv_close((uv_handle_t *)&d->stop, NULL);
 }
 
 /* ---- one run ---------------------------------------------------------------------- */
@@ -154,9 +161,11 @@ static int run(struct davit *d, int argc, char **argv)
     output_write(d->host.err, text, strlen(text));
     output_write(d->host.err, "\n", 1);
   }
-  code = settle_output(&d->host, code);
+  d->code = code;
+  d->over = 1;
+  d->code = settle_output(&d->host, code);
   host_close(L);
-  return code;
+  return d->code;
 }
 
 /* A descriptor that the caller closed would be given to the next file that is opened, the
@@ -200,7 +209,7 @@ int main(int argc, char **argv)
   d.host.cleanup_seconds = getenv("CI") ? 7 : 30;
   watch_signals(&d);
   int code = run(&d, argc, argv);
-  unwatch_signals(&d);
+  uv_close((uv_handle_t *)&d.stop, NULL);  // the handlers stay: they look at `over`
   close_streams(&d.host);
   real_free(&d.real);
   return code;

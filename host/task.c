@@ -16,6 +16,7 @@
 #include "class.h"
 #include "failure.h"
 #include "host.h"
+#include "interrupt.h"
 #include "world.h"
 #include <lauxlib.h>
 #include <math.h>
@@ -56,6 +57,7 @@ struct sched {
   struct task *current, *first, *ready, *last_ready;
   struct task *watchers;
   struct stop stop;  /* its code is empty until somebody asks */
+  struct interrupt interrupt;
   int loading;  /* files being loaded: nothing may have an effect */
   int blocked;  /* resumes under way through which no wait can pass */
   unsigned long endings;
@@ -135,6 +137,16 @@ const struct stop *sched_stopping(const struct sched *s)
   return *s->stop.code ? &s->stop : NULL;
 }
 
+struct interrupt *sched_interrupt(struct sched *s)
+{
+  return &s->interrupt;
+}
+
+struct task *sched_current(const struct sched *s)
+{
+  return s->current;
+}
+
 /* Cancelled within a shield, a task goes on, and its clean-up has its limit. */
 void task_watch(struct task *t)
 {
@@ -166,6 +178,11 @@ static const struct deadline *passed_deadline(const struct task *t)
 bool task_cancelled(const struct task *t)
 {
   return (t->cancel && (t->shield == 0 || t->cleanup_over)) || passed_deadline(t);
+}
+
+bool task_shielded(const struct task *t)
+{
+  return t->shield > 0;
 }
 
 int task_raise_cancelled(lua_State *L, struct task *t)
@@ -367,7 +384,9 @@ static void run_task(struct sched *s, struct task *t)
 {
   int nres, nargs = lua_status(t->co) == LUA_YIELD ? 0 : lua_gettop(t->co) - 1;
   s->current = t;
+  interrupt_resume(&s->interrupt, t->co);
   int status = lua_resume(t->co, s->L, nargs, &nres);
+  interrupt_resume(&s->interrupt, NULL);
   s->current = NULL;
   if (status == LUA_YIELD)
     lua_pop(t->co, nres);  // the token of a wait: coroutine.yield refuses elsewhere
@@ -455,7 +474,9 @@ int task_resume_inner(lua_State *L, lua_State *co, int nargs, int *nres, bool *w
   if (task_waits_in(co))
     lua_pop(co, 1);
   s->blocked += blocks;
+  interrupt_resume(&s->interrupt, co);
   int status = lua_resume(co, L, nargs, nres);
+  interrupt_resume(&s->interrupt, L);
   s->blocked -= blocks;
   *waits = task_waits_in(co);
   return status;
@@ -490,7 +511,7 @@ static int slept(lua_State *L, int status, lua_KContext timer)
   return t->slot ? task_wait(L, slept, timer) : 0;
 }
 
-static int sleep(lua_State *L)
+static int sleep_for(lua_State *L)
 {
   double seconds = check_seconds(L, "sleep");
   struct task *task = task_current(L);
@@ -606,7 +627,7 @@ struct sched *sched_new(lua_State *L, struct world_clock *clock)
 int task_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"deadline", deadline}, {"locals", locals}, {"shield", shield}, {"sleep", sleep}, {NULL, NULL}};
+    {"deadline", deadline}, {"locals", locals}, {"shield", shield}, {"sleep", sleep_for}, {NULL, NULL}};
   class_new(L, TASK, NULL, task_gc);
   class_new(L, SLEEP, NULL, sleep_close);
   class_new(L, DEADLINE, NULL, deadline_close);

@@ -14,6 +14,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
+struct interrupt;
 struct sched;
 struct task;
 struct world_clock;
@@ -45,6 +46,9 @@ struct stop {
 void sched_stop(struct sched *s, const struct stop *why);
 /* Why the run was asked to stop; NULL: it was not. */
 const struct stop *sched_stopping(const struct sched *s);
+struct interrupt *sched_interrupt(struct sched *s);
+/* The task that is running, or NULL. */
+struct task *sched_current(const struct sched *s);
 /* Makes a new task a watcher: sched_stop wakes it, and what it does then runs shielded, within
  * the time of clean-up. */
 void task_watch(struct task *t);
@@ -65,6 +69,7 @@ int task_wait(lua_State *L, lua_KFunction k, lua_KContext ctx);
 int task_wait_quietly(lua_State *L, lua_KFunction k, lua_KContext ctx);
 /* True when the waits of this task raise now. */
 bool task_cancelled(const struct task *t);
+bool task_shielded(const struct task *t);
 int task_raise_cancelled(lua_State *L, struct task *t);
 
 /* ---- children ---------------------------------------------------------------------- */
