@@ -41,8 +41,8 @@ struct process_child {
 struct world_process {
   struct process_child *(*start)(struct world_process *, const struct process_options *,
                                  effect_done *done, void *arg);
-  /* Sends a signal to the child's whole process group. After one that ends programs (TERM,
-   * INT, QUIT, KILL) nothing that the child leaves behind lives on. */
+  /* Sends a signal to the child's whole process group. After one that ends programs (HUP,
+   * INT, QUIT, TERM, KILL) nothing that the child leaves behind lives on. */
   void (*kill)(struct process_child *, int signal);
 };
 #endif

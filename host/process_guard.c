@@ -513,7 +513,8 @@ static struct process_child *start(struct world_process *base, const struct proc
 static void send_signal(struct process_child *base, int signal)
 {
   struct child *c = (struct child *)base;
-  c->ending |= signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGKILL;
+  c->ending |= signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM ||
+               signal == SIGKILL;
   order(c, signal);
 }
 

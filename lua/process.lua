@@ -1,20 +1,35 @@
 ---Child processes: run one to its end, or keep one beside the recipe.
----A child that must end gets SIGTERM, some seconds of grace, then SIGKILL with all it started.
+---A child that must end gets the signal that stops the run, or SIGTERM, some seconds of grace, then SIGKILL
+---with all it started.
 local core = require "process.core"
 local task = require "task"
 
 local process = { alive = core.alive }
 
-local GRACE = 5        -- seconds between SIGTERM and SIGKILL
+local GRACE = 5        -- seconds between the signal and SIGKILL
+-- GitHub gives a cancelled job 7.5 s before its second signal, which ends Davit at once: what is left has to
+-- do for a look-up whose reply was lost and for giving back the lease.
+local CI_GRACE = 2
 local LAST_LINES = 5   -- of the output, in the error of a failed program
 
 -- Ending one ------------------------------------------------------------------------
 
+-- A program may tell them apart, so it hears of the signal that Davit got.
+local function signal()
+  local why = task.stopping()
+  return why and why.signal or "SIGTERM"
+end
+
+local function default_grace()
+  return task.stopping() and os.getenv "CI" and CI_GRACE or GRACE
+end
+
 local function stop(handle, grace)
-  handle:kill("TERM")
+  grace = grace or default_grace()
+  handle:kill(signal())
   if not handle:wait(grace) then
-    handle:kill("KILL")
-    handle:wait(grace)
+    handle:kill "KILL"
+    handle:wait(GRACE)
   end
 end
 
@@ -28,7 +43,7 @@ function Child:__close()
 end
 
 local function adopt(handle, o)
-  return setmetatable({ handle = handle, grace = o.grace or GRACE }, Child)
+  return setmetatable({ handle = handle, grace = o.grace }, Child)
 end
 
 -- How it ended ------------------------------------------------------------------------

@@ -6,10 +6,16 @@
 ---its three standard descriptors and nothing else that Davit has open. Nothing that it starts
 ---outlives Davit, not even a daemon, and not even when Davit is killed with SIGKILL.
 ---
----A child that must end (a timeout, a cancelled task, the end of its scope) gets SIGTERM, `grace`
+---A child that must end (a timeout, a cancelled task, the end of its scope) gets a signal, `grace`
 ---seconds, then SIGKILL, to its whole process group; what is left below it then is killed at
----once, daemons included. What a child leaves behind when it ends by itself lives on until Davit
----ends.
+---once, daemons included. The signal is SIGTERM, or the one that stops the run: what Davit got,
+---SIGINT or SIGHUP, its children get. What a child leaves behind when it ends by itself lives on until
+---Davit ends. A second signal ends Davit at once, and all of them with SIGKILL.
+---
+---Somebody who may kill Davit may kill its helpers, too. When Davit and its guard (`davit-guard`) are
+---killed, in either order, running children still end with all they started, by the process that keeps
+---each. Nobody is left to end a child whose keeper was killed as well, nor what a child that ended by
+---itself had left behind when the guard is killed.
 local process = {}
 
 ---@class process.Options  what `run` and `start` have in common
@@ -27,7 +33,8 @@ local process = {}
 ---                         as it comes ("capture"). Output is masked in all cases
 ---@field prefix? string    what stands before each streamed line
 ---@field max_output? integer  bytes that are kept of each output; the tail is (1048576)
----@field grace? number     seconds between SIGTERM and SIGKILL (5)
+---@field grace? number     seconds between the signal and SIGKILL (5; 2 when the run is being stopped and
+---                         the variable CI is set, for CI kills after 7.5 s)
 
 ---@class process.RunOptions : process.Options
 ---@field timeout? number   seconds after which it must have ended (none)
