@@ -80,13 +80,18 @@ struct plan {
   volatile int error;  /* why exec failed, written by the child: they share memory */
 };
 
-static void default_signals(void)
+static void unblock_signals(void)
 {
   sigset_t none;
-  for (int i = 1; i < NSIG; i++)
-    signal(i, SIG_DFL);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void default_signals(void)
+{
+  for (int i = 1; i < NSIG; i++)
+    signal(i, SIG_DFL);
+  unblock_signals();
 }
 
 static const char *search_path(char **env)
@@ -303,6 +308,7 @@ static int stand_apart(int socket)
   static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD};
   for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
     signal(ignored[i], SIG_IGN);
+  unblock_signals();
   setsid();
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NAME, "davit-guard");
@@ -339,16 +345,27 @@ static _Noreturn void run_guard(int socket)
   _exit(0);
 }
 
-int guard_start(void)
+/* Until it ignores them, the guard blocks the signals that the terminal sends to us both. */
+static pid_t fork_guard(const int *ends)
 {
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return -1;
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &before);
   pid_t pid = fork();
   if (pid == 0) {
     close(ends[0]);
     run_guard(ends[1]);
   }
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  return pid;
+}
+
+int guard_start(void)
+{
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return -1;
+  pid_t pid = fork_guard(ends);
   close(ends[1]);
   if (pid > 0)
     return ends[0];
