@@ -2,7 +2,8 @@
  *
  * An operation's work runs on a thread of the pool and touches nothing but the operation; the
  * loop looks at it again once the work has ended. Freeing an operation under way abandons it:
- * the work, if it has begun, ends by itself, and then the operation is freed.
+ * the work, if it has begun, ends by itself, and then the operation is freed. A pipe may have
+ * nothing to read for ever: such a read looks from time to time whether it was abandoned.
  *
  * A file is written beside its place and renamed onto it, with both the bytes and the names
  * on the disk before that counts as done: a crash leaves the old file or the new one. */
@@ -11,11 +12,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { LOOK_MS = 100 };
 
 struct files_uv {
   struct world_files base;
@@ -25,7 +30,7 @@ struct files_uv {
 struct operation {
   struct file_operation base;
   uv_work_t work;
-  bool abandoned;
+  atomic_bool abandoned;  /* a thread of the pool looks at it */
   enum file_action action;
   char *path;   /* without slashes at its end: behind one, a link would be followed */
   char *data;
@@ -76,13 +81,25 @@ static bool too_large(struct operation *op)
   return false;
 }
 
+/* For regular files this is true at once. */
+static bool wait_readable(const struct operation *op, int fd)
+{
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  while (!op->abandoned)
+    if (poll(&p, 1, LOOK_MS) > 0)
+      return true;
+  return false;
+}
+
 static bool read_all(struct operation *op, int fd)
 {
   char chunk[1 << 16];
   struct buf *b = &op->base.data;
   for (;;) {
+    if (!wait_readable(op, fd))
+      return false;
     ssize_t n = read(fd, chunk, sizeof chunk);
-    if (n < 0 && errno == EINTR)
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     if (n < 0)
       return fail(op, "reading", op->path);
@@ -100,7 +117,7 @@ static bool read_all(struct operation *op, int fd)
 
 static void read_file(struct operation *op)
 {
-  int fd = open(op->path, O_RDONLY | O_CLOEXEC);
+  int fd = open(op->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);  // a pipe nobody writes to yet
   if (fd < 0) {
     fail(op, "reading", op->path);
     return;

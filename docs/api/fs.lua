@@ -11,7 +11,7 @@ local fs = {}
 ---@class fs.ReadOptions
 ---@field max? integer  bytes to read at most (64 MiB); up to 1 GiB
 
----Reads a whole file.
+---Reads a whole file; a named pipe to its end, once somebody writes to it.
 ---
 ---Raises `file-too-large` (fatal) when there is more than `max`, `file-failed` for a folder.
 ---@param path string
