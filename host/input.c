@@ -20,6 +20,7 @@
 #include "output.h"
 #include "real.h"
 #include "task.h"
+#include "terminal.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +73,7 @@ static void read_chunk(struct input *in)
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     in->got = n > 0 ? (size_t)n : 0;
-    in->error = n < 0 ? errno : 0;
+    in->error = n < 0 && !terminal_is_gone(STDIN_FILENO, errno) ? errno : 0;
     in->ended = n <= 0;
     return;
   }

@@ -180,12 +180,17 @@ static void fill_closed_streams(void)
     close(fd);
 }
 
-static bool open_streams(struct host *h)
+static bool open_streams(struct davit *d)
 {
+  struct host *h = &d->host;
   h->mask = mask_new();
   h->out = h->mask ? output_new(STDOUT_FILENO, h->mask) : NULL;
   h->err = h->out ? output_new(STDERR_FILENO, h->mask) : NULL;
-  return h->err != NULL;
+  if (!h->err)
+    return false;
+  output_heed(h->out, &d->seen);
+  output_heed(h->err, &d->seen);
+  return true;
 }
 
 static void close_streams(struct host *h)
@@ -200,7 +205,7 @@ int main(int argc, char **argv)
   struct davit d = {0};
   fill_closed_streams();
   int guard = guard_start();
-  if (!real_init(&d.real, guard) || !open_streams(&d.host)) {
+  if (!real_init(&d.real, guard) || !open_streams(&d)) {
     fputs("davit: not enough memory\n", stderr);
     return EXIT_FAILED;
   }

@@ -2,7 +2,9 @@
  *
  * A stream that can no longer be written, or for which memory was too short to mask,
  * drops what comes: nothing leaves unmasked, and a deployment does not stop because
- * its reader went away. */
+ * its reader went away. A reader that only stalls is waited for, until the run is asked to
+ * stop: a checkpoint must not depend on somebody who paged halfway down. So every write is
+ * small enough to fit where there is room at all. */
 #include "output.h"
 #include "buf.h"
 #include "class.h"
@@ -11,22 +13,30 @@
 #include "input.h"
 #include "mask.h"
 #include "task.h"
+#include "terminal.h"
 #include "write_all.h"
 #include <errno.h>
 #include <lauxlib.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define STREAM "davit.stream"
 
-enum { CHUNK = 64 * 1024 };
+enum {
+  CHUNK = 64 * 1024,
+  LOOK_MS = 100,   /* between two looks whether the run is to stop */
+  STALL_MS = 500   /* how long a stalled reader is waited for then */
+};
 
 struct output {
   int fd;
   struct mask_stream *stream;
   struct buf masked;  /* what is about to be written */
   int error;          /* errno of the write that failed */
+  const volatile sig_atomic_t *stopping;  /* not 0: the run is to stop; or NULL */
 };
 
 struct output *output_new(int fd, struct mask *mask)
@@ -56,14 +66,46 @@ int output_error(const struct output *o)
   return o->error;
 }
 
+void output_heed(struct output *o, const volatile sig_atomic_t *stopping)
+{
+  o->stopping = stopping;
+}
+
 /* ---- writing --------------------------------------------------------------------------- */
+
+/* False: nobody reads, and the run is to stop. */
+static bool wait_writable(const struct output *o)
+{
+  struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+  for (int stalled = 0; stalled < STALL_MS;) {
+    if (poll(&p, 1, LOOK_MS) > 0)
+      return true;
+    if (o->stopping && *o->stopping)
+      stalled += LOOK_MS;
+  }
+  errno = ETIMEDOUT;
+  return false;
+}
+
+/* A pipe or terminal with room takes PIPE_BUF bytes at once. */
+static bool write_patiently(const struct output *o, const char *data, size_t len)
+{
+  while (len > 0) {
+    size_t n = len < PIPE_BUF ? len : PIPE_BUF;
+    if (!wait_writable(o) || !write_all(o->fd, data, n))
+      return false;
+    data += n;
+    len -= n;
+  }
+  return true;
+}
 
 static void write_masked(struct output *o)
 {
   if (!o->error && !buf_ok(&o->masked))
     o->error = ENOMEM;
-  if (!o->error && !write_all(o->fd, buf_str(&o->masked), o->masked.len))
-    o->error = errno;
+  if (!o->error && !write_patiently(o, buf_str(&o->masked), o->masked.len))
+    o->error = terminal_is_gone(o->fd, errno) ? EPIPE : errno;
   buf_drop(&o->masked, o->masked.len);
 }
 

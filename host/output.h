@@ -2,6 +2,7 @@
 #ifndef OUTPUT_H
 #define OUTPUT_H
 #include <lua.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,8 +16,10 @@ void output_free(struct output *o);
 void output_write(struct output *o, const char *data, size_t len);
 /* Releases what is held: before waiting for a person, and at the end. */
 void output_flush(struct output *o);
-/* 0, or the errno of the write that failed: EPIPE when the reader has gone, ENOSPC when the disk
- * is full. From then on writes are dropped. */
+/* From when *stopping is not 0, half a second of a reader that takes nothing ends the stream. */
+void output_heed(struct output *o, const volatile sig_atomic_t *stopping);
+/* 0, or the errno of the write that failed: EPIPE when the reader or the terminal has gone,
+ * ENOSPC when the disk is full, ETIMEDOUT when the reader stalled. From then on writes are dropped. */
 int output_error(const struct output *o);
 
 /* Replaces print and io: io.write, io.read, io.lines, io.stdout, io.stderr on the standard
