@@ -1,4 +1,5 @@
-/* core.c - the world's clock and randomness, source texts, and names for Davit's own Lua.
+/* core.c - the world's clock, randomness and environment, source texts, and names for Davit's
+ * own Lua.
  *
  * The module is not part of the public API: lua/prelude.lua and the command line use it. */
 #include "host.h"
@@ -7,7 +8,6 @@
 #include "task.h"
 #include "world.h"
 #include <lauxlib.h>
-#include <unistd.h>
 
 /* Which Lua texts this build holds: their hash. */
 static const char build[] =
@@ -96,7 +96,16 @@ static int load_file(lua_State *L)
 /* core.is_terminal(fd) -> whether a person may be there */
 static int is_terminal(lua_State *L)
 {
-  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  struct world_environ *e = host_of(L)->world->environ;
+  lua_pushboolean(L, e->is_terminal(e, (int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
+/* core.getenv(name) -> the value of the variable, or nil */
+static int get_variable(lua_State *L)
+{
+  struct world_environ *e = host_of(L)->world->environ;
+  lua_pushstring(L, e->get(e, luaL_checkstring(L, 1)));
   return 1;
 }
 
@@ -122,7 +131,8 @@ static int is_module(lua_State *L)
 int core_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"is_module", is_module}, {"is_terminal", is_terminal}, {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
+    {"getenv", get_variable}, {"is_module", is_module}, {"is_terminal", is_terminal},
+    {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
     {"random", random_bytes}, {"recipe", recipe},       {"recipes", recipes},
     {"without_effects", without_effects}, {NULL, NULL}};
   luaL_newlib(L, functions);

@@ -102,6 +102,7 @@ bool real_init(struct real *r, int guard_fd)
   w->store = &r->store;
   w->clock = clock_uv_new(&r->loop);
   w->random = random_os_new();
+  w->environ = environ_os_new();
   w->files = files_uv_new(&r->loop);
   w->dns = dns_ares_new(&r->loop, &r->config);
   w->process = process_guard_new(&r->loop, guard_fd);
@@ -109,7 +110,7 @@ bool real_init(struct real *r, int guard_fd)
     w->http = http_curl_new(&r->loop, &r->config, w->dns);
     w->sql = sql_pq_new(&r->loop, &r->config, w->dns);
   }
-  if (w->clock && w->random && w->files && w->process && w->http && w->sql)
+  if (w->clock && w->random && w->environ && w->files && w->process && w->http && w->sql)
     return true;
   real_free(r);
   return false;
@@ -124,6 +125,7 @@ void real_free(struct real *r)
   process_guard_free(w->process);
   files_uv_free(w->files);
   random_os_free(w->random);
+  environ_os_free(w->environ);
   clock_uv_free(w->clock);
   uv_run(&r->loop, UV_RUN_DEFAULT);  // lets closing handles finish
   uv_loop_close(&r->loop);

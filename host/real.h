@@ -1,4 +1,4 @@
-/* real.h - the real world: the eight members on the libraries, over one libuv loop. */
+/* real.h - the real world: the members on the libraries, over one libuv loop. */
 #ifndef REAL_H
 #define REAL_H
 #include "world.h"
@@ -42,6 +42,7 @@ struct world_dns *dns_ares_new(uv_loop_t *loop, const struct real_config *config
 struct world_process *process_guard_new(uv_loop_t *loop, int guard_fd);
 struct world_files *files_uv_new(uv_loop_t *loop);
 struct world_random *random_os_new(void);
+struct world_environ *environ_os_new(void);
 void clock_uv_free(struct world_clock *c);
 void http_curl_free(struct world_http *h);
 void sql_pq_free(struct world_sql *s);
@@ -49,4 +50,5 @@ void dns_ares_free(struct world_dns *d);
 void process_guard_free(struct world_process *p);
 void files_uv_free(struct world_files *f);
 void random_os_free(struct world_random *r);
+void environ_os_free(struct world_environ *e);
 #endif

@@ -6,8 +6,10 @@
 #include "class.h"
 #include "dotenv.h"
 #include "failure.h"
+#include "host.h"
 #include "locked.h"
 #include "opt.h"
+#include "world.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -92,7 +94,8 @@ static int env(lua_State *L)
   lua_settop(L, 2);
   const char *name = check_name(L, 1, "secret.env");
   const char **places = read_to(L, 2, "secret.env");
-  const char *value = getenv(name);
+  struct world_environ *e = host_of(L)->world->environ;
+  const char *value = e->get(e, name);
   if (!value || !*value)
     return missing(L, name);
   locked_close_dumps();
@@ -216,6 +219,18 @@ static int read_all(struct source *s)
   return buf_ok(&s->text) ? 0 : EFBIG;
 }
 
+/* In a rehearsal no value of the file's own: models need none, and may not have it. */
+static void push_entry(lua_State *L, const struct dotenv *d)
+{
+  const char *name = buf_str(&d->name);
+  struct world_environ *e = host_of(L)->world->environ;
+  const char *instead = e->stand_in(e, name);
+  if (instead)
+    secret_push(L, name, instead, strlen(instead), NULL);
+  else
+    secret_push(L, name, buf_str(&d->value), d->value.len, NULL);
+}
+
 /* Sets a field of the table at `table` for every entry; an empty value is no secret. */
 static void add_entries(lua_State *L, struct source *s, int table, const char *path)
 {
@@ -224,7 +239,7 @@ static void add_entries(lua_State *L, struct source *s, int table, const char *p
   while (dotenv_next(d, &why)) {
     if (d->value.len == 0)
       continue;
-    secret_push(L, buf_str(&d->name), buf_str(&d->value), d->value.len, NULL);
+    push_entry(L, d);
     lua_setfield(L, table, buf_str(&d->name));
   }
   if (!why)

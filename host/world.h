@@ -3,6 +3,11 @@
  * The real world is the libraries (clock_uv.c, http_curl.c, sql_pq.c, dns_ares.c,
  * process_guard.c, files_uv.c, random_os.c, store_*.c); tests bring a scripted one. Recipes,
  * providers and bindings cannot tell. A member is a struct of functions that take
+/* world.h - the seam: every effect of Davit goes through these members.
+ *
+ * The real world is the libraries (clock_uv.c, http_curl.c, sql_pq.c, dns_ares.c,
+ * process_guard.c, files_uv.c, random_os.c, environ_os.c); a rehearsal brings its own
+ * (rehearsal.h). Recipes, providers and bindings cannot tell. A member is a struct of functions that take
  * the member itself, so that an implementation embeds it at its start.
  *
  * What takes time returns a struct that begins with a struct effect (effect.h), or
@@ -40,6 +45,15 @@ struct world_store {
   struct store *(*open)(struct world_store *, const char *place, struct fault *fault);
 };
 
+/* What the machine says of itself: a rehearsal answers from a list of its own. */
+struct world_environ {
+  /* The value of a variable, or NULL; lives as long as the world. */
+  const char *(*get)(struct world_environ *, const char *name);
+  /* What stands in for the value that a file of secrets has under this name; NULL: nothing. */
+  const char *(*stand_in)(struct world_environ *, const char *name);
+  bool (*is_terminal)(struct world_environ *, int fd);
+};
+
 struct world {
   struct world_clock *clock;
   struct world_http *http;
@@ -49,5 +63,6 @@ struct world {
   struct world_random *random;
   struct world_files *files;
   struct world_store *store;
+  struct world_environ *environ;
 };
 #endif

@@ -23,7 +23,7 @@ math.random = function(...) return core.observe("random", random, ...) end   -- 
 
 -- os ----------------------------------------------------------------------------
 
-local date, difftime, getenv, time = os.date, os.difftime, os.getenv, os.time
+local date, difftime, time = os.date, os.difftime, os.time
 local started = core.monotonic()
 
 local function unix_seconds() return math.floor(core.now()) end
@@ -48,7 +48,7 @@ os = {
         hint = ("secret.env(\"%s\", { to = … }) gives it without showing it"):format(name),
       }
     end
-    return getenv(name)
+    return core.getenv(name)
   end,
 
   ---Unix seconds of the world's clock, or of a table as in standard Lua.

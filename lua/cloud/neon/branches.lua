@@ -14,6 +14,7 @@ local branches = {}
 local LONGEST_LIFE = 30 * 86400
 local PAGE = 100         -- assumed: the cap of a page; the contract allows far larger limits
 local LAST_ADDRESS = 254
+local FIRST_LSN = 0x1DE2850   -- where the log of the first branch begins; assumed
 
 local function refuse(status, message, code)
   route.refuse { status = status, message = message, code = code }
@@ -36,6 +37,7 @@ end
 local function new_branch(state, fields, now)
   fields.id = "br-davit-" .. ids.hex(state, "branch", 8)
   fields.created, fields.updated, fields.endpoints = now, now, {}
+  fields.lsn = state.neon.lsn or 0   -- of its parent, whose past it has: cloud/ledger.lua counts
   table.insert(state.neon.branches, fields)
   return fields
 end
@@ -104,11 +106,15 @@ end
 
 -- ---- what the API shows ------------------------------------------------------------------
 
+local function lsn_of(branch)
+  return ("0/%X"):format(FIRST_LSN + 8 * (branch.lsn or 0))
+end
+
 local function show(context, branch)
   local ready, changed = operations.settled(context.state, branch.creation, context.now)
   return {
     id = branch.id, project_id = context.neon.project_id, name = branch.name,
-    parent_id = branch.parent_id, parent_lsn = branch.parent_id and "0/1DE2850" or nil,
+    parent_id = branch.parent_id, parent_lsn = branch.parent_id and lsn_of(branch) or nil,
     parent_timestamp = branch.parent_id and clock.iso(branch.created) or nil,
     current_state = ready and "ready" or "init", pending_state = not ready and "ready" or nil,
     state_changed_at = clock.iso(changed), creation_source = "console",

@@ -1,0 +1,207 @@
+/* rehearsal_files.c - files: the models keep what is written, and read the real ones below it. */
+#include "rehearsal_world.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- the member ---------------------------------------------------------------------------------- */
+
+static void release(struct effect *e)
+{
+  buf_free(&((struct file_operation *)e)->data);
+}
+
+static void read_names(lua_State *L, struct buf *names)
+{
+  size_t n = lua_rawlen(L, -1);
+  for (size_t i = 1; i <= n; i++) {
+    size_t len;
+    lua_rawgeti(L, ANSWER + 1, (lua_Integer)i);
+    const char *name = lua_tolstring(L, -1, &len);
+    buf_add(names, name, len + 1);
+    lua_pop(L, 1);
+  }
+}
+
+static void read_answer(struct rehearsal *r, struct file_operation *f)
+{
+  lua_State *L = r->L;
+  size_t len;
+  if (rehearsal_fault(r, &f->fault, NULL))
+    return;
+  if (lua_getfield(L, ANSWER, "names") == LUA_TTABLE)
+    read_names(L, &f->data);
+  lua_getfield(L, ANSWER, "data");
+  const char *data = lua_tolstring(L, -1, &len);
+  if (data)
+    buf_add(&f->data, data, len);
+  lua_getfield(L, ANSWER, "size");
+  f->size = lua_tonumber(L, -1);
+  lua_getfield(L, ANSWER, "folder");
+  f->is_folder = lua_toboolean(L, -1);
+  lua_settop(L, ANSWER);
+  if (!buf_ok(&f->data))
+    fault_set(&f->fault, "out-of-memory", "fatal", "not enough memory for the file");
+}
+
+static const char *name_of(enum file_action action)
+{
+  static const char *const names[] = {[FILE_READ] = "read", [FILE_WRITE] = "write", [FILE_LIST] = "list",
+                                      [FILE_REMOVE] = "remove", [FILE_STAT] = "stat", [FILE_MAKE] = "make"};
+  return names[action];
+}
+
+struct file_operation *rehearsal_file(struct world_files *w, const struct file_request *q, effect_done *done,
+                                      void *arg)
+{
+  struct rehearsal *r = REHEARSAL_OF(files, w);
+  rehearsal_reach(r, POINT_FILE, false);
+  struct file_operation *f = rehearsal_effect(r, sizeof *f, done, arg, release);
+  if (!f)
+    return NULL;
+  buf_init(&f->data, BUF_LIMIT);
+  rehearsal_begin(r, "file");
+  lua_pushstring(r->L, name_of(q->action));
+  lua_pushstring(r->L, q->path);
+  lua_pushlstring(r->L, q->data ? q->data : "", q->len);
+  lua_pushinteger(r->L, q->max ? (lua_Integer)q->max : BUF_LIMIT);
+  rehearsal_ask(r, 4, &f->effect);
+  read_answer(r, f);
+  rehearsal_note(r, "file %s %s -> %s", name_of(q->action), q->path, f->fault.code ? f->fault.code : "done");
+  rehearsal_reach(r, POINT_FILE, true);
+  return f;
+}
+
+/* ---- disk: the real files, for the models ----------------------------------------------------------- */
+
+static int refuse(lua_State *L, const char *code, const char *doing, const char *path, const char *why)
+{
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushstring(L, code);
+  lua_rawseti(L, -2, 1);
+  lua_pushliteral(L, "fatal");
+  lua_rawseti(L, -2, 2);
+  lua_pushfstring(L, "%s %s: %s", doing, path, why);
+  lua_rawseti(L, -2, 3);
+  lua_setfield(L, -2, "fault");
+  return 1;
+}
+
+static int failed(lua_State *L, const char *doing, const char *path)
+{
+  int error = errno;
+  const char *code = error == ENOENT || error == ENOTDIR ? "file-not-found"
+                     : error == EACCES                   ? "file-denied" : "file-failed";
+  return refuse(L, code, doing, path, strerror(error));
+}
+
+static int close_file(lua_State *L)
+{
+  close(*(int *)lua_touserdata(L, 1));
+  return 0;
+}
+
+/* Pushes what closes the descriptor with its scope. */
+static void guard_descriptor(lua_State *L, int fd)
+{
+  *(int *)lua_newuserdatauv(L, sizeof fd, 0) = fd;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, close_file);
+  lua_setfield(L, -2, "__close");
+  lua_setmetatable(L, -2);
+  lua_toclose(L, -1);
+}
+
+/* disk.read(path, max) -> { data = } */
+static int disk_read(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  size_t max = (size_t)luaL_checkinteger(L, 2), total = 0;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return failed(L, "reading", path);
+  guard_descriptor(L, fd);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  ssize_t n;
+  while ((n = read(fd, luaL_prepbuffer(&b), LUAL_BUFFERSIZE)) > 0 && (total += (size_t)n) <= max)
+    luaL_addsize(&b, (size_t)n);
+  luaL_pushresult(&b);
+  if (n < 0)
+    return failed(L, "reading", path);
+  if (total > max)
+    return refuse(L, "file-too-large", "reading", path, "it is larger than was allowed");
+  lua_createtable(L, 0, 1);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "data");
+  return 1;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+  return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int no_dots(const struct dirent *d)
+{
+  return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
+}
+
+static bool is_folder(const char *folder, const char *name)
+{
+  struct stat st;
+  int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool is = at >= 0 && fstatat(at, name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+  if (at >= 0)
+    close(at);
+  return is;
+}
+
+/* disk.list(path) -> { names = }: folders end in '/' */
+static int disk_list(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  struct dirent **entries;
+  int n = scandir(path, &entries, no_dots, by_name);
+  if (n < 0)
+    return failed(L, "listing", path);
+  lua_newtable(L);
+  lua_newtable(L);
+  for (int i = 0; i < n; i++) {
+    lua_pushfstring(L, is_folder(path, entries[i]->d_name) ? "%s/" : "%s", entries[i]->d_name);
+    lua_rawseti(L, -2, i + 1);
+    free(entries[i]);
+  }
+  free(entries);
+  lua_setfield(L, -2, "names");
+  return 1;
+}
+
+/* disk.stat(path) -> { size =, folder = } */
+static int disk_stat(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  struct stat st;
+  if (stat(path, &st) != 0)
+    return failed(L, "looking at", path);
+  lua_newtable(L);
+  lua_pushnumber(L, (lua_Number)st.st_size);
+  lua_setfield(L, -2, "size");
+  lua_pushboolean(L, S_ISDIR(st.st_mode));
+  lua_setfield(L, -2, "folder");
+  return 1;
+}
+
+void rehearsal_push_disk(lua_State *L)
+{
+  static const luaL_Reg functions[] = {
+    {"list", disk_list}, {"read", disk_read}, {"stat", disk_stat}, {NULL, NULL}};
+  luaL_newlib(L, functions);
+}

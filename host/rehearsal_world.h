@@ -1,0 +1,79 @@
+/* rehearsal_world.h - what the files of the rehearsal's world share; see rehearsal.h. */
+#ifndef REHEARSAL_WORLD_H
+#define REHEARSAL_WORLD_H
+#include "host.h"
+#include "rehearsal.h"
+
+/* Stands before the public struct of an effect that is under way. */
+struct pending {
+  struct pending *next;
+  struct rehearsal *r;
+  double due;
+  void (*deliver)(struct effect *);  /* runs when it is due, before its owner is told; or NULL */
+  void (*release)(struct effect *);
+};
+
+struct rehearsal {
+  struct world world;
+  struct world_clock clock;
+  struct world_http http;
+  struct world_sql sql;
+  struct world_dns dns;
+  struct world_process process;
+  struct world_random random;
+  struct world_files files;
+  struct world_environ environ;
+  struct host host;         /* of the models' state */
+  lua_State *L;             /* the models; their table is at index 1 */
+  double start, now;
+  struct pending *pending;  /* newest first */
+  unsigned long long seed;
+  char **variables;         /* "NAME=value", ended by NULL */
+  struct buf log;
+  bool keeps_log;
+  rehearsal_watcher *watcher;
+  void *watcher_arg;
+  unsigned counts[POINT_KINDS];
+};
+
+/* The world that a member is embedded in. */
+#define REHEARSAL_OF(member, pointer) ((struct rehearsal *)((char *)(pointer) - offsetof(struct rehearsal, member)))
+
+/* ---- effects (rehearsal_clock.c) ---------------------------------------------------------- */
+
+/* A zeroed effect of `size` bytes that is due at once. NULL: no memory. */
+void *rehearsal_effect(struct rehearsal *r, size_t size, effect_done *done, void *arg,
+                       void (*release)(struct effect *));
+struct pending *rehearsal_pending(struct effect *e);
+/* Tells the watcher. An effect reaches a point before it happens and one after. */
+void rehearsal_reach(struct rehearsal *r, enum rehearsal_kind kind, bool after);
+void rehearsal_note(struct rehearsal *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- asking the models (rehearsal_models.c) --------------------------------------------------- */
+
+enum { ANSWER = 2 };  /* where the answer of rehearsal_ask stands in the models' stack */
+
+/* Pushes the function; its arguments follow. */
+void rehearsal_begin(struct rehearsal *r, const char *function);
+/* Calls it with the nargs arguments and the time. The answer is a table at index ANSWER; its
+ * delay goes to the effect, which may be NULL. A model that raises ends the process: a world
+ * that is wrong proves nothing. */
+void rehearsal_ask(struct rehearsal *r, int nargs, struct effect *e);
+/* Reads the answer's fault; false when there is none. sqlstate may be NULL, else has 6 bytes. */
+bool rehearsal_fault(struct rehearsal *r, struct fault *f, char *sqlstate);
+void rehearsal_set(lua_State *L, const char *key, const char *value, size_t len);
+
+/* ---- members -------------------------------------------------------------------------------------- */
+
+struct http_exchange *rehearsal_http(struct world_http *, const struct http_request *, effect_done *, void *);
+struct dns_lookup *rehearsal_dns(struct world_dns *, const struct dns_question *, effect_done *, void *);
+struct file_operation *rehearsal_file(struct world_files *, const struct file_request *, effect_done *, void *);
+void rehearsal_sql_open(struct world_sql *);
+void rehearsal_process_open(struct world_process *);
+void rehearsal_clock_open(struct world_clock *);
+bool rehearsal_random(struct world_random *, void *bytes, size_t n);
+bool rehearsal_environ_open(struct rehearsal *r, const char *const *variables);
+void rehearsal_environ_close(struct rehearsal *r);
+/* Pushes the table `disk`. */
+void rehearsal_push_disk(lua_State *L);
+#endif

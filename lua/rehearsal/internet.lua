@@ -1,0 +1,81 @@
+---What a rehearsal's requests and questions meet: the models of the services by their hosts, the
+---edge for every other host, and a resolver that remembers what was not there.
+local cloud = require "cloud.world"
+local cloudflare = require "cloud.cloudflare"
+local stand_in = require "cloud.stand_in"
+
+local internet = {}
+
+local API, EDGE, NAME = 0.05, 0.01, 0.005   -- seconds until an answer comes
+
+local function fault(code, class, message)
+  return { fault = { code, class, message }, delay = EDGE }
+end
+
+-- ---- names -------------------------------------------------------------------------------
+
+local Internet = {}
+Internet.__index = Internet
+
+-- A resolver keeps "no such name" as long as the zone says, even when the name is there by then.
+function Internet:resolve(name, kind, now)
+  name = name:lower()
+  if (self.missing[name] or now) > now then return nil end
+  local answer = cloudflare.resolve(self.state, name, kind, now)
+  if answer.rcode ~= "NXDOMAIN" then return answer end
+  self.missing[name] = now + answer.ttl
+end
+
+function Internet:dns(name, kind, now)
+  local found = self:resolve(name, kind, now)
+  if not found then
+    return { fault = { "dns-not-found", "pending", ("no such name: %s (NXDOMAIN)"):format(name) }, delay = NAME }
+  elseif #found.answers == 0 then
+    return { fault = { "dns-no-data", "pending", ("%s has no %s record"):format(name, kind) }, delay = NAME }
+  end
+  local list = { delay = NAME }
+  for i, answer in ipairs(found.answers) do
+    list[i] = { type = answer.type, data = answer.data, ttl = answer.ttl or found.ttl }
+  end
+  return list
+end
+
+-- ---- requests ----------------------------------------------------------------------------
+
+function Internet:edge(request, now)
+  local what = ("%s %s"):format(request.method, request.host)
+  if not self:resolve(request.host, "A", now) then
+    return fault("dns-not-found", "pending", what .. ": no such name (NXDOMAIN)")
+  end
+  local served = cloudflare.serve(self.state, request.host, now)
+  if not served then return fault("http-refused", "transient", what .. ": no model answers for this host") end
+  if served.kind == "no-certificate" then
+    return fault("http-tls", "pending", what .. ": the TLS handshake failed (no certificate yet)")
+  end
+  local answer = served
+  if served.kind == "worker" then
+    answer = stand_in.answer(served.version, { path = "/health", method = request.method })
+  end
+  return { status = answer.status, headers = answer.headers or {}, body = answer.body, delay = EDGE }
+end
+
+-- Lines of "name: value", as the world hands them over.
+local function lines_of(headers)
+  local lines = {}
+  for name, value in pairs(headers) do lines[#lines + 1] = ("%s: %s\n"):format(name:lower(), value) end
+  return table.concat(lines)
+end
+
+function Internet:http(request, now)
+  local answer = cloud.handle(request, self.state, now)
+  if answer then answer.delay = answer.delay or API else answer = self:edge(request, now) end
+  if not answer.fault then answer.headers = lines_of(answer.headers or {}) end
+  return answer
+end
+
+---@param state table  the models' state
+function internet.new(state)
+  return setmetatable({ state = state, missing = {} }, Internet)
+end
+
+return internet

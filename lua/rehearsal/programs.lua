@@ -1,0 +1,54 @@
+---Programs in a rehearsal: none is started. A stand-in for a program says how it ends, what it
+---prints, and which files it leaves.
+local programs = {}
+
+local SECONDS = 1
+
+local ENTRY = "// stands in for what the build makes of %s\nexport default {};\n"
+local PAGE = "<!DOCTYPE html>\n<title>stands in for what the build makes of %s</title>\n"
+
+local function exists(files, path)
+  return not files:act("stat", path).fault
+end
+
+-- What a build leaves: the project's own files where they are there, else ones that stand in.
+local function build(files, worker)
+  local entry = worker.folder .. "/" .. worker.entry
+  if not exists(files, entry) then files:act("write", entry, ENTRY:format(worker.name)) end
+  local assets = worker.assets and worker.folder .. "/" .. worker.assets
+  if assets and not exists(files, assets) then
+    files:act("write", assets .. "/index.html", PAGE:format(worker.name))
+  end
+end
+
+-- The command as it was given: of `sh -c COMMAND` that is its last word.
+local function command_of(argv)
+  return argv[2] == "-c" and argv[3] or table.concat(argv, " ")
+end
+
+---Stand-ins, tried in order: each is { matches = function(command, argv), run = function(context) }, where run
+---returns what differs from a program that ends well. The last one is for every program.
+programs.stand_ins = {
+  { matches = function() return true end, run = function() return {} end },
+}
+
+---@param files table      the rehearsal's files
+---@param workers table[]  name, folder, entry, assets, build: whose builds these may be
+---@param argv string[]
+---@param cwd string
+---@return table answer    exit, output, errors, delay
+function programs.run(files, workers, argv, cwd)
+  local command = command_of(argv)
+  local answer = { exit = 0, output = "rehearsed\n", errors = "", delay = SECONDS }
+  for _, worker in ipairs(workers) do
+    if worker.folder == cwd then build(files, worker) end
+  end
+  for _, stand_in in ipairs(programs.stand_ins) do
+    if stand_in.matches(command, argv) then
+      for field, value in pairs(stand_in.run { files = files, command = command, cwd = cwd }) do answer[field] = value end
+      return answer
+    end
+  end
+end
+
+return programs
