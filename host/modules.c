@@ -9,6 +9,7 @@
   X("filelock", file_lock_open)      X("health.core", health_open)    X("http.core", http_open) \
   X("json", json_open)               X("local.core", local_open)      X("mask", mask_open) \
   X("nameserver", nameserver_open)   X("process.core", process_open)  X("secret.core", secret_open) \
+  X("rehearsal.core", rehearsal_open) \
   X("server.core", server_open)      X("sha256", sha256_open)         X("sql.core", sql_open) \
   X("store.core", store_open)        X("yaml", yaml_open)
 

@@ -14,13 +14,14 @@ static void assemble(struct rehearsal *r, const struct rehearsal_options *o)
   rehearsal_clock_open(&r->clock);
   rehearsal_sql_open(&r->sql);
   rehearsal_process_open(&r->process);
+  rehearsal_store_open(r);
   r->http.start = rehearsal_http;
   r->dns.start = rehearsal_dns;
   r->files.start = rehearsal_file;
   r->random.fill = rehearsal_random;
   r->world = (struct world){.clock = &r->clock, .http = &r->http, .sql = &r->sql, .dns = &r->dns,
                             .process = &r->process, .random = &r->random, .files = &r->files,
-                            .environ = &r->environ};
+                            .environ = &r->environ, .store = &r->store};
 }
 
 /* models(settings, disk) -> their functions, at index 1 */
@@ -60,6 +61,7 @@ void rehearsal_free(struct rehearsal *r)
   if (r->L)
     host_close(r->L);
   mask_free(r->host.mask);
+  rehearsal_store_close(r);
   rehearsal_environ_close(r);
   buf_free(&r->log);
   free(r);

@@ -26,7 +26,6 @@
 #include <lua.h>
 
 struct rehearsal;
-struct store;
 
 struct rehearsal_options {
   const char *models, *settings;

@@ -3,6 +3,7 @@
 #define REHEARSAL_WORLD_H
 #include "host.h"
 #include "rehearsal.h"
+#include "store.h"
 
 /* Stands before the public struct of an effect that is under way. */
 struct pending {
@@ -23,6 +24,10 @@ struct rehearsal {
   struct world_random random;
   struct world_files files;
   struct world_environ environ;
+  struct world_store store;
+  struct store_clock store_clock;
+  struct store *runs;       /* NULL until it is opened first */
+  unsigned doors;           /* to it, open now */
   struct host host;         /* of the models' state */
   lua_State *L;             /* the models; their table is at index 1 */
   double start, now;
@@ -74,6 +79,9 @@ void rehearsal_clock_open(struct world_clock *);
 bool rehearsal_random(struct world_random *, void *bytes, size_t n);
 bool rehearsal_environ_open(struct rehearsal *r, const char *const *variables);
 void rehearsal_environ_close(struct rehearsal *r);
+void rehearsal_store_open(struct rehearsal *r);
+void rehearsal_store_crash(struct rehearsal *r);
+void rehearsal_store_close(struct rehearsal *r);
 /* Pushes the table `disk`. */
 void rehearsal_push_disk(lua_State *L);
 #endif

@@ -123,6 +123,8 @@ const struct store_clock *store_clock_system(void);
 void store_clock_boot(const struct store_clock *clock, char *id, size_t size);
 /* Opens or makes the file (0600); ":memory:" keeps it in memory. NULL: see the fault. */
 struct store *store_sqlite_new(const char *file, const struct store_clock *clock, struct fault *fault);
+/* Forgets which leases were taken through it, as the end of its process does: for rehearsals. */
+void store_sqlite_abandon(struct store *s);
 /* Connects with the first call, and again when the connection was lost. NULL: see the fault. */
 struct store *store_postgres_new(const char *url, struct fault *fault);
 #endif

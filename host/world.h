@@ -1,14 +1,9 @@
-/* world.h - the seam: every effect of Davit goes through these eight members.
- *
- * The real world is the libraries (clock_uv.c, http_curl.c, sql_pq.c, dns_ares.c,
- * process_guard.c, files_uv.c, random_os.c, store_*.c); tests bring a scripted one. Recipes,
- * providers and bindings cannot tell. A member is a struct of functions that take
 /* world.h - the seam: every effect of Davit goes through these members.
  *
  * The real world is the libraries (clock_uv.c, http_curl.c, sql_pq.c, dns_ares.c,
- * process_guard.c, files_uv.c, random_os.c, environ_os.c); a rehearsal brings its own
- * (rehearsal.h). Recipes, providers and bindings cannot tell. A member is a struct of functions that take
- * the member itself, so that an implementation embeds it at its start.
+ * process_guard.c, files_uv.c, random_os.c, environ_os.c, store_*.c); a rehearsal brings
+ * its own (rehearsal.h). Recipes, providers and bindings cannot tell. A member is a struct
+ * of functions that take the member itself, so that an implementation embeds it at its start.
  *
  * What takes time returns a struct that begins with a struct effect (effect.h), or
  * NULL: out of memory. Options are copied before the call returns. */

@@ -16,31 +16,40 @@ local function late(answer, seconds)
   return answer
 end
 
--- What the explorer asks beside the world: texts go in and out.
+-- What the explorer asks beside the world: texts go in, packets come out.
 local function add_judgement(world, state)
   local judge = oracle.new()
+  local result
 
   ---Remembers what is there before the run.
-  function world.before()
-    judge.before = inventory.lines(state)
-    return {}
+  function world.before() judge.before = inventory.lines(state) end
+
+  ---Of the undisturbed run; `points` is "journal:17 http:40 …".
+  function world.reference(outcome, points)
+    result = { outcome = json.decode(outcome), inventory = json.array(inventory.lines(state)) }
+    local counts = {}
+    for kind, n in points:gmatch("(%a+):(%d+)") do counts[kind] = math.tointeger(n) end
+    return json.encode { reference = result, before = json.array(judge.before), points = counts }
   end
 
-  ---Remembers what the undisturbed run came to -> { text } for whoever reports.
-  function world.reference(outcome)
-    return { text = json.encode { outcome = json.decode(outcome), inventory = json.array(inventory.lines(state)) } }
+  function world.result() return json.encode(result) end
+
+  function world.expect(text) judge.reference = json.decode(text) end
+
+  ---Of a schedule that came to an end.
+  function world.judge(id, how, outcome)
+    local problems = judge:problems(how, json.decode(outcome), inventory.lines(state))
+    return json.encode { schedule = id, problems = json.array(problems) }
   end
 
-  function world.expect(reference)
-    judge.reference = json.decode(reference)
-    return {}
+  ---Of one that did not.
+  function world.died(id, reason)
+    return json.encode { schedule = id, problems = json.array { { what = "no end", line = reason } } }
   end
 
-  ---What a schedule came to -> { text }.
-  function world.judge(how, outcome)
-    local found = judge:problems(how, json.decode(outcome), inventory.lines(state))
-    return { text = json.encode { problems = json.array(found) } }
-  end
+  function world.log(text) return json.encode { log = text } end
+
+  function world.done(n) return json.encode { done = true, schedules = math.tointeger(n) } end
 end
 
 ---@param text string  JSON of { cloud = world.Seed, hidden = paths, workers = list }
@@ -54,7 +63,7 @@ return function(text, disk)
     http = function(request, now) return net:http(request, now) end,
     dns = function(name, kind, now) return net:dns(name, kind, now) end,
     connect = function(url, now) return late(ledger.connect(state, url, now), SQL) end,
-    query = function(session, query, params, now) return late(ledger.query(state, session, query, params, now), SQL) end,
+    query = function(session, query, params) return late(ledger.query(state, session, query, params), SQL) end,
     process = function(argv, cwd) return programs.run(files, settings.workers, argv, cwd) end,
     file = function(action, path, data, max) return files:act(action, path, data, max) end,
   }

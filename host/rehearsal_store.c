@@ -1,0 +1,153 @@
+/* rehearsal_store.c - the store of runs: the one in a file, kept in memory, and its writes counted
+ * as points where Davit may die.
+ *
+ * The memory outlives whoever opened it: each opening gets a door of its own, and what a run that
+ * died has written is there for the next one. */
+#include "rehearsal_world.h"
+#include <stdlib.h>
+
+struct door {
+  struct store base;
+  struct rehearsal *r;
+};
+
+static struct rehearsal *world_of(struct store *s)
+{
+  return ((struct door *)s)->r;
+}
+
+static struct store *inner(struct store *s)
+{
+  return world_of(s)->runs;
+}
+
+/* ---- writes: points ------------------------------------------------------------------------------- */
+
+static bool append(struct store *s, const struct store_event *const *events, size_t n, struct fault *fault)
+{
+  struct rehearsal *r = world_of(s);
+  rehearsal_reach(r, POINT_JOURNAL, false);
+  bool ok = r->runs->ops->append(r->runs, events, n, fault);
+  for (size_t i = 0; i < n; i++)
+    rehearsal_note(r, "journal %s %s%s", events[i]->kind, events[i]->path, ok ? "" : " -> refused");
+  rehearsal_reach(r, POINT_JOURNAL, true);
+  return ok;
+}
+
+static bool take(struct store *s, const struct store_claim *claim, long long *token, store_each_lease *each,
+                 void *arg, struct fault *fault)
+{
+  struct rehearsal *r = world_of(s);
+  rehearsal_reach(r, POINT_LEASE, false);
+  bool ok = r->runs->ops->take(r->runs, claim, token, each, arg, fault);
+  rehearsal_note(r, "lease take %s -> %s", claim->name, ok && *token ? "taken" : "refused");
+  rehearsal_reach(r, POINT_LEASE, true);
+  return ok;
+}
+
+static bool release(struct store *s, const char *name, struct fault *fault)
+{
+  struct rehearsal *r = world_of(s);
+  rehearsal_reach(r, POINT_LEASE, false);
+  bool ok = r->runs->ops->release(r->runs, name, fault);
+  rehearsal_note(r, "lease release %s", name);
+  rehearsal_reach(r, POINT_LEASE, true);
+  return ok;
+}
+
+/* ---- everything else as it is ------------------------------------------------------------------- */
+
+static bool events(struct store *s, const struct store_filter *f, store_each_event *each, void *arg,
+                   struct fault *fault)
+{
+  return inner(s)->ops->events(inner(s), f, each, arg, fault);
+}
+
+static bool runs(struct store *s, const struct store_runs_filter *f, store_each_run *each, void *arg,
+                 struct fault *fault)
+{
+  return inner(s)->ops->runs(inner(s), f, each, arg, fault);
+}
+
+static bool renew(struct store *s, double *left, store_each_lease *each, void *arg, struct fault *fault)
+{
+  return inner(s)->ops->renew(inner(s), left, each, arg, fault);
+}
+
+static bool ask(struct store *s, const char *name, const char *request, bool *asked, struct fault *fault)
+{
+  return inner(s)->ops->ask(inner(s), name, request, asked, fault);
+}
+
+static bool leases(struct store *s, const char *name, store_each_lease *each, void *arg, struct fault *fault)
+{
+  return inner(s)->ops->leases(inner(s), name, each, arg, fault);
+}
+
+static bool forget(struct store *s, const char *run, struct fault *fault)
+{
+  return inner(s)->ops->forget(inner(s), run, fault);
+}
+
+/* The last one to leave holds no lease any more. */
+static void leave(struct store *s)
+{
+  struct rehearsal *r = world_of(s);
+  if (--r->doors == 0)
+    store_sqlite_abandon(r->runs);
+  free(s);
+}
+
+static const struct store_ops ops = {
+  .append = append, .events = events, .runs = runs, .take = take, .renew = renew, .release = release,
+  .ask = ask, .leases = leases, .forget = forget, .free = leave};
+
+/* ---- the member --------------------------------------------------------------------------------------- */
+
+static double lease_now(void *arg)
+{
+  struct rehearsal *r = arg;
+  return r->clock.monotonic(&r->clock);
+}
+
+static double wall(void *arg)
+{
+  struct rehearsal *r = arg;
+  return r->now;
+}
+
+static struct store *open_door(struct world_store *w, const char *place, struct fault *fault)
+{
+  struct rehearsal *r = REHEARSAL_OF(store, w);
+  (void)place;
+  if (!r->runs)
+    r->runs = store_sqlite_new(":memory:", &r->store_clock, fault);
+  struct door *d = r->runs ? malloc(sizeof *d) : NULL;
+  if (d) {
+    *d = (struct door){{&ops}, r};
+    r->doors++;
+  } else if (r->runs) {
+    fault_set(fault, "out-of-memory", "fatal", "not enough memory");
+  }
+  return d ? &d->base : NULL;
+}
+
+void rehearsal_store_open(struct rehearsal *r)
+{
+  r->store.open = open_door;
+  r->store_clock = (struct store_clock){lease_now, wall, r, "rehearsal"};
+}
+
+/* Its process has died with all that it held. */
+void rehearsal_store_crash(struct rehearsal *r)
+{
+  r->doors = 0;
+  if (r->runs)
+    store_sqlite_abandon(r->runs);
+}
+
+void rehearsal_store_close(struct rehearsal *r)
+{
+  if (r->runs)
+    r->runs->ops->free(r->runs);
+}
