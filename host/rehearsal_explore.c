@@ -7,6 +7,7 @@
 #include "digest.h"
 #include "rehearsal.h"
 #include "rehearsal_actor.h"
+#include "rehearsal_arena.h"
 #include "write_all.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ struct explorer {
   int fd;  /* where packets go */
   struct rehearsal *r;
   struct actor first, spare;  /* who runs, and who takes over */
+  struct rehearsal_arena arenas[2];
   struct child children[JOBS_MAX];
   int running;
   unsigned long schedules;
@@ -132,16 +134,25 @@ static void name_schedule(char *id, const struct rehearsal_point *p, const char 
            p->index, ending);
 }
 
+/* For a process that ends soon: no garbage is collected while memory lasts. */
+static void hurry(struct explorer *x)
+{
+  lua_State *states[] = {x->spare.L, rehearsal_models(x->r)};
+  for (int i = 0; i < 2; i++)
+    if (rehearsal_arena_open(&x->arenas[i], LIMIT_BYTES)) {
+      lua_gc(states[i], LUA_GCSTOP);
+      lua_setallocf(states[i], rehearsal_arena_alloc, &x->arenas[i]);
+    }
+}
+
 /* Davit dies here, and another one takes over. Returns when that has ended. */
 static void crash(struct explorer *x, const char *id, const char *ending)
 {
   const char *error;
   rehearsal_watch(x->r, NULL, NULL);
   rehearsal_crash(x->r, DEAD_SECONDS);
-  lua_gc(x->spare.L, LUA_GCSTOP);
-  lua_gc(rehearsal_models(x->r), LUA_GCSTOP);
   const char *outcome = actor_call(&x->spare, ending, NULL, &error);
-  if (x->spare.starved)
+  if (x->spare.starved || x->arenas[0].starved)
     SAY(x, "died", id, "it wanted more than 512 MB of memory");
   else if (outcome)
     SAY(x, "judge", id, ending, outcome);
@@ -161,6 +172,7 @@ static void fork_schedule(struct explorer *x, const struct rehearsal_point *p, c
     die_with_parent(self);
     alarm(LIMIT_SECONDS);
     rehearsal_keep_log(x->r, false);
+    hurry(x);
     crash(x, c->id, ending);
     _exit(0);
   }
@@ -350,6 +362,8 @@ static void explore(struct explorer *x)
   buf_init(&result, BUF_LIMIT);
   if (set_the_scene(x) && prepare(x, &x->first, "prepare") && prepare(x, &x->spare, "prepare") &&
       make_reference(x, &result)) {
+    rehearsal_arena_widen(x->spare.L);
+    rehearsal_arena_widen(rehearsal_models(x->r));
     SAY(x, "expect", result.data + SHA256_HEX);
     if (x->sweep->replay)
       replay(x);

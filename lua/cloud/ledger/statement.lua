@@ -5,36 +5,41 @@ local statement = {}
 -- ---- pieces ------------------------------------------------------------------------------
 
 -- The end of the quoted text, comment or dollar-quoted text that begins at `from`, or nil.
-local function skip(text, from)
-  local c = text:sub(from, from)
+local function skip(text, from, c)
   if c == "'" or c == '"' then return text:find(c, from + 1, true) or #text end
-  if text:find("^%-%-", from) then return text:find("\n", from, true) or #text end
-  if text:find("^/%*", from) then return select(2, text:find("*/", from + 2, true)) or #text end
-  local tag = text:match("^%$[%w_]*%$", from)
-  if tag then return select(2, text:find(tag, from + #tag, true)) or #text end
+  if c == "-" then return text:find("^%-%-", from) and (text:find("\n", from, true) or #text) end
+  if c == "/" then return text:find("^/%*", from) and (select(2, text:find("*/", from + 2, true)) or #text) end
+  local tag = c == "$" and text:match("^%$[%a_]?[%w_]*%$", from)
+  return tag and (select(2, text:find(tag, from + #tag, true)) or #text)
 end
 
-local function is_comment(text, from)
-  return text:find("^%-%-", from) or text:find("^/%*", from)
-end
+local is_comment = { ["-"] = true, ["/"] = true }
 
 -- Cuts at a separator outside of quotes and brackets, and leaves comments out.
 local function split(text, separator)
   local pieces, piece, depth, at = {}, {}, 0, 1
-  while at <= #text do
-    local c, stop = text:sub(at, at), skip(text, at)
+  local stops = "['\"%-/$()" .. separator .. "]"
+  local function keep(to)
+    if to >= at then piece[#piece + 1] = text:sub(at, to) end
+  end
+  local found = text:find(stops)
+  while found do
+    local c = text:sub(found, found)
+    local stop = skip(text, found, c)
     if stop then
-      piece[#piece + 1] = is_comment(text, at) and " " or text:sub(at, stop)
-      at = stop
+      keep(is_comment[c] and found - 1 or stop)
+      if is_comment[c] then piece[#piece + 1] = " " end
+      at, found = stop + 1, stop
     elseif c == separator and depth == 0 then
+      keep(found - 1)
       pieces[#pieces + 1] = table.concat(piece)
-      piece = {}
+      piece, at = {}, found + 1
     else
       depth = depth + (c == "(" and 1 or c == ")" and -1 or 0)
-      piece[#piece + 1] = c
     end
-    at = at + 1
+    found = text:find(stops, found + 1)
   end
+  keep(#text)
   pieces[#pieces + 1] = table.concat(piece)
   return pieces
 end

@@ -1,0 +1,99 @@
+/* rehearsal_arena.c - see rehearsal_arena.h. */
+#include "rehearsal_arena.h"
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { STEP = 512 * 1024, ALIGN = 16 };
+enum { STRINGS = 9000 };  /* a little more than a power of two: the next one is twice as far */
+#define SIZE ((size_t)64 << 20)
+
+bool rehearsal_arena_open(struct rehearsal_arena *a, size_t limit)
+{
+  char *data = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED)
+    return false;
+  *a = (struct rehearsal_arena){.start = data, .at = data, .ready = data, .end = data + SIZE, .limit = limit};
+  return true;
+}
+
+static bool holds(const struct rehearsal_arena *a, const void *block)
+{
+  return (uintptr_t)block >= (uintptr_t)a->start && (uintptr_t)block < (uintptr_t)a->end;
+}
+
+/* One call for many pages is far cheaper than a fault for each; older kernels fault. */
+static void ready_pages(struct rehearsal_arena *a)
+{
+  while (a->ready < a->at) {
+#ifdef MADV_POPULATE_WRITE
+    (void)madvise(a->ready, STEP, MADV_POPULATE_WRITE);
+#endif
+    a->ready += STEP;
+  }
+}
+
+static void *take(struct rehearsal_arena *a, size_t size)
+{
+  size_t need = (size + ALIGN - 1) / ALIGN * ALIGN;
+  if ((size_t)(a->end - a->at) < need)
+    return NULL;
+  void *block = a->at;
+  a->at += need;
+  ready_pages(a);
+  return block;
+}
+
+static void *take_beyond(struct rehearsal_arena *a, size_t size)
+{
+  void *block = a->beyond + size > a->limit ? NULL : malloc(size);
+  a->starved |= !block && a->refused;  // between two refusals in a row Lua has collected its garbage
+  a->refused = !block;
+  a->beyond += block ? malloc_usable_size(block) : 0;
+  return block;
+}
+
+/* While the arena lasts nothing is given back. Afterwards garbage is, also what was there before. */
+static void give_back(struct rehearsal_arena *a, void *block)
+{
+  if (holds(a, block) || a->beyond == 0)
+    return;
+  size_t size = malloc_usable_size(block);
+  a->beyond -= size < a->beyond ? size : a->beyond;
+  free(block);
+}
+
+void *rehearsal_arena_alloc(void *arena, void *block, size_t old, size_t size)
+{
+  struct rehearsal_arena *a = arena;
+  if (block && size <= old && size > 0)
+    return block;
+  void *moved = NULL;
+  if (size > 0) {
+    moved = take(a, size);
+    moved = moved ? moved : take_beyond(a, size);
+    if (!moved)
+      return NULL;
+  }
+  if (block && moved)
+    memcpy(moved, block, old);
+  if (block)
+    give_back(a, block);
+  return moved;
+}
+
+static const char widened = 0;  /* its address is the registry key of the strings */
+
+/* Lua relinks every string it has when their table grows: in a forked process that copies most of
+ * the heap. A table that is wide enough before the fork stays as it is. */
+void rehearsal_arena_widen(lua_State *L)
+{
+  lua_createtable(L, STRINGS, 0);
+  for (int i = 1; i <= STRINGS; i++) {
+    lua_pushfstring(L, "\1%d", i);
+    lua_rawseti(L, -2, i);
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &widened);
+}
