@@ -1,68 +1,136 @@
 ---What a Davit does in a rehearsal, called by name from host/rehearsal_actor.c: it gets ready, starts
 ---the recipe, resumes the run or takes it back. The one place that knows how runs are started.
-package.loaded.filelock = { take = function() return { close = function() end } end } -- INTERIM
 local exit = require "cli.exit"
+local history = require "run.history"
 local json = require "json"
+local place = require "run.place"
 local project = require "project"
 local recipes = require "recipe"
+local report = require "cli.report"
 local runs = require "run"
 
 -- Loaded before the run, so that whoever takes over finds them.
-for _, name in ipairs { "fs", "flow", "health", "log", "process", "sql", "task" } do require(name) end
+for _, name in ipairs { "fs", "flow", "health", "log", "process", "run.approval", "run.undo", "sql", "task" } do
+  require(name)
+end
 
 local driver = {}
 
-local ready   -- what prepare found: the settings and the recipe
+---@class rehearsal.Ready
+---@field settings table
+---@field project table
+---@field recipe table
+---@field earlier table<string, boolean>  the runs that were recorded before this one
+
+---@type rehearsal.Ready
+local ready
 
 local function load_recipe(name)
   recipes.search_in "."
   return recipes.load(".", name)
 end
 
----@param text string  JSON of { recipe, params, after }
+local function recorded(store)
+  local ids = {}
+  for _, row in ipairs(store:runs {}) do ids[row.run] = true end
+  return ids
+end
+
+local function get_ready(settings, name)
+  local p = project.read()
+  project.use(p)
+  local store <close> = place.open "."
+  ready = { settings = settings, project = p, recipe = load_recipe(name), earlier = recorded(store) }
+end
+
+---@param text string  JSON of { recipe, params, after, told }
 function driver.prepare(text)
   local settings = json.decode(text)
-  project.use(project.read())
-  ready = { settings = settings, recipe = load_recipe(settings.recipe) }
+  get_ready(settings, settings.recipe)
   return ""
 end
 
-local function options(recipe, params)
-  return { recipe = recipe, params = params, folder = "./.davit", report = function() end, ask = function() end, yes = true }
+-- Runs ---------------------------------------------------------------------------------------
+
+local function silent() end
+
+local function options(store, params)
+  return {
+    recipe = ready.recipe, params = params, store = store, root = ".", project = ready.project.project,
+    report = ready.settings.told and report.text(false) or silent, ask = silent, user = "rehearsal", yes = true,
+    flags = {},
+  }
 end
 
--- What the shell would be told: the exit code, the error's line.
-local function outcome(run)
-  return json.encode { code = exit.code(run.error, #run.made > 0), error = run.error and tostring(run.error) }
+local function held(store)
+  local list = {}
+  for _, lease in ipairs(store:leases()) do
+    if lease.run ~= "" and lease.left > 0 then list[#list + 1] = ("%s by run %s"):format(lease.name, lease.run) end
+  end
+  return json.array(list)
+end
+
+-- What the shell would be told, and what the store still says.
+local function outcome(store, run, err)
+  err = err or run and run.error
+  local left = {}
+  for i, entry in ipairs(run and run.left or {}) do left[i] = entry.path end
+  return json.encode {
+    code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
+    error = err and tostring(err), left = json.array(left), leases = held(store),
+  }
 end
 
 -- Also a run that could not even begin has an exit code.
-local function ending(f)
-  local run, err = try(f)
-  if run then return outcome(run) end
-  return json.encode { code = exit.code(err, false), error = tostring(err) }
+local function with_store(f)
+  local store <close> = place.open "."
+  local run, err = try(f, store)
+  return outcome(store, run, err)
+end
+
+-- The run that died; nil when it died before it was recorded.
+local function past_of(store)
+  for id in pairs(recorded(store)) do
+    if not ready.earlier[id] then return history.read(store, id) end
+  end
+end
+
+local function begin(store)
+  return runs.start(options(store, ready.settings.params))
 end
 
 ---Runs what the rehearsal begins after, if anything.
 function driver.set_the_scene(text)
   local settings = json.decode(text)
   if not settings.after then return "" end
-  project.use(project.read())
-  local run = runs.start(options(load_recipe(settings.after.recipe), settings.after.params))
+  get_ready(settings, settings.after.recipe)
+  local store <close> = place.open "."
+  local run = runs.start(options(store, settings.after.params))
   if run.error then error(run.error, 0) end
   return ""
 end
 
 function driver.start()
-  return ending(function() return runs.start(options(ready.recipe, ready.settings.params)) end)
+  return with_store(begin)
 end
 
+---As `davit resume` does; a run that was never recorded is started again, one that is over stays so.
 function driver.resume()
-  return driver.start()
+  return with_store(function(store)
+    local past = past_of(store)
+    if not past then return begin(store) end
+    if past.finished then return nil end
+    return runs.resume(options(store, past.started.params), past)
+  end)
 end
 
+---As `davit undo` does; what was never recorded, or was taken back already, needs nothing.
 function driver.undo()
-  return json.encode { code = 0 }
+  return with_store(function(store)
+    local past = past_of(store)
+    if not past or past.status == "undone" then return nil end
+    return runs.undo(options(store, past.started.params), past)
+  end)
 end
 
 return driver

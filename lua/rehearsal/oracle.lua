@@ -42,8 +42,9 @@ local function after_undo(self, problems, found)
   add_lines(problems, "lost", without(lost, without(self.before, self.reference.inventory)))
 end
 
+-- Without a status nothing had to be done any more.
 local function check_ending(self, problems, how, outcome)
-  local expected = how == "resume" and self.reference.outcome.code or 0
+  local expected = how == "resume" and outcome.status and self.reference.outcome.code or 0
   if outcome.code == expected then return end
   problems[#problems + 1] = {
     what = "exit code", line = ("%d instead of %d%s"):format(outcome.code, expected,
