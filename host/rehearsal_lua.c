@@ -130,6 +130,8 @@ static int start(lua_State *L)
   struct rehearsal_sweep sweep = {.root = o.root, .settings = o.settings, .environ = push_list(L, o.environ),
                                   .seed = (unsigned long long)o.seed, .jobs = (int)o.jobs, .replay = o.replay,
                                   .log = o.log};
+  if (sweep.jobs < 1)
+    sweep.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
   struct exploration *x = lua_newuserdatauv(L, sizeof *x, 0);
   *x = (struct exploration){.fd = -1};
   luaL_setmetatable(L, EXPLORATION);

@@ -83,6 +83,8 @@ function verbs.eval(arguments)
   return 0
 end
 
+function verbs.rehearse(arguments) return require("cli.rehearse").run(arguments) end
+
 local function run_file(arguments)
   local chunk, err = core.load_file(arguments[1])
   if not chunk then usage(err) end
@@ -93,7 +95,7 @@ end
 
 -- Verbs of the design that later versions bring: a clear answer instead of "no such recipe".
 local reserved = {
-  rehearse = true, check = true, init = true, wait = true, mask = true, artifact = true,
+  check = true, init = true, wait = true, mask = true, artifact = true,
 }
 
 local function verb_names()
@@ -101,6 +103,8 @@ local function verb_names()
   for name in pairs(verbs) do names[#names + 1] = name end
   return names
 end
+
+local helps_itself = { eval = true, rehearse = true, run = true }
 
 local function dispatch(arguments)
   local first = arguments[1]
@@ -111,8 +115,8 @@ local function dispatch(arguments)
     usage(("unknown flag %s before the verb"):format(first), "flags come after the verb: davit run preview --local")
   end
   local verb = verbs[first]
-  if verb and first ~= "run" and first ~= "eval" and flags.asks_for_help(arguments) then return verbs.help {} end
-  if verb and (arguments[2] == "--help" or arguments[2] == "-h") then return verbs.help {} end
+  if verb and not helps_itself[first] and flags.asks_for_help(arguments) then return verbs.help {} end
+  if verb and first ~= "rehearse" and (arguments[2] == "--help" or arguments[2] == "-h") then return verbs.help {} end
   if verb then return verb(table.move(arguments, 2, #arguments, 1, {})) end
   if reserved[first] then usage(("'%s' is not available in version %s"):format(first, core.version)) end
   return verbs.run(arguments, verb_names())

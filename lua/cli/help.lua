@@ -7,6 +7,7 @@ local verbs = {
   { "run RECIPE [--NAME VALUE]…", "run a recipe (also: davit RECIPE …)" },
   { "runs", "the runs of this project, newest first" },
   { "show RUN", "what a run did, event by event" },
+  { "rehearse RECIPE [--NAME VALUE]…", "run a recipe offline, and crash it at every point" },
   { "cloud", "the local cloud on loopback, for --local and for any client" },
   { "eval 'LUA'", "run a piece of Lua with Davit's modules" },
   { "FILE.lua [ARGUMENT]…", "run a script (also through a #! line)" },

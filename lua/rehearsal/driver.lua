@@ -77,7 +77,8 @@ local function outcome(store, run, err)
   for i, entry in ipairs(run and run.left or {}) do left[i] = entry.path end
   return json.encode {
     code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
-    error = err and tostring(err), left = json.array(left), leases = held(store),
+    error = err and tostring(err), left = json.array(left), changed = json.array(run and run.changed or {}),
+    leases = held(store),
   }
 end
 

@@ -1,5 +1,6 @@
 ---Everything that stands in the models, as sorted lines that can be compared: what matters of each
----object, without ids and times, which no two runs share. An object that is there twice is two lines.
+---object, without ids and times, which no two runs share. A line is "object: detail"; an object that
+---is there twice has its lines twice.
 local data = require "cloud.data"
 local ledger = require "cloud.ledger"
 local sha256 = require "sha256"
@@ -10,38 +11,35 @@ local function short(text)
   return sha256(text):sub(1, 12)
 end
 
+---The object that a line is about.
+---@param line string
+---@return string
+function inventory.object(line)
+  return line:match("^(.-): ") or line
+end
+
 -- ---- Cloudflare --------------------------------------------------------------------------
 
 local function add_records(add, cloudflare)
   for _, r in ipairs(cloudflare.records) do
-    add("DNS record %s %s %s%s%s%s", r.type, r.name, r.content, r.proxied and " proxied" or "",
+    add("DNS record %s %s: %s%s%s%s", r.type, r.name, r.content, r.proxied and " proxied" or "",
       r.managed_by and " of a custom domain" or "", r.comment and (" '%s'"):format(r.comment) or "")
   end
 end
 
 local function add_domains(add, cloudflare)
-  for _, d in ipairs(cloudflare.domains) do add("custom domain %s -> Worker %s", d.hostname, d.service) end
+  for _, d in ipairs(cloudflare.domains) do add("custom domain %s: of Worker %s", d.hostname, d.service) end
 end
 
--- Generated secrets differ from run to run, but Workers that share one in one run share it in every
--- other: who was first stands for the value.
-local function first_holder(holders, binding, script)
-  local key = binding.name .. "\0" .. binding.text
-  holders[key] = holders[key] or script.name
-  return holders[key]
-end
-
-local function binding_text(binding, script, holders)
-  if binding.type == "secret_text" then
-    local holder = first_holder(holders, binding, script)
-    return holder == script.name and "secret" or "the same secret as " .. holder
-  end
+-- The values of secrets differ from run to run: inventory.shared compares them.
+local function binding_text(binding)
+  if binding.type == "secret_text" then return "a secret" end
   return ("%s %s"):format(binding.type, binding.text or binding.service or binding.namespace_id or "")
 end
 
-local function add_version(add, script, version, holders)
+local function add_version(add, script, version)
   for _, binding in ipairs(version.bindings) do
-    add("Worker %s: %s = %s", script.name, binding.name, binding_text(binding, script, holders))
+    add("Worker %s: %s = %s", script.name, binding.name, binding_text(binding))
   end
   for _, module in ipairs(version.modules or {}) do
     add("Worker %s: module %s %s", script.name, module.name, short(module.body or ""))
@@ -52,11 +50,10 @@ local function add_version(add, script, version, holders)
 end
 
 local function add_scripts(add, cloudflare)
-  local holders = {}
   for _, script in pairs(cloudflare.scripts) do
-    add("Worker %s [%s]%s", script.name, table.concat(script.tags, " "),
-      script.subdomain.since and " on workers.dev" or "")
-    add_version(add, script, script.versions[#script.versions], holders)
+    add("Worker %s: tagged %s%s", script.name, table.concat(script.tags, " "),
+      script.subdomain.since and ", on workers.dev" or "")
+    add_version(add, script, script.versions[#script.versions])
   end
 end
 
@@ -70,25 +67,31 @@ local function row_text(row)
   return table.concat(parts, " ")
 end
 
+local function statement_text(text)
+  return #text <= 80 and text or ("%s… %s"):format(text:sub(1, 60), short(text))
+end
+
 local function add_entry(add, branch, i, entry)
   if entry.verb ~= "insert" then
-    add("database %s: %03d %s", branch.name, i, #entry.text > 80 and entry.text:sub(1, 60) .. "… " .. short(entry.text)
-      or entry.text)
-    return
+    return add("database %s: %03d %s", branch.name, i, statement_text(entry.text))
   end
-  for _, row in ipairs(entry.rows) do add("database %s: %03d row of %s %s", branch.name, i, entry.name, row_text(row)) end
+  for _, row in ipairs(entry.rows) do
+    add("database %s: %03d row of %s %s", branch.name, i, entry.name, row_text(row))
+  end
+end
+
+local function add_branch(add, state, branch)
+  local parent = data.find(state.neon.branches, "id", branch.parent_id)
+  local marks = {}
+  for key, value in pairs(branch.annotation or {}) do marks[#marks + 1] = key .. "=" .. value end
+  add("database branch %s: of %s, marked %s%s", branch.name, parent and parent.name or "nothing",
+    table.concat(marks, " "), branch.expires and ", expires" or "")
+  for i, entry in ipairs(ledger.own(state, branch)) do add_entry(add, branch, i, entry) end
 end
 
 local function add_branches(add, state)
   for _, branch in ipairs(state.neon.branches) do
-    if not branch.deleted then
-      local parent = data.find(state.neon.branches, "id", branch.parent_id)
-      local marks = {}
-      for key, value in pairs(branch.annotation or {}) do marks[#marks + 1] = key .. "=" .. value end
-      add("database branch %s%s [%s]%s", branch.name, parent and " of " .. parent.name or "",
-        table.concat(marks, " "), branch.expires and " that expires" or "")
-      for i, entry in ipairs(ledger.own(state, branch)) do add_entry(add, branch, i, entry) end
-    end
+    if not branch.deleted then add_branch(add, state, branch) end
   end
 end
 
@@ -96,9 +99,11 @@ end
 
 local function add_comments(add, github)
   for _, c in ipairs(github.comments) do
-    add("comment on #%d by %s: %s", c.number, c.login, c.body:gsub("%s+", " "))
+    add("comment on #%d by %s: %s", c.number, c.login, c.body:gsub("%s+", " "), nil)
   end
 end
+
+-- ---- all ---------------------------------------------------------------------------------
 
 ---@param state table  of the models
 ---@return string[]
@@ -110,6 +115,27 @@ function inventory.lines(state)
   add_scripts(add, state.cloudflare)
   add_branches(add, state)
   add_comments(add, state.github)
+  table.sort(lines)
+  return lines
+end
+
+---Which Workers have the same secret: what one run gives to two Workers, every run must.
+---@param state table
+---@return string[]
+function inventory.shared(state)
+  local groups, lines = {}, {}
+  for _, script in pairs(state.cloudflare.scripts) do
+    for _, binding in ipairs(script.versions[#script.versions].bindings) do
+      if binding.type == "secret_text" then
+        local key = binding.name .. "\0" .. binding.text
+        groups[key] = groups[key] or {}
+        table.insert(groups[key], script.name)
+      end
+    end
+  end
+  for key, names in pairs(groups) do
+    lines[#lines + 1] = ("secret %s: the same in %s"):format(key:match("^[^\0]*"), table.concat(names, ", "))
+  end
   table.sort(lines)
   return lines
 end

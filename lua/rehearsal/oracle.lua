@@ -1,21 +1,29 @@
 ---What must hold after a run that was disturbed, and what is wrong with one.
+local inventory = require "rehearsal.inventory"
+
 local oracle = {}
 
+---@class rehearsal.Problem
+---@field what string  "missing", "left over", "lost", "exit code", "lease", "no end"
+---@field line string
+
+---@class rehearsal.Ending
+---@field outcome table       of driver.lua: code, status, error, left, changed, leases
+---@field inventory string[]
+---@field shared string[]     secrets that Workers have in common
+
+---@class rehearsal.Oracle
+---@field before string[]     the inventory before the run
+---@field reference rehearsal.Ending  of the undisturbed run
 local Oracle = {}
 Oracle.__index = Oracle
 
 -- ---- comparing -----------------------------------------------------------------------------
 
--- How often each line is there.
-local function count(lines)
-  local counts = {}
-  for _, line in ipairs(lines) do counts[line] = (counts[line] or 0) + 1 end
-  return counts
-end
-
 -- The lines of `a` that are not in `b`; one that is there more often counts for the difference.
 local function without(a, b)
-  local have, rest = count(b), {}
+  local have, rest = {}, {}
+  for _, line in ipairs(b) do have[line] = (have[line] or 0) + 1 end
   for _, line in ipairs(a) do
     if (have[line] or 0) > 0 then have[line] = have[line] - 1 else rest[#rest + 1] = line end
   end
@@ -26,24 +34,40 @@ local function add_lines(problems, what, lines)
   for _, line in ipairs(lines) do problems[#problems + 1] = { what = what, line = line } end
 end
 
+local function objects_of(lines)
+  local set = {}
+  for _, line in ipairs(lines) do set[inventory.object(line)] = true end
+  return set
+end
+
 -- ---- the invariants --------------------------------------------------------------------------
 
 -- A resumed run ends where the undisturbed one does.
-local function after_resume(self, problems, found)
-  add_lines(problems, "missing", without(self.reference.inventory, found))
-  add_lines(problems, "left over", without(found, self.reference.inventory))
+local function after_resume(self, problems, ending)
+  for _, list in ipairs { "inventory", "shared" } do
+    add_lines(problems, "missing", without(self.reference[list], ending[list]))
+    add_lines(problems, "left over", without(ending[list], self.reference[list]))
+  end
 end
 
--- An undone run leaves nothing that was not there before. What was there is there again, unless
--- removing it is what the recipe is for.
-local function after_undo(self, problems, found)
-  add_lines(problems, "left over", without(found, self.before))
-  local lost = without(self.before, found)
+-- What was there before and was only changed cannot always be put back; then the run has to say so.
+local function told_of(self, ending, line)
+  if #(ending.outcome.changed or {}) == 0 then return false end
+  return objects_of(self.before)[inventory.object(line)] == true
+end
+
+-- An undone run leaves nothing that it made. What was there before is there again, unless removing
+-- or changing it is what the recipe is for.
+local function after_undo(self, problems, ending)
+  for _, line in ipairs(without(ending.inventory, self.before)) do
+    if not told_of(self, ending, line) then problems[#problems + 1] = { what = "left over", line = line } end
+  end
+  local lost = without(self.before, ending.inventory)
   add_lines(problems, "lost", without(lost, without(self.before, self.reference.inventory)))
 end
 
 -- Without a status nothing had to be done any more.
-local function check_ending(self, problems, how, outcome)
+local function check_code(self, problems, how, outcome)
   local expected = how == "resume" and outcome.status and self.reference.outcome.code or 0
   if outcome.code == expected then return end
   problems[#problems + 1] = {
@@ -52,22 +76,39 @@ local function check_ending(self, problems, how, outcome)
   }
 end
 
+local function check_leases(problems, outcome)
+  add_lines(problems, "lease", outcome.leases)
+end
+
 local compare = { resume = after_resume, undo = after_undo }
 
 ---@param how "resume"|"undo"  what followed the crash
----@param outcome table        code, error, leases
----@param found string[]       the inventory
----@return table[] problems    { what, line }
-function Oracle:problems(how, outcome, found)
+---@param ending rehearsal.Ending
+---@return rehearsal.Problem[]
+function Oracle:problems(how, ending)
   local problems = {}
-  check_ending(self, problems, how, outcome)
-  compare[how](self, problems, found)
-  add_lines(problems, "lease still held", outcome.leases or {})
+  check_code(self, problems, how, ending.outcome)
+  compare[how](self, problems, ending)
+  check_leases(problems, ending.outcome)
   return problems
 end
 
+---A run that fails by itself takes everything back: that is its contract.
+---@param reference rehearsal.Ending
+---@return rehearsal.Problem[]
+function Oracle:undisturbed(reference)
+  local problems = {}
+  if reference.outcome.code ~= 0 then
+    self.reference = reference
+    after_undo(self, problems, reference)
+  end
+  check_leases(problems, reference.outcome)
+  return problems
+end
+
+---@return rehearsal.Oracle
 function oracle.new()
-  return setmetatable({ before = {}, reference = nil }, Oracle)
+  return setmetatable({ before = {} }, Oracle)
 end
 
 return oracle

@@ -45,7 +45,8 @@ function programs.run(files, workers, argv, cwd)
   end
   for _, stand_in in ipairs(programs.stand_ins) do
     if stand_in.matches(command, argv) then
-      for field, value in pairs(stand_in.run { files = files, command = command, cwd = cwd }) do answer[field] = value end
+      local own = stand_in.run { files = files, command = command, cwd = cwd }
+      for field, value in pairs(own) do answer[field] = value end
       return answer
     end
   end

@@ -80,7 +80,7 @@ end
 function settings.of(project, o)
   return {
     recipe = o.recipe, params = o.params, after = o.after, cloud = cloud_of(project, o),
-    workers = workers_of(project), hidden = { project.env_file },
+    workers = workers_of(project), hidden = { project.env_file }, told = o.replay ~= nil,
   }
 end
 

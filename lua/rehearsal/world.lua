@@ -21,15 +21,25 @@ local function add_judgement(world, state)
   local judge = oracle.new()
   local result
 
+  local function ending(outcome)
+    return {
+      outcome = json.decode(outcome), inventory = json.array(inventory.lines(state)),
+      shared = json.array(inventory.shared(state)),
+    }
+  end
+
   ---Remembers what is there before the run.
   function world.before() judge.before = inventory.lines(state) end
 
   ---Of the undisturbed run; `points` is "journal:17 http:40 …".
   function world.reference(outcome, points)
-    result = { outcome = json.decode(outcome), inventory = json.array(inventory.lines(state)) }
+    result = ending(outcome)
     local counts = {}
     for kind, n in points:gmatch("(%a+):(%d+)") do counts[kind] = math.tointeger(n) end
-    return json.encode { reference = result, before = json.array(judge.before), points = counts }
+    return json.encode {
+      reference = result, before = json.array(judge.before), points = counts, schedule = "undisturbed",
+      problems = json.array(judge:undisturbed(result)),
+    }
   end
 
   function world.result() return json.encode(result) end
@@ -38,8 +48,7 @@ local function add_judgement(world, state)
 
   ---Of a schedule that came to an end.
   function world.judge(id, how, outcome)
-    local problems = judge:problems(how, json.decode(outcome), inventory.lines(state))
-    return json.encode { schedule = id, problems = json.array(problems) }
+    return json.encode { schedule = id, problems = json.array(judge:problems(how, ending(outcome))) }
   end
 
   ---Of one that did not.

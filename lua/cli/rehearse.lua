@@ -1,0 +1,173 @@
+---`davit rehearse RECIPE`: the recipe against models of the services, offline, with Davit dying at
+---every point of the run.
+local explore = require "rehearsal.explore"
+local flags = require "cli.flags"
+local json = require "json"
+local options = require "options"
+local project = require "project"
+local recipe = require "recipe"
+local report = require "rehearsal.report"
+
+local rehearse = {}
+
+local usage = options.usage
+
+local own_flags = {
+  project = { type = "string" }, json = { type = "boolean" }, seed = { type = "integer", default = 1 },
+  jobs = { type = "integer", default = 0 }, replay = { type = "string" }, log = { type = "string" },
+  after = { type = "string" }, help = { type = "boolean" },
+}
+
+local HELP = [[
+Runs a recipe offline against models of Cloudflare, Neon and GitHub on virtual time: once undisturbed,
+then once for a crash before and after every journal write and every effect, followed by resume, and
+again by undo. Nothing real is touched; no secret and no network is needed.
+
+Usage: davit rehearse RECIPE [--NAME VALUE]… [FLAG]…
+  --after RECIPE  run this recipe first, undisturbed (cleanup wants a preview that is there)
+  --seed N        other random numbers (default 1)
+  --jobs N        schedules at once (default: one for each core)
+  --replay ID     only this schedule, and print its events
+  --log FILE      write the events of the undisturbed run (or of the replayed schedule)
+  --json          one object a line for each schedule, then a summary
+  --project DIR   the folder that holds davit.yaml
+
+Exit code 0: everything held; 1: a schedule failed.]]
+
+-- Flags --------------------------------------------------------------------------------------
+
+local function joined(r)
+  local params = {}
+  for name, param in pairs(own_flags) do params[name] = param end
+  for name, param in pairs(r.params) do
+    if params[name] then
+      usage(("%s: its parameter '%s' is a flag of 'davit rehearse' too"):format(r.name, name), "give it another name")
+    end
+    params[name] = param
+  end
+  return params
+end
+
+local function take_flag(arguments, flag)
+  for i, argument in ipairs(arguments) do
+    if argument == flag then return arguments[i + 1] end
+    local value = argument:match("^" .. flag:gsub("%-", "%%-") .. "=(.*)$")
+    if value then return value end
+  end
+end
+
+local function load_recipe(arguments)
+  local name = table.remove(arguments, 1)
+  if not name or name:find("^%-") then usage("davit rehearse: which recipe?", "'davit help' lists them") end
+  local folder = take_flag(arguments, "--project") or project.root()
+  if folder then recipe.search_in(folder) end
+  return recipe.load(folder, name), folder
+end
+
+-- The recipe that comes first gets the parameters that it shares with the one that is rehearsed.
+local function before(folder, name, given)
+  if not name then return nil end
+  local r = recipe.load(folder, name)
+  local params = {}
+  for key, param in pairs(r.params) do
+    params[key] = given[key]
+    if params[key] == nil then params[key] = param.default end
+    if params[key] == nil and param.required then
+      usage(("--after %s: its parameter --%s is required, and the rehearsed recipe has none"):format(name, key))
+    end
+  end
+  return { recipe = name, params = params }
+end
+
+local function check_numbers(values)
+  if values.jobs < 0 or values.jobs > 256 then usage("--jobs expects a number from 1 to 256") end
+  if values.seed < 0 then usage("--seed expects a number of at least 0") end
+end
+
+local function strip(id, name)
+  local prefix = name .. ":"
+  return id and id:sub(1, #prefix) == prefix and id:sub(#prefix + 1) or id
+end
+
+local function read(arguments)
+  local r, folder = load_recipe(arguments)
+  local values, rest = flags.parse(arguments, joined(r))
+  if rest[1] then usage(("unexpected argument '%s'"):format(rest[1]), "parameters are flags: --name value") end
+  check_numbers(values)
+  local params = {}
+  for name in pairs(r.params) do params[name] = values[name] end
+  return values, {
+    recipe = r.name, params = params, after = before(folder, values.after, params), seed = values.seed,
+    jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil,
+    pull_requests = { math.type(params.pr) == "integer" and params.pr or 42 },
+  }
+end
+
+-- Telling ------------------------------------------------------------------------------------
+
+local function word(value)
+  local text = type(value) == "table" and table.concat(value, ",") or tostring(value)
+  return text:find("^[%w%-_./=:,@+]+$") and text or "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+-- The command line that holds this rehearsal again.
+local function command_of(values, o)
+  local words = { "davit rehearse " .. o.recipe }
+  for name, value in pairs(o.params) do words[#words + 1] = ("--%s %s"):format(name, word(value)) end
+  for _, name in ipairs { "after", "project" } do
+    if values[name] then words[#words + 1] = ("--%s %s"):format(name, word(values[name])) end
+  end
+  if values.seed ~= own_flags.seed.default then words[#words + 1] = "--seed " .. values.seed end
+  return table.concat(words, " ")
+end
+
+local function named(packet, o)
+  return {
+    schedule = o.recipe .. ":" .. packet.schedule, ok = #packet.problems == 0, problems = json.array(packet.problems),
+  }
+end
+
+local function tell_json(packet, o)
+  local line = named(packet, o)
+  line.v = 1
+  print(json.encode(line))
+end
+
+local function summary(result, o)
+  return json.encode {
+    v = 1, summary = {
+      recipe = o.recipe, seed = o.seed, schedules = result.schedules, failed = #result.failed, points = result.points,
+      seconds = result.seconds, undisturbed = result.reference and result.reference.outcome,
+    },
+  }
+end
+
+local function tell(result, values, o)
+  if values.log then require("fs").write(values.log, result.log) end
+  if values.json then
+    print(summary(result, o))
+  else
+    if o.replay then io.write(result.log) end
+    for _, packet in ipairs(result.failed) do
+      if packet.schedule ~= "undisturbed" then packet.schedule = o.recipe .. ":" .. packet.schedule end
+    end
+    print(report.text(result, command_of(values, o)))
+  end
+end
+
+---@param arguments string[]
+---@return integer exit code
+function rehearse.run(arguments)
+  if flags.asks_for_help(arguments) then
+    print(HELP)
+    return 0
+  end
+  local values, o = read(arguments)
+  local result = explore.run(project.read(values.project), o, function(packet)
+    if values.json then tell_json(packet, o) end
+  end)
+  tell(result, values, o)
+  return #result.failed == 0 and 0 or 1
+end
+
+return rehearse
