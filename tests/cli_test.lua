@@ -43,22 +43,34 @@ end)
 
 -- ---- exit codes ----------------------------------------------------------------------------------
 
-test("what is left decides the exit code before the cause does", function()
-  local function code(err, left) return exit.code(err, left or false) end
-  equal(code(nil), 0)
-  equal(code { code = "failed", class = "fatal" }, 1)
-  equal(code { code = "usage", class = "misuse" }, 2)
-  equal(code({ code = "not-healthy", class = "stale" }, true), 3)
-  equal(code { code = "left-behind", class = "fatal" }, 3)
-  equal(code { code = "not-healthy", class = "stale" }, 4)
-  equal(code { code = "lease-held", class = "fatal" }, 6)
-  equal(code { code = "denied", class = "fatal" }, 7)
-  equal(code { code = "neon-503", class = "transient" }, 8)
-  equal(code { code = "preview-to-production", class = "fatal" }, 9)
-  equal(code { code = "parallel-failed", failures = { a = { code = "x", class = "throttled" } } }, 8)
-  equal(code { code = "parallel-failed", failures = { { class = "throttled" }, { class = "fatal" } } }, 1)
-  equal(code({ code = "interrupted", class = "cancelled" }, true), 10)
-  equal(code({ code = "approval-needed", class = "fatal" }, true), 75)
+test("the exit code of an error says what kind it is", function()
+  equal(exit.code { code = "failed", class = "fatal" }, 1)
+  equal(exit.code { code = "usage", class = "misuse" }, 2)
+  equal(exit.code { code = "left-behind", class = "fatal" }, 3)
+  equal(exit.code { code = "not-healthy", class = "stale" }, 4)
+  equal(exit.code { code = "lease-held", class = "fatal" }, 6)
+  equal(exit.code { code = "denied", class = "fatal" }, 7)
+  equal(exit.code { code = "neon-503", class = "transient" }, 8)
+  equal(exit.code { code = "preview-to-production", class = "fatal" }, 9)
+  equal(exit.code { code = "parallel-failed", failures = { a = { code = "x", class = "throttled" } } }, 8)
+  equal(exit.code { code = "parallel-failed", failures = { { class = "throttled" }, { class = "fatal" } } }, 1)
+end)
+
+test("where a run stands and what it left decide before the cause does", function()
+  local function of(status, left, code)
+    return exit.of { status = status, left = left, error = code and { code = code, class = "fatal" } }
+  end
+  equal(of("done", { "thing" }), 0)
+  equal(of("undone", {}), 0)
+  equal(of("undone", {}, "not-healthy"), 4)
+  equal(of("failed", { "thing" }, "not-healthy"), 3)
+  equal(of("failed", {}, "failed"), 1)
+  equal(of("superseded", { "thing" }, "superseded"), 6)
+  equal(of("interrupted", { "thing" }, "interrupted"), 10)
+  equal(of("undoing", { "thing" }, "interrupted"), 10)
+  equal(of("waiting", { "thing" }, "approval-needed"), 75)
+  equal(of("lost", { "thing" }, "lease-lost"), 6)
+  equal(of("lost", { "thing" }, "journal-full"), 10)
 end)
 
 -- ---- recipes ---------------------------------------------------------------------------------------
@@ -111,7 +123,7 @@ end)
 test("a mistake on the command line exits with 2 and says what was meant", function()
   for pattern, arguments in pairs {
     ["davit show: which run%?"] = { "show" }, ["davit runs: unexpected argument 'x'"] = { "runs", "x" },
-    ["did you mean 'runs'%?"] = { "rums" }, ["'resume' is not available"] = { "resume", "x" },
+    ["did you mean 'runs'%?"] = { "rums" }, ["'check' is not available"] = { "resume", "x" },
     ["flags come after the verb"] = { "--local", "preview" }, ["davit run: which recipe%?"] = { "run" },
     ["%-%-env is reserved and not available"] = { "preview", "--pr", "1", "--env", "production" },
     ["did you mean %-%-local%?"] = { "preview", "--pr", "1", "--locl" }, ["davit eval: which Lua%?"] = { "eval" },

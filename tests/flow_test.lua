@@ -139,49 +139,63 @@ flow_test("the pull request has one comment, with the URLs", function()
   equal(comments[1].body:find("https://codex-preview-42.revelations.studio", 1, true) ~= nil, true)
 end)
 
-flow_test("a second preview of the same pull request waits for nobody and says who holds the lease", function()
-  local first = process.start {
-    argv = { here .. "/" .. davit, "run", "preview", "--pr", "42", "--local", "--json" }, cwd = place.folder,
-    env = environment(),
+-- A run that goes on in the background; its events are its output.
+local function begin(...)
+  return process.start {
+    argv = { here .. "/" .. davit, "run", "preview", "--local", "--json", ... }, cwd = place.folder, env = environment(),
   }
-  repeat local line = first:line() until not line or line:find('"lease-taken"', 1, true)
-  local second = place:davit("run", "preview", "--pr", "42", "--local")
-  equal(first:wait().exit, 0)
-  equal(second.exit, 6)
-  equal(second.errors:find("'preview/42' is taken: run preview%-") ~= nil, true)
+end
+
+local function wait_for(run, pattern)
+  local line
+  repeat line = run:line() until not line or line:find(pattern)
+  equal(line ~= nil, true)
+end
+
+flow_test("a newer preview of the same pull request supersedes the older one, which undoes nothing", function()
+  place:open_pull(48)
+  local older = begin("--pr", "48")
+  wait_for(older, '"lease%-taken"')
+  local newer = succeeds(place:davit("run", "preview", "--pr", "48", "--local"))
+  local superseded = older:wait()
+  equal({ superseded.exit, superseded.errors:find("superseded by run preview%-") ~= nil }, { 6, true })
+  equal(superseded.errors:find("taken back", 1, true), nil)
+  equal(newer.output:find("https://codex-preview-48.revelations.studio", 1, true) ~= nil, true)
 end)
 
-flow_test("a run that was killed can be taken back without its journal", function()
-  place:open_pull(43)
-  local run = process.start {
-    argv = { here .. "/" .. davit, "run", "preview", "--pr", "43", "--local", "--json" }, cwd = place.folder,
-    env = environment(),
-  }
-  repeat
-    local line = run:line()
-  until not line or line:find('"created".*Worker ecom%-api%-preview%-43')
-  run:kill("KILL")
-  run:wait()
+local function delete_journal()
   for _, file in ipairs { "journal.db", "journal.db-wal", "journal.db-shm" } do
     fs.remove(place.folder .. "/.davit/" .. file)
   end
-  local cleanup = succeeds(place:davit("cleanup", "--pr", "43", "--local"))
-  equal(cleanup.output, "inventory: empty\n")
-  equal(cleanup.errors:find("Database branch pr-43 (gone)", 1, true) ~= nil, true)
+end
+
+flow_test("a run that was killed can be taken back without its journal, by undo and by cleanup", function()
+  for number, command in pairs { [43] = { "undo", "preview" }, [47] = { "cleanup" } } do
+    place:open_pull(number)
+    local run = begin("--pr", tostring(number))
+    wait_for(run, ('"ensure%%-finished".*Worker ecom%%-api%%-preview%%-%d'):format(number))
+    run:kill("KILL")
+    run:wait()
+    delete_journal()
+    command[#command + 1], command[#command + 2], command[#command + 3] = "--pr", tostring(number), "--local"
+    local back = succeeds(place:davit(table.unpack(command)))
+    equal(back.errors:find(("Database branch pr-%d (gone)"):format(number), 1, true) ~= nil, true)
+  end
 end)
 
-flow_test("Ctrl-C stops a run, says what it made, and exits with 10", function()
+flow_test("Ctrl-C stops a run with 10 and says how to go on; resume finishes it, undo takes it back", function()
   place:open_pull(44)
-  local run = process.start {
-    argv = { here .. "/" .. davit, "run", "preview", "--pr", "44", "--local", "--json" }, cwd = place.folder,
-    env = environment(),
-  }
-  repeat local line = run:line() until not line or line:find('"created".*Database branch')
+  local run = begin("--pr", "44")
+  wait_for(run, '"ensure%-finished".*Database branch')
   run:kill("INT")
   local result = run:wait()
-  equal(result.exit, 10)
-  equal(result.errors:find("interrupted by SIGINT", 1, true) ~= nil, true)
-  equal(result.errors:find("this run made and left: Database branch pr-44", 1, true) ~= nil, true)
+  local id = result.errors:match("interrupted by SIGINT; 'davit resume (%S+)' goes on")
+  equal({ result.exit, id ~= nil }, { 10, true })
+  local resumed = succeeds(place:davit("resume"))
+  equal({ resumed.errors:find("Database branch", 1, true), resumed.output:find("codex-web: ", 1, true) ~= nil }, { nil, true })
+  local undone = succeeds(place:davit("undo", id))
+  equal(undone.errors:find("take back Worker ecom-api-preview-44", 1, true) ~= nil, true)
+  equal(place:davit("resume", id).exit, 2)
   succeeds(place:davit("preview", "--pr", "44", "--local"))
 end)
 

@@ -75,18 +75,24 @@ function Environment:migrate(branch) end
 ---"refused" where davit.yaml lets it go to other places only.
 function Environment:require_secrets() end
 
----The secrets of all Workers by name; "keep" for a generated one that every Worker has already.
----Raises "refused" for a secret that production uses.
+---The secrets of all Workers by name; "keep" for a generated one that every Worker has already. A
+---generated one that is made is the same when the run is resumed. Raises "refused" for a secret that
+---production uses.
 ---@param branch { id: string }
+---@param run run
 ---@return table<string, secret.Template|"keep">
-function Environment:secrets(branch) end
+function Environment:secrets(branch, run) end
 
----One of them, for the scripts that want it.
+---Whether each generated secret is kept, or what it is made from; that is no secret.
+---@return table<string, string>  "keep" or hexadecimal digits
+function Environment:choose_generated() end
+
+---One of them.
 ---@param name string
----@param scripts string[]
+---@param choice? string  of choose_generated, for one that is generated
 ---@param branch { id: string }
 ---@return secret.Template|"keep"
-function Environment:secret(name, scripts, branch) end
+function Environment:secret(name, choice, branch) end
 
 ---A Worker with its bundle, version and secrets.
 ---@param worker flow.Worker
@@ -127,5 +133,11 @@ function Environment:remove(thing) end
 ---@param body string  Markdown
 ---@return run.Resource
 function Environment:comment(body) end
+
+---Removes all that belongs to the environment: what davit.yaml names, then what else carries its marker.
+---Every part is tried even when another fails; raises "left-behind" when something is there in the end.
+---@param run run
+---@param env flow.Environment
+function flow.remove(run, env) end
 
 return flow
