@@ -123,7 +123,7 @@ end)
 test("a mistake on the command line exits with 2 and says what was meant", function()
   for pattern, arguments in pairs {
     ["davit show: which run%?"] = { "show" }, ["davit runs: unexpected argument 'x'"] = { "runs", "x" },
-    ["did you mean 'runs'%?"] = { "rums" }, ["'check' is not available"] = { "resume", "x" },
+    ["did you mean 'runs'%?"] = { "rums" }, ["'check' is not available"] = { "check", "x" },
     ["flags come after the verb"] = { "--local", "preview" }, ["davit run: which recipe%?"] = { "run" },
     ["%-%-env is reserved and not available"] = { "preview", "--pr", "1", "--env", "production" },
     ["did you mean %-%-local%?"] = { "preview", "--pr", "1", "--locl" }, ["davit eval: which Lua%?"] = { "eval" },

@@ -1,7 +1,7 @@
 ---The local cloud in this process, for the tests of the providers: http.core asks the models,
 ---waiting moves a clock of its own, and single requests can be made to fail.
 local core = require "http.core"
-local host = require "core"
+local davit = require "core"
 local json = require "json"
 local runs = require "run"
 local store = require "store.core"
@@ -135,14 +135,14 @@ end
 -- ---- opening and closing -----------------------------------------------------------------
 
 local function install(self)
-  self.saved = { request = core.request, sleep = sleep, monotonic = host.monotonic, now = host.now, time = os.time }
+  self.saved = { request = core.request, sleep = sleep, monotonic = davit.monotonic, now = davit.now, time = os.time }
   core.request = function(o) return exchange(self, o) end
   _G.sleep = function(seconds)
     self.now = self.now + seconds
     table.insert(self.pauses, seconds)
   end
-  host.monotonic = function() return self.now - self.began end
-  host.now = function() return self.now end
+  davit.monotonic = function() return self.now - self.began end
+  davit.now = function() return self.now end
   os.time = function(fields)
     if fields then return self.saved.time(fields) end
     return math.floor(self.now)
@@ -151,7 +151,7 @@ end
 
 World.__close = function(self)
   core.request, _G.sleep = self.saved.request, self.saved.sleep
-  host.monotonic, host.now, os.time = self.saved.monotonic, self.saved.now, self.saved.time
+  davit.monotonic, davit.now, os.time = self.saved.monotonic, self.saved.now, self.saved.time
 end
 
 ---Opens a world; it must be closed.

@@ -292,7 +292,7 @@ test("after a second signal, and after SIGKILL, the journal opens and has all th
       end
       equal(child:wait().exit, i == 1 and 10 or nil)
       local id = process.run { argv = { here .. "/" .. davit, "runs" }, cwd = folder }.output:match "ship%-%S+"
-      local shown = process.run { argv = { here .. "/" .. davit, "show", id }, cwd = folder }.output
+      local shown = process.run { argv = { here .. "/" .. davit, "show", id, "--json" }, cwd = folder }.output
       equal({ contains(shown, "first step"), contains(shown, "its result"), contains(shown, "second step") },
         { true, true, true })
     end
