@@ -157,10 +157,6 @@ end
 ---@field break_lease? table<string, true>
 ---@field lease_seconds? number
 
-local function run_recipe(self)
-  return self.recipe.run(self.options.params, steps.handle(self))
-end
-
 local function carry_out(self, f)
   conclude(self, beside_watchers(self, f))
 end
@@ -187,7 +183,7 @@ function runs.start(o)
       recipe = o.recipe.name, file = o.recipe.file, params = o.params, version = core.version, project = o.project,
       sources = sources.of(o.recipe, o.root), flags = o.flags, by = o.user,
     }, "running")
-    carry_out(self, run_recipe)
+    carry_out(self, self.run_recipe)
   end)
 end
 
@@ -213,14 +209,14 @@ local function check_sources(o, past)
 end
 
 local function run_again(self)
-  run_recipe(self)
+  self:run_recipe()
   self:refuse_removed()
 end
 
 -- Takes back by the record. The recipe runs along it first, without doing anything new, to learn how.
 local function go_back(self, cause)
   self.only_recorded = true
-  local err = beside_watchers(self, run_recipe)
+  local err = beside_watchers(self, self.run_recipe)
   self.only_recorded = false
   if err and (status_after(err) or err.code == "lease-held") then
     return leave(self, status_after(err) or self.recorder.history.status, err)

@@ -86,6 +86,17 @@ test("a run is carried out by one process at a time", function()
   store:release("run/" .. first.id)
 end)
 
+test("a run that another has superseded meanwhile is over", function()
+  local function recipe(_, run)
+    local _ <close> = run.lease("preview", { supersede = true })
+    run.step("last", function() failure "once" end)
+  end
+  local first = world.start(recipe, { keep = true })
+  world.start(function(_, run) local _ <close> = run.lease("preview", { supersede = true }) end)
+  equal(world.resume(first.id, recipe).status, "superseded")
+  raises("cannot be resumed: a newer run has taken its place", world.resume, first.id, recipe)
+end)
+
 test("a run does not go on under a lease that another has held since", function()
   local function recipe(_, run)
     local _ <close> = run.lease "shared"
@@ -94,7 +105,7 @@ test("a run does not go on under a lease that another has held since", function(
   local first = world.start(recipe, { keep = true })
   local second = world.start(function(_, run) local _ <close> = run.lease "shared" end)
   local again = world.resume(first.id, recipe)
-  equal({ again.status, again.error.code }, { "superseded", "superseded" })
+  equal({ again.status, again.error.code }, { "interrupted", "run-changed" })
   equal(again.error.message, ("run %s has held 'shared' since this run did"):format(second.id))
 end)
 

@@ -171,6 +171,17 @@ test("two steps of one name in a loop are told apart by their inputs, or refused
     "run.step 'turn' comes twice in one place with the same inputs: put what differs into its name or inputs" })
 end)
 
+test("two parallels with branches of one name are told apart", function()
+  local function recipe(_, run)
+    local seen = {}
+    for turn = 1, 2 do
+      run.parallel { a = function() seen[turn] = run.step("s", { turn = turn }, function() return turn end) end }
+    end
+    equal(seen, { 1, 2 })
+  end
+  equal(world.start(recipe).error, nil)
+end)
+
 -- Undo --------------------------------------------------------------------------------------------
 
 test("a failed run takes back what it made in the reverse order of start", function()

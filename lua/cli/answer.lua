@@ -67,7 +67,7 @@ end
 local function record(store, past, path, asked, values)
   local kind = values.deny and "approval-denied" or "approved"
   store:append { {
-    run = past.id, at = core.now(), kind = kind, path = path, status = not values.deny and "waiting" or nil,
+    run = past.id, at = core.now(), kind = kind, path = path, status = "interrupted",
     data = json.encode { by = execute.user(), why = values.why, how = "davit approve", digest = asked.digest },
   } }
 end
@@ -77,7 +77,8 @@ end
 ---@return integer exit code
 function answer.approve(arguments)
   local id, values = one_run("approve", arguments,
-    { why = { type = "string" }, deny = { type = "boolean" }, digest = { type = "string" } })
+    { why = { type = "string" }, deny = { type = "boolean" }, digest = { type = "string" },
+      ["accept-changes"] = { type = "boolean" } })
   local waits
   do
     local store <close> = place.open(project.read(values.project).root)

@@ -108,6 +108,7 @@ function report.ending(run, again, debug)
     local without = again and ("; without the journal: '%s'"):format(again) or ""
     say(("'davit undo %s' takes it back%s"):format(run.id, without))
   end
+  if run.status == "lost" then say(("'davit resume %s' goes on from what is recorded"):format(run.id)) end
   if err then say(("'davit show %s' has the details"):format(run.id)) end
 end
 

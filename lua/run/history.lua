@@ -37,7 +37,7 @@ local history = {}
 ---@field observed table<string, table[]>   by branch: { what, value } in order
 ---@field outputs { name: string, value: any }[]
 ---@field parallels table<string, boolean>
----@field leases table<string, { seq: integer, token: integer }>
+---@field leases table<string, { token: integer }>  those it has taken, once at least
 local History = {}
 History.__index = History
 
@@ -60,14 +60,13 @@ local function locate(node, path)
   return node, path
 end
 
----@param path string
----@return run.Node
-function History:node(path)
-  return (locate(self.tree, path))
+-- The node in which a task at this place is, and what of the place lies within the node.
+local function node_at(self, place)
+  return locate(self.tree, place == "" and "" or place .. "/")
 end
 
-local function open_branches(self, path, names)
-  local node, prefix = locate(self.tree, path == "" and "" or path .. "/")
+local function open_branches(self, place, names)
+  local node, prefix = node_at(self, place)
   node.open = { branches = {} }
   for _, name in ipairs(names) do node.open.branches[prefix .. name] = { items = {} } end
   table.insert(node.items, node.open)
@@ -99,7 +98,8 @@ function History:entry(kind, path, event)
     entry = { kind = kind, path = path, at = event.at }
     self.entries[key] = entry
     self.order[#self.order + 1] = entry
-    table.insert(self:node(path).items, entry)
+    local node = node_at(self, event.data.place or "")
+    table.insert(node.items, entry)
   end
   return entry
 end
@@ -158,7 +158,7 @@ handlers["output"] = function(self, event)
 end
 
 handlers["lease-taken"] = function(self, event)
-  self.leases[event.path] = { seq = event.seq, token = event.data.token }
+  self.leases[event.path] = event.data
 end
 
 local function undo_phase(self, phase, event)

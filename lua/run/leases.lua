@@ -112,20 +112,27 @@ function Leases:claim()
   self.claimed = true
 end
 
+-- Another run that took the lease after this one did, if any.
+local function taken_since(self, name)
+  local own
+  for _, event in ipairs(self.store:events { run = self.id, kind = "lease-taken" }) do
+    if event.path == name then own = event.seq end
+  end
+  for _, event in ipairs(own and self.store:events { kind = "lease-taken", after = own } or {}) do
+    if event.run ~= self.id and event.path == name then return event.run end
+  end
+end
+
 -- What this run recorded under a lease may be undone or replaced by who held it since.
 local function refuse_after_others(self, name, o)
-  local before = self.recorder.history.leases[name]
-  if not before or not before.seq then return end
-  for _, event in ipairs(self.store:events { kind = "lease-taken", after = before.seq }) do
-    if event.run ~= self.id and event.path == name and not (self.accept_changes and not o.supersede) then
-      failure {
-        code = "superseded", about = name,
-        message = ("run %s has held '%s' since this run did"):format(event.run, name),
-        hint = o.supersede and "it owns what both would make" or
-          "what this run recorded may not hold any more; --accept-changes goes on all the same",
-      }
-    end
-  end
+  local other = self.recorder.history.leases[name] and taken_since(self, name)
+  if not other or self.accept_changes and not o.supersede then return end
+  failure {
+    code = o.supersede and "superseded" or "run-changed", about = name,
+    message = ("run %s has held '%s' since this run did"):format(other, name),
+    hint = o.supersede and "it owns what both would make" or
+      "what this run recorded may not hold any more; --accept-changes goes on all the same",
+  }
 end
 
 ---@param name string

@@ -20,6 +20,11 @@ end
 ---@field leases run.Leases
 ---@field ways_back table<string, fun(result: any)>  how to take an entry back, by "kind path"
 ---@field only_recorded boolean  nothing new is done: the recipe runs to learn the ways back
+---@field resumed? run.Entry[]   what was recorded before this process
+---@field open table<string, true>  the paths of the steps that are running
+---@field visited table<string, true>  the entries that the recipe has come to, by "kind path"
+---@field uses table<string, integer>  how often a path was used
+---@field told_apart table<string, true>
 local Run = {}
 Run.__index = Run
 
@@ -31,26 +36,23 @@ end
 
 ---Path of a step: branches of the parallels and steps around it / name / n-th use of the name.
 ---@return string path, integer n
-local function path_of(kind, name)
-  local here = task.locals()
-  local path = here.path == "" and name or here.path .. "/" .. name
-  here.uses = here.uses or {}
+local function path_of(self, kind, name)
+  local place = task.locals().path
+  local path = place == "" and name or place .. "/" .. name
   local key = kind .. " " .. path
-  local n = (here.uses[key] or 0) + 1
-  here.uses[key] = n
+  local n = (self.uses[key] or 0) + 1
+  self.uses[key] = n
   return n == 1 and path or path .. "#" .. n, n
 end
 
 -- Two steps of one name and the same inputs could not be told apart when the run is resumed.
-local function refuse_ambiguous(kind, name, digest)
-  local here = task.locals()
-  local key = ("%s %s/%s %s"):format(kind, here.path, name, digest)
-  here.told_apart = here.told_apart or {}
-  if here.told_apart[key] then
+local function refuse_ambiguous(self, kind, name, digest)
+  local key = ("%s %s/%s %s"):format(kind, task.locals().path, name, digest)
+  if self.told_apart[key] then
     misuse("run.%s '%s' comes twice in one place with the same inputs: put what differs into its name or inputs",
       kind, name)
   end
-  here.told_apart[key] = true
+  self.told_apart[key] = true
 end
 
 -- What was recorded ------------------------------------------------------------------------------
@@ -152,8 +154,8 @@ function Run:step(name, inputs, f, way_back)
   if type(f) ~= "function" then misuse("run.step '%s': expected a function", name) end
   if way_back ~= nil and type(way_back) ~= "function" then misuse("run.step '%s': undo must be a function", name) end
   local digest = sha256(recorder.encode("run.step '" .. name .. "'", inputs)):sub(1, 16)
-  local path = path_of("step", name)
-  refuse_ambiguous("step", name, digest)
+  local path = path_of(self, "step", name)
+  refuse_ambiguous(self, "step", name, digest)
   return self:attempt("step", path, inputs, digest, way_back, function() return (f()) end)
 end
 
@@ -166,8 +168,8 @@ end
 
 function Run:ensure(r)
   resource.check("run.ensure", r)
-  local path = path_of("ensure", r[1])
-  refuse_ambiguous("ensure", r[1], "")
+  local path = path_of(self, "ensure", r[1])
+  refuse_ambiguous(self, "ensure", r[1], "")
   return self:attempt("ensure", path, nil, nil, undo.of_resource(r), function(known)
     local found = r.find()
     if found == nil then return create(self, r, path) end
@@ -179,8 +181,8 @@ end
 ---Takes a resource back and looks whether it is gone.
 function Run:destroy(r)
   resource.check("run.destroy", r)
-  local path = path_of("destroy", r[1])
-  refuse_ambiguous("destroy", r[1], "")
+  local path = path_of(self, "destroy", r[1])
+  refuse_ambiguous(self, "destroy", r[1], "")
   return self:attempt("destroy", path, nil, nil, nil, function() return resource.destroy(r) end)
 end
 
@@ -206,7 +208,7 @@ end
 function Run:parallel(branches)
   if type(branches) ~= "table" then misuse("run.parallel: expected a table of functions, not a %s", type(branches)) end
   local path, names = task.locals().path, {}
-  local key = path_of("parallel", "")
+  local key = path_of(self, "parallel", "")
   for name, f in pairs(branches) do
     if type(f) == "function" then names[#names + 1] = tostring(name) end
   end
@@ -224,7 +226,7 @@ function Run:approve(o)
     misuse("run.approve: the recipe '%s' must say so beside its params: approves = true", self.recipe.name)
   end
   local question = type(o) == "table" and o[1] or o
-  approval.approve(self, path_of("approve", tostring(question)), o)
+  approval.approve(self, path_of(self, "approve", tostring(question)), o)
 end
 
 ---Takes the lease or raises "lease-held". Close it, or let its scope do so.
@@ -243,7 +245,7 @@ end
 function Run:output(name, value)
   check_name("run.output", name)
   local past = self.recorder.history
-  local _, n = path_of("output", name)
+  local _, n = path_of(self, "output", name)
   if (past.output_count[name] or 0) >= n then return end
   self:refuse_new()
   self.recorder:note("output", name, value)
@@ -260,13 +262,19 @@ function steps.handle(self)
   return functions
 end
 
+---Runs the recipe from its top.
+function Run:run_recipe()
+  self.uses, self.told_apart, self.visited = {}, {}, {}
+  self.recipe.run(self.options.params, steps.handle(self))
+end
+
 ---@param o run.Options
 ---@param id string
 ---@param past run.History
 ---@return run.Run
 function steps.new(o, id, past)
   local self = setmetatable({
-    id = id, recipe = o.recipe, options = o, visited = {}, ways_back = {}, open = {},
+    id = id, recipe = o.recipe, options = o, ways_back = {}, open = {},
     recorder = recorder.new(o.store, id, past, o.report),
   }, Run)
   self.leases = leases.new {
