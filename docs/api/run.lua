@@ -1,6 +1,7 @@
 ---@meta _
 
----What a recipe's run(p, run) gets. Nothing else of a recipe reaches the journal.
+---What a recipe's run(p, run) gets. Nothing else of a recipe reaches the journal. When the run is
+---resumed, what has finished gives back what it recorded. docs/durable-runs.md has the rules.
 ---@class run
 ---@field id string
 local run = {}
@@ -14,39 +15,56 @@ local run = {}
 ---@field matches? fun(thing: any): boolean, string?  whether it is ours and as it should be; else why not
 ---@field update? fun(thing: any): any     brings one that was found up to date
 
----Runs f with its intent journalled before and its result after. The path in the journal is: branch of
----the parallel / name / #n for the n-th use.
+---Runs f with its intent journalled before and its result after. Raises "misuse" when a step of the
+---same name and inputs was in the same place already, "run-changed" (the run stays as it is) when it was
+---recorded with other inputs. A step within f belongs to it: it is not run again when f has finished.
 ---@param name string
----@param inputs? table      plain data
----@param f fun(): any       returns plain data; a secret is refused
----@param undo? fun(result: any)  for `davit undo`, which comes with a later version: not called yet
----@return any
+---@param inputs? table      plain data: what the step does depends on it
+---@param f fun(): any       returns plain data; a secret is refused. It may run again after a crash
+---@param undo? fun(result: any)  takes it back: after a failure of the run, or by `davit undo`. Called
+---with nil when f has not finished; may be called again; what passes is tried for 120 s
+---@return any  f's result, as it was recorded
 function run.step(name, inputs, f, undo) end
 
 ---Finds the resource or creates it. When the reply to create was lost, or somebody was faster, it looks
 ---again before anything else, also when the run is cancelled meanwhile; what is then there is brought up
----to date. Raises "not-ours" when it belongs to somebody else.
+---to date. What this run created is destroyed when the run is taken back; what was there stays. Raises
+---"not-ours" when it belongs to somebody else.
 ---@param resource run.Resource
----@return any thing
+---@return any thing  as it was recorded
 function run.ensure(resource) end
 
----Destroys the resource and looks whether it is gone: "still-there" otherwise.
+---Destroys the resource and looks whether it is gone: "still-there" otherwise. Not taken back.
 ---@param resource run.Resource
 ---@return boolean  false: it was not there
 function run.destroy(resource) end
 
+---As the global parallel; its branches are taken back in parallel, too.
 ---@param branches table<any, function>
 ---@return table<any, any>
 function run.parallel(branches) end
 
----Asks at the terminal; raises "denied", or "approval-needed" where there is nobody to ask.
----@param question string
-function run.approve(question) end
+---@class run.Approval
+---@field [1] string        the question
+---@field plan? any         plain data, or a function that gives it: what is approved. Its digest is recorded
+---@field expires? number   seconds until the question has to be asked again (86400)
+
+---Goes on once somebody has approved this question with this plan. Asks at the terminal; elsewhere the
+---run parks ("approval-needed", exit code 75) until `davit approve`, or waits with --wait. Raises
+---"denied". The recipe must say `approves = true`.
+---@param approval string|run.Approval
+function run.approve(approval) end
+
+---@class run.LeaseOptions
+---@field supersede? boolean  asks the run that holds it to stop, and takes its place
 
 ---Takes the lease or raises "lease-held" with its holder. To be closed: local _ <close> = run.lease "x".
+---When an error leaves the scope it is kept until the run has ended. When the lease is lost, every later
+---effect raises "lease-lost".
 ---@param name string
+---@param options? run.LeaseOptions
 ---@return table
-function run.lease(name) end
+function run.lease(name, options) end
 
 ---A result of the run: printed on stdout at the end, and kept in the journal.
 ---@param name string
