@@ -7,13 +7,14 @@
  * cut apart; what computes for longer has no effects that could get lost.
  *
  * Shielded code is left alone, and so is C: a pattern that never matches ends only with the
- * second signal. */
+ * second signal, as does a loop that catches every error. */
 #include "interrupt.h"
 #include "task.h"
 #include <stdio.h>
 #include <string.h>
 
 #define PATIENCE 0.5
+#define AGAIN 0.05  /* when the error was caught, and computing goes on */
 
 enum { INSTRUCTIONS = 10000 };  /* between two looks */
 
@@ -36,11 +37,18 @@ static void hook(lua_State *L, lua_Debug *at)
     i->since = now;
   if (now - i->since < PATIENCE)
     return;
-  i->since = 0;
+  i->since = now - PATIENCE + AGAIN;
   interrupt_stop(s, i->signal);
   const struct stop *why = sched_stopping(s);
   task_cancel(t, why->code, why->reason);
   task_raise_cancelled(L, t);
+}
+
+/* Once for each coroutine: setting it starts the count anew. */
+static void set_hook(lua_State *co)
+{
+  if (co && lua_gethook(co) != hook)
+    lua_sethook(co, hook, LUA_MASKCOUNT, INSTRUCTIONS);
 }
 
 /* The flag is set before the coroutine is read, and read after the coroutine is set: whichever
@@ -48,9 +56,7 @@ static void hook(lua_State *L, lua_Debug *at)
 void interrupt_signal(struct interrupt *i, int number)
 {
   i->signal = number;
-  lua_State *co = i->running;
-  if (co)
-    lua_sethook(co, hook, LUA_MASKCOUNT, INSTRUCTIONS);
+  set_hook(i->running);
 }
 
 void interrupt_resume(struct interrupt *i, lua_State *co)
@@ -58,6 +64,6 @@ void interrupt_resume(struct interrupt *i, lua_State *co)
   if (!i->running)
     i->since = 0;
   i->running = co;
-  if (i->signal && co)
-    lua_sethook(co, hook, LUA_MASKCOUNT, INSTRUCTIONS);
+  if (i->signal)
+    set_hook(co);
 }

@@ -109,6 +109,7 @@ end)
 
 test("it stops a recipe's own coroutine, and a branch", function()
   interrupts "print 'up' coroutine.wrap(function() while true do end end)()"
+  interrupts "print 'up' while true do coroutine.wrap(function() end)() end"
   interrupts "print 'up' parallel { a = function() while true do end end, b = function() sleep(30) end }"
 end)
 
