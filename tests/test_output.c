@@ -128,6 +128,31 @@ static void a_descriptor_that_does_not_block_gets_everything(void **state)
   free(text);
 }
 
+static void a_reader_that_stalls_is_given_up_when_the_run_is_to_stop(void **state)
+{
+  struct sink *s = *state;
+  volatile sig_atomic_t stopping = 1;
+  char *text = calloc(1, MUCH);
+  output_heed(s->output, &stopping);
+  output_write(s->output, text, MUCH);
+  assert_int_equal(output_error(s->output), ETIMEDOUT);
+  free(text);
+}
+
+static void a_terminal_that_went_is_a_reader_that_went(void **state)
+{
+  struct sink *s = *state;
+  int master = posix_openpt(O_RDWR | O_NOCTTY);
+  assert_int_equal(grantpt(master) | unlockpt(master), 0);
+  int terminal = open(ptsname(master), O_WRONLY | O_NOCTTY);
+  struct output *o = output_new(terminal, s->mask);
+  close(master);
+  output_write(o, "x", 1);
+  assert_int_equal(output_error(o), EPIPE);
+  output_free(o);
+  close(terminal);
+}
+
 /* ---- reading: a whole instance whose descriptor 0 is a pipe ------------------------------ */
 
 struct instance {
@@ -289,6 +314,8 @@ int main(void)
     WITH_SINK(a_reader_that_went_away_ends_the_stream_quietly),
     WITH_SINK(a_full_disk_ends_the_stream_quietly),
     WITH_SINK(a_descriptor_that_does_not_block_gets_everything),
+    WITH_SINK(a_reader_that_stalls_is_given_up_when_the_run_is_to_stop),
+    WITH_SINK(a_terminal_that_went_is_a_reader_that_went),
     WITH_INSTANCE(every_format_takes_its_part),
     WITH_INSTANCE(lines_end_with_the_input),
     WITH_INSTANCE(other_tasks_go_on_while_one_reads),
