@@ -94,6 +94,8 @@ static bool wait_until(struct world_clock *c, double until)
   if (until == INFINITY)
     return false;
   r->now = target > r->now ? target : r->now;
+  while (monotonic(c) < until)  // Unix seconds are coarser than the timers': what is due must find it so
+    r->now = nextafter(r->now, INFINITY);
   return true;
 }
 
