@@ -84,11 +84,17 @@ end
 
 local states = { started = "in doubt", finished = "ok", failed = "FAILED" }
 
+local function one_line(text)
+  return (text:gsub("%s+", " "))
+end
+
 local function entry_state(entry)
   if entry.undone == "finished" then return "taken back" end
-  if entry.undone then return "not taken back: " .. (entry.undo_error and entry.undo_error.message or "interrupted") end
+  if entry.undone then
+    return "not taken back: " .. (entry.undo_error and one_line(entry.undo_error.message) or "interrupted")
+  end
   local text = states[entry.state]
-  if entry.state == "failed" then return text .. ": " .. entry.error.message end
+  if entry.state == "failed" then return text .. ": " .. one_line(entry.error.message) end
   if entry.kind == "ensure" and entry.state == "finished" and not entry.existed then text = text .. " (made)" end
   return text
 end
@@ -117,7 +123,7 @@ end
 
 local function print_ending(past)
   local ended = past.finished
-  if ended and ended.error then print("error     " .. ended.error.message) end
+  if ended and ended.error then print("error     " .. one_line(ended.error.message)) end
   local left = ended and past.status ~= "done" and ended.left or {}
   if #left > 0 then print("left      " .. table.concat(left, ", ")) end
   for _, output in ipairs(past.outputs) do

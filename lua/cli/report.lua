@@ -85,29 +85,43 @@ function report.json()
   end
 end
 
+local function list(what, names)
+  if #names > 0 then say(what, table.concat(names, ", ")) end
+end
+
+local function left_of(run)
+  local names = {}
+  for i, entry in ipairs(run.left) do
+    names[i] = entry.path .. (entry.undo_error and (" (%s)"):format(entry.undo_error.message) or "")
+  end
+  return names
+end
+
+-- What is left of a run that failed, or was to be taken back.
+local function tell_left(run, again)
+  local names = left_of(run)
+  if #names == 0 then return end
+  list("not taken back: ", names)
+  local without = again and ("; without the journal: '%s'"):format(again) or ""
+  say(("'davit undo %s' takes it back%s"):format(run.id, without))
+end
+
 ---The end of a run, for people: what went wrong, what was taken back, what was not, and the way on.
 ---@param run table  of run.start, run.resume, run.undo
----@param again string  the command that takes back without a journal, or nil
+---@param again string|nil  the command that takes back without a journal
 ---@param debug boolean
 function report.ending(run, again, debug)
   local err = run.error
+  if run.status == "interrupted" and err.code == "interrupted" then
+    return list("made so far: ", left_of(run))   -- the checkpoint has said the rest
+  end
   if err then
     say(tostring(err))
     if debug and err.trace then io.stderr:write(err.trace, "\n") end
+    list("there before this run, perhaps changed by it: ", run.changed or {})
   end
-  if #(run.back or {}) > 0 then say("taken back: ", table.concat(run.back, ", ")) end
-  if err and #(run.changed or {}) > 0 then
-    say("there before this run, perhaps changed by it: ", table.concat(run.changed, ", "))
-  end
-  local left = {}
-  for i, entry in ipairs(run.status == "done" and {} or run.left or {}) do
-    left[i] = entry.path .. (entry.undo_error and (" (%s)"):format(entry.undo_error.message) or "")
-  end
-  if #left > 0 and run.status ~= "superseded" then
-    say("not taken back: ", table.concat(left, ", "))
-    local without = again and ("; without the journal: '%s'"):format(again) or ""
-    say(("'davit undo %s' takes it back%s"):format(run.id, without))
-  end
+  list("taken back: ", run.back or {})
+  if run.status == "failed" or run.status == "undoing" then tell_left(run, again) end
   if run.status == "lost" then say(("'davit resume %s' goes on from what is recorded"):format(run.id)) end
   if err then say(("'davit show %s' has the details"):format(run.id)) end
 end
