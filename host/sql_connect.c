@@ -97,13 +97,14 @@ static void ignore_notice(void *arg, const PGresult *notice)
 }
 
 /* What applies where the URL is silent. Without sslmode libpq would fall back to plain text when
- * someone on the way says that the server has no TLS. Kerberos is never tried. The last bounds
- * how long a cancel request, or an answer, may take when the server's machine is gone. */
+ * someone on the way says that the server has no TLS. Kerberos is never tried. The others find out
+ * that the server's machine is gone, at work and at rest, and keep what stands between awake. */
 static const char *fallback(const char *keyword, bool loopback)
 {
   static const char *const values[][2] = {
     {"gssencmode", "disable"}, {"client_encoding", "UTF8"}, {"application_name", "davit"},
-    {"tcp_user_timeout", "10000"}};
+    {"tcp_user_timeout", "10000"}, {"keepalives_idle", "30"}, {"keepalives_interval", "5"},
+    {"keepalives_count", "3"}};
   if (strcmp(keyword, "sslmode") == 0)
     return loopback ? NULL : "require";
   for (size_t i = 0; i < sizeof values / sizeof *values; i++)

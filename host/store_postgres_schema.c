@@ -13,7 +13,6 @@
  * Names are in the collation "C": an upgrade of the operating system cannot break their indices.
  * Free space in the pages of what is updated often keeps the updates out of the indices. */
 #include "store_postgres.h"
-#include <stdlib.h>
 #include <string.h>
 
 enum { SCHEMA = 1 };

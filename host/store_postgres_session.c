@@ -74,6 +74,10 @@ struct meaning {
 static const char to_primary[] = "the URL must lead to a server that takes writes: not to a "
                                  "standby, not to one that was made read-only";
 
+/* What libpq refused itself: it wants another server, or another URL. */
+static const struct meaning by_libpq = {
+  "", "journal-denied", "the URL in DAVIT_STORE says how to connect: see its sslmode, sslrootcert and password"};
+
 /* The first that fits counts. */
 static const struct meaning meanings[] = {
   {"25006", "journal-denied", to_primary},
@@ -93,6 +97,8 @@ static const struct meaning meanings[] = {
 static const struct meaning *meaning_of(const char *sqlstate)
 {
   const struct meaning *m = meanings;
+  if (!*sqlstate)
+    return &by_libpq;
   while (strncmp(sqlstate, m->sqlstate, strlen(m->sqlstate)) != 0)
     m++;
   return m;

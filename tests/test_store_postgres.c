@@ -240,6 +240,16 @@ static void a_wrong_password_is_refused(void **state)
   s->ops->free(s);
 }
 
+static void a_server_without_tls_is_refused_when_the_url_requires_it(void **state)
+{
+  struct world *w = need(state);
+  strcat(w->url, "?sslmode=require");
+  struct store *s = open_store(w, &usual);
+  refuses(w, write_number(s, 1, &w->fault), "journal-denied", "does not support SSL");
+  assert_non_null(strstr(w->fault.hint, "sslmode"));
+  s->ops->free(s);
+}
+
 static void a_database_that_is_not_there_says_what_to_create(void **state)
 {
   struct world *w = need(state);
@@ -630,6 +640,7 @@ int main(void)
     WITH_DATABASE(a_schema_that_the_owner_made_is_used),
     cmocka_unit_test(a_url_that_cannot_be_used_is_refused),
     WITH_DATABASE(a_wrong_password_is_refused),
+    WITH_DATABASE(a_server_without_tls_is_refused_when_the_url_requires_it),
     WITH_DATABASE(a_database_that_is_not_there_says_what_to_create),
     WITH_DATABASE(a_server_that_takes_no_writes_is_refused),
     WITH_DATABASE(a_user_without_rights_is_refused),
