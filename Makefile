@@ -80,8 +80,9 @@ check: units
 $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
-bench: $B/davit $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
+bench: $B/davit $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c)) $B/bench_store_postgres
 	$(Q)for f in tests/bench/*.lua; do $< $$f || exit 1; done
+	$(Q)$B/bench_store_postgres
 
 install: $B/davit
 	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/davit

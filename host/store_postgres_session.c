@@ -406,22 +406,36 @@ static void say_how_often(struct fault *f, int tries, double seconds)
   snprintf(f->message + n, sizeof f->message - n, " (%d tries in %.0f s)", tries, seconds);
 }
 
-/* Conflicts are tried again at once, a few times: whoever was in the way has just gone on. */
+/* How long to wait before the next try. Conflicts are tried again at once, a few times: whoever was
+ * in the way has just gone on. */
+static double wait_before(enum pg_outcome outcome, int tries)
+{
+  if (outcome == PG_LOST)
+    return backoff(tries - 1);
+  return tries <= AT_ONCE ? 0 : backoff(tries - AT_ONCE);
+}
+
+/* The fault is the caller's only when all tries have failed. */
 bool pg_run(struct pg_session *s, const struct pg_transaction *t, struct pg_reply *reply,
             struct fault *f)
 {
   double began = now();
+  struct fault why;
   *reply = (struct pg_reply){0};
   for (int tries = 1;; tries++) {
-    enum pg_outcome outcome = connect_and_try(s, t, reply, f);
-    if (outcome == PG_DONE || outcome == PG_FAILED)
-      return outcome == PG_DONE;
-    double wait = outcome == PG_LOST ? backoff(tries - 1) : tries <= AT_ONCE ? 0 : backoff(tries - AT_ONCE);
-    if (now() + wait >= began + s->limits.budget) {
-      say_how_often(f, tries, now() - began);
-      return false;
+    enum pg_outcome outcome = connect_and_try(s, t, reply, &why);
+    if (outcome == PG_DONE)
+      return true;
+    double wait = wait_before(outcome, tries);
+    bool final = outcome == PG_FAILED;
+    if (!final && now() + wait < began + s->limits.budget) {
+      pause_for(wait);
+      continue;
     }
-    pause_for(wait);
+    if (!final)
+      say_how_often(&why, tries, now() - began);
+    *f = why;
+    return false;
   }
 }
 

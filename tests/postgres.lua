@@ -11,6 +11,7 @@ local USER, PASSWORD = "davit", "it's a test"
 ---@class tests.Postgres
 ---@field port integer
 ---@field folder string
+---@field programs string
 ---@field child process.Child
 ---@field databases integer
 local Server = {}
@@ -82,10 +83,8 @@ function postgres.start()
   local folder = output_of("mktemp", "-d", "/tmp/davit-postgres-XXXXXX")
   make_cluster(programs, folder)
   local port = free_port()
-  local server = setmetatable({
-    port = port, folder = folder, databases = 0, child = serve(programs, folder, port),
-  }, Server)
-  await(server)
+  local server = setmetatable({ port = port, folder = folder, databases = 0, programs = programs }, Server)
+  server:restart()
   return server
 end
 
@@ -106,6 +105,12 @@ function Server:session()
   local owner <close> = sql.connect { url = self:url("postgres") }
   owner:query("create database " .. name)
   return sql.connect { url = self:url(name) }, name
+end
+
+---Starts it on the data that it left.
+function Server:restart()
+  self.child = serve(self.programs, self.folder, self.port)
+  await(self)
 end
 
 ---Ends it as a crash of the machine would.

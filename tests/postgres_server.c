@@ -200,12 +200,18 @@ void postgres_server_url(const struct postgres_server *s, int port, const char *
   snprintf(url, size, "postgresql://davit:hunter2%%20it%%27s@127.0.0.1:%d/%s", port ? port : s->port, database);
 }
 
+static void ignore_notice(void *arg, const PGresult *notice)
+{
+  (void)arg, (void)notice;
+}
+
 PGconn *postgres_server_connect(const struct postgres_server *s, const char *database)
 {
   char url[256];
   postgres_server_url(s, 0, database, url, sizeof url);
   PGconn *conn = PQconnectdb(url);
   assert_int_equal(PQstatus(conn), CONNECTION_OK);
+  PQsetNoticeReceiver(conn, ignore_notice, NULL);
   return conn;
 }
 

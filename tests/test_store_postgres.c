@@ -456,7 +456,9 @@ static void write_through_cuts(struct world *w, enum cut how)
   line.state->how = how;
   for (int i = 0; i < EVENTS; i++) {
     line.state->times = 1;
+    w->fault.code = NULL;
     must(w, write_number(s, i, &w->fault));
+    assert_null(w->fault.code);
     assert_int_equal(line.state->times, 0);
   }
   s->ops->free(s);
