@@ -33,7 +33,7 @@ end
 
 -- Journals at once that the run was asked to stop, while children still have their grace.
 local function checkpoint(self, reason)
-  self.recorder:note("run-interrupted", "", { reason = reason }, "interrupted")
+  self.recorder:tell_and_note("run-interrupted", "", { reason = reason }, "interrupted")
 end
 
 local OVER = "run-over"

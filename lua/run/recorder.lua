@@ -53,12 +53,8 @@ local function take_observed(self, at)
   return events
 end
 
----Writes an event; it is durable when this returns. Cancellable: for intents.
----@param kind string
----@param path string
----@param data any          plain data
----@param status? string    the run's status from here on
-function Recorder:write(kind, path, data, status)
+-- Writes an event; it is durable when this returns what the journal keeps of its data.
+local function append(self, kind, path, data, status)
   local at = core.now()
   local text = recorder.encode(path ~= "" and path or kind, data)
   local events = take_observed(self, at)
@@ -66,12 +62,27 @@ function Recorder:write(kind, path, data, status)
   self.store:append(events)
   local kept = data ~= nil and json.decode(text) or nil
   self.history:add { at = at, kind = kind, path = path, data = kept, status = status }
-  self.report(kind, path, kept, self.id)
+  return kept
+end
+
+---Writes an event; it is durable when this returns. Cancellable: for intents.
+---@param kind string
+---@param path string
+---@param data any          plain data
+---@param status? string    the run's status from here on
+function Recorder:write(kind, path, data, status)
+  self.report(kind, path, append(self, kind, path, data, status), self.id)
 end
 
 ---Writes an event also while the run is being stopped: for what has happened.
 function Recorder:note(kind, path, data, status)
   task.shield(self.write, self, kind, path, data, status)
+end
+
+---Says it first: when the store does not answer, whoever has to know knows already.
+function Recorder:tell_and_note(kind, path, data, status)
+  self.report(kind, path, data, self.id)
+  task.shield(append, self, kind, path, data, status)
 end
 
 -- Time and chance ------------------------------------------------------------------------------
