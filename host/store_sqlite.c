@@ -47,7 +47,8 @@ static bool events(struct store *store, const struct store_filter *filter, store
                    struct fault *f)
 {
   struct store_sqlite *s = of(store);
-  sqlite3_stmt *st = store_sqlite_ready(s, SQL_EVENTS, "tti", filter->run, filter->kind, filter->after);
+  sqlite3_stmt *st = store_sqlite_ready(s, filter->run ? SQL_EVENTS_OF : SQL_EVENTS, "tti", filter->run, filter->kind,
+                                        filter->after);
   int code = SQLITE_ROW;
   for (bool more = true; more && (code = sqlite3_step(st)) == SQLITE_ROW;) {
     struct store_event e = read_event(st);
@@ -72,8 +73,8 @@ static bool runs(struct store *store, const struct store_runs_filter *filter, st
 {
   struct store_sqlite *s = of(store);
   long long limit = filter->limit > 0 ? filter->limit : -1;
-  sqlite3_stmt *st = store_sqlite_ready(s, SQL_RUNS, "ttri", filter->run, filter->status, filter->changed_before,
-                                        limit);
+  sqlite3_stmt *st = store_sqlite_ready(s, filter->run ? SQL_RUN : SQL_RUNS, "ttri", filter->run, filter->status,
+                                        filter->changed_before, limit);
   int code = SQLITE_ROW;
   for (bool more = true; more && (code = sqlite3_step(st)) == SQLITE_ROW;) {
     struct store_run r = read_run(st);

@@ -71,7 +71,7 @@ static bool is_held(const struct store_lease *l)
 bool store_sqlite_leases(struct store *store, const char *name, store_each_lease *each, void *arg, struct fault *f)
 {
   struct store_sqlite *s = of(store);
-  sqlite3_stmt *st = store_sqlite_ready(s, SQL_LEASES, "t", name);
+  sqlite3_stmt *st = name ? store_sqlite_ready(s, SQL_LEASE, "t", name) : store_sqlite_ready(s, SQL_LEASES, "");
   int code = SQLITE_ROW;
   for (bool more = true; more && (code = sqlite3_step(st)) == SQLITE_ROW;) {
     struct store_lease l = read_lease(s, st);

@@ -8,6 +8,13 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define EVENTS "SELECT e.seq, r.id, e.at, e.kind, e.path, e.data FROM event e JOIN run r ON r.number = e.run WHERE "
+#define RUNS "SELECT id, status, started, changed," \
+             " (SELECT data FROM event WHERE run = number ORDER BY seq LIMIT 1)," \
+             " (SELECT count(*) FROM event WHERE run = number)," \
+             " (SELECT sum(length(kind) + length(path) + length(CAST(data AS BLOB)) + 20)" \
+             "  FROM event WHERE run = number) FROM run WHERE "
+
 static const char *const texts[STATEMENTS] = {
   [SQL_BEGIN] = "BEGIN IMMEDIATE",
   [SQL_COMMIT] = "COMMIT",
@@ -18,16 +25,11 @@ static const char *const texts[STATEMENTS] = {
   [SQL_ADD_EVENT] = "INSERT INTO event(seq, run, at, kind, path, data) VALUES("
                     "max(ifnull((SELECT max(seq) FROM event), 0), (SELECT seq FROM forgotten)) + 1,"
                     " (SELECT number FROM run WHERE id = ?1), ?2, ?3, ?4, ?5)",
-  [SQL_EVENTS] = "SELECT e.seq, r.id, e.at, e.kind, e.path, e.data FROM event e JOIN run r ON r.number = e.run"
-                 " WHERE (?1 IS NULL OR e.run = (SELECT number FROM run WHERE id = ?1))"
-                 " AND (?2 IS NULL OR e.kind = ?2) AND e.seq > ?3 ORDER BY e.seq",
-  [SQL_RUNS] = "SELECT id, status, started, changed,"
-               " (SELECT data FROM event WHERE run = number ORDER BY seq LIMIT 1),"
-               " (SELECT count(*) FROM event WHERE run = number),"
-               " (SELECT sum(length(kind) + length(path) + length(CAST(data AS BLOB)) + 20)"
-               "  FROM event WHERE run = number)"
-               " FROM run WHERE (?1 IS NULL OR id = ?1) AND (?2 IS NULL OR status = ?2)"
-               " AND (?3 = 0 OR changed < ?3) ORDER BY number DESC LIMIT ?4",
+  [SQL_EVENTS] = EVENTS "(?2 IS NULL OR e.kind = ?2) AND e.seq > ?3 ORDER BY e.seq",
+  [SQL_EVENTS_OF] = EVENTS "e.run = (SELECT number FROM run WHERE id = ?1) AND (?2 IS NULL OR e.kind = ?2)"
+                    " AND e.seq > ?3 ORDER BY e.seq",
+  [SQL_RUNS] = RUNS "(?2 IS NULL OR status = ?2) AND (?3 = 0 OR changed < ?3) ORDER BY number DESC LIMIT ?4",
+  [SQL_RUN] = RUNS "id = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 = 0 OR changed < ?3) LIMIT ?4",
   [SQL_FORGET_MARK] = "UPDATE forgotten SET seq = max(seq, ifnull((SELECT max(event.seq) FROM event), 0))",
   [SQL_FORGET_EVENTS] = "DELETE FROM event WHERE run = (SELECT number FROM run WHERE id = ?1)",
   [SQL_FORGET_RUN] = "DELETE FROM run WHERE id = ?1",
@@ -36,7 +38,7 @@ static const char *const texts[STATEMENTS] = {
   [SQL_LEASE] = "SELECT name, run, host, pid, token, since, boot, expires, expires_wall, request"
                 " FROM lease WHERE name = ?1",
   [SQL_LEASES] = "SELECT name, run, host, pid, token, since, boot, expires, expires_wall, request"
-                 " FROM lease WHERE ?1 IS NULL OR name = ?1 ORDER BY name",
+                 " FROM lease ORDER BY name",
   [SQL_TAKE] = "INSERT INTO lease(name, run, host, pid, token, since, boot, expires, expires_wall)"
                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(name) DO UPDATE SET"
                " run = excluded.run, host = excluded.host, pid = excluded.pid, token = excluded.token,"
