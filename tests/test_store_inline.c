@@ -3,8 +3,10 @@
 #include "host.h"
 #include "mask.h"
 #include "output.h"
-#include "scripted.h"
+#include "rehearsal.h"
+#include "store.h"
 #include "task.h"
+#include "world.h"
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <setjmp.h>
@@ -17,6 +19,29 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+/* A rehearsal in which several sessions may open one file, as several processes would. */
+struct files {
+  struct world_store base;
+  struct store_clock clock;
+};
+
+static double now(void *clock)
+{
+  return ((struct world_clock *)clock)->monotonic(clock);
+}
+
+static double wall(void *clock)
+{
+  return ((struct world_clock *)clock)->now(clock);
+}
+
+static struct store *open_file(struct world_store *w, const char *place, struct fault *fault)
+{
+  return store_sqlite_new(place, &((struct files *)w)->clock, fault);
+}
+
+static char folder[32], variable[64];
+
 static int run_chunk(lua_State *L)
 {
   if (luaL_loadstring(L, lua_tostring(L, 1)) != LUA_OK)
@@ -26,10 +51,16 @@ static int run_chunk(lua_State *L)
 
 static void run(const char *chunk)
 {
-  struct scripted *s = scripted_new("tests/scripted/plain.lua", 1e9);
-  assert_non_null(s);
+  const char *const variables[] = {variable, NULL};
+  struct rehearsal *r = rehearsal_new(&(struct rehearsal_options){
+    .models = "return { file = function() return { size = 1 } end, crash = function() end }", .start = 1e9,
+    .environ = variables});
+  assert_non_null(r);
+  struct world world = *rehearsal_world(r);
+  struct files files = {{open_file}, {now, wall, world.clock, "one boot"}};
+  world.store = &files.base;
   int null = open("/dev/null", O_WRONLY);
-  struct host host = {.world = scripted_world(s), .mask = mask_new(), .cleanup_seconds = 5};
+  struct host host = {.world = &world, .mask = mask_new(), .cleanup_seconds = 5};
   host.out = output_new(null, host.mask);
   host.err = output_new(null, host.mask);
   lua_State *L = host_open(&host);
@@ -43,7 +74,7 @@ static void run(const char *chunk)
   output_free(host.err);
   mask_free(host.mask);
   close(null);
-  scripted_free(s);
+  rehearsal_free(r);
 }
 
 /* Two sessions on one file; `lost` calls a function that must raise "lease-lost". */
@@ -79,16 +110,13 @@ CASE(who_only_waits_for_notices_is_told_of_the_deadlock,
      " a:take { name = 'web', run = 'a', seconds = 30 }"
      " local _, err = try(a.watch, a) assert(err.code == 'deadlock')")
 
-static char folder[32];
-
 static int make_folder(void **state)
 {
-  char file[64];
   strcpy(folder, "/tmp/davit-inline-XXXXXX");
   if (!mkdtemp(folder))
     return -1;
-  snprintf(file, sizeof file, "%s/journal.db", folder);
-  return setenv("STORE_FILE", file, 1);
+  snprintf(variable, sizeof variable, "STORE_FILE=%s/journal.db", folder);
+  return 0;
 }
 
 static int remove_folder(void **state)
