@@ -3,6 +3,7 @@
 #include "failure.h"
 #include "host.h"
 #include "mask.h"
+#include "real.h"
 #include "secret.h"
 #include <lauxlib.h>
 #include <lualib.h>
@@ -18,6 +19,7 @@
 static const char *const neon[] = {"console.neon.tech", NULL};
 
 struct world_of_one {
+  struct world world;
   struct host host;
   lua_State *L;
 };
@@ -25,7 +27,8 @@ struct world_of_one {
 static int open_state(void **state)
 {
   static struct world_of_one w;
-  w = (struct world_of_one){.host = {.mask = mask_new()}, .L = luaL_newstate()};
+  w = (struct world_of_one){.world = {.environ = environ_os_new()},
+                            .host = {.world = &w.world, .mask = mask_new()}, .L = luaL_newstate()};
   *(struct host **)lua_getextraspace(w.L) = &w.host;
   luaL_openlibs(w.L);
   failure_open(w.L);
@@ -40,6 +43,7 @@ static int close_state(void **state)
   struct host *h = host_of(*state);
   lua_close(*state);
   mask_free(h->mask);
+  environ_os_free(h->world->environ);
   return 0;
 }
 
