@@ -360,8 +360,8 @@ static void in_a_group_only_the_run_that_lost_its_lease_fails(void **state)
 static void a_lease_is_renewed_while_nobody_asks(void **state)
 {
   struct bed *b = *state;
-  long long token = take(b, "web", "a", 0.6);
-  while (b->probe->renewals < 8)
+  long long token = take(b, "web", "a", 60);
+  while (b->probe->renewals < 2)
     usleep(1000);
   assert_int_equal(take(b, "web", "a", 60), token);
   assert_true(store_thread_valid(b->thread));
@@ -370,7 +370,7 @@ static void a_lease_is_renewed_while_nobody_asks(void **state)
 static void without_a_lease_nothing_is_renewed(void **state)
 {
   struct bed *b = *state;
-  take(b, "web", "a", 0.03);
+  take(b, "web", "a", 60);
   release(b, "web");
   int renewals = b->probe->renewals;
   for (int i = 0; i < 20; i++)
@@ -384,14 +384,14 @@ static void a_request_is_told_once(void **state)
   struct bed *b = *state;
   struct fault f;
   bool asked;
-  take(b, "web", "a", 0.6);
+  take(b, "web", "a", 60);
   assert_true(b->other->ops->ask(b->other, "web", "stop", &asked, &f) && asked);
   struct store_notice *n = next_notice(b);
   assert_string_equal(n->name, "web");
   assert_string_equal(n->request, "stop");
   free(n);
   int renewals = b->probe->renewals;
-  while (b->probe->renewals < renewals + 3)
+  while (b->probe->renewals < renewals + 2)
     usleep(1000);
   assert_false(has_notice(b));
   assert_true(b->other->ops->ask(b->other, "web", "stop at once", &asked, &f) && asked);
@@ -404,7 +404,7 @@ static void a_loss_is_told_with_the_new_holder_and_lasts_until_it_is_released(vo
 {
   struct bed *b = *state;
   struct fault f = {0};
-  rob(b, "web", take(b, "web", "a", 0.6));
+  rob(b, "web", take(b, "web", "a", 60));
   struct store_notice *n = next_notice(b);
   assert_string_equal(n->name, "web");
   assert_null(n->request);
@@ -423,7 +423,7 @@ static void a_store_that_does_not_answer_until_the_leases_expired_is_a_loss(void
 {
   struct bed *b = *state;
   struct fault f = {0};
-  take(b, "web", "a", 0.3);
+  take(b, "web", "a", 1.5);
   b->probe->broken = true;
   struct store_notice *n = next_notice(b);
   assert_true(b->probe->renewals > 1);
@@ -476,7 +476,7 @@ static void after_a_sleep_somebody_else_may_have_it(void **state)
   b->skipped = 3600;
   rob(b, "web", 0);
   b->probe->closed = false;
-  assert_false(store_thread_valid(b->thread) && count_in_order(b, "a"));
+  assert_false(store_thread_valid(b->thread));
   assert_false(store_thread_renew_now(b->thread, &f));
   assert_string_equal(f.code, "lease-lost");
   assert_non_null(strstr(f.message, "run robber"));
