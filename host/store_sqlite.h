@@ -34,6 +34,7 @@ struct store_sqlite {
   char boot[64];
   sqlite3_stmt *statements[STATEMENTS];
   struct held *held;
+  bool has_room;  /* the log was made longer */
 };
 
 /* ---- store_sqlite_statement.c ---- */
