@@ -54,8 +54,6 @@ $B/test_%: $B/tests/test_%.o $(filter-out %/main.o,$(OBJ))
 	@echo "  LD   $@"
 	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-# The units that bring a scripted world.
-$B/test_scripted $B/test_oom: $B/tests/scripted.o
 # The contract of stores, and the kinds that keep it.
 $B/test_store: $B/tests/store_kind_sqlite.o $B/tests/store_kind_postgres.o $B/tests/store_race.o
 $B/test_store $B/test_store_postgres: $B/tests/postgres_server.o

@@ -137,7 +137,6 @@ void rehearsal_reach(struct rehearsal *r, enum rehearsal_kind kind, bool after)
 void rehearsal_crash(struct rehearsal *r, double seconds)
 {
   r->pending = NULL;  // still owned by the states that died
-  rehearsal_store_crash(r);
   rehearsal_begin(r, "crash");
   rehearsal_ask(r, 0, NULL);
   rehearsal_note(r, "davit died; %g s pass", seconds);

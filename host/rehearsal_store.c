@@ -1,14 +1,17 @@
 /* rehearsal_store.c - the store of runs: the one in a file, kept in memory, and its writes counted
  * as points where Davit may die.
  *
- * The memory outlives whoever opened it: each opening gets a door of its own, and what a run that
- * died has written is there for the next one. */
+ * The memory belongs to the world: what a run that died has written is there for the next one. Each
+ * opening has a connection of its own, which remembers the leases taken through it; those of the
+ * dead are never used again. */
 #include "rehearsal_world.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 struct door {
   struct store base;
   struct rehearsal *r;
+  struct store *inner;
 };
 
 static struct rehearsal *world_of(struct store *s)
@@ -18,7 +21,7 @@ static struct rehearsal *world_of(struct store *s)
 
 static struct store *inner(struct store *s)
 {
-  return world_of(s)->runs;
+  return ((struct door *)s)->inner;
 }
 
 /* ---- writes: points ------------------------------------------------------------------------------- */
@@ -27,7 +30,7 @@ static bool append(struct store *s, const struct store_event *const *events, siz
 {
   struct rehearsal *r = world_of(s);
   rehearsal_reach(r, POINT_JOURNAL, false);
-  bool ok = r->runs->ops->append(r->runs, events, n, fault);
+  bool ok = inner(s)->ops->append(inner(s), events, n, fault);
   for (size_t i = 0; i < n; i++)
     rehearsal_note(r, "journal %s %s%s", events[i]->kind, events[i]->path, ok ? "" : " -> refused");
   rehearsal_reach(r, POINT_JOURNAL, true);
@@ -39,7 +42,7 @@ static bool take(struct store *s, const struct store_claim *claim, long long *to
 {
   struct rehearsal *r = world_of(s);
   rehearsal_reach(r, POINT_LEASE, false);
-  bool ok = r->runs->ops->take(r->runs, claim, token, each, arg, fault);
+  bool ok = inner(s)->ops->take(inner(s), claim, token, each, arg, fault);
   rehearsal_note(r, "lease take %s -> %s", claim->name, ok && *token ? "taken" : "refused");
   rehearsal_reach(r, POINT_LEASE, true);
   return ok;
@@ -49,7 +52,7 @@ static bool release(struct store *s, const char *name, struct fault *fault)
 {
   struct rehearsal *r = world_of(s);
   rehearsal_reach(r, POINT_LEASE, false);
-  bool ok = r->runs->ops->release(r->runs, name, fault);
+  bool ok = inner(s)->ops->release(inner(s), name, fault);
   rehearsal_note(r, "lease release %s", name);
   rehearsal_reach(r, POINT_LEASE, true);
   return ok;
@@ -89,12 +92,9 @@ static bool forget(struct store *s, const char *run, struct fault *fault)
   return inner(s)->ops->forget(inner(s), run, fault);
 }
 
-/* The last one to leave holds no lease any more. */
 static void leave(struct store *s)
 {
-  struct rehearsal *r = world_of(s);
-  if (--r->doors == 0)
-    store_sqlite_abandon(r->runs);
+  inner(s)->ops->free(inner(s));
   free(s);
 }
 
@@ -116,34 +116,36 @@ static double wall(void *arg)
   return r->now;
 }
 
+static struct store *connect_inner(struct rehearsal *r, struct fault *fault)
+{
+  char name[64];
+  snprintf(name, sizeof name, ":memory:/davit-rehearsal-%p", (void *)r);
+  return store_sqlite_new(name, &r->store_clock, fault);
+}
+
+/* One connection stays, and with it the memory. Whatever the place is, it is this one. */
 static struct store *open_door(struct world_store *w, const char *place, struct fault *fault)
 {
   struct rehearsal *r = REHEARSAL_OF(store, w);
   (void)place;
-  if (!r->runs)
-    r->runs = store_sqlite_new(":memory:", &r->store_clock, fault);
-  struct door *d = r->runs ? malloc(sizeof *d) : NULL;
-  if (d) {
-    *d = (struct door){{&ops}, r};
-    r->doors++;
-  } else if (r->runs) {
+  if (!r->runs && !(r->runs = connect_inner(r, fault)))
+    return NULL;
+  struct door *d = malloc(sizeof *d);
+  if (!d) {
     fault_set(fault, "out-of-memory", "fatal", "not enough memory");
+    return NULL;
   }
-  return d ? &d->base : NULL;
+  *d = (struct door){{&ops}, r, connect_inner(r, fault)};
+  if (d->inner)
+    return &d->base;
+  free(d);
+  return NULL;
 }
 
 void rehearsal_store_open(struct rehearsal *r)
 {
   r->store.open = open_door;
   r->store_clock = (struct store_clock){lease_now, wall, r, "rehearsal"};
-}
-
-/* Its process has died with all that it held. */
-void rehearsal_store_crash(struct rehearsal *r)
-{
-  r->doors = 0;
-  if (r->runs)
-    store_sqlite_abandon(r->runs);
 }
 
 void rehearsal_store_close(struct rehearsal *r)

@@ -26,8 +26,7 @@ struct rehearsal {
   struct world_environ environ;
   struct world_store store;
   struct store_clock store_clock;
-  struct store *runs;       /* NULL until it is opened first */
-  unsigned doors;           /* to it, open now */
+  struct store *runs;       /* keeps the memory of all stores; NULL until one is opened */
   struct host host;         /* of the models' state */
   lua_State *L;             /* the models; their table is at index 1 */
   double start, now;
@@ -80,7 +79,6 @@ bool rehearsal_random(struct world_random *, void *bytes, size_t n);
 bool rehearsal_environ_open(struct rehearsal *r, const char *const *variables);
 void rehearsal_environ_close(struct rehearsal *r);
 void rehearsal_store_open(struct rehearsal *r);
-void rehearsal_store_crash(struct rehearsal *r);
 void rehearsal_store_close(struct rehearsal *r);
 /* Pushes the table `disk`. */
 void rehearsal_push_disk(lua_State *L);

@@ -121,10 +121,9 @@ struct store_clock {
 const struct store_clock *store_clock_system(void);
 /* Writes the id of the boot that the clock counts from. */
 void store_clock_boot(const struct store_clock *clock, char *id, size_t size);
-/* Opens or makes the file (0600); ":memory:" keeps it in memory. NULL: see the fault. */
+/* Opens or makes the file (0600); ":memory:" keeps it in memory,
+ * ":memory:/name" in memory that all of this process share who use the name. NULL: see the fault. */
 struct store *store_sqlite_new(const char *file, const struct store_clock *clock, struct fault *fault);
-/* Forgets which leases were taken through it, as the end of its process does: for rehearsals. */
-void store_sqlite_abandon(struct store *s);
 /* Connects with the first call, and again when the connection was lost. NULL: see the fault. */
 struct store *store_postgres_new(const char *url, struct fault *fault);
 #endif

@@ -150,8 +150,3 @@ struct store *store_sqlite_new(const char *file, const struct store_clock *clock
   free_store(&s->store);
   return NULL;
 }
-
-void store_sqlite_abandon(struct store *store)
-{
-  store_sqlite_forget_held(of(store));
-}

@@ -151,20 +151,32 @@ static bool upgrade(struct store_sqlite *s)
   return version == SCHEMA || (version == 0 && exec(s, schema));
 }
 
+static bool in_memory(const char *file)
+{
+  return strncmp(file, ":memory:", 8) == 0;
+}
+
 /* Made here first, so that nobody else may ever read it; SQLite says less well what is wrong. */
 static bool make_private(struct store_sqlite *s, struct fault *f)
 {
-  if (strcmp(s->file, ":memory:") == 0)
+  if (in_memory(s->file))
     return true;
   int fd = open(s->file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   return fd >= 0 ? close(fd) == 0 : unopened(s, errno, f);
+}
+
+static int open_database(struct store_sqlite *s)
+{
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  bool shared = in_memory(s->file) && s->file[8];
+  return sqlite3_open_v2(shared ? s->file + 8 : s->file, &s->db, flags, shared ? "memdb" : NULL);
 }
 
 bool store_sqlite_open(struct store_sqlite *s, struct fault *f)
 {
   if (!make_private(s, f))
     return false;
-  if (sqlite3_open_v2(s->file, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL))
+  if (open_database(s) != SQLITE_OK)
     return store_sqlite_failed(s, "cannot open", f);
   sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
   if (!look(s, f))

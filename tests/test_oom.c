@@ -6,7 +6,7 @@
 #include "host.h"
 #include "mask.h"
 #include "output.h"
-#include "scripted.h"
+#include "rehearsal.h"
 #include "task.h"
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -72,13 +72,16 @@ static bool attempt(struct host *host, struct memory *m, const char *chunk)
   return ok;
 }
 
+static const struct rehearsal_options plain = {
+  .models = "return require('core').load_file('tests/plain_models.lua')()", .start = 1e9};
+
 static void fail_everywhere(const char *chunk)
 {
-  struct scripted *s = scripted_new("tests/scripted/plain.lua", 1e9);
-  assert_non_null(s);
+  struct rehearsal *r = rehearsal_new(&plain);
+  assert_non_null(r);
   int null = open("/dev/null", O_WRONLY);
   struct memory m = {0};
-  struct host host = {.world = scripted_world(s), .mask = mask_new(), .cleanup_seconds = 5,
+  struct host host = {.world = rehearsal_world(r), .mask = mask_new(), .cleanup_seconds = 5,
                       .alloc = allocate, .alloc_arg = &m};
   host.out = output_new(null, host.mask);
   host.err = output_new(null, host.mask);
@@ -95,7 +98,7 @@ static void fail_everywhere(const char *chunk)
   output_free(host.err);
   mask_free(host.mask);
   close(null);
-  scripted_free(s);
+  rehearsal_free(r);
 }
 
 #define CASE(name, chunk) \
@@ -130,7 +133,8 @@ CASE(files, "local fs = require 'fs' try(fs.read, 'x') try(fs.list, '.') try(fs.
 CASE(masking, "local m = require 'mask' assert(m.text 'plain' == 'plain')")
 CASE(digests, "require 'sha256' 'abc' require 'base64'.encode 'abc'")
 CASE(yaml_text, "require 'yaml'.decode 'a: [1, {b: c}]'")
-CASE(runs_and_leases, "local s <close> = require 'store.core'.open ':memory:'"
+/* The world keeps what earlier attempts recorded; their leases run out. */
+CASE(runs_and_leases, "sleep(100) local s <close> = require 'store.core'.open 'x' s:forget 'a'"
      " s:append { { run = 'a', at = 1, kind = 'k', path = 'p', data = '{}', status = 'running' } }"
      " assert(#s:events { run = 'a' } == 1 and #s:runs { limit = 5 } == 1)"
      " assert(s:take { name = 'web', run = 'a', seconds = 30 })"
