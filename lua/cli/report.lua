@@ -62,7 +62,7 @@ function report.text(color)
     if notices[kind] then return notices[kind](path, data, run) end
     if kind == "create-started" then made[path] = true end
     local what, phase = kind:match("^(%a+)%-(%a+)$")
-    if path == "" or not data or not data.seconds then return end
+    if path == "" or type(data) ~= "table" or not data.seconds then return end
     local name = (words[what] or "") .. path
     if phase == "finished" then
       local more = outcome(what, data, what == "ensure" and made[path])
