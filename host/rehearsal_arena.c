@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { STEP = 512 * 1024, ALIGN = 16 };
+enum { STEP = 128 * 1024, ALIGN = 16 };
 enum { STRINGS = 9000 };  /* a little more than a power of two: the next one is twice as far */
 #define SIZE ((size_t)64 << 20)
 

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LIMIT_SECONDS = 30, DEAD_SECONDS = 60, ID_SIZE = 80, JOBS_MAX = 256, LOG_PIECE = 32 * 1024 };
+enum { DEAD_SECONDS = 60, ID_SIZE = 80, JOBS_MAX = 256, LOG_PIECE = 32 * 1024 };
 #define LIMIT_BYTES ((size_t)512 << 20)
 #define START 1.8e9  /* Unix seconds: no rehearsal depends on the day it is held */
 
@@ -39,7 +39,7 @@ struct explorer {
   struct rehearsal_arena arenas[2];
   struct child children[JOBS_MAX];
   int running;
-  unsigned long schedules;
+  unsigned long offered, schedules;
 };
 
 /* ---- packets ---------------------------------------------------------------------------------- */
@@ -83,10 +83,10 @@ static void die_with_parent(pid_t parent)
     _exit(1);
 }
 
-static const char *describe_death(int status, char *text, size_t size)
+static const char *describe_death(const struct explorer *x, int status, char *text, size_t size)
 {
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-    snprintf(text, size, "it did not end within %d s", LIMIT_SECONDS);
+    snprintf(text, size, "it did not end within %u s", x->sweep->limit);
   else if (WIFSIGNALED(status))
     snprintf(text, size, "its process was killed by signal %d", WTERMSIG(status));
   else
@@ -98,7 +98,7 @@ static void bury(struct explorer *x, struct child *c, int status)
 {
   char text[100];
   if (status != 0)
-    SAY(x, "died", c->id, describe_death(status, text, sizeof text));
+    SAY(x, "died", c->id, describe_death(x, status, text, sizeof text));
   c->pid = 0;
   x->running--;
 }
@@ -162,6 +162,8 @@ static void crash(struct explorer *x, const char *id, const char *ending)
 
 static void fork_schedule(struct explorer *x, const struct rehearsal_point *p, const char *ending)
 {
+  if (x->offered++ % x->sweep->every != 0)
+    return;
   pid_t self = getpid();
   if (x->running >= x->sweep->jobs)
     reap(x);
@@ -170,7 +172,7 @@ static void fork_schedule(struct explorer *x, const struct rehearsal_point *p, c
   c->pid = fork();
   if (c->pid == 0) {
     die_with_parent(self);
-    alarm(LIMIT_SECONDS);
+    alarm(x->sweep->limit);
     rehearsal_keep_log(x->r, false);
     hurry(x);
     crash(x, c->id, ending);
@@ -192,7 +194,7 @@ static void at_point(void *arg, const struct rehearsal_point *p)
   alarm(0);
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
     fork_schedule(x, p, endings[i]);
-  alarm(LIMIT_SECONDS);
+  alarm(x->sweep->limit);
 }
 
 /* ---- the undisturbed run --------------------------------------------------------------------------- */
@@ -201,7 +203,7 @@ static const char *run_undisturbed(struct explorer *x, rehearsal_watcher *watche
 {
   rehearsal_keep_log(x->r, true);
   rehearsal_watch(x->r, watcher, x);
-  alarm(LIMIT_SECONDS);
+  alarm(x->sweep->limit);
   const char *outcome = actor_call(&x->first, "start", NULL, error);
   alarm(0);
   if (x->first.starved)
@@ -281,7 +283,7 @@ static bool make_reference(struct explorer *x, struct buf *result)
   while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
     ;
   if (pid < 0 || status != 0)
-    SAY(x, "died", "undisturbed", pid < 0 ? "no process could be forked" : describe_death(status, text, sizeof text));
+    SAY(x, "died", "undisturbed", pid < 0 ? "no process could be forked" : describe_death(x, status, text, sizeof text));
   return result->len > SHA256_HEX && buf_ok(result);
 }
 

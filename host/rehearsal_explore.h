@@ -24,6 +24,8 @@ struct rehearsal_sweep {
   int jobs;                    /* schedules at once */
   const char *replay;          /* run only this one, and give its log; NULL: all */
   bool log;                    /* give the log of the undisturbed run */
+  unsigned every;              /* only each so-many-th schedule; 1: all */
+  unsigned limit;              /* seconds that a run may take */
 };
 
 enum { REHEARSAL_PACKET = 128 * 1024 };  /* no packet is longer */

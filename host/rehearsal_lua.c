@@ -1,6 +1,7 @@
 /* rehearsal_lua.c - the module "rehearsal.core": an exploration as a stream of packets.
  *
- * core.start{ root=, settings=, environ={ "NAME=value" }, seed=, jobs=, replay=, log= } -> exploration
+ * core.start{ root=, settings=, environ={ "NAME=value" }, seed=, jobs=, replay=, log=,
+ *             every=, limit= } -> exploration
  * exploration:next() -> a packet's text; false: none yet, ask again; nil: the end
  * Closing one that goes on kills its process, and with it all that this has forked. */
 #include "class.h"
@@ -78,7 +79,7 @@ static int close_exploration(lua_State *L)  /* close, __close and __gc */
 struct options {
   const char *root, *settings, *replay;
   int environ;
-  lua_Integer seed, jobs;
+  lua_Integer seed, jobs, every, limit;
   bool log;
 };
 
@@ -90,6 +91,8 @@ static const struct opt_field fields[] = {
   {"jobs", OPT_INTEGER, offsetof(struct options, jobs), true},
   {"replay", OPT_STRING, offsetof(struct options, replay), false},
   {"log", OPT_BOOLEAN, offsetof(struct options, log), false},
+  {"every", OPT_INTEGER, offsetof(struct options, every), false},
+  {"limit", OPT_INTEGER, offsetof(struct options, limit), false},
   {0},
 };
 
@@ -121,15 +124,17 @@ static bool watch_line(struct exploration *x, uv_loop_t *loop)
 
 static int start(lua_State *L)
 {
-  struct options o = {0};
+  struct options o = {.every = 1, .limit = 30};
   struct real *real = host_of(L)->real;
   lua_settop(L, 1);
   opt_read(L, 1, "rehearsal.start", fields, &o);
+  if (o.every < 1 || o.limit < 1)
+    return failure_misuse(L, "rehearsal.start: options 'every' and 'limit' are at least 1");
   if (!real)
     return failure_misuse(L, "rehearsal.start: a rehearsal cannot be held inside a rehearsal");
   struct rehearsal_sweep sweep = {.root = o.root, .settings = o.settings, .environ = push_list(L, o.environ),
                                   .seed = (unsigned long long)o.seed, .jobs = (int)o.jobs, .replay = o.replay,
-                                  .log = o.log};
+                                  .log = o.log, .every = (unsigned)o.every, .limit = (unsigned)o.limit};
   if (sweep.jobs < 1)
     sweep.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
   struct exploration *x = lua_newuserdatauv(L, sizeof *x, 0);

@@ -79,7 +79,8 @@ end
 local function changed(self)
   local list = {}
   for _, entry in ipairs(self.recorder.history.order) do
-    if entry.kind == "ensure" and entry.existed then list[#list + 1] = entry.path end
+    local found = entry.existed or entry.state == "started" and not entry.creating   -- in doubt, it may have been
+    if entry.kind == "ensure" and found then list[#list + 1] = entry.path end
   end
   return list
 end

@@ -328,7 +328,7 @@ struct packets {
 static struct packets explore(const char *replay)
 {
   static const struct rehearsal_sweep all = {
-    .root = "tests/projects/codex", .environ = variables, .seed = 1, .jobs = 2,
+    .root = "tests/projects/codex", .environ = variables, .seed = 1, .jobs = 2, .every = 1, .limit = 60,
     .settings = SETTINGS(",\"recipe\":\"cleanup\",\"params\":{\"pr\":42}")};
   struct rehearsal_sweep sweep = all;
   struct packets p = {0};

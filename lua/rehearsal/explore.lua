@@ -44,7 +44,8 @@ local function order(failed)
 end
 
 ---@param project table  of project.read
----@param o rehearsal.Options  and jobs (0: a schedule for each core), replay, log
+---@param o rehearsal.Options  and jobs (0: a schedule for each core), replay, log, every (1: all schedules),
+---                            limit (30 s for a run)
 ---@param each fun(packet: rehearsal.Packet)  told of every run as it ends
 ---@return rehearsal.Result
 function explore.run(project, o, each)
@@ -52,7 +53,7 @@ function explore.run(project, o, each)
   local result = { failed = {}, log = {}, points = {}, before = {}, schedules = 0 }
   local exploration <close> = core.start {
     root = project.root, settings = json.encode(settings.of(project, o)), environ = settings.environ(project),
-    seed = o.seed, jobs = o.jobs, replay = o.replay, log = o.log,
+    seed = o.seed, jobs = o.jobs, replay = o.replay, log = o.log, every = o.every, limit = o.limit,
   }
   while true do
     local text = exploration:next()

@@ -1,0 +1,281 @@
+---`davit rehearse`: the shipped recipes hold at every point, and recipes with a bug do not.
+local explore = require "rehearsal.explore"
+local fs = require "fs"
+local json = require "json"
+local ledger = require "cloud.ledger"
+local process = require "process"
+local project = require "project"
+local world = require "cloud.world"
+
+local DAVIT = os.getenv "DAVIT" or "build/davit"
+local EVERY = DAVIT:find("san", 1, true) and 23 or 1   -- a forked process under the sanitizers is slow
+
+local function rehearse(root, o)
+  o.params, o.seed, o.jobs, o.pull_requests = o.params or {}, o.seed or 1, 2, { 42 }
+  o.every, o.limit = o.every or EVERY, o.limit or 60
+  return explore.run(project.read(root), o, function() end)
+end
+
+local function problems_of(result)
+  local seen = {}
+  for _, packet in ipairs(result.failed) do
+    for _, problem in ipairs(packet.problems) do seen[problem.what] = packet.schedule .. ": " .. problem.line end
+  end
+  return seen
+end
+
+-- The shipped recipes ------------------------------------------------------------------------
+
+local CODEX = "tests/projects/codex"
+
+test("preview ends as if nothing had happened, or as if it had never run, wherever it is killed", function()
+  local result = rehearse(CODEX, { recipe = "preview", params = { pr = 42 } })
+  equal(result.failed, {})
+  equal(result.reference.outcome.code, 0)
+  equal(result.points.journal > 40 and result.points.http > 40 and result.points.sql > 10, true)
+  if EVERY > 1 then return end
+  local points = 0
+  for _, n in pairs(result.points) do points = points + n end
+  equal(result.schedules, 4 * points)
+end)
+
+test("cleanup of a preview ends with nothing left wherever it is killed", function()
+  local result = rehearse(CODEX, {
+    recipe = "cleanup", params = { pr = 42 }, after = { recipe = "preview", params = { pr = 42 } },
+  })
+  equal(result.failed, {})
+  equal(#result.before > 40, true)
+  equal(#result.reference.inventory, 2)
+end)
+
+test("the same seed gives the same events, byte for byte, in two processes", function()
+  local function log(seed)
+    return rehearse(CODEX, { recipe = "preview", params = { pr = 42 }, seed = seed, log = true, every = 1000 }).log
+  end
+  local first = log(1)
+  equal(#first > 5000, true)
+  equal(log(1) == first, true)
+  equal(log(2) == first, false)
+end)
+
+-- Recipes of their own -----------------------------------------------------------------------
+
+local YAML = [[
+version: 1
+project: toy
+zone: revelations.studio
+cloudflare: { account: 0000000000000000000000000000c0de }
+github: { repository: example/codex }
+secrets:
+  GITHUB_TOKEN: { to: [api.github.com] }
+]]
+
+local HEAD = [[
+local http, json, secret = require "http", require "json", require "secret"
+local function call(method, path, body)
+  return http.expect { url = "https://api.github.com/repos/example/codex" .. path, method = method,
+    json = body, headers = { authorization = "Bearer " .. secret.env("GITHUB_TOKEN", { to = { "api.github.com" } }) } }
+end
+local function comment(text) return json.decode(call("POST", "/issues/42/comments", { body = text }).body).id end
+local function find(text)
+  for _, c in ipairs(json.decode(call("GET", "/issues/42/comments").body)) do
+    if c.body == text then return c.id end
+  end
+end
+local function remove(id) call("DELETE", "/issues/comments/" .. id) end
+local function the_comment(text, looks)
+  return { "comment " .. text, create = function() return comment(text) end,
+    find = function() if looks ~= false then return find(text) end end,
+    destroy = function() local id = find(text) if id then remove(id) end end }
+end
+]]
+
+-- Calls f with the folder of a project whose recipe `toy` has this body.
+local function with_recipe(body, f)
+  local folder = process.run({ argv = { "mktemp", "-d" } }).output:match("[^\n]+")
+  local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
+  fs.write(folder .. "/davit.yaml", YAML)
+  fs.write(folder .. "/recipes/toy.lua",
+    ("%s\nreturn { summary = 'A toy', run = function(_, run)\n%s\nend }\n"):format(HEAD, body))
+  return f(folder)
+end
+
+local function rehearse_toy(body, o)
+  o = o or {}
+  o.recipe, o.every = "toy", o.every or 1
+  return with_recipe(body, function(folder) return rehearse(folder, o) end)
+end
+
+test("a recipe without a bug holds", function()
+  local result = rehearse_toy [[
+    run.ensure(the_comment "one")
+    run.step("look", function() return find "one" ~= nil end)
+    run.ensure(the_comment "two")
+  ]]
+  equal(result.failed, {})
+  equal(#result.reference.inventory, 3)
+end)
+
+test("a flow that fails has taken everything back, and does so wherever it is killed", function()
+  local result = rehearse_toy [[
+    run.ensure(the_comment "one")
+    run.step("break", function() failure { code = "broken", message = "as it must" } end)
+  ]]
+  equal(result.failed, {})
+  equal(result.reference.outcome.code, 1)
+  equal(result.reference.inventory, result.before)
+end)
+
+test("an effect outside of ensure is found twice after a resume, and left over after an undo", function()
+  local result = rehearse_toy [[ run.step("comment", function() return comment "hello" end) ]]
+  local seen = {}
+  for _, packet in ipairs(result.failed) do seen[packet.schedule] = packet.problems[1].what end
+  equal(seen["crash-after:http:1:resume"], "left over")
+  equal(seen["crash-after:http:1:undo"], "left over")
+  equal(seen["crash-before:http:1:resume"], nil)
+end)
+
+test("an ensure that cannot see what it has made makes it twice", function()
+  local result = rehearse_toy [[ run.ensure(the_comment("hello", false)) ]]
+  equal(problems_of(result)["left over"] ~= nil, true)
+end)
+
+test("a step that does not say how it is undone leaves what it made", function()
+  local body = [[
+    run.step("comment", function() return find "hello" or comment "hello" end%s)
+  ]]
+  local without = rehearse_toy(body:format "")
+  local with = rehearse_toy(body:format ", function() local id = find 'hello' if id then remove(id) end end")
+  equal(problems_of(without)["left over"]:find("undo", 1, true) ~= nil, true)
+  equal(with.failed, {})
+end)
+
+test("a recipe that fails and leaves something is a failure of the undisturbed run already", function()
+  local result = rehearse_toy [[
+    comment "hello"
+    failure { code = "broken", message = "as it must" }
+  ]]
+  equal(result.failed[1].schedule, "undisturbed")
+  equal(result.failed[1].problems[1].what, "left over")
+end)
+
+test("a recipe that never ends is reported", function()
+  local result = rehearse_toy("while true do end", { limit = 1 })
+  equal(#result.failed, 1)
+  equal(result.failed[1].problems, { { what = "no end", line = "it did not end within 1 s" } })
+end)
+
+test("a resumed run that never ends is reported, and no other is lost", function()
+  local result = rehearse_toy([[
+    run.step("once", function() if find "hello" then while true do end end comment "hello" end)
+  ]], { limit = 1 })
+  local stuck = 0
+  for _, packet in ipairs(result.failed) do
+    if packet.problems[1].what == "no end" then stuck = stuck + 1 end
+  end
+  equal(stuck > 0, true)
+  equal(#result.failed < result.schedules, true)
+end)
+
+test("a recipe that wants a gigabyte is reported", function()
+  local result = rehearse_toy [[
+    local t = {}
+    for i = 1, 1024 do t[i] = ("x"):rep(1024 * 1024) .. i end
+  ]]
+  equal(problems_of(result)["no end"]:find("more than 512 MB", 1, true) ~= nil, true)
+end)
+
+test("a recipe cannot see the machine", function()
+  local result = rehearse_toy [[
+    local user, path = os.getenv "USER", os.getenv "SHELL" or "nothing"
+    run.ensure(the_comment(("by %s with %s at %d"):format(user, path, os.time() // 100000)))
+  ]]
+  equal(result.failed, {})
+  equal(result.reference.inventory[1]:find("by rehearsal with nothing at 18000", 1, true) ~= nil, true)
+end)
+
+-- The command line ----------------------------------------------------------------------------
+
+local function davit(folder, ...)
+  local argv = { DAVIT:sub(1, 1) == "/" and DAVIT or "./" .. DAVIT, "rehearse", ... }
+  argv[#argv + 1] = "--project=" .. folder
+  return process.run { argv = argv, check = false }
+end
+
+test("the exit code and the report say what failed and how to see it again", function()
+  with_recipe([[ run.step("comment", function() return comment "hello" end) ]], function(folder)
+    local all = davit(folder, "toy")
+    equal(all.exit, 1)
+    equal(all.output:find("FAILED  toy:crash-after:http:1:resume", 1, true) ~= nil, true)
+    equal(all.output:find("davit rehearse toy --project " .. folder .. " --replay toy:crash-after:http:1:resume",
+      1, true) ~= nil, true)
+    local one = davit(folder, "toy", "--replay", "toy:crash-after:http:1:resume")
+    equal(one.exit, 1)
+    equal(one.output:find("davit died; 60 s pass", 1, true) ~= nil, true)
+    equal(one.output:find("left over + comment on #42", 1, true) ~= nil, true)
+  end)
+end)
+
+test("--json gives a line for each schedule and a summary, --log the events", function()
+  with_recipe([[ run.ensure(the_comment "hello") ]], function(folder)
+    local answer = davit(folder, "toy", "--json", "--log", folder .. "/log")
+    equal(answer.exit, 0)
+    local lines, last = 0, nil
+    for line in answer.output:gmatch("[^\n]+") do lines, last = lines + 1, json.decode(line) end
+    equal(last.summary.failed, 0)
+    equal(lines, last.summary.schedules + 2)   -- the undisturbed run, and the summary
+    equal(fs.read(folder .. "/log"):find("http POST api.github.com/repos/example/codex/issues/42/comments -> 201",
+      1, true) ~= nil, true)
+  end)
+end)
+
+test("what cannot be rehearsed is a usage error", function()
+  equal(davit(CODEX, "preview").exit, 2)
+  equal(davit(CODEX, "nothing").exit, 2)
+  equal(davit(CODEX, "preview", "--pr", "42", "--jobs", "1000").exit, 2)
+end)
+
+-- The ledger -----------------------------------------------------------------------------------
+
+local function database()
+  local state = world.new { seed = "ledger" }
+  local branch = state.neon.branches[1]
+  local function connect(password)
+    return ledger.connect(state, ("postgresql://neondb_owner:%s@127.0.42.1/neondb?sslmode=require")
+      :format(password or branch.roles[1].password), 1.8e9)
+  end
+  local session = connect().session
+  return state, function(text, params) return ledger.query(state, session, text, params or {}) end, connect
+end
+
+test("the ledger keeps what was committed and forgets what was not", function()
+  local _, query = database()
+  query "create table t (id serial primary key, name text not null, n bigint)"
+  query("insert into t (name, n) values ($1, $2), ('it''s; -- not a comment', 3)", { "a", "1" })
+  query "begin; insert into t (name, n) values ('c', 9)"
+  equal(#query("select name from t").rows, 3)
+  query "rollback"
+  equal(query 'select n as number, name from "public"."t"', {
+    columns = { "number:20", "name" }, rows = { { "1", "a" }, { "3", "it's; -- not a comment" } }, affected = 2,
+  })
+end)
+
+test("the ledger refuses what is there already, and everything in a transaction that failed", function()
+  local _, query = database()
+  query "create table t (id int)"
+  equal(query("create table t (id int)").fault[4], "42P07")
+  equal(query("create table if not exists t (id int)").fault, nil)
+  query "begin"
+  query "create table t (id int)"
+  equal(query("select 1").fault[4], "25P02")
+  query "commit"
+  equal(query("select 1").rows, { { "1" } })
+  equal(query("create table u (id int); create table t (id int)").fault[4], "42P07")
+  equal(query("create table u (id int)").fault, nil)
+end)
+
+test("the ledger is reached with the right password at a branch that is there", function()
+  local state, _, connect = database()
+  equal(connect("wrong").fault[4], "28P01")
+  equal(ledger.connect(state, "postgresql://neondb_owner:x@127.0.42.9/neondb", 1.8e9).fault[2], "transient")
+end)
