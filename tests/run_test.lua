@@ -63,6 +63,26 @@ test("a result that holds a secret is refused, and never written", function()
   equal(run.error.message, "leak holds a secret; return its name or id instead")
 end)
 
+test("no form of a secret that comes back from elsewhere reaches the journal's file", function()
+  local base64, url = require "base64", require "url"
+  local value = 'a"long/secret+value&' .. ("%d"):format(42) .. "\\end"
+  require("secret.core").new("ECHOED", value, { "https://example.com" })
+  local hex = value:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+  local forms = {
+    value, base64.encode(value), base64.encode(value, { url = true }), hex, hex:upper(), url.encode(value),
+    json.encode(value):sub(2, -2),
+  }
+  local run = start(function(_, run)
+    run.step("echo " .. value, { sent = forms[2] }, function() return forms end)
+    run.output("echoed", forms[4])
+    run.parallel { [value] = function() failure { code = "echo", message = table.concat(forms, " ") } end }
+  end)
+  equal(run.error.code, "echo")
+  local fs = require "fs"
+  local stored = fs.read(world.folder .. "/journal.db") .. fs.read(world.folder .. "/journal.db-wal")
+  for i, form in ipairs(forms) do equal({ i, stored:find(form, 1, true) }, { i, nil }) end
+end)
+
 test("ensure creates what is not there, and adopts what is", function()
   local cloud = {}
   local run, events = start(function(_, run)
