@@ -46,6 +46,9 @@ double rehearsal_elapsed(const struct rehearsal *r);
 const struct buf *rehearsal_log(const struct rehearsal *r);
 void rehearsal_keep_log(struct rehearsal *r, bool on);
 
+/* Connects to the store before somebody needs it: for those that take over in a forked process. */
+void rehearsal_store_warm(struct rehearsal *r);
+
 /* ---- points: where Davit may die ------------------------------------------------------------ */
 
 enum rehearsal_kind {

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 enum { STEP = 128 * 1024, ALIGN = 16 };
-enum { STRINGS = 9000 };  /* a little more than a power of two: the next one is twice as far */
+enum { STRINGS = 3000 };  /* with those of a run, less than the power of two that the table then has */
 #define SIZE ((size_t)64 << 20)
 
 bool rehearsal_arena_open(struct rehearsal_arena *a, size_t limit)

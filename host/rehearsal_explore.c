@@ -192,6 +192,7 @@ static void at_point(void *arg, const struct rehearsal_point *p)
 {
   struct explorer *x = arg;
   alarm(0);
+  rehearsal_store_warm(x->r);
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
     fork_schedule(x, p, endings[i]);
   alarm(x->sweep->limit);

@@ -123,6 +123,23 @@ static struct store *connect_inner(struct rehearsal *r, struct fault *fault)
   return store_sqlite_new(name, &r->store_clock, fault);
 }
 
+void rehearsal_store_warm(struct rehearsal *r)
+{
+  struct fault ignored;
+  struct store *s = r->runs && !r->idle ? connect_inner(r, &ignored) : NULL;
+  if (!s)
+    return;  // whoever needs one will be told why
+  store_sqlite_warm(s);
+  r->idle = s;
+}
+
+static struct store *connection(struct rehearsal *r, struct fault *fault)
+{
+  struct store *s = r->idle;
+  r->idle = NULL;
+  return s ? s : connect_inner(r, fault);
+}
+
 /* One connection stays, and with it the memory. Whatever the place is, it is this one. */
 static struct store *open_door(struct world_store *w, const char *place, struct fault *fault)
 {
@@ -135,7 +152,7 @@ static struct store *open_door(struct world_store *w, const char *place, struct 
     fault_set(fault, "out-of-memory", "fatal", "not enough memory");
     return NULL;
   }
-  *d = (struct door){{&ops}, r, connect_inner(r, fault)};
+  *d = (struct door){{&ops}, r, connection(r, fault)};
   if (d->inner)
     return &d->base;
   free(d);
@@ -150,6 +167,8 @@ void rehearsal_store_open(struct rehearsal *r)
 
 void rehearsal_store_close(struct rehearsal *r)
 {
+  if (r->idle)
+    r->idle->ops->free(r->idle);
   if (r->runs)
     r->runs->ops->free(r->runs);
 }

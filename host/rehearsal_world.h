@@ -27,6 +27,7 @@ struct rehearsal {
   struct world_store store;
   struct store_clock store_clock;
   struct store *runs;       /* keeps the memory of all stores; NULL until one is opened */
+  struct store *idle;       /* a connection that nobody has yet, or NULL */
   struct host host;         /* of the models' state */
   lua_State *L;             /* the models; their table is at index 1 */
   double start, now;

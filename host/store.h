@@ -124,6 +124,8 @@ void store_clock_boot(const struct store_clock *clock, char *id, size_t size);
 /* Opens or makes the file (0600); ":memory:" keeps it in memory,
  * ":memory:/name" in memory that all of this process share who use the name. NULL: see the fault. */
 struct store *store_sqlite_new(const char *file, const struct store_clock *clock, struct fault *fault);
+/* Does now what is else done when a call needs it first: no statement has to be prepared any more. */
+void store_sqlite_warm(struct store *s);
 /* Connects with the first call, and again when the connection was lost. NULL: see the fault. */
 struct store *store_postgres_new(const char *url, struct fault *fault);
 #endif

@@ -63,14 +63,26 @@ static void bind_one(sqlite3_stmt *st, int i, char type, va_list *ap)
     sqlite3_bind_int64(st, i, va_arg(*ap, long long));
 }
 
-static sqlite3_stmt *ready(struct store_sqlite *s, enum statement which, const char *types, va_list *ap)
+static sqlite3_stmt *prepare(struct store_sqlite *s, enum statement which)
 {
   sqlite3_stmt **st = &s->statements[which];
-  if (!*st && sqlite3_prepare_v3(s->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK)
-    return NULL;
-  for (int i = 0; types[i]; i++)
-    bind_one(*st, i + 1, types[i], ap);
+  if (!*st)
+    sqlite3_prepare_v3(s->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, st, NULL);
   return *st;
+}
+
+void store_sqlite_warm(struct store *store)
+{
+  for (int i = 0; i < STATEMENTS; i++)
+    prepare((struct store_sqlite *)store, i);
+}
+
+static sqlite3_stmt *ready(struct store_sqlite *s, enum statement which, const char *types, va_list *ap)
+{
+  sqlite3_stmt *st = prepare(s, which);
+  for (int i = 0; st && types[i]; i++)
+    bind_one(st, i + 1, types[i], ap);
+  return st;
 }
 
 sqlite3_stmt *store_sqlite_ready(struct store_sqlite *s, enum statement which, const char *types, ...)
