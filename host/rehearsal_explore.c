@@ -271,6 +271,7 @@ static bool make_reference(struct explorer *x, struct buf *result)
   int ends[2], status = 0;
   char text[100];
   pid_t self = getpid();
+  alarm(0);  // its own child has one
   if (pipe2(ends, O_CLOEXEC) != 0)
     return false;
   pid_t pid = fork();
@@ -284,7 +285,8 @@ static bool make_reference(struct explorer *x, struct buf *result)
   while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
     ;
   if (pid < 0 || status != 0)
-    SAY(x, "died", "undisturbed", pid < 0 ? "no process could be forked" : describe_death(x, status, text, sizeof text));
+    SAY(x, "died", "undisturbed",
+        pid < 0 ? "no process could be forked" : describe_death(x, status, text, sizeof text));
   return result->len > SHA256_HEX && buf_ok(result);
 }
 
@@ -339,7 +341,8 @@ static bool prepare(struct explorer *x, struct actor *a, const char *function)
 {
   int fd = x->sweep->replay ? STDERR_FILENO : STDIN_FILENO;  // which is /dev/null
   const char *error = "not enough memory";
-  if (actor_open(a, rehearsal_world(x->r), fd, LIMIT_BYTES) && actor_call(a, function, x->sweep->settings, &error))
+  if (actor_open(a, rehearsal_world(x->r), fd, LIMIT_BYTES) &&
+      actor_call(a, function, x->sweep->settings, &error))
     return true;
   SAY(x, "died", "undisturbed", error);
   return false;
@@ -363,6 +366,7 @@ static void explore(struct explorer *x)
   struct buf result;
   char schedules[32];
   buf_init(&result, BUF_LIMIT);
+  alarm(x->sweep->limit);
   if (set_the_scene(x) && prepare(x, &x->first, "prepare") && prepare(x, &x->spare, "prepare") &&
       make_reference(x, &result)) {
     rehearsal_arena_widen(x->spare.L);

@@ -184,6 +184,8 @@ static struct waiting *wait_readable(struct line *line, struct task *task)
 static int ended(lua_State *L, struct exploration *x)
 {
   int status = wait_for(x);
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+    return luaL_error(L, "the rehearsal took too long to get ready, or to replay");
   if (WIFSIGNALED(status))
     return luaL_error(L, "the rehearsal's process was killed by signal %d", WTERMSIG(status));
   if (WEXITSTATUS(status) != 0)

@@ -60,8 +60,8 @@ static void read_ending(struct rehearsal *r, struct stand_in *s)
   read_text(r->L, "errors", &s->texts[1]);
 }
 
-static struct process_child *start(struct world_process *w, const struct process_options *o, effect_done *done,
-                                   void *arg)
+static struct process_child *start(struct world_process *w, const struct process_options *o,
+                                   effect_done *done, void *arg)
 {
   struct rehearsal *r = REHEARSAL_OF(process, w);
   rehearsal_reach(r, POINT_PROCESS, false);

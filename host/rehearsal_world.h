@@ -42,7 +42,8 @@ struct rehearsal {
 };
 
 /* The world that a member is embedded in. */
-#define REHEARSAL_OF(member, pointer) ((struct rehearsal *)((char *)(pointer) - offsetof(struct rehearsal, member)))
+#define REHEARSAL_OF(member, pointer) \
+  ((struct rehearsal *)((char *)(pointer) - offsetof(struct rehearsal, member)))
 
 /* ---- effects (rehearsal_clock.c) ---------------------------------------------------------- */
 

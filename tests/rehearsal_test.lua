@@ -165,6 +165,14 @@ test("a recipe that never ends is reported", function()
   equal(result.failed[1].problems, { { what = "no end", line = "it did not end within 1 s" } })
 end)
 
+test("a recipe that comes first and never ends is an error", function()
+  with_recipe("while true do end", function(folder)
+    raises("took too long to get ready", rehearse, folder, {
+      recipe = "toy", after = { recipe = "toy", params = {} }, limit = 1,
+    })
+  end)
+end)
+
 test("a resumed run that never ends is reported, and no other is lost", function()
   local result = rehearse_toy([[
     run.step("once", function() if find "hello" then while true do end end comment "hello" end)
