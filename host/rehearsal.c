@@ -9,7 +9,8 @@
 static void assemble(struct rehearsal *r, const struct rehearsal_options *o)
 {
   r->start = r->now = o->start;
-  r->seed = o->seed * 2654435769ull + 88172645463325252ull;
+  r->origin = o->seed;
+  rehearsal_seed(r, o->seed);
   buf_init(&r->log, BUF_LIMIT);
   rehearsal_clock_open(&r->clock);
   rehearsal_sql_open(&r->sql);

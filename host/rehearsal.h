@@ -67,7 +67,11 @@ typedef void rehearsal_watcher(void *arg, const struct rehearsal_point *p);
 void rehearsal_watch(struct rehearsal *r, rehearsal_watcher *watcher, void *arg);
 /* How many points of a kind were reached. */
 unsigned rehearsal_count(const struct rehearsal *r, enum rehearsal_kind kind);
-/* Davit is dead: what was under way for it is dropped without being told to anyone, and its time
- * goes on. The Lua states that used this world must never run again; others may be opened on it. */
-void rehearsal_crash(struct rehearsal *r, double seconds);
+/* When somebody would take over from a Davit that died now: at a full minute, one at least later. */
+double rehearsal_takeover(const struct rehearsal *r);
+/* Davit is dead: what was under way for it is dropped without being told to anyone, and it is the
+ * time of the takeover, with chance begun anew. What follows depends on nothing but that time and what
+ * the models and the store hold. The Lua states that used this world must never run again; others
+ * may be opened on it. */
+void rehearsal_crash(struct rehearsal *r);
 #endif

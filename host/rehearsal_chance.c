@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+void rehearsal_seed(struct rehearsal *r, unsigned long long seed)
+{
+  r->seed = seed * 2654435769ull + 88172645463325252ull;
+}
+
 /* xorshift: every run with the same seed draws the same numbers. */
 bool rehearsal_random(struct world_random *w, void *bytes, size_t n)
 {

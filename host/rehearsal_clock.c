@@ -104,6 +104,8 @@ void rehearsal_clock_open(struct world_clock *c)
   *c = (struct world_clock){now, monotonic, wait_until};
 }
 
+enum { TAKEOVER = 60 };
+
 /* ---- points --------------------------------------------------------------------------------------- */
 
 const char *rehearsal_kind_name(enum rehearsal_kind kind)
@@ -134,13 +136,20 @@ void rehearsal_reach(struct rehearsal *r, enum rehearsal_kind kind, bool after)
     r->watcher(r->watcher_arg, &p);
 }
 
-void rehearsal_crash(struct rehearsal *r, double seconds)
+double rehearsal_takeover(const struct rehearsal *r)
 {
+  return ceil(r->now / TAKEOVER) * TAKEOVER + TAKEOVER;
+}
+
+void rehearsal_crash(struct rehearsal *r)
+{
+  double then = rehearsal_takeover(r);
   r->pending = NULL;  // still owned by the states that died
   rehearsal_begin(r, "crash");
   rehearsal_ask(r, 0, NULL);
-  rehearsal_note(r, "davit died; %g s pass", seconds);
-  r->now += seconds;
+  rehearsal_note(r, "davit died; %g s pass", then - r->now);
+  r->now = then;
+  rehearsal_seed(r, r->origin + TAKEOVER);
 }
 
 /* ---- the log ---------------------------------------------------------------------------------------- */

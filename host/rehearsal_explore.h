@@ -9,7 +9,7 @@
  *   { reference = { outcome, inventory }, points = { journal = n, … } }   the undisturbed run
  *   { schedule = id, problems = { { what, line }, … } }                   one for each schedule
  *   { log = text }                                                        pieces of the event log
- *   { done = true, schedules = n }                                        nothing follows
+ *   { done = true, schedules = n, merged = n }                            nothing follows
  * A process that dies or takes too long is a problem of its schedule. */
 #ifndef REHEARSAL_EXPLORE_H
 #define REHEARSAL_EXPLORE_H

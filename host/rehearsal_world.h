@@ -32,7 +32,7 @@ struct rehearsal {
   lua_State *L;             /* the models; their table is at index 1 */
   double start, now;
   struct pending *pending;  /* newest first */
-  unsigned long long seed;
+  unsigned long long origin, seed;  /* what it began with, and where chance stands now */
   char **variables;         /* "NAME=value", ended by NULL */
   struct buf log;
   bool keeps_log;
@@ -77,6 +77,7 @@ struct file_operation *rehearsal_file(struct world_files *, const struct file_re
 void rehearsal_sql_open(struct world_sql *);
 void rehearsal_process_open(struct world_process *);
 void rehearsal_clock_open(struct world_clock *);
+void rehearsal_seed(struct rehearsal *r, unsigned long long seed);
 bool rehearsal_random(struct world_random *, void *bytes, size_t n);
 bool rehearsal_environ_open(struct rehearsal *r, const char *const *variables);
 void rehearsal_environ_close(struct rehearsal *r);

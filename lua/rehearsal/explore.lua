@@ -15,6 +15,7 @@ local explore = {}
 ---@field before string[]    the inventory before it
 ---@field points table<string, integer>  how many of each kind the undisturbed run reached
 ---@field schedules integer  how many ran, without the undisturbed one
+---@field merged integer     how many more there are that are the same as one of these
 ---@field failed rehearsal.Packet[]
 ---@field log string         events, where they were asked for
 ---@field seconds number
@@ -29,7 +30,7 @@ local function take(result, packet, each)
   elseif packet.log then
     result.log[#result.log + 1] = packet.log
   elseif packet.done then
-    result.schedules, result.done = packet.schedules, true
+    result.schedules, result.merged, result.done = packet.schedules, packet.merged, true
   end
 end
 

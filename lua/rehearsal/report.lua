@@ -56,8 +56,10 @@ function report.text(result, command)
     lines[#lines + 1] = undisturbed_text(result)
     lines[#lines + 1] = points_text(result.points)
   end
-  lines[#lines + 1] = ("%d schedules in %.1f s (%.0f a second): %s"):format(result.schedules, result.seconds,
-    result.schedules / result.seconds, #result.failed == 0 and "all hold" or #result.failed .. " failed")
+  lines[#lines + 1] = ("%d schedules, %d of them the same as others, in %.1f s (%.0f a second): %s"):format(
+    result.schedules + result.merged, result.merged, result.seconds,
+    (result.schedules + result.merged) / result.seconds,
+    #result.failed == 0 and "all hold" or #result.failed .. " failed")
   return table.concat(lines, "\n")
 end
 

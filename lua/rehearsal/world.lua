@@ -58,7 +58,9 @@ local function add_judgement(world, state)
 
   function world.log(text) return json.encode { log = text } end
 
-  function world.done(n) return json.encode { done = true, schedules = math.tointeger(n) } end
+  function world.done(schedules, merged)
+    return json.encode { done = true, schedules = math.tointeger(schedules), merged = math.tointeger(merged) }
+  end
 end
 
 ---@param text string  JSON of { cloud = world.Seed, hidden = paths, workers = list }
