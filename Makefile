@@ -57,10 +57,6 @@ $B/test_%: $B/tests/test_%.o $(filter-out %/main.o,$(OBJ))
 # The contract of stores, and the kinds that keep it.
 $B/test_store: $B/tests/store_kind_sqlite.o $B/tests/store_kind_postgres.o $B/tests/store_race.o
 $B/test_store $B/test_store_postgres: $B/tests/postgres_server.o
-# What the store in PostgreSQL can do on this machine: a table.
-$B/bench_store_postgres: $B/tests/bench_store_postgres.o $B/tests/postgres_server.o $(filter-out %/main.o,$(OBJ))
-	@echo "  LD   $@"
-	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 units: $B/davit $(UNITS)
 
 # Both install what is missing before they build.
@@ -78,9 +74,11 @@ check: units
 $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
-bench: $B/davit $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c)) $B/bench_store_postgres
+$B/bench/connections: $B/tests/bench/connections.o $B/tests/postgres_server.o $(filter-out %/main.o,$(OBJ))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+bench: $B/davit $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
 	$(Q)for f in tests/bench/*.lua; do $< $$f || exit 1; done
-	$(Q)$B/bench_store_postgres
 
 install: $B/davit
 	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/davit
@@ -89,4 +87,4 @@ clean:
 
 .PHONY: all units demo test check bench install clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(wildcard $B/tests/*.d)
+-include $(OBJ:.o=.d) $(wildcard $B/tests/*.d $B/tests/bench/*.d)

@@ -14,6 +14,7 @@ local USER, PASSWORD = "davit", "it's a test"
 ---@field programs string
 ---@field child process.Child
 ---@field databases integer
+---@field settings string[]
 local Server = {}
 Server.__index = Server
 
@@ -58,11 +59,16 @@ local function free_port()
   error("no free port on loopback")
 end
 
-local function serve(programs, folder, port)
-  return process.start { argv = unprivileged(folder, {
-    programs .. "postgres", "-D", folder .. "/data", "-p", ("%d"):format(port), "-F",
+local function serve(server)
+  local argv = {
+    server.programs .. "postgres", "-D", server.folder .. "/data", "-p", ("%d"):format(server.port),
     "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-  }) }
+  }
+  for _, setting in ipairs(server.settings) do
+    argv[#argv + 1] = "-c"
+    argv[#argv + 1] = setting
+  end
+  return process.start { argv = unprivileged(server.folder, argv) }
 end
 
 local function await(server)
@@ -76,14 +82,17 @@ local function await(server)
 end
 
 ---Starts one; nil when there is none on this machine.
+---@param settings? string[]  of postgresql.conf; it does not wait for the disk unless they say fsync=on
 ---@return tests.Postgres?
-function postgres.start()
+function postgres.start(settings)
   local programs = newest_programs()
   if not programs then return nil end
   local folder = output_of("mktemp", "-d", "/tmp/davit-postgres-XXXXXX")
   make_cluster(programs, folder)
   local port = free_port()
-  local server = setmetatable({ port = port, folder = folder, databases = 0, programs = programs }, Server)
+  local server = setmetatable({
+    port = port, folder = folder, databases = 0, programs = programs, settings = settings or { "fsync=off" },
+  }, Server)
   server:restart()
   return server
 end
@@ -109,7 +118,7 @@ end
 
 ---Starts it on the data that it left.
 function Server:restart()
-  self.child = serve(self.programs, self.folder, self.port)
+  self.child = serve(self)
   await(self)
 end
 

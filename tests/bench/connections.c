@@ -1,7 +1,7 @@
-/* bench_store_postgres.c - what the store in PostgreSQL can do on this machine: a table.
+/* connections.c - what the store in PostgreSQL can do on this machine: a table.
  *
  * The server is one of its own that waits for the disk. Each process has connections of its own. */
-#include "postgres_server.h"
+#include "../postgres_server.h"
 #include "store.h"
 #include <signal.h>
 #include <setjmp.h>

@@ -1,0 +1,227 @@
+---The journal's share of the preview flow: how long the run waits for its store, of the time from the
+---start of `davit preview --local` to its end, against `davit cloud` with real workerd and PostgreSQL.
+---Waits of parallel branches at one time count once. And what the journal of each flow takes.
+---`davit tests/bench/preview.lua record` writes tests/bench/flows.json, which scale.lua plays.
+local core = require "core"
+local fs = require "fs"
+local http = require "http"
+local json = require "json"
+local process = require "process"
+
+local here = process.run({ argv = { "pwd" } }).output:match("[^\n]+")
+local mode = ...
+
+-- Inside the measured process --------------------------------------------------------------------
+
+-- Time during which at least one task waits.
+local function new_meter()
+  return { waiting = 0, seconds = 0, calls = 0 }
+end
+
+local function enter(meter)
+  meter.calls = meter.calls + 1
+  if meter.waiting == 0 then meter.since = core.monotonic() end
+  meter.waiting = meter.waiting + 1
+end
+
+local function leave(meter)
+  meter.waiting = meter.waiting - 1
+  if meter.waiting == 0 then meter.seconds = meter.seconds + core.monotonic() - meter.since end
+end
+
+-- A session whose calls are counted; waiting for a notice is no wait of the run's.
+local function metered(session, appends, all)
+  local function count(name, ...)
+    local method = session[name]
+    if name == "watch" then return method(session, ...) end
+    enter(all)
+    if name == "append" then enter(appends) end
+    local results = table.pack(pcall(method, session, ...))
+    if name == "append" then leave(appends) end
+    leave(all)
+    if not results[1] then error(results[2], 0) end
+    return table.unpack(results, 2, results.n)
+  end
+  return setmetatable({}, {
+    __index = function(_, name) return function(_, ...) return count(name, ...) end end,
+    __close = function() session:close() end,
+  })
+end
+
+-- Carries the command line out as davit would; what it took goes to a file.
+local function carry_out(file, ...)
+  local arguments, place = { ... }, require "run.place"
+  local open, appends, all = place.open, new_meter(), new_meter()
+  place.open = function(root)
+    local session, shared = open(root)
+    return metered(session, appends, all), shared
+  end
+  local began = core.monotonic()
+  local code = require("cli").main(arguments)
+  local seconds = core.monotonic() - began
+  fs.write(file, json.encode { seconds = seconds, appends = appends, all = all })
+  return code
+end
+
+if mode == "carry-out" then return carry_out(select(2, ...)) end
+
+-- Serves the local cloud without the waits that stand for the real services' slowness.
+if mode == "fast-cloud" then
+  local p = require("project").read()
+  return require("cloud.serve").run {
+    state = p.root .. "/.davit/local", project = p,
+    settings = { dns_delay = 0, operation_seconds = 0, propagation_delay = 0, tls_delay = 0 },
+  }
+end
+
+-- A project and its cloud ----------------------------------------------------------------------------
+
+local davit = here .. "/" .. (os.getenv "DAVIT" or "build/davit")
+local bench = here .. "/tests/bench/preview.lua"
+
+local Place = {}
+Place.__index = Place
+
+local function environment(more)
+  local env = { PATH = here .. "/build/npm/node_modules/.bin:" .. os.getenv "PATH", NO_COLOR = "1", CI = false }
+  for name, value in pairs(more or {}) do env[name] = value end
+  return env
+end
+
+local function new_place(...)
+  local folder = process.run({ argv = { "mktemp", "-d" } }).output:match("[^\n]+") .. "/codex"
+  process.run { argv = { "cp", "-R", "tests/projects/codex", folder } }
+  process.run { argv = { "ln", "-s", here .. "/build/npm/node_modules", folder .. "/node_modules" } }
+  process.run { argv = { "chmod", "600", folder .. "/secrets.env" } }
+  local self = setmetatable({ folder = folder }, Place)
+  self.cloud = process.start { argv = { davit, ... }, cwd = folder, env = environment(), output = "capture" }
+  repeat
+    local line = self.cloud:line()
+    if not line then error("the local cloud ended: " .. self.cloud:wait().errors, 0) end
+  until line == "ready"
+  self.port = json.decode(fs.read(folder .. "/.davit/local/cloud.json")).http_port
+  return self
+end
+
+Place.__close = function(self)
+  self.cloud:kill("TERM")
+  self.cloud:wait()
+  require("cloud.postgres").reset(self.folder .. "/.davit/local")
+  fs.remove((self.folder:gsub("/codex$", "")))
+end
+
+function Place:open_pull(number)
+  http.expect {
+    url = ("http://127.0.0.1:%d/_davit/pulls"):format(self.port), method = "POST",
+    json = { number = number, title = "another", state = "open", head = "another" },
+  }
+end
+
+-- Runs a flow, measured; returns what it took.
+function Place:measure(store, ...)
+  local file = self.folder .. "/took.json"
+  local result = process.run {
+    argv = { davit, bench, "carry-out", file, ... }, cwd = self.folder, check = false,
+    env = environment { DAVIT_STORE = store },
+  }
+  if result.exit ~= 0 then error(("exit %s: %s"):format(result.exit or result.signal, result.errors), 0) end
+  return json.decode(fs.read(file))
+end
+
+-- What there is to tell ------------------------------------------------------------------------------
+
+local measure = core.load_file("tests/measure.lua")()
+
+local function tell(name, took)
+  measure.line(name, "%6.2f s, of it %5.1f ms (%.2f %%) waiting for %d appends, %5.1f ms (%.2f %%) for all %d calls",
+    took.seconds, took.appends.seconds * 1000, took.appends.seconds / took.seconds * 100, took.appends.calls,
+    took.all.seconds * 1000, took.all.seconds / took.seconds * 100, took.all.calls)
+end
+
+local flows = {
+  { "preview, the first", "preview" }, { "preview, nothing new", "preview" }, { "cleanup", "cleanup" },
+}
+
+-- Every flow of one pull request, so many times; tells the median of each by its share.
+local function tell_flows(place, name, store, first, rounds)
+  local seen = {}
+  for round = 1, rounds do
+    local number = first + round
+    place:open_pull(number)
+    for i, flow in ipairs(flows) do
+      seen[i] = seen[i] or {}
+      table.insert(seen[i], place:measure(store, flow[2], "--pr", tostring(number), "--local"))
+    end
+  end
+  for i, flow in ipairs(flows) do
+    table.sort(seen[i], function(a, b) return a.appends.seconds / a.seconds < b.appends.seconds / b.seconds end)
+    tell(("%s, %s"):format(name, flow[1]), seen[i][#seen[i] // 2 + 1])
+  end
+end
+
+-- The runs of a pull request that the place has recorded, oldest first: kinds, sizes and times.
+local function recorded(place)
+  local store <close> = require("store.core").open(place.folder .. "/.davit/journal.db")
+  local list = {}
+  for i, row in ipairs(store:runs { limit = #flows }) do
+    local events = {}
+    for n, event in ipairs(store:events { run = row.run }) do
+      events[n] = {
+        after = math.floor((event.at - row.started) * 1000 + 0.5) / 1000, kind = event.kind, path = event.path,
+        bytes = #event.data,
+      }
+    end
+    list[#flows + 1 - i] = { flow = flows[#flows + 1 - i][1], status = row.status, bytes = row.bytes, events = events }
+  end
+  return list
+end
+
+local function tell_sizes(list)
+  print "The journal of each flow of the sample project: three Workers, one database"
+  for _, flow in ipairs(list) do
+    local text = 0
+    for _, event in ipairs(flow.events) do text = text + event.bytes end
+    measure.line(flow.flow, "%3d events, %5.1f kB in SQLite, of it %.1f kB data", #flow.events, flow.bytes / 1000,
+      text / 1000)
+  end
+end
+
+local function write_flows(list)
+  local lines = {}
+  for _, flow in ipairs(list) do
+    local events = {}
+    for i, event in ipairs(flow.events) do events[i] = "  " .. json.encode(event) end
+    lines[#lines + 1] = ('{ "flow": %s, "events": [\n%s\n] }'):format(json.encode(flow.flow), table.concat(events, ",\n"))
+  end
+  fs.write("tests/bench/flows.json", "[" .. table.concat(lines, ",\n") .. "]\n")
+end
+
+local function missing()
+  if not fs.exists("build/npm/node_modules/workerd") then return "workerd is not in build/npm" end
+  if not fs.exists("/usr/lib/postgresql") then return "PostgreSQL's programs are not here" end
+end
+
+local why_not = missing()
+if why_not then
+  print("The journal's share of the preview flow: not measured, " .. why_not)
+  return 0
+end
+
+local ROUNDS <const> = 3
+
+local server <close> = mode ~= "record" and measure.postgres() or nil
+do
+  local place <close> = new_place("cloud")
+  if mode ~= "record" then print(("The journal's share of a flow against davit cloud; median of %d"):format(ROUNDS)) end
+  tell_flows(place, "SQLite", nil, 100, mode == "record" and 1 or ROUNDS)
+  if server then tell_flows(place, "PostgreSQL", server:url "postgres", 200, ROUNDS) end
+  local list = recorded(place)
+  tell_sizes(list)
+  if mode == "record" then write_flows(list) end
+end
+if mode ~= "record" then
+  local place <close> = new_place(bench, "fast-cloud")
+  print(("The same against a cloud that answers at once; median of %d"):format(ROUNDS))
+  tell_flows(place, "SQLite", nil, 100, ROUNDS)
+  if server then tell_flows(place, "PostgreSQL", server:url "postgres", 200, ROUNDS) end
+end

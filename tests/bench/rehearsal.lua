@@ -1,0 +1,25 @@
+---Rehearsed runs a second on one core, and how many schedules each recipe of the sample project has.
+local core = require "core"
+local json = require "json"
+local measure = core.load_file("tests/measure.lua")()
+local process = require "process"
+
+local ROUNDS <const> = 3
+
+local function rehearse(arguments)
+  local argv = { os.getenv "DAVIT" or "build/davit", "rehearse", table.unpack(arguments) }
+  for _, word in ipairs { "--project", "tests/projects/codex", "--jobs", "1", "--json" } do argv[#argv + 1] = word end
+  local result = process.run { argv = argv, max_output = 64 * 1024 * 1024, output = "capture" }
+  return json.decode(result.output:match("([^\n]+)\n*$")).summary
+end
+
+print(("Rehearsals on one core; median of %d"):format(ROUNDS))
+for _, arguments in ipairs { { "preview", "--pr", "42" }, { "cleanup", "--pr", "42", "--after", "preview" } } do
+  local rates, summary = {}, nil
+  for i = 1, ROUNDS do
+    summary = rehearse(arguments)
+    rates[i] = summary.schedules / summary.seconds
+  end
+  measure.line(arguments[1], "%d schedules, %d failed; %.0f a second", summary.schedules, summary.failed,
+    measure.percentile(rates, 0.5))
+end
