@@ -18,6 +18,10 @@ for verb, name in pairs {
 end
 
 local history_params = { project = { type = "string" }, json = { type = "boolean" } }
+local runs_params = {
+  project = { type = "string" }, json = { type = "boolean" }, limit = { type = "integer", default = 50 },
+  all = { type = "boolean" },
+}
 
 local function refuse_more(verb, arguments, most)
   local extra = arguments[most + 1]
@@ -42,7 +46,7 @@ function verbs.version(arguments)
 end
 
 function verbs.runs(arguments)
-  local values, rest = flags.parse(arguments, history_params)
+  local values, rest = flags.parse(arguments, runs_params)
   refuse_more("runs", rest, 0)
   return require("cli.history").runs(values)
 end

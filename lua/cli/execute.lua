@@ -230,25 +230,27 @@ local function go_on(id, global, carry_out)
   return finish(carry_out(o, past), o, global)
 end
 
-local goes_on_by_itself = { running = true, interrupted = true, undoing = true }
-
 -- Nobody carries it out: its lease is free, has expired, or its process has ended.
 local function is_left(store, id)
   local lease = store:leases("run/" .. id)[1]
   return not lease or lease.run == "" or lease.left <= 0 or lease.here and not lease.alive
 end
 
-local function resumable(store)
+-- Asked by status: of many runs few are not over.
+local function resumable(store, name)
   local list = {}
-  for _, row in ipairs(store:runs {}) do
-    if goes_on_by_itself[row.status] and is_left(store, row.run) then list[#list + 1] = row.run end
+  for _, status in ipairs { "running", "interrupted", "undoing" } do
+    for _, row in ipairs(store:runs { status = status }) do
+      if history.first_of(row, name) and is_left(store, row.run) then list[#list + 1] = row.run end
+    end
   end
   return list
 end
 
 local function the_only_one(folder)
-  local store <close> = place.open(project.read(folder).root)
-  local list = resumable(store)
+  local p = project.read(folder)
+  local store <close> = place.open(p.root)
+  local list = resumable(store, p.project)
   if #list == 1 then return list[1] end
   if #list == 0 then
     print "nothing to resume"

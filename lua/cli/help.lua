@@ -9,7 +9,7 @@ local verbs = {
   { "undo RUN", "take back what a run made; undo RECIPE …: what lives, without a journal" },
   { "approve RUN [--why TEXT]", "answer what a run asked, and go on with it (--deny, --digest)" },
   { "cancel RUN [--why TEXT]", "stop a run, wherever it runs" },
-  { "runs", "the runs of this project, newest first" },
+  { "runs [--limit 50 | --all]", "the runs of this project, newest first" },
   { "show RUN", "what a run did, on its time line (--json: event by event)" },
   { "gc [--keep 30d] [--dry-run]", "forget runs that are over" },
   { "rehearse RECIPE [--NAME VALUE]…", "run a recipe offline, and crash it at every point" },

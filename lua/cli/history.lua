@@ -12,7 +12,8 @@ local verbs = {}
 local usage = options.usage
 
 local function open(values)
-  return place.open(project.read(values.project).root)
+  local p = project.read(values.project)
+  return place.open(p.root), p.project
 end
 
 local function when(at)
@@ -21,14 +22,11 @@ end
 
 -- runs ------------------------------------------------------------------------------------
 
--- Who carries it out now, if anybody.
-local function live(store)
-  local holders = {}
-  for _, lease in ipairs(store:leases()) do
-    local id = lease.name:match("^run/(.*)$")
-    if id and lease.run ~= "" and lease.left > 0 and not (lease.here and not lease.alive) then holders[id] = lease end
-  end
-  return holders
+-- Who carries it out now, if anybody. Asked run by run: every run that is kept has its lease's row.
+local function holder_of(store, id)
+  local lease = store:leases("run/" .. id)[1]
+  local held = lease and lease.run ~= "" and lease.left > 0 and not (lease.here and not lease.alive)
+  return held and lease or nil
 end
 
 local words = {
@@ -50,23 +48,46 @@ local function command(first)
   return table.concat(names, " ")
 end
 
----@param values { project?: string, json?: boolean }
+-- The newest runs of this project, and whether there are more.
+local function newest(store, name, limit)
+  local asked = limit and limit + 1
+  while true do
+    local rows, own = store:runs { limit = asked }, {}
+    for _, row in ipairs(rows) do
+      row.first = history.first_of(row, name)
+      if row.first then own[#own + 1] = row end
+    end
+    if not limit or #own > limit or #rows < asked then return own, limit and #own > limit end
+    asked = 4 * asked
+  end
+end
+
+local function print_run(row, outcome, as_json)
+  local first = row.first
+  if not as_json then
+    print(("%s  %s  %s  (%s)"):format(row.run, when(row.started), outcome, command(first)))
+    return
+  end
+  print(json.encode {
+    v = 1, run = row.run, recipe = first.recipe, params = first.params, status = row.status, outcome = outcome,
+    started = row.started, changed = row.changed, events = row.events, bytes = row.bytes,
+  })
+end
+
+---@param values { project?: string, json?: boolean, limit: integer, all?: boolean }
 ---@return integer exit code
 function verbs.runs(values)
-  local store <close> = open(values)
-  local holders, rows = live(store), store:runs {}
+  if values.limit < 1 then usage(("--limit expects a number above 0, not '%d'"):format(values.limit)) end
+  local session, name = open(values)
+  local store <close> = session
+  local rows, more = newest(store, name, not values.all and values.limit or nil)
   if #rows == 0 and not values.json then print "no runs yet" end
-  for _, row in ipairs(rows) do
-    local first = json.decode(row.first)
-    local outcome = standing(row, holders[row.run])
-    if values.json then
-      print(json.encode {
-        v = 1, run = row.run, recipe = first.recipe, params = first.params, status = row.status, outcome = outcome,
-        started = row.started, changed = row.changed, events = row.events, bytes = row.bytes,
-      })
-    else
-      print(("%s  %s  %s  (%s)"):format(row.run, when(row.started), outcome, command(first)))
-    end
+  for i, row in ipairs(rows) do
+    if more and i > values.limit then break end
+    print_run(row, standing(row, holder_of(store, row.run)), values.json)
+  end
+  if more then
+    io.stderr:write(("davit: these are the newest %d; --limit N or --all shows more\n"):format(values.limit))
   end
   return 0
 end
@@ -150,7 +171,7 @@ function verbs.show(id, values)
     print_events(past)
     return 0
   end
-  print(("%s  %s  %s"):format(id, command(past.started), standing({ status = past.status }, live(store)[id])))
+  print(("%s  %s  %s"):format(id, command(past.started), standing({ status = past.status }, holder_of(store, id))))
   print(("started   %s UTC by %s, davit %s"):format(when(past.at), past.started.by or "?", past.started.version))
   print_entries(past)
   print_approvals(past)
@@ -163,10 +184,10 @@ end
 local over = { done = true, undone = true, superseded = true }
 
 -- A run that may still be resumed or undone is kept whatever its age.
-local function may_forget(store, row, holders)
+local function may_forget(store, row)
   if over[row.status] then return true end
   local final = row.status == "failed" or row.status == "cancelled"
-  return final and not holders[row.run] and #history.read(store, row.run):left() == 0
+  return final and not holder_of(store, row.run) and #history.read(store, row.run):left() == 0
 end
 
 ---Forgets runs that are over and older than `keep`.
@@ -175,13 +196,15 @@ end
 function verbs.collect(values)
   local age = project.duration(values.keep)
   if not age then usage(("--keep expects a duration such as 30d or 12h, not '%s'"):format(values.keep)) end
-  local store <close> = open(values)
-  local holders, gone, bytes, kept = live(store), 0, 0, 0
+  local session, name = open(values)
+  local store <close> = session
+  local gone, bytes, kept = 0, 0, 0
   for _, row in ipairs(store:runs { changed_before = core.now() - age }) do
-    if may_forget(store, row, holders) then
+    local own = history.first_of(row, name)
+    if own and may_forget(store, row) then
       gone, bytes = gone + 1, bytes + row.bytes
       if not values["dry-run"] then store:forget(row.run) end
-    else
+    elseif own then
       kept = kept + 1
     end
   end

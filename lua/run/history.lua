@@ -197,6 +197,16 @@ function history.read(store, id)
   return self
 end
 
+---What a run was started with; nil when another project's: projects may share a store. A run that an
+---old version recorded does not say whose it is.
+---@param row table     of store:runs
+---@param name string   the project
+---@return table|nil
+function history.first_of(row, name)
+  local first = json.decode(row.first)
+  return (not first.project or first.project == name) and first or nil
+end
+
 -- What a run leaves -----------------------------------------------------------------------------------
 
 ---Whether something of it may be there that the run put there.
