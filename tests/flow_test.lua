@@ -3,94 +3,15 @@
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
-local postgres = require "cloud.postgres"
-local process = require "process"
+local places = assert(require("core").load_file("tests/place.lua"))()
 
-local davit = os.getenv "DAVIT" or "build/davit"
-local here = process.run { argv = { "pwd" } }.output:match("[^\n]+")
-local fakes = { "fake%-", "sk_test_", "sk_live_", "npg_", "postgresql://[^*]*:[^*]+@" }
-
-local function missing()
-  if not fs.exists("build/npm/node_modules/workerd") then return "workerd is not in build/npm" end
-  local found = process.run { command = "ls -d /usr/lib/postgresql/*/bin/postgres", check = false }
-  return found.exit ~= 0 and "PostgreSQL's programs are not here" or nil
-end
-
-local why_not = missing()
+local why_not = places.missing()
 
 local function flow_test(name, f)
   test(name, function()
     if why_not then skip(why_not) end
     f()
   end)
-end
-
--- ---- a project folder with a local cloud ------------------------------------------------------
-
-local Place = {}
-Place.__index = Place
-
-local function environment()
-  return { PATH = here .. "/build/npm/node_modules/.bin:" .. os.getenv "PATH", NO_COLOR = "1" }
-end
-
-local function new_place()
-  local folder = process.run { argv = { "mktemp", "-d" } }.output:match("[^\n]+") .. "/a project"
-  process.run { argv = { "cp", "-R", "tests/projects/codex", folder } }
-  process.run { argv = { "ln", "-s", here .. "/build/npm/node_modules", folder .. "/node_modules" } }
-  process.run { argv = { "chmod", "600", folder .. "/secrets.env" } }
-  fs.write(folder .. "/ask.lua", [[
-local project = require "project"
-require("local").connect(project.read())
-local url, token = ...
-local headers = token and { authorization = "Bearer " .. token } or nil
-print(require("http").expect({ url = url, headers = headers }).body)]])
-  return setmetatable({ folder = folder }, Place)
-end
-
-function Place:start()
-  self.cloud = process.start {
-    argv = { here .. "/" .. davit, "cloud" }, cwd = self.folder, env = environment(), output = "capture",
-  }
-  repeat
-    local line = self.cloud:line()
-    if not line then error("the local cloud ended: " .. self.cloud:wait().errors, 0) end
-  until line == "ready"
-  self.listens = json.decode(fs.read(self.folder .. "/.davit/local/cloud.json"))
-end
-
-Place.__close = function(self)
-  self.cloud:kill("TERM")
-  equal(self.cloud:wait().exit, 0)
-  postgres.reset(self.folder .. "/.davit/local")
-  fs.remove((self.folder:gsub("/a project$", "")))
-end
-
----Runs davit in the project; nothing that it prints may hold a secret.
-function Place:davit(...)
-  local result = process.run {
-    argv = { here .. "/" .. davit, ... }, cwd = self.folder, env = environment(), check = false,
-  }
-  for _, fake in ipairs(fakes) do
-    local found = (result.output .. result.errors):match(fake)
-    if found then error("a secret was printed: " .. found) end
-  end
-  return result
-end
-
-function Place:ask(url, token)
-  local result = process.run {
-    argv = { here .. "/" .. davit, "ask.lua", url, token }, cwd = self.folder, env = environment(), check = false,
-  }
-  if result.exit ~= 0 then error(result.errors, 0) end
-  return result.output
-end
-
-function Place:open_pull(number)
-  http.expect {
-    url = ("http://127.0.0.1:%d/_davit/pulls"):format(self.listens.http_port), method = "POST",
-    json = { number = number, title = "another", state = "open", head = "another" },
-  }
 end
 
 local function succeeds(result)
@@ -100,7 +21,7 @@ end
 
 -- ---- what holds ---------------------------------------------------------------------------------
 
-local place <close> = not why_not and new_place() or nil
+local place <close> = not why_not and places.new() or nil
 if place then place:start() end
 
 flow_test("a preview is deployed, and its Workers answer with data of their branch", function()
@@ -141,9 +62,7 @@ end)
 
 -- A run that goes on in the background; its events are its output.
 local function begin(...)
-  return process.start {
-    argv = { here .. "/" .. davit, "run", "preview", "--local", "--json", ... }, cwd = place.folder, env = environment(),
-  }
+  return place:begin("run", "preview", "--local", "--json", ...)
 end
 
 local function wait_for(run, pattern)
@@ -222,6 +141,6 @@ flow_test("the journal knows the runs and holds no secret", function()
   equal(succeeds(place:davit("show", id)).output:find("inventory", 1, true) ~= nil, true)
   for _, file in ipairs { "journal.db", "journal.db-wal" } do
     local text = fs.exists(place.folder .. "/.davit/" .. file) and fs.read(place.folder .. "/.davit/" .. file) or ""
-    for _, fake in ipairs(fakes) do equal(text:match(fake), nil) end
+    places.check_secrets(text)
   end
 end)

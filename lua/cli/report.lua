@@ -34,8 +34,9 @@ local notices = {
   end,
   ["run-undo-started"] = function() say "taking back what this run made" end,
   ["lease-awaited"] = function(name, data)
-    say(("waiting for '%s', held by %s%s"):format(name, data.holder,
-      data.superseded and ", which is asked to stop" or ""))
+    local more = data.superseded and ", which is asked to stop"
+      or data.ended and (", whose process has ended: free in %.0f s"):format(data.left)
+    say(("waiting for '%s', held by %s%s"):format(name, data.holder, more or ""))
   end,
   ["approval-awaited"] = function(_, data, run)
     say(("waiting for approval: %s; 'davit approve %s' in another terminal goes on"):format(data.question, run))

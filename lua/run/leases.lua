@@ -43,9 +43,23 @@ local function holder_text(holder)
   return ("run %s (process %d on %s)"):format(holder.run, holder.pid, holder.host)
 end
 
+-- Its lease only has to expire.
+local function has_ended(holder)
+  return holder.here and not holder.alive
+end
+
+-- What is told while the lease is waited for.
+local function awaited(holder, supersede)
+  local ended = has_ended(holder)
+  return {
+    holder = holder_text(holder), ended = ended or nil, superseded = supersede and not ended or nil,
+    left = math.max(0, holder.left),
+  }
+end
+
 local function way_out(name, holder)
   local break_it = ("--break-lease %s takes it over"):format(name)
-  if holder.here and not holder.alive then
+  if has_ended(holder) then
     return ("that process has ended: 'davit resume %s' goes on with it, or %s"):format(holder.run, break_it)
   end
   return ("'davit cancel %s' stops it; --wait waits; %s"):format(holder.run, break_it)
@@ -61,7 +75,7 @@ end
 
 -- The token by which a lease may be taken over although it has not expired.
 local function may_replace(self, name, holder)
-  local own = holder.run == self.id and (self.claimed or holder.here and not holder.alive)
+  local own = holder.run == self.id and (self.claimed or has_ended(holder))
   if own then return holder.token end
   if not self.breaks[name] then return nil end
   self.recorder:note("lease-broken", name, { run = holder.run, host = holder.host, pid = holder.pid })
@@ -72,8 +86,10 @@ end
 local function ask_to_stop(self, name, holder, asked)
   if asked[holder.token] then return end
   asked[holder.token] = true
-  self.store:ask(self.prefix .. name, json.encode { code = "superseded", by = self.id })
-  self.recorder.report("lease-awaited", name, { holder = holder_text(holder), superseded = true }, self.id)
+  if not has_ended(holder) then
+    self.store:ask(self.prefix .. name, json.encode { code = "superseded", by = self.id })
+  end
+  self.recorder.report("lease-awaited", name, awaited(holder, true), self.id)
 end
 
 local function may_wait(self, o, since)
@@ -98,7 +114,7 @@ function Leases:acquire(name, o)
         ask_to_stop(self, name, holder, asked)
       elseif not told then
         told = true
-        self.recorder.report("lease-awaited", name, { holder = holder_text(holder) }, self.id)
+        self.recorder.report("lease-awaited", name, awaited(holder, false), self.id)
       end
       sleep(pause)
       pause = math.min(2 * pause, 2)
