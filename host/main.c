@@ -20,10 +20,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_FAILED = 1, EXIT_INTERRUPTED = 10 };
+enum { EXIT_FAILED = 1, EXIT_INTERRUPTED = 10, DESCRIPTORS_MIN = 32 };
 
 struct davit {
   struct real real;
@@ -99,6 +100,7 @@ static void watch_signals(struct davit *d)
   uv_async_init(&d->real.loop, &d->stop, on_stop);
   uv_unref((uv_handle_t *)&d->stop);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit fails, as on a full disk
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
   sigfillset(&action.sa_mask);
   for (int i = 0; i < STOPS; i++)
@@ -200,9 +202,22 @@ static void close_streams(struct host *h)
   mask_free(h->mask);
 }
 
+/* Said before anything is begun: libuv aborts where a descriptor is missing at its start. */
+static bool has_descriptors(void)
+{
+  struct rlimit allowed;
+  if (getrlimit(RLIMIT_NOFILE, &allowed) != 0 || allowed.rlim_cur >= DESCRIPTORS_MIN)
+    return true;
+  fprintf(stderr, "davit: cannot start with %llu file descriptors; it needs %d: see 'ulimit -n'\n",
+          (unsigned long long)allowed.rlim_cur, DESCRIPTORS_MIN);
+  return false;
+}
+
 int main(int argc, char **argv)
 {
   struct davit d = {0};
+  if (!has_descriptors())
+    return EXIT_FAILED;
   fill_closed_streams();
   int guard = guard_start();
   if (!real_init(&d.real, guard) || !open_streams(&d)) {
