@@ -109,7 +109,8 @@ static bool unopened(struct store_sqlite *s, int error, struct fault *f)
   if (error == EACCES || error == EPERM || error == EROFS)
     return denied(s, error, f);
   fault_set(f, "journal-failed", "fatal", "cannot open the journal %s: %s", s->file, strerror(error));
-  fault_hint(f, "davit writes below the project's .davit/: is the folder there?");
+  fault_hint(f, error == EISDIR ? "a folder stands in its place: move it away"
+                                : "davit writes below the project's .davit/: is the folder there?");
   return false;
 }
 

@@ -96,11 +96,17 @@ end
 
 local WIDTH = 24   -- of the picture, in characters
 
--- Where on the run's time a step lies: "   ====      ".
+-- Where on the run's time a step lies: "   ====      ". A clock that was set back puts it at an end.
 local function bar(from, to, total)
-  local first = math.min(math.floor(from / total * WIDTH), WIDTH - 1)
-  local last = math.max(math.ceil(to / total * WIDTH), first + 1)
-  return (" "):rep(first) .. ("="):rep(math.min(last, WIDTH) - first) .. (" "):rep(WIDTH - math.min(last, WIDTH))
+  local first = math.max(0, math.min(math.floor(from / total * WIDTH), WIDTH - 1))
+  local last = math.max(first + 1, math.min(math.ceil(to / total * WIDTH), WIDTH))
+  return (" "):rep(first) .. ("="):rep(last - first) .. (" "):rep(WIDTH - last)
+end
+
+local function seconds_of(past)
+  local last = past.at
+  for _, event in ipairs(past.timeline) do last = math.max(last, event.at) end
+  return math.max(last - past.at, 0.001)
 end
 
 local states = { started = "in doubt", finished = "ok", failed = "FAILED" }
@@ -121,8 +127,7 @@ local function entry_state(entry)
 end
 
 local function print_entries(past)
-  local last = past.timeline[#past.timeline].at
-  local total = math.max(last - past.at, 0.001)
+  local total = seconds_of(past)
   for _, entry in ipairs(past.order) do
     local from = entry.at - past.at
     local to = entry.seconds and from + entry.seconds or total
