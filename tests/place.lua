@@ -76,6 +76,15 @@ function Folder:davit(...)
   return result
 end
 
+---Runs a command of the shell in the folder, where $DAVIT is the program.
+function Folder:sh(command)
+  local env = environment(self, self.env)
+  env.DAVIT = place.program
+  local result = process.run { command = command, cwd = self.folder, env = env, check = false }
+  place.check_secrets(result.output .. result.errors)
+  return result
+end
+
 ---Starts davit in the background.
 function Folder:begin(...)
   return process.start { argv = { place.program, ... }, cwd = self.folder, env = environment(self, self.env) }
