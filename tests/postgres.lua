@@ -107,12 +107,19 @@ function Server:url(database, o)
     o.user or USER, password, o.host or "127.0.0.1", self.port, database, o.parameters or "")
 end
 
----A session on a database of its own.
-function Server:session()
+---Makes a database.
+---@return string name
+function Server:database()
   self.databases = self.databases + 1
   local name = ("test%d"):format(self.databases)
   local owner <close> = sql.connect { url = self:url("postgres") }
   owner:query("create database " .. name)
+  return name
+end
+
+---A session on a database of its own.
+function Server:session()
+  local name = self:database()
   return sql.connect { url = self:url(name) }, name
 end
 
@@ -126,6 +133,12 @@ end
 function Server:kill()
   self.child:kill("KILL")
   self.child:wait()
+end
+
+---Starts it again after it was killed.
+function Server:restart()
+  self.child = serve(newest_programs(), self.folder, self.port)
+  await(self)
 end
 
 function Server:__close()

@@ -193,8 +193,10 @@ function Leases:lay_down()
   end
 end
 
----The run's own lease goes last: until then nobody else may carry the run on.
+---The run's own lease goes last: until then nobody else may carry the run on. A store that does not answer
+---is not asked for each of them: they expire by themselves.
 function Leases:close()
+  if self.recorder.unreachable then return end
   for name in pairs(self.held) do
     task.shield(self.store.release, self.store, self.prefix .. name)
   end
@@ -218,7 +220,10 @@ end
 ---Stops the run when somebody asks for it, or when one of its leases was lost. Does not return.
 function Leases:watch()
   while true do
-    task.stop(reason_of(self.store:watch()))
+    local notice = self.store:watch()
+    local code, reason = reason_of(notice)
+    if notice.lost then self.recorder:give_up({ code = code, message = reason }, not notice.run) end
+    task.stop(code, reason)
   end
 end
 

@@ -53,13 +53,31 @@ local function take_observed(self, at)
   return events
 end
 
+---Ends writing: the run's leases are lost, or the store cannot be reached. What would still be written is
+---refused at once, without asking a server that does not answer.
+---@param err { code: string, message: string, hint?: string }
+---@param unreachable boolean  the store does not answer, so nothing can be given back either
+function Recorder:give_up(err, unreachable)
+  self.lost = self.lost or { code = err.code, message = err.message, hint = err.hint }
+  self.unreachable = self.unreachable or unreachable
+end
+
+-- Durable when it returns.
+local function store_events(self, events)
+  if self.lost then failure(self.lost) end
+  local _, err = try(self.store.append, self.store, events)
+  if not err then return end
+  if err.code == "journal-lost" then self:give_up(err, true) end
+  error(err, 0)
+end
+
 -- Writes an event; it is durable when this returns what the journal keeps of its data.
 local function append(self, kind, path, data, status)
   local at = core.now()
   local text = recorder.encode(path ~= "" and path or kind, data)
   local events = take_observed(self, at)
   events[#events + 1] = { run = self.id, at = at, kind = kind, path = path, data = text, status = status }
-  self.store:append(events)
+  store_events(self, events)
   local kept = data ~= nil and json.decode(text) or nil
   self.history:add { at = at, kind = kind, path = path, data = kept, status = status }
   return kept
