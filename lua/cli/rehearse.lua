@@ -136,7 +136,8 @@ end
 local function summary(result, o)
   return json.encode {
     v = 1, summary = {
-      recipe = o.recipe, seed = o.seed, schedules = result.schedules, merged = result.merged, failed = #result.failed, points = result.points,
+      recipe = o.recipe, seed = o.seed, schedules = result.schedules, merged = result.merged,
+      failed = #result.failed, points = result.points,
       seconds = result.seconds, undisturbed = result.reference and result.reference.outcome,
     },
   }
