@@ -69,10 +69,11 @@ local recipes = {
 -- ---- machines -----------------------------------------------------------------------------------------
 
 -- Folders that share one new database and one place for what is made.
-local function machines(more)
-  local name, parent = server:database(), process.run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
+local function machines(more, on)
+  on = on or server
+  local name, parent = on:database(), process.run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
   fs.make(parent .. "/made")
-  local self = { url = server:url(name), database = name, parent = parent, all = {} }
+  local self = { url = on:url(name), database = name, parent = parent, all = {} }
   function self.new()
     local machine = places.bare(recipes)
     machine.env = { MADE = parent .. "/made", DAVIT_STORE = self.url }
@@ -135,10 +136,22 @@ local function at_the_door(machine, recipe, ...)
   return run, wait_for(run, "step-started", "door")
 end
 
--- It is looked for until patience ends: begun here, ended below.
+-- ---- what takes its time: begun here, ended below ------------------------------------------------------------
+
+-- A host is looked for until patience ends.
 local nowhere <close> = server and machines() or nil
 if nowhere then nowhere.url = server:url("x", { host = "no-such-host.invalid" }) end
 local unreachable <close> = nowhere and nowhere.new():begin "runs" or nil
+
+-- A server that goes away for longer than leases live.
+local leaving <close> = server and postgres.start() or nil
+local left_alone <close> = server and machines({ DAVIT_LEASE_SECONDS = "2" }, leaving) or nil
+local abandoned <close>, abandoned_id = table.unpack(server and { at_the_door(left_alone.new()) } or {})
+if server then leaving:kill() end
+-- Once the leases have expired, the run has something to do.
+local opener <close> = server and process.start {
+  command = 'sleep 4; touch "$DOOR"', env = { DOOR = left_alone.parent .. "/door" },
+} or nil
 
 -- ---- a run and its store -----------------------------------------------------------------------------------
 
@@ -211,22 +224,6 @@ shared_test("the server is killed in mid-run and comes back: the run goes on by 
   for i = 1, 10 do equal(seen["ensure-finished thing " .. i], 1) end
 end)
 
-shared_test("the server is away for longer than leases live: the run does nothing more, and is resumed later", function()
-  local site <close> = machines { DAVIT_LEASE_SECONDS = "2" }
-  local machine = site.new()
-  local run <close>, id = at_the_door(machine)
-  server:kill()
-  sleep(2.5)   -- until the leases have expired
-  site.open_door()
-  local ended = run:wait()
-  server:restart()
-  ends(ended, 6, "the lease 'bare/web' is lost: it could not be renewed in time")
-  equal(ended.errors:find(("davit resume %s"):format(id), 1, true) ~= nil, true)
-  equal(site.made(), 5)
-  succeeds(davit(machine, "resume"))
-  equal(site.made(), 10)
-end)
-
 shared_test("connections that are cut at random cost nothing", function()
   local site <close> = machines()
   local machine = site.new()
@@ -243,7 +240,7 @@ shared_test("connections that are cut at random cost nothing", function()
         local rows = owner:query("select pg_terminate_backend(pid) as done from pg_stat_activity where datname = $1",
           { site.database })
         cuts = cuts + #rows.rows
-        sleep(0.05 * math.random())
+        sleep(0.3 * math.random())
       end
     end,
   }
@@ -351,4 +348,15 @@ shared_test("the URL is in no command line and in no child's environment", funct
   check_password(seen)
   site.open_door()
   ends(run:wait(), 0)
+end)
+
+shared_test("the server is away for longer than leases live: the run does nothing more, and is resumed later", function()
+  opener:wait()
+  local ended = abandoned:wait()
+  leaving:restart()
+  ends(ended, 6, "the lease 'bare/web' is lost: it could not be renewed in time")
+  equal(ended.errors:find(("davit resume %s"):format(abandoned_id), 1, true) ~= nil, true)
+  equal(left_alone.made(), 5)
+  succeeds(davit(left_alone.all[1], "resume"))
+  equal(left_alone.made(), 10)
 end)

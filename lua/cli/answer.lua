@@ -34,8 +34,11 @@ end
 
 -- approve --------------------------------------------------------------------------------------
 
+-- A run that has ended, or is being taken back, is not revived by an answer.
+local may_answer = { running = true, interrupted = true, waiting = true }
+
 local function open_question(past)
-  for path, asked in pairs(past.approvals) do
+  for path, asked in pairs(may_answer[past.status] and past.approvals or {}) do
     if asked.state == "asked" then return path, asked end
   end
   usage(("run %s does not wait for an approval: it is %s"):format(past.id, past.status))
