@@ -135,12 +135,6 @@ function Server:kill()
   self.child:wait()
 end
 
----Starts it again after it was killed.
-function Server:restart()
-  self.child = serve(newest_programs(), self.folder, self.port)
-  await(self)
-end
-
 function Server:__close()
   do local _ <close> = self.child end
   fs.remove(self.folder)
