@@ -7,8 +7,10 @@
 ---run/approval.lua asks, run/place.lua opens the store.
 local core = require "core"
 local history = require "run.history"
+local json = require "json"
 local recorder = require "run.recorder"
 local sources = require "run.sources"
+local status = require "run.status"
 local steps = require "run.steps"
 local task = require "task"
 local undo = require "run.undo"
@@ -21,19 +23,18 @@ local runs = {}
 -- they are recorded.
 local function observe_with(self)
   return function(what, read, ...)
-    local path = task.locals().path
-    local prefix = path
-    while prefix do
-      if self.open[prefix] then return read(...) end
-      prefix = prefix:match("^(.*)/[^/]*$")
-    end
-    return self.recorder:observe(path, what, read, ...)
+    if self:step_around() then return read(...) end
+    return self.recorder:observe(steps.place(), what, read, ...)
   end
 end
 
--- Journals at once that the run was asked to stop, while children still have their grace.
+-- Journals at once that the run was asked to stop, while children still have their grace. Before
+-- anything was taken back, a run that is to be stays what it was.
 local function checkpoint(self, reason)
-  self.recorder:tell_and_note("run-interrupted", "", { reason = reason }, "interrupted")
+  local undoing = self.recorder.history.undoing
+  local standing = undoing and "undoing" or not self.only_recorded and "interrupted" or nil
+  local undo_only = self.only_recorded and not undoing or nil
+  self.recorder:tell_and_note("run-interrupted", "", { reason = reason, undo = undo_only }, standing)
 end
 
 local OVER = "run-over"
@@ -57,16 +58,6 @@ local function beside_watchers(self, f)
   core.observe = before
   if ended and not err then return nil end
   return stopped.code == OVER and err or stopped
-end
-
--- Errors after which the run is left as it is: nothing failed in the recipe, or nothing may be written.
-local statuses = {
-  interrupted = "interrupted", cancelled = "cancelled", superseded = "superseded", ["approval-needed"] = "waiting",
-  ["run-changed"] = "interrupted", ["lease-lost"] = "lost",
-}
-
-local function status_after(err)
-  return statuses[err.code] or err.code:find("^journal%-") and "lost"
 end
 
 local function names_of(list)
@@ -93,23 +84,30 @@ local function taken_back(self)
   return list
 end
 
-local function finish(self, status, err)
-  local json = require "json"
-  self.error, self.status = err, status
+-- Says how the run stands, and writes nothing.
+local function stand(self, standing, err)
+  self.error, self.status = err, standing
   self.left, self.back, self.changed = self.recorder.history:left(), taken_back(self), changed(self)
-  if status == "lost" then return end
+end
+
+local function finish(self, standing, err)
+  stand(self, standing, err)
   self.recorder:note("run-finished", "", {
-    ok = status == "done", error = err and recorder.describe(err), left = json.array(names_of(self.left)),
+    ok = standing == "done", error = err and recorder.describe(err), left = json.array(names_of(self.left)),
     back = json.array(self.back),
-  }, status)
+  }, standing)
 end
 
 -- Leaves the run where it stands: to be resumed, answered, or given up.
-local function leave(self, status, err)
-  if status == "superseded" or status == "cancelled" then return finish(self, status, err) end
-  if status == "interrupted" and self.recorder.history.status ~= status then checkpoint(self, err.message) end
-  self.error, self.status = err, status
-  self.left, self.back = self.recorder.history:left(), taken_back(self)
+local function leave(self, standing, err)
+  if standing == "superseded" or standing == "cancelled" then return finish(self, standing, err) end
+  if standing == "interrupted" and self.recorder.history.status ~= standing then checkpoint(self, err.message) end
+  stand(self, standing, err)
+end
+
+-- Whoever holds a lease now that this run had may work on what it made: nothing is touched.
+local function without_its_lease(self, err)
+  return err.code == "lease-held" and self.leases.earlier[err.about]
 end
 
 -- Takes back what is left and ends the run with what was the cause.
@@ -118,15 +116,16 @@ local function take_back(self, cause)
   if cause and not past.undoing and #past:left() == 0 then return finish(self, "failed", cause) end
   self.recorder:note("run-undo-started", "", { error = cause and recorder.describe(cause) }, "undoing")
   local err = beside_watchers(self, undo.all)
-  if err and status_after(err) then return leave(self, "undoing", err) end
+  local standing = err and status.after(err)
+  if standing then return leave(self, standing == "superseded" and standing or "undoing", err) end
   finish(self, #past:left() == 0 and "undone" or "failed", cause)
 end
 
 local function conclude(self, err)
   if not err then return finish(self, "done") end
-  local status = status_after(err)
-  if status then
-    leave(self, status, err)
+  local standing = status.after(err) or without_its_lease(self, err) and "interrupted"
+  if standing then
+    leave(self, standing, err)
   elseif self.options.keep then
     finish(self, "failed", err)
   else
@@ -171,7 +170,7 @@ local function with_leases(self, f)
   local _, unreleased = try(self.leases.close, self.leases)
   self.outputs = self.recorder.history.outputs
   if err then error(err, 0) end
-  if unreleased and not status_after(unreleased) then error(unreleased, 0) end
+  if unreleased and not status.after(unreleased) then error(unreleased, 0) end
   return self
 end
 
@@ -191,12 +190,23 @@ end
 -- Resuming ----------------------------------------------------------------------------------------
 
 local cannot = {
-  done = "it is done", undone = "it was taken back; run the recipe again",
-  superseded = "a newer run has taken its place",
+  resumed = {
+    done = "it is done", undone = "it was taken back; run the recipe again",
+    superseded = "a newer run has taken its place",
+  },
+  undone = { undone = "it was taken back already", superseded = "a newer run has taken its place" },
 }
 
-local function refuse(id, verb, why, hint)
-  failure { code = "usage", class = "misuse", message = ("run %s cannot be %s: %s"):format(id, verb, why), hint = hint }
+-- The record as it is now that nobody else can add to it: another process may have gone on meanwhile.
+local function take_up(self, verb)
+  local past = history.read(self.recorder.store, self.id)
+  local why = past and cannot[verb][past.status] or not past and "it was forgotten"
+  if why then
+    failure { code = "usage", class = "misuse", message = ("run %s cannot be %s: %s"):format(self.id, verb, why) }
+  end
+  self.recorder.history = past
+  self.leases:recall(past)
+  return past
 end
 
 local function check_sources(o, past)
@@ -219,8 +229,10 @@ local function go_back(self, cause)
   self.only_recorded = true
   local err = beside_watchers(self, self.run_recipe)
   self.only_recorded = false
-  if err and (status_after(err) or err.code == "lease-held") then
-    return leave(self, status_after(err) or self.recorder.history.status, err)
+  local standing = err and status.after(err)
+  if standing == "superseded" then return leave(self, standing, err) end
+  if standing or err and err.code == "lease-held" and not err.recorded then
+    return stand(self, standing == "lost" and standing or self.recorder.history.status, err)
   end
   if err and err.code ~= steps.END then self.stopped_short = err end
   take_back(self, cause)
@@ -228,12 +240,12 @@ end
 
 ---Goes on with a run that was interrupted, crashed, waits for approval or was left half-way.
 ---@param o run.Options
----@param past run.History  of history.read
+---@param recorded { id: string }
 ---@return table run
-function runs.resume(o, past)
-  if cannot[past.status] then refuse(past.id, "resumed", cannot[past.status]) end
-  if not past.undoing then check_sources(o, past) end
-  return with_leases(steps.new(o, past.id, past), function(self)
+function runs.resume(o, recorded)
+  return with_leases(steps.new(o, recorded.id, history.new()), function(self)
+    local past = take_up(self, "resumed")
+    if not past.undoing then check_sources(o, past) end
     self.recorder:write("run-resumed", "", { sources = sources.of(o.recipe, o.root), by = o.user },
       past.undoing and "undoing" or "running")
     if past.undoing then return go_back(self, type(past.undoing) == "table" and past.undoing or nil) end
@@ -244,12 +256,13 @@ end
 
 ---Takes back what a run made and left, by its record.
 ---@param o run.Options
----@param past run.History
+---@param recorded { id: string }
 ---@return table run
-function runs.undo(o, past)
-  if past.status == "superseded" then refuse(past.id, "undone", cannot.superseded) end
-  if past.status == "undone" then refuse(past.id, "undone", "it was taken back already") end
-  return with_leases(steps.new(o, past.id, past), function(self) go_back(self) end)
+function runs.undo(o, recorded)
+  return with_leases(steps.new(o, recorded.id, history.new()), function(self)
+    take_up(self, "undone")
+    go_back(self)
+  end)
 end
 
 return runs

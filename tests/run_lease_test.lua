@@ -4,6 +4,12 @@ local world = assert(require("core").load_file("tests/run_world.lua"))()
 
 local store = world.store
 
+-- A run beside another one of this process, as another process would run it.
+local function beside(f)
+  local session <close> = require("store.core").open(world.folder .. "/journal.db")
+  return world.start(f, { store = session })
+end
+
 -- Somebody else's run that holds a lease.
 local function other(name, seconds)
   equal(math.type(store:take { name = name, run = "other-run", seconds = seconds or 30 }), "integer")
@@ -107,6 +113,130 @@ test("a run does not go on under a lease that another has held since", function(
   local again = world.resume(first.id, recipe)
   equal({ again.status, again.error.code }, { "interrupted", "run-changed" })
   equal(again.error.message, ("run %s has held 'shared' since this run did"):format(second.id))
+end)
+
+test("a resumed run that finds its lease held is left as it is, and nothing is taken back", function()
+  local cloud = {}
+  local function recipe(_, run)
+    local _ <close> = run.lease "ours"
+    run.ensure(world.thing(cloud, "a"))
+    run.step("last", function() failure "once" end)
+  end
+  local first = world.start(recipe, { keep = true })
+  other "ours"
+  local again = world.resume(first.id, recipe, { accept_changes = true })
+  equal({ again.status, again.error.code, cloud.a }, { "interrupted", "lease-held", { name = "a" } })
+  store:release "ours"
+end)
+
+test("a lease that a run takes for one thing after the other lets others in between", function()
+  local run = world.start(function(_, run)
+    for turn = 1, 2 do
+      do local _ <close> = run.lease "turns" end
+      if turn == 1 then
+        beside(function(_, between) local _ <close> = between.lease "turns" end)
+      end
+    end
+  end)
+  equal({ run.status, run.error }, { "done", nil })
+end)
+
+test("a lease of the same name in another project is another lease", function()
+  local function recipe(_, run)
+    local _ <close> = run.lease("pr/1", { supersede = true })
+    run.step("last", function() failure "once" end)
+  end
+  local first = world.start(recipe, { keep = true, project = "one" })
+  world.start(function(_, run) local _ <close> = run.lease("pr/1", { supersede = true }) end, { project = "two" })
+  equal(world.resume(first.id, recipe, { project = "one" }).error.message, "once")
+end)
+
+test("of three runs the newest has the last word, whoever comes to the lease first", function()
+  local function take(_, run) local _ <close> = run.lease("chain", { supersede = true }) end
+  local newer
+  local older = world.start(function(_, run)
+    newer = beside(take)
+    local _ <close> = run.lease("chain", { supersede = true })
+  end)
+  equal({ newer.status, older.status }, { "done", "superseded" })
+  equal(older.error.message, ("run %s, which is newer, has taken 'chain'"):format(newer.id))
+end)
+
+test("a run does not ask a newer one to make way", function()
+  local older = world.start(function(_, run)
+    beside(function(_, newer)
+      local _ <close> = newer.lease("newest", { supersede = true })
+      try(run.lease, "newest", { supersede = true })
+    end)
+  end)
+  equal(older.status, "superseded")
+  equal(store:leases("newest")[1].request, nil)
+end)
+
+test("a run that waited for approval with its lease free is superseded by who took it", function()
+  local cloud, run, waiting = {}, nil, nil
+  parallel {
+    waits = function()
+      run = world.start({ approves = true, run = function(_, again)
+        local _ <close> = again.lease("asked", { supersede = true })
+        again.ensure(world.thing(cloud, "a"))
+        again.approve { "deploy?", expires = 60 }
+      end }, {
+        wait = true, accept_changes = true,
+        report = function(kind, _, _, id) if kind == "approval-awaited" then waiting = id end end,
+      })
+    end,
+    newer = function()
+      while not waiting do sleep(0.01) end
+      beside(function(_, newer) local _ <close> = newer.lease("asked", { supersede = true }) end)
+      local asked = json.decode(store:events({ run = waiting, kind = "approval-asked" })[1].data)
+      store:append { { run = waiting, at = os.time(), kind = "approved", path = "deploy?",
+        data = json.encode { by = "mira", digest = asked.digest } } }
+    end,
+  }
+  equal({ run.status, cloud.a }, { "superseded", { name = "a" } })
+end)
+
+test("what a run made that ended well is taken back under its lease, too", function()
+  local cloud, holder = {}, nil
+  local r = world.thing(cloud, "a")
+  local destroy = r.destroy
+  r.destroy = function(...)
+    holder = store:leases("done")[1].run
+    destroy(...)
+  end
+  local function recipe(_, run)
+    local _ <close> = run.lease "done"
+    run.ensure(r)
+  end
+  local run = world.start(recipe)
+  equal({ world.undo(run.id, recipe).status, holder }, { "undone", run.id })
+  equal(store:leases("done")[1].run, "")
+end)
+
+test("an undo that is refused leaves the run as it was", function()
+  local function recipe(_, run) local _ <close> = run.lease "since" end
+  local first = world.start(recipe)
+  world.start(recipe)
+  equal(world.undo(first.id, recipe).error.code, "run-changed")
+  equal(store:runs({ run = first.id })[1].status, "done")
+end)
+
+test("who waited for a run to be given free goes on from what is recorded then", function()
+  local count, again = 0, nil
+  local function recipe(_, run)
+    run.step("a", function() count = count + 1 end)
+    run.step("last", function() if count == 1 then count = 2 failure "once" end end)
+  end
+  local first = world.start(recipe, { keep = true })
+  equal(math.type(store:take { name = "run/" .. first.id, run = first.id, seconds = 30 }), "integer")
+  local options = world.options(recipe)
+  local past = require("run.history").read(store, first.id)
+  store:append { { run = first.id, at = os.time(), kind = "run-finished", path = "", status = "done",
+    data = json.encode { ok = true, left = {}, back = {} } } }
+  store:release("run/" .. first.id)
+  raises("cannot be resumed: it is done", function() again = require("run").resume(options, past) end)
+  equal(again, nil)
 end)
 
 -- Approvals ------------------------------------------------------------------------------------
@@ -219,6 +349,27 @@ test("misuse of approve names the option", function()
   misuse("expected a question", {})
   misuse("unknown option 'by' %(expected plan, expires%)", { "sure?", by = "me" })
   misuse("'expires' is a number of seconds", { "sure?", expires = -1 })
+end)
+
+test("a run that cannot be approved is not taken back with others that may finish", function()
+  local function recipe(_, run)
+    run.parallel {
+      all = true,
+      asks = function() run.approve { "deploy?" } end,
+      works = function() run.step("work", function() end) end,
+    }
+  end
+  local parked = world.start { approves = true, run = recipe }
+  equal({ parked.status, parked.error.code }, { "waiting", "approval-needed" })
+end)
+
+test("a recipe that catches what stops the run does not go on", function()
+  local went_on = false
+  local parked = world.start { approves = true, run = function(_, run)
+    try(run.approve, { "deploy?" })
+    run.step("deploy", function() went_on = true end)
+  end }
+  equal({ parked.status, went_on }, { "waiting", false })
 end)
 
 world.close()

@@ -15,6 +15,9 @@ local PATIENCE = 120   -- seconds that a superseded run may take to stop
 ---@field store userdata
 ---@field recorder run.Recorder
 ---@field held table<string, "scope"|"kept">  the names that the recipe took and that were not given back
+---@field options table<string, { supersede?: boolean }>  how it took them
+---@field earlier table<string, true>  what it had and gave back before it came to where it is now: under
+---them it has made what is recorded
 local Leases = {}
 Leases.__index = Leases
 
@@ -33,7 +36,7 @@ function leases.new(o)
   return setmetatable({
     store = o.store, recorder = o.recorder, id = o.recorder.id, prefix = o.project and o.project .. "/" or "",
     seconds = o.seconds or leases.seconds, wait = o.wait, breaks = o.break_lease or {},
-    accept_changes = o.accept_changes, held = {},
+    accept_changes = o.accept_changes, held = {}, options = {}, earlier = {},
   }, Leases)
 end
 
@@ -82,9 +85,58 @@ local function may_replace(self, name, holder)
   return holder.token
 end
 
+-- Order ---------------------------------------------------------------------------------------
+
+-- When a run was started, in the order of the store: no clock of any machine decides.
+local function began(self, run)
+  local first = self.store:events { run = run, kind = "run-started" }[1]
+  return first and first.seq or 0
+end
+
+-- Another run that has taken the lease since the event `after`, if any; `newer`: one that began later.
+local function taken_since(self, name, after, newer)
+  for _, event in ipairs(self.store:events { kind = "lease-taken", after = after }) do
+    local full = json.decode(event.data).lease or self.prefix .. event.path
+    if event.run ~= self.id and full == self.prefix .. name and (not newer or began(self, event.run) > after) then
+      return event.run
+    end
+  end
+end
+
+local function raise_superseded(name, by)
+  failure {
+    code = "superseded", about = name, message = ("run %s, which is newer, has taken '%s'"):format(by, name),
+    hint = "it owns what both would make",
+  }
+end
+
+-- The newest run has the last word, in whatever order they came to the lease.
+local function refuse_superseded(self, name)
+  local newer = taken_since(self, name, began(self, self.id), true)
+  if newer then raise_superseded(name, newer) end
+end
+
+-- What this run recorded under a lease may have been undone or replaced by who held it since.
+local function refuse_after_others(self, name)
+  if not self.earlier[name] or self.accept_changes then return end
+  local own = 0
+  for _, event in ipairs(self.store:events { run = self.id, kind = "lease-taken" }) do
+    if event.path == name then own = event.seq end
+  end
+  local other = taken_since(self, name, own)
+  if not other then return end
+  failure {
+    code = "run-changed", about = name, message = ("run %s has held '%s' since this run did"):format(other, name),
+    hint = "what this run recorded may not hold any more; --accept-changes goes on all the same",
+  }
+end
+
+-- Taking, giving back ---------------------------------------------------------------------
+
 -- Asks the holder once to make way; it stops at its next wait.
 local function ask_to_stop(self, name, holder, asked)
   if asked[holder.token] then return end
+  if began(self, holder.run) > began(self, self.id) then raise_superseded(name, holder.run) end
   asked[holder.token] = true
   if not has_ended(holder) then
     self.store:ask(self.prefix .. name, json.encode { code = "superseded", by = self.id })
@@ -95,8 +147,6 @@ end
 local function may_wait(self, o, since)
   return self.wait or o.supersede and core.monotonic() - since < PATIENCE
 end
-
--- Taking, giving back ---------------------------------------------------------------------
 
 ---Takes a lease, waiting for it where that was asked for; raises "lease-held".
 ---@param name string   as the recipe calls it
@@ -128,27 +178,10 @@ function Leases:claim()
   self.claimed = true
 end
 
--- Another run that took the lease after this one did, if any.
-local function taken_since(self, name)
-  local own
-  for _, event in ipairs(self.store:events { run = self.id, kind = "lease-taken" }) do
-    if event.path == name then own = event.seq end
-  end
-  for _, event in ipairs(own and self.store:events { kind = "lease-taken", after = own } or {}) do
-    if event.run ~= self.id and event.path == name then return event.run end
-  end
-end
-
--- What this run recorded under a lease may be undone or replaced by who held it since.
-local function refuse_after_others(self, name, o)
-  local other = self.recorder.history.leases[name] and taken_since(self, name)
-  if not other or self.accept_changes and not o.supersede then return end
-  failure {
-    code = o.supersede and "superseded" or "run-changed", about = name,
-    message = ("run %s has held '%s' since this run did"):format(other, name),
-    hint = o.supersede and "it owns what both would make" or
-      "what this run recorded may not hold any more; --accept-changes goes on all the same",
-  }
+---What an earlier process of this run has held.
+---@param past run.History
+function Leases:recall(past)
+  for name in pairs(past.leases) do self.earlier[name] = true end
 end
 
 ---@param name string
@@ -161,10 +194,14 @@ function Leases:take(name, o)
     self.held[name] = "scope"
     return
   end
-  refuse_after_others(self, name, o)
+  local refuse = o.supersede and refuse_superseded or refuse_after_others
+  refuse(self, name)
   local token = self:acquire(name, o)
-  self.held[name] = "scope"
-  self.recorder:note("lease-taken", name, { token = token, supersede = o.supersede })
+  self.held[name], self.options[name] = "scope", o
+  refuse(self, name)   -- now that nobody else can take it
+  self.earlier[name] = nil
+  self.recorder:note("lease-taken", name,
+    { token = token, lease = self.prefix .. name, supersede = o.supersede })
 end
 
 ---Fine when it is lost or was given back.
@@ -187,9 +224,12 @@ end
 function Leases:lay_down()
   local names = {}
   for name in pairs(self.held) do names[#names + 1] = name end
-  for _, name in ipairs(names) do self:release(name) end
+  for _, name in ipairs(names) do
+    self.earlier[name] = true
+    self:release(name)
+  end
   return function()
-    for _, name in ipairs(names) do self:take(name, {}) end
+    for _, name in ipairs(names) do self:take(name, self.options[name]) end
   end
 end
 
