@@ -156,7 +156,7 @@ test("an edited helper beside the recipes is named", function()
   local first = world.start(recipe, { keep = true, root = root })
   fs.write(root .. "/recipes/lib/names.lua", "return 2")
   local err = raises("changed since", world.resume, first.id, recipe, { root = root })
-  equal(err.message:find("/recipes/lib/names.lua", 1, true) ~= nil, true)
+  equal(err.message:find(" recipes/lib/names.lua", 1, true) ~= nil, true)
 end)
 
 test("two steps of one name in a loop are told apart by their inputs, or refused", function()
@@ -354,6 +354,115 @@ test("a result is the same the first time and when the run is resumed", function
   local first = world.start(recipe, { keep = true })
   equal(world.resume(first.id, recipe).status, "done")
   equal(seen[1], seen[2])
+end)
+
+test("branches of one name in two parallels see the time and chance they saw", function()
+  local seen = {}
+  local function recipe(_, run)
+    local here = {}
+    for turn = 1, 2 do
+      run.parallel { a = function()
+        here[turn] = math.random(1 << 40)
+        run.step("s", { turn = turn, value = here[turn] }, function() end)
+      end }
+    end
+    seen[#seen + 1] = here
+    run.step("last", function() if #seen == 1 then failure "once" end end)
+  end
+  local first = world.start(recipe, { keep = true })
+  equal(world.resume(first.id, recipe).status, "done")
+  equal(seen[1], seen[2])
+end)
+
+test("every branch has outputs of its own, each recorded once", function()
+  local fails = true
+  local function recipe(_, run)
+    run.parallel {
+      a = function() run.output("url", 1) end,
+      b = function() run.output("url", 2) end,
+    }
+    run.output("all", 3)
+    run.step("last", function() if fails then failure "once" end end)
+  end
+  local first = world.start(recipe, { keep = true })
+  local expected = { { name = "a/url", value = 1 }, { name = "b/url", value = 2 }, { name = "all", value = 3 } }
+  equal(first.outputs, expected)
+  fails = false
+  equal(world.resume(first.id, recipe).outputs, expected)
+end)
+
+test("two names that come to one path are refused at once", function()
+  local run = world.start(function(_, run)
+    run.step("issue", { n = 1 }, function() return 1 end)
+    run.step("issue", { n = 2 }, function() return 2 end)
+    run.step("issue#2", { n = 2 }, function() return 3 end)
+  end)
+  equal(run.error and run.error.class, "misuse")
+  equal(run.error.message, "run.step 'issue#2': another step has the path 'issue#2' already, give it another name")
+end)
+
+test("a name is a line of text", function()
+  for _, name in ipairs { "a\nb", "\27[31mred", "\xff", "a\0b" } do
+    local run = world.start(function(_, run) run.step(name, function() end) end)
+    equal(run.error and run.error.class, "misuse")
+  end
+  equal(world.start(function(_, run) run.step("Grüße/1#2", function() end) end).error, nil)
+end)
+
+test("a result that is no plain data is named, and what the step did is taken back", function()
+  local cloud = {}
+  local loop = {}
+  loop.loop = loop
+  for _, value in ipairs { 0 / 0, print, loop } do
+    local run, events = world.start(function(_, run)
+      run.step("make", function() cloud.a = true return value end, function() cloud.a = nil end)
+    end)
+    equal({ run.status, run.error.class, cloud.a }, { "undone", "misuse", nil })
+    equal(run.error.message:find("run.step 'make'", 1, true), 1)
+    equal(events[3], "step-failed make")
+  end
+end)
+
+test("a result of 10 MB is kept", function()
+  local function recipe(_, run)
+    equal(#run.step("large", function() return ("x"):rep(10000000) end), 10000000)
+  end
+  local run = world.start(recipe)
+  equal({ run.status, world.undo(run.id, recipe).status }, { "done", "undone" })
+end)
+
+test("what an earlier failure made the recipe do is found when the run is taken back", function()
+  local cloud = {}
+  local function recipe(_, run)
+    local _, err = try(run.step, "first way", function() failure { code = "no-way", message = "closed" } end)
+    if err.code ~= "no-way" then error(err, 0) end
+    run.ensure(thing(cloud, "a"))
+  end
+  local first = world.start(recipe)
+  equal({ first.status, world.undo(first.id, recipe).status, cloud }, { "done", "undone", {} })
+end)
+
+test("a branch that failed does not keep the others from being taken back", function()
+  local cloud = {}
+  local function recipe(_, run)
+    run.parallel {
+      all = true,
+      a = function() run.step("breaks", function() failure "broken" end) end,
+      b = function() sleep(0) run.ensure(thing(cloud, "b")) end,
+    }
+  end
+  local first = world.start(recipe, { keep = true })
+  equal({ first.status, cloud.b }, { "failed", { name = "b" } })
+  equal({ world.undo(first.id, recipe).status, cloud }, { "undone", {} })
+end)
+
+test("what could not be taken back later is not made within a step", function()
+  local cloud = {}
+  local run = world.start(function(_, run)
+    run.step("outer", function() run.ensure(thing(cloud, "a")) end)
+  end)
+  equal({ run.error and run.error.class, cloud }, { "misuse", {} })
+  equal(run.error.message, "run.ensure 'a' stands within 'outer', and could not be taken back once that has finished")
 end)
 
 -- Being stopped ---------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ test("a result that holds a secret is refused, and never written", function()
   local run = start(function(_, run)
     run.step("leak", function() return { key = secret.generate("KEY", 32, { to = { "https://example.com" } }) } end)
   end)
-  equal(run.error.message, "leak holds a secret; return its name or id instead")
+  equal(run.error.message, "run.step 'leak' holds a secret; return its name or id instead")
 end)
 
 test("no form of a secret that comes back from elsewhere reaches the journal's file", function()

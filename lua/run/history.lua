@@ -36,6 +36,7 @@ local history = {}
 ---@field approvals table<string, table>    by path
 ---@field observed table<string, table[]>   by branch: { what, value } in order
 ---@field outputs { name: string, value: any }[]
+---@field has_output table<string, true>    by path
 ---@field parallels table<string, boolean>
 ---@field leases table<string, { token: integer }>  those it has taken, once at least
 local History = {}
@@ -45,7 +46,7 @@ History.__index = History
 function history.new()
   return setmetatable({
     status = "running", entries = {}, order = {}, tree = { items = {} }, approvals = {}, observed = {},
-    outputs = {}, output_count = {}, parallels = {}, leases = {}, timeline = {},
+    outputs = {}, has_output = {}, parallels = {}, leases = {}, timeline = {},
   }, History)
 end
 
@@ -154,7 +155,7 @@ end
 
 handlers["output"] = function(self, event)
   self.outputs[#self.outputs + 1] = { name = event.path, value = event.data }
-  self.output_count[event.path] = (self.output_count[event.path] or 0) + 1
+  self.has_output[event.path] = true
 end
 
 handlers["lease-taken"] = function(self, event)

@@ -2,21 +2,29 @@
 ---the run goes on. What the recipe saw of time and chance travels with the next of them.
 local core = require "core"
 local json = require "json"
+local mask = require "mask"
 local task = require "task"
 
 local recorder = {}
 
----Plain data as JSON; a secret is refused by name, as it has no place in a journal.
+local function misuse(message, ...)
+  failure { code = "misuse", class = "misuse", message = message:format(...) }
+end
+
+---Plain data as JSON, masked as a store masks it; a secret is refused by name, as it has no place in
+---a journal.
 ---@param what string  whose data it is, for the error
 ---@param value any
----@return string
+---@return string text, any kept  kept: what can be read back
 function recorder.encode(what, value)
   if value == nil then return "null" end
-  local text = json.encode(value)
-  if type(text) == "string" then return text end
-  failure {
-    code = "misuse", class = "misuse", message = what .. " holds a secret; return its name or id instead",
-  }
+  local text, err = try(json.encode, value)
+  if err then misuse("%s holds what is no plain data: %s", what, err.message) end
+  if type(text) ~= "string" then misuse("%s holds a secret; return its name or id instead", what) end
+  text = mask.text(text)
+  local kept, unreadable = try(json.decode, text)
+  if unreadable then misuse("%s holds a number that is a secret", what) end
+  return text, kept
 end
 
 ---An error as the journal keeps it.
@@ -40,7 +48,9 @@ Recorder.__index = Recorder
 ---@param report fun(kind: string, path: string, data: any, run: string)
 ---@return run.Recorder
 function recorder.new(store, id, past, report)
-  return setmetatable({ store = store, id = id, history = past, report = report, unwritten = {} }, Recorder)
+  return setmetatable({
+    store = store, id = id, history = past, report = report, unwritten = {}, observed = {},
+  }, Recorder)
 end
 
 -- What was seen since the last event, one event a branch.
@@ -74,11 +84,10 @@ end
 -- Writes an event; it is durable when this returns what the journal keeps of its data.
 local function append(self, kind, path, data, status)
   local at = core.now()
-  local text = recorder.encode(path ~= "" and path or kind, data)
+  local text, kept = recorder.encode(path ~= "" and path or kind, data)
   local events = take_observed(self, at)
   events[#events + 1] = { run = self.id, at = at, kind = kind, path = path, data = text, status = status }
   store_events(self, events)
-  local kept = data ~= nil and json.decode(text) or nil
   self.history:add { at = at, kind = kind, path = path, data = kept, status = status }
   return kept
 end
@@ -110,9 +119,9 @@ end
 ---@param what string   "time", "random"
 ---@param read fun(...): any
 function Recorder:observe(path, what, read, ...)
-  local seen, here = self.history.observed[path], task.locals()
-  here.observed = (here.observed or 0) + 1
-  local past = seen and seen[here.observed]
+  local n = (self.observed[path] or 0) + 1
+  self.observed[path] = n
+  local past = (self.history.observed[path] or {})[n]
   if past and past[1] == what then return past[2] end
   local value = read(...)
   self.unwritten[path] = self.unwritten[path] or json.array {}

@@ -6,14 +6,20 @@ local sha256 = require "sha256"
 
 local sources = {}
 
-local function add_folder(list, folder)
+-- The project's own files are named as they stand in it: it may be moved, be checked out elsewhere by
+-- another runner, or be entered from a folder below.
+local function within(root, file)
+  return root and file:sub(1, #root + 1) == root .. "/" and file:sub(#root + 2) or file
+end
+
+local function add_folder(list, folder, root)
   if not fs.exists(folder) then return end
   for _, entry in ipairs(fs.list(folder)) do
     local path = folder .. "/" .. entry
     if entry:find("/$") then
-      add_folder(list, path:sub(1, -2))
+      add_folder(list, path:sub(1, -2), root)
     elseif entry:find("%.lua$") then
-      list[path] = sha256(fs.read(path))
+      list[within(root, path)] = sha256(fs.read(path))
     end
   end
 end
@@ -22,8 +28,8 @@ end
 ---@param root string|nil     the project's folder
 ---@return table<string, string>  hashes by name
 function sources.of(recipe, root)
-  local list = { [recipe.file] = recipe.source, ["davit " .. core.version] = core.build }
-  if root then add_folder(list, root .. "/recipes/lib") end
+  local list = { [within(root, recipe.file)] = recipe.source, ["davit " .. core.version] = core.build }
+  if root then add_folder(list, root .. "/recipes/lib", root) end
   return list
 end
 

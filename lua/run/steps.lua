@@ -3,9 +3,11 @@
 local approval = require "run.approval"
 local core = require "core"
 local leases = require "run.leases"
+local mask = require "mask"
 local recorder = require "run.recorder"
 local resource = require "run.resource"
 local sha256 = require "sha256"
+local status = require "run.status"
 local task = require "task"
 local undo = require "run.undo"
 
@@ -23,8 +25,10 @@ end
 ---@field resumed? run.Entry[]   what was recorded before this process
 ---@field open table<string, true>  the paths of the steps that are running
 ---@field visited table<string, true>  the entries that the recipe has come to, by "kind path"
----@field uses table<string, integer>  how often a path was used
+---@field uses table<string, integer>  how often a name was used in a place
+---@field taken table<string, true>     the paths that were come to, by "kind path"
 ---@field told_apart table<string, true>
+---@field stop? table        the error after which the recipe may do nothing more, be it caught
 local Run = {}
 Run.__index = Run
 
@@ -32,22 +36,50 @@ Run.__index = Run
 
 local function check_name(what, name)
   if type(name) ~= "string" or name == "" then misuse("%s: expected a name, not %s", what, tostring(name)) end
+  if name:find "%c" or not utf8.len(name) then
+    misuse("%s: a name is one line of text in UTF-8, and '%s' is not", what, (name:gsub("[^ -~]", "?")))
+  end
+end
+
+---Where this task is: the branches of the parallels and the steps around it, as the store has it.
+---@return string
+function steps.place()
+  return mask.text(task.locals().path)
 end
 
 ---Path of a step: branches of the parallels and steps around it / name / n-th use of the name.
----@return string path, integer n
 local function path_of(self, kind, name)
-  local place = task.locals().path
-  local path = place == "" and name or place .. "/" .. name
+  local place = steps.place()
+  local use = ("%s %s\0%s"):format(kind, place, name)
+  local n = (self.uses[use] or 0) + 1
+  self.uses[use] = n
+  local path = mask.text(place == "" and name or place .. "/" .. name) .. (n == 1 and "" or "#" .. n)
   local key = kind .. " " .. path
-  local n = (self.uses[key] or 0) + 1
-  self.uses[key] = n
-  return n == 1 and path or path .. "#" .. n, n
+  if self.taken[key] then
+    misuse("run.%s '%s': another %s has the path '%s' already, give it another name", kind, name, kind, path)
+  end
+  self.taken[key] = true
+  return path
+end
+
+---The innermost step that is running around here, if any.
+---@return string|nil path
+function Run:step_around()
+  local path = steps.place()
+  while path and not self.open[path] do path = path:match("^(.*)/[^/]*$") end
+  return path
+end
+
+-- What has finished is not run again, so nobody would say how to take back what is within it.
+local function refuse_within(self, kind, name)
+  local around = self:step_around()
+  if not around then return end
+  misuse("run.%s '%s' stands within '%s', and could not be taken back once that has finished", kind, name, around)
 end
 
 -- Two steps of one name and the same inputs could not be told apart when the run is resumed.
 local function refuse_ambiguous(self, kind, name, digest)
-  local key = ("%s %s/%s %s"):format(kind, task.locals().path, name, digest)
+  local key = ("%s %s\0%s %s"):format(kind, steps.place(), name, digest)
   if self.told_apart[key] then
     misuse("run.%s '%s' comes twice in one place with the same inputs: put what differs into its name or inputs",
       kind, name)
@@ -79,7 +111,7 @@ local function recorded(self, kind, path, digest)
   local key = kind .. " " .. path
   local entry = self.recorder.history.entries[key]
   self.visited[key] = true
-  if not entry and self.resumed then refuse_passed_over(self, self.resumed, task.locals().path) end
+  if not entry and self.resumed then refuse_passed_over(self, self.resumed, steps.place()) end
   if not entry or entry.state ~= "finished" then return nil end
   if entry.digest ~= digest and not self.only_recorded then
     raise_changed(self.id, ("the %s '%s' was recorded with other inputs than it has now"):format(kind, path))
@@ -97,9 +129,17 @@ end
 
 steps.END = "end-of-record"
 
----Raises where only what was recorded is to run.
-function Run:refuse_new()
+---Raises where only what was recorded is to run. A failure that was recorded is raised again, so that
+---the recipe goes the way it went.
+---@param entry? run.Entry
+function Run:refuse_new(entry)
   if not self.only_recorded then return end
+  local past = entry and entry.state == "failed" and entry.error
+  if past and past.class ~= "cancelled" then
+    local _, err = try(failure, { code = past.code, class = past.class, message = past.message, hint = past.hint })
+    err.recorded = true
+    error(err, 0)
+  end
   failure { code = steps.END, class = "cancelled", message = "the record of the run ends here" }
 end
 
@@ -123,14 +163,15 @@ function Run:attempt(kind, path, inputs, digest, way_back, f)
   local known = self.recorder.history.entries[key]
   self.ways_back[key] = way_back
   if past then return past.result end
-  self:refuse_new()
+  self:refuse_new(known)
   self.recorder:write(kind .. "-started", path, {
-    inputs = inputs, digest = digest, place = task.locals().path, undo = kind == "step" and way_back ~= nil or nil,
+    inputs = inputs, digest = digest, place = steps.place(), undo = kind == "step" and way_back ~= nil or nil,
   })
   local started, more = core.monotonic(), nil
   local result, err = inside(self, path, function()
     local value
     value, more = f(known)
+    recorder.encode(("run.%s '%s'"):format(kind, path), value)
     return value
   end)
   local outcome = { seconds = core.monotonic() - started }
@@ -153,6 +194,7 @@ function Run:step(name, inputs, f, way_back)
   end
   if type(f) ~= "function" then misuse("run.step '%s': expected a function", name) end
   if way_back ~= nil and type(way_back) ~= "function" then misuse("run.step '%s': undo must be a function", name) end
+  if way_back then refuse_within(self, "step", name) end
   local digest = sha256(recorder.encode("run.step '" .. name .. "'", inputs)):sub(1, 16)
   local path = path_of(self, "step", name)
   refuse_ambiguous(self, "step", name, digest)
@@ -168,6 +210,8 @@ end
 
 function Run:ensure(r)
   resource.check("run.ensure", r)
+  check_name("run.ensure", r[1])
+  refuse_within(self, "ensure", r[1])
   local path = path_of(self, "ensure", r[1])
   refuse_ambiguous(self, "ensure", r[1], "")
   return self:attempt("ensure", path, nil, nil, undo.of_resource(r), function(known)
@@ -181,6 +225,7 @@ end
 ---Takes a resource back and looks whether it is gone.
 function Run:destroy(r)
   resource.check("run.destroy", r)
+  check_name("run.destroy", r[1])
   local path = path_of(self, "destroy", r[1])
   refuse_ambiguous(self, "destroy", r[1], "")
   return self:attempt("destroy", path, nil, nil, nil, function() return resource.destroy(r) end)
@@ -188,15 +233,16 @@ end
 
 -- Branches --------------------------------------------------------------------------------------------
 
--- While only what was recorded runs, every branch goes as far as its record.
+-- While only what was recorded runs, every branch goes as far as its record, whatever became of the
+-- others. Of their errors a recorded one goes before the end of a record.
 local function to_their_ends(branches)
   local ended
   local tasks = {}
   for name, f in pairs(branches) do
     tasks[name] = type(f) ~= "function" and f or function()
       local result, err = try(function() return (f()) end)
-      if err and err.code ~= steps.END then error(err, 0) end
-      ended = ended or err
+      if err and err.recorded and branches.all then error(err, 0) end
+      if not ended or ended.code == steps.END then ended = err or ended end
       return result
     end
   end
@@ -207,10 +253,13 @@ end
 
 function Run:parallel(branches)
   if type(branches) ~= "table" then misuse("run.parallel: expected a table of functions, not a %s", type(branches)) end
-  local path, names = task.locals().path, {}
+  local path, names = steps.place(), {}
   local key = path_of(self, "parallel", "")
   for name, f in pairs(branches) do
-    if type(f) == "function" then names[#names + 1] = tostring(name) end
+    if type(f) == "function" then
+      check_name("run.parallel", tostring(name))
+      names[#names + 1] = tostring(name)
+    end
   end
   if not self.recorder.history.parallels[key] and not self.only_recorded then
     self.recorder:write("parallel-started", path, { key = key, branches = names })
@@ -238,17 +287,27 @@ function Run:lease(name, o)
   end
   self.leases:take(name, o)
   return setmetatable({ name = name }, {
-    __close = function(_, err) self.leases:leave_scope(name, err ~= nil) end,
+    __close = function(_, err) self.leases:leave_scope(name, err ~= nil or self.only_recorded) end,
   })
 end
 
 function Run:output(name, value)
   check_name("run.output", name)
-  local past = self.recorder.history
-  local _, n = path_of(self, "output", name)
-  if (past.output_count[name] or 0) >= n then return end
+  local path = path_of(self, "output", name)
+  if self.recorder.history.has_output[path] then return end
   self:refuse_new()
-  self.recorder:note("output", name, value)
+  self.recorder:note("output", path, value)
+end
+
+-- A recipe that catches an error which ends the run gets it again from whatever it calls next.
+local function guarded(self, method)
+  return function(...)
+    if self.stop then error(self.stop, 0) end
+    local result, err = try(method, self, ...)
+    if not err then return result end
+    if status.ends(err) then self.stop = self.stop or err end
+    error(err, 0)
+  end
 end
 
 -- What the recipe sees: functions, not methods, and nothing else.
@@ -257,15 +316,17 @@ end
 function steps.handle(self)
   local functions = { id = self.id }
   for _, name in ipairs { "step", "ensure", "destroy", "parallel", "approve", "lease", "output" } do
-    functions[name] = function(...) return self[name](self, ...) end
+    functions[name] = guarded(self, self[name])
   end
   return functions
 end
 
----Runs the recipe from its top.
+---Runs the recipe from its top. What it caught and may not go on after is raised.
 function Run:run_recipe()
-  self.uses, self.told_apart, self.visited = {}, {}, {}
-  self.recipe.run(self.options.params, steps.handle(self))
+  self.uses, self.taken, self.told_apart, self.visited = {}, {}, {}, {}
+  local _, err = try(self.recipe.run, self.options.params, steps.handle(self))
+  err = self.stop or err
+  if err then error(err, 0) end
 end
 
 ---@param o run.Options
