@@ -22,9 +22,13 @@ local function one_run(verb, arguments, more)
   return rest[1], values
 end
 
-local function read(store, id)
-  return history.read(store, id) or usage(("no run is called '%s'"):format(id), "'davit runs' lists them")
+local function read(store, p, id)
+  local past = history.read(store, id) or usage(("no run is called '%s'"):format(id), "'davit runs' lists them")
+  execute.check_project(id, past.started, p)
+  return past
 end
+
+local ended = { done = true, undone = true, superseded = true, cancelled = true, failed = true }
 
 -- Whether a process carries the run out now.
 local function holder_of(store, id)
@@ -39,7 +43,7 @@ local may_answer = { running = true, interrupted = true, waiting = true }
 
 local function open_question(past)
   for path, asked in pairs(may_answer[past.status] and past.approvals or {}) do
-    if asked.state == "asked" then return path, asked end
+    if asked.state == "asked" and not past.undoing then return path, asked end
   end
   usage(("run %s does not wait for an approval: it is %s"):format(past.id, past.status))
 end
@@ -84,8 +88,9 @@ function answer.approve(arguments)
       ["accept-changes"] = { type = "boolean" } })
   local waits
   do
-    local store <close> = place.open(project.read(values.project).root)
-    local past = read(store, id)
+    local p = project.read(values.project)
+    local store <close> = place.open(p.root)
+    local past = read(store, p, id)
     local path, asked = open_question(past)
     check_answer(past, asked, values)
     show_question(past, asked)
@@ -101,38 +106,54 @@ end
 
 local PATIENCE = 60   -- seconds that a run may take to come to its next wait and end its children
 
-local function wait_for_end(store, id)
-  local stop, pause = core.monotonic() + PATIENCE, 0.1
-  while holder_of(store, id) do
-    if core.monotonic() > stop then
+-- Holds the run, so that nobody carries it on meanwhile; false: somebody does.
+local function claim(store, id)
+  local name = "run/" .. id
+  local lease = store:leases(name)[1]
+  local has_ended = lease and lease.here and not lease.alive
+  return store:take { name = name, run = id, seconds = 30, instead_of = has_ended and lease.token or nil } ~= nil
+end
+
+-- Asks whoever carries it out to stop, until nobody does: a machine that is gone does not answer,
+-- and its lease expires.
+local function stop(store, id, request)
+  local last, pause = core.monotonic() + PATIENCE, 0.1
+  while not claim(store, id) do
+    if core.monotonic() > last then
       failure {
         code = "not-stopped", message = ("run %s was asked to stop and still runs after %d s"):format(id, PATIENCE),
         hint = "end its process, then 'davit resume' or 'davit undo' the run",
       }
     end
+    store:ask("run/" .. id, request)
     sleep(pause)
     pause = math.min(2 * pause, 1)
   end
 end
 
-local ended = { done = true, undone = true, superseded = true, cancelled = true, failed = true }
+local function note_cancelled(store, id, why)
+  store:append { { run = id, at = core.now(), kind = "run-cancelled", path = "", status = "cancelled",
+    data = json.encode { by = execute.user(), why = why } } }
+end
 
 ---Stops a run, wherever it runs; what it made stays until it is resumed or undone.
 ---@param arguments string[]
 ---@return integer exit code
 function answer.cancel(arguments)
   local id, values = one_run("cancel", arguments, { why = { type = "string" } })
-  local store <close> = place.open(project.read(values.project).root)
-  local past = read(store, id)
+  local p = project.read(values.project)
+  local store <close> = place.open(p.root)
+  local past = read(store, p, id)
   if ended[past.status] then usage(("run %s is %s already"):format(id, past.status)) end
-  local request = json.encode { code = "cancelled", by = execute.user(), why = values.why }
-  if holder_of(store, id) and store:ask("run/" .. id, request) then
-    wait_for_end(store, id)
+  stop(store, id, json.encode { code = "cancelled", by = execute.user(), why = values.why })
+  local status = store:runs({ run = id })[1].status
+  if not ended[status] then note_cancelled(store, id, values.why) end
+  store:release("run/" .. id)
+  if ended[status] and status ~= "cancelled" then
+    print(("%s had ended before it was asked to stop: %s"):format(id, status))
   else
-    store:append { { run = id, at = core.now(), kind = "run-cancelled", path = "", status = "cancelled",
-      data = json.encode { by = execute.user(), why = values.why } } }
+    print(("%s is cancelled; 'davit undo %s' takes back what it made, 'davit resume %s' goes on"):format(id, id, id))
   end
-  print(("%s is cancelled; 'davit undo %s' takes back what it made, 'davit resume %s' goes on"):format(id, id, id))
   return 0
 end
 

@@ -3,6 +3,7 @@ local core = require "core"
 local exit = require "cli.exit"
 local flags = require "cli.flags"
 local history = require "run.history"
+local json = require "json"
 local options = require "options"
 local place = require "run.place"
 local project = require "project"
@@ -71,7 +72,6 @@ end
 ---@return string
 function execute.plan_text(plan)
   if plan == nil then return "" end
-  local json = require "json"
   return type(plan) == "string" and plan or json.encode(plan, { indent = 2 })
 end
 
@@ -121,7 +121,7 @@ end
 local function print_outputs(run)
   for _, output in ipairs(run.outputs) do
     local value = output.value
-    if type(value) == "table" then value = require("json").encode(value) end
+    if type(value) == "table" then value = json.encode(value) end
     print(output.name .. ": " .. tostring(value))
   end
 end
@@ -137,14 +137,15 @@ local function undo_command(r, params, flags_of_run)
   if not r.undo then return nil end
   local words = { "davit undo " .. r.name }
   for name, value in pairs(params) do
-    if r.params[name] then words[#words + 1] = ("--%s %s"):format(name, words_of(value)) end
+    local shape = type(value) == "boolean" and "--%s=%s" or "--%s %s"
+    if r.params[name] then words[#words + 1] = shape:format(name, words_of(value)) end
   end
   if flags_of_run["local"] then words[#words + 1] = "--local" end
   return table.concat(words, " ")
 end
 
 local function finish(run, o, global)
-  if run.status == "done" and not global.json then print_outputs(run) end
+  if run.status == "done" and not run.error and not global.json then print_outputs(run) end
   report.ending(run, undo_command(o.recipe, o.params, o.flags), global.debug)
   return exit.of(run)
 end
@@ -210,24 +211,35 @@ local function no_such_run(id)
     "'davit runs' lists them; without its journal 'davit undo RECIPE --NAME VALUE' takes back what lives")
 end
 
--- What a run was started with: its recipe as it is now, and its parameters.
-local function recorded(past, folder)
-  recipe.search_in(folder)
-  local r = recipe.load(folder, past.started.recipe)
-  local was = past.started.flags or {}
-  return was.undo and taking_back(r) or r, past.started.params
+---Several projects may share a store: what one of them made, another would not find.
+---@param id string
+---@param started table  what the run was started with
+---@param p table        the project
+function execute.check_project(id, started, p)
+  if not started.project or started.project == p.project then return end
+  usage(("run %s belongs to the project '%s', and this is '%s'"):format(id, started.project, p.project),
+    "go to that project's folder or name it with --project")
+end
+
+-- What a run was started with: its recipe as it is now, its parameters and flags.
+local function recorded(store, id, p)
+  local row = store:runs { run = id }[1] or no_such_run(id)
+  local started = json.decode(row.first)
+  execute.check_project(id, started, p)
+  recipe.search_in(p.root)
+  local r, was = recipe.load(p.root, started.recipe), started.flags or {}
+  return was.undo and taking_back(r) or r, started.params, was
 end
 
 ---Goes on with a recorded run in the way of `carry_out` (runs.resume or runs.undo).
 local function go_on(id, global, carry_out)
   local p = project.read(global.project)
   local store <close> = place.open(p.root)
-  local past = history.read(store, id) or no_such_run(id)
-  local r, params = recorded(past, p.root)
-  global["local"] = (past.started.flags or {})["local"]
+  local r, params, was = recorded(store, id, p)
+  global["local"] = was["local"]
   prepare(p, global["local"])
   local o = run_options(r, params, global, p, store)
-  return finish(carry_out(o, past), o, global)
+  return finish(carry_out(o, { id = id }), o, global)
 end
 
 -- Nobody carries it out: its lease is free, has expired, or its process has ended.

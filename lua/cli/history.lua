@@ -188,11 +188,12 @@ end
 
 local over = { done = true, undone = true, superseded = true }
 
--- A run that may still be resumed or undone is kept whatever its age.
+-- Not one that somebody is taking back now, that can be resumed, or that failed and left something.
 local function may_forget(store, row)
+  if holder_of(store, row.run) then return false end
   if over[row.status] then return true end
   local final = row.status == "failed" or row.status == "cancelled"
-  return final and not holder_of(store, row.run) and #history.read(store, row.run):left() == 0
+  return final and #history.read(store, row.run):left() == 0
 end
 
 ---Forgets runs that are over and older than `keep`.

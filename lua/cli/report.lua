@@ -30,7 +30,8 @@ end
 -- What happens to the run as a whole.
 local notices = {
   ["run-interrupted"] = function(_, data, run)
-    say(("%s; 'davit resume %s' goes on, 'davit undo %s' takes it back"):format(data.reason, run, run))
+    say((data.undo and "%s; nothing was taken back yet, 'davit undo %s' begins again"
+      or "%s; 'davit resume %s' goes on, 'davit undo %s' takes it back"):format(data.reason, run, run))
   end,
   ["run-undo-started"] = function() say "taking back what this run made" end,
   ["lease-awaited"] = function(name, data)
