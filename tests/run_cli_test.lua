@@ -67,11 +67,11 @@ end
 
 test("a run is resumed from a folder below the project, and after the project was moved", function()
   project(function(folder)
-    local first, second = failed(folder), nil
+    local first = failed(folder)
     local below = davit_in(folder .. "/below", "resume", first)
     equal(below.errors:find("changed since", 1, true), nil)
     equal(davit_in(folder, "undo", first).exit, 0)
-    second = failed(folder)
+    local second = failed(folder)
     local moved = folder .. "-moved"
     process.run { argv = { "mv", folder, moved } }
     local result = davit_in(moved, "resume", second, "--project", moved)
@@ -124,10 +124,30 @@ test("an undo that is refused neither prints outputs nor changes the run", funct
     equal(davit_in(folder, "files").output, "files: 2\n")
     local older = runs(folder)[2]
     local result = davit_in(folder, "undo", older.run)
-    equal({ result.exit, result.output }, { 1, "" })
+    equal({ result.exit, result.output }, { 2, "" })
     equal(runs(folder)[2].status, "done")
     equal(davit_in(folder, "resume").output, "nothing to resume\n")
     equal(davit_in(folder, "undo", older.run, "--accept-changes").exit, 0)
+  end)
+end)
+
+test("an undo that is stopped before it took anything back leaves the run as it was", function()
+  project(function(folder)
+    equal(davit_in(folder, "files").exit, 0)
+    local id = runs(folder)[1].run
+    local session <close> = store.open(folder .. "/.davit/journal.db")
+    session:take { name = "one/files", run = "other", seconds = 30 }
+    local child <close> = process.start {
+      argv = { davit, "undo", id, "--wait", "--json" }, cwd = folder, env = { CI = false },
+    }
+    repeat local line = child:line() until line:find("lease-awaited", 1, true)
+    child:kill "INT"
+    local result = child:wait()
+    equal({ result.exit, runs(folder)[1].status }, { 10, "done" })
+    equal(result.errors:find(("nothing was taken back yet, 'davit undo %s' begins again"):format(id), 1, true) ~= nil,
+      true)
+    session:release "one/files"
+    equal({ davit_in(folder, "undo", id).exit, fs.exists(folder .. "/a") }, { 0, false })
   end)
 end)
 

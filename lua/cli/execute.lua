@@ -259,6 +259,8 @@ local function resumable(store, name)
   return list
 end
 
+local MOST_NAMED = 5
+
 local function the_only_one(folder)
   local p = project.read(folder)
   local store <close> = place.open(p.root)
@@ -268,8 +270,10 @@ local function the_only_one(folder)
     print "nothing to resume"
     return nil
   end
-  for i, id in ipairs(list) do list[i] = "davit resume " .. id end
-  usage(("%d runs can be resumed"):format(#list), table.concat(list, "  or  "))
+  local ways = {}
+  for i, id in ipairs(list) do ways[i] = i <= MOST_NAMED and "davit resume " .. id or nil end
+  usage(("%d runs can be resumed"):format(#list),
+    table.concat(ways, "  or  ") .. (#list > MOST_NAMED and "  or another that 'davit runs' lists" or ""))
 end
 
 ---@param arguments string[]
