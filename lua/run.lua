@@ -105,9 +105,11 @@ local function leave(self, standing, err)
   stand(self, standing, err)
 end
 
--- Whoever holds a lease now that this run had may work on what it made: nothing is touched.
-local function without_its_lease(self, err)
-  return err.code == "lease-held" and self.leases.earlier[err.about]
+-- Whether it did not get back to where it was. A secret may be missing in this shell, a service be
+-- down: no reason to take back what an earlier process made. Nor may it be touched while somebody
+-- else holds a lease that the run had.
+local function not_back(self, err)
+  return self.resumed and not self.news or err.code == "lease-held" and self.leases.earlier[err.about]
 end
 
 -- Takes back what is left and ends the run with what was the cause.
@@ -123,7 +125,7 @@ end
 
 local function conclude(self, err)
   if not err then return finish(self, "done") end
-  local standing = status.after(err) or without_its_lease(self, err) and "interrupted"
+  local standing = status.after(err) or not_back(self, err) and "interrupted"
   if standing then
     leave(self, standing, err)
   elseif self.options.keep then

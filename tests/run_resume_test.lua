@@ -79,6 +79,31 @@ test("what is over is not resumed", function()
   raises("cannot be resumed: it was taken back", world.resume, run.id, recipe)
 end)
 
+test("a resumed run that does not come to anything new is left as it is", function()
+  local cloud, missing, fails = {}, false, true
+  local function recipe(_, run)
+    if missing then failure { code = "secret-missing", class = "misuse", message = "the secret KEY is not set" } end
+    run.ensure(thing(cloud, "a"))
+    run.step("last", function() if fails then failure "once" end end)
+  end
+  local first = world.start(recipe, { keep = true })
+  missing = true
+  local again = world.resume(first.id, recipe)
+  equal({ again.status, again.error.code, #again.left }, { "interrupted", "secret-missing", 1 })
+  missing, fails = false, false
+  equal({ world.resume(first.id, recipe).status, cloud.a }, { "done", { name = "a" } })
+end)
+
+test("a resumed run that fails at something new is taken back", function()
+  local cloud = {}
+  local function recipe(_, run)
+    run.ensure(thing(cloud, "a"))
+    run.step("last", function() failure "always" end)
+  end
+  local first = world.start(recipe, { keep = true })
+  equal({ world.resume(first.id, recipe).status, cloud }, { "undone", {} })
+end)
+
 -- Edits ------------------------------------------------------------------------------------------
 
 -- Runs `before` until its step "last" fails, then resumes it as `after`.

@@ -125,7 +125,10 @@ function approval.approve(run, path, o)
     local asked = question_of(o)
     local state = standing(approvals[path], asked)
     if state == "approved" then return end
-    if state == "denied" then raise_denied(approvals[path]) end
+    if state == "denied" then
+      run.news = true
+      raise_denied(approvals[path])
+    end
     run:refuse_new()
     if state == "ask" then
       run.recorder:write("approval-asked", path,

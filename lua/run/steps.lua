@@ -28,6 +28,7 @@ end
 ---@field uses table<string, integer>  how often a name was used in a place
 ---@field taken table<string, true>     the paths that were come to, by "kind path"
 ---@field told_apart table<string, true>
+---@field news boolean       something has happened that was not recorded when this process began
 ---@field stop? table        the error after which the recipe may do nothing more, be it caught
 local Run = {}
 Run.__index = Run
@@ -164,6 +165,7 @@ function Run:attempt(kind, path, inputs, digest, way_back, f)
   self.ways_back[key] = way_back
   if past then return past.result end
   self:refuse_new(known)
+  self.news = true
   self.recorder:write(kind .. "-started", path, {
     inputs = inputs, digest = digest, place = steps.place(), undo = kind == "step" and way_back ~= nil or nil,
   })
