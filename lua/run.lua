@@ -4,7 +4,8 @@
 ---
 ---How the parts fit: run/steps.lua is what the recipe calls, run/history.lua folds the journal's
 ---events, run/recorder.lua writes them, run/leases.lua says who may, run/undo.lua takes back,
----run/approval.lua asks, run/place.lua opens the store.
+---run/approval.lua asks, run/place.lua opens the store, run/status.lua knows which errors leave a run
+---where it stands.
 local core = require "core"
 local history = require "run.history"
 local json = require "json"

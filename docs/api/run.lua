@@ -17,7 +17,9 @@ local run = {}
 
 ---Runs f with its intent journalled before and its result after. Raises "misuse" when a step of the
 ---same name and inputs was in the same place already, "run-changed" (the run stays as it is) when it was
----recorded with other inputs. A step within f belongs to it: it is not run again when f has finished.
+---recorded with other inputs. A step within f belongs to it: it is not run again when f has finished, and
+---may not have an `undo`.
+---A name, here and below, is one line of text in UTF-8.
 ---@param name string
 ---@param inputs? table      plain data: what the step does depends on it
 ---@param f fun(): any       returns plain data; a secret is refused. It may run again after a crash
@@ -29,7 +31,7 @@ function run.step(name, inputs, f, undo) end
 ---Finds the resource or creates it. When the reply to create was lost, or somebody was faster, it looks
 ---again before anything else, also when the run is cancelled meanwhile; what is then there is brought up
 ---to date. What this run created is destroyed when the run is taken back; what was there stays. Raises
----"not-ours" when it belongs to somebody else.
+---"not-ours" when it belongs to somebody else, "misuse" within a step.
 ---@param resource run.Resource
 ---@return any thing  as it was recorded
 function run.ensure(resource) end
@@ -56,7 +58,8 @@ function run.parallel(branches) end
 function run.approve(approval) end
 
 ---@class run.LeaseOptions
----@field supersede? boolean  asks the run that holds it to stop, and takes its place
+---@field supersede? boolean  asks an older run that holds it to stop, and takes its place; raises
+---"superseded" once a newer run has taken it
 
 ---Takes the lease or raises "lease-held" with its holder. To be closed: local _ <close> = run.lease "x".
 ---When an error leaves the scope it is kept until the run has ended. When the lease is lost, every later
@@ -66,7 +69,8 @@ function run.approve(approval) end
 ---@return table
 function run.lease(name, options) end
 
----A result of the run: printed on stdout at the end, and kept in the journal.
+---A result of the run: printed on stdout at the end, and kept in the journal. One of a branch has
+---the branch before its name.
 ---@param name string
 ---@param value any  plain data
 function run.output(name, value) end

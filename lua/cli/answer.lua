@@ -3,6 +3,7 @@ local core = require "core"
 local execute = require "cli.execute"
 local flags = require "cli.flags"
 local history = require "run.history"
+local holder = require "run.holder"
 local json = require "json"
 local options = require "options"
 local place = require "run.place"
@@ -29,12 +30,6 @@ local function read(store, p, id)
 end
 
 local ended = { done = true, undone = true, superseded = true, cancelled = true, failed = true }
-
--- Whether a process carries the run out now.
-local function holder_of(store, id)
-  local lease = store:leases("run/" .. id)[1]
-  if lease and lease.run ~= "" and lease.left > 0 and not (lease.here and not lease.alive) then return lease end
-end
 
 -- approve --------------------------------------------------------------------------------------
 
@@ -95,7 +90,7 @@ function answer.approve(arguments)
     check_answer(past, asked, values)
     show_question(past, asked)
     record(store, past, path, asked, values)
-    waits = holder_of(store, id)
+    waits = holder.of(store, id)
   end
   if not waits then return execute.go_on(id, values) end
   print(("%s; process %d on %s goes on with it"):format(values.deny and "denied" or "approved", waits.pid, waits.host))

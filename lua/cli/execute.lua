@@ -3,6 +3,7 @@ local core = require "core"
 local exit = require "cli.exit"
 local flags = require "cli.flags"
 local history = require "run.history"
+local holder = require "run.holder"
 local json = require "json"
 local options = require "options"
 local place = require "run.place"
@@ -242,18 +243,12 @@ local function go_on(id, global, carry_out)
   return finish(carry_out(o, { id = id }), o, global)
 end
 
--- Nobody carries it out: its lease is free, has expired, or its process has ended.
-local function is_left(store, id)
-  local lease = store:leases("run/" .. id)[1]
-  return not lease or lease.run == "" or lease.left <= 0 or lease.here and not lease.alive
-end
-
 -- Asked by status: of many runs few are not over.
 local function resumable(store, name)
   local list = {}
   for _, status in ipairs { "running", "interrupted", "undoing" } do
     for _, row in ipairs(store:runs { status = status }) do
-      if history.first_of(row, name) and is_left(store, row.run) then list[#list + 1] = row.run end
+      if history.first_of(row, name) and not holder.of(store, row.run) then list[#list + 1] = row.run end
     end
   end
   return list

@@ -1,6 +1,7 @@
 ---`davit runs`, `davit show` and `davit gc`: what the journal knows, and what it may forget.
 local core = require "core"
 local history = require "run.history"
+local holder = require "run.holder"
 local json = require "json"
 local options = require "options"
 local place = require "run.place"
@@ -22,20 +23,13 @@ end
 
 -- runs ------------------------------------------------------------------------------------
 
--- Who carries it out now, if anybody. Asked run by run: every run that is kept has its lease's row.
-local function holder_of(store, id)
-  local lease = store:leases("run/" .. id)[1]
-  local held = lease and lease.run ~= "" and lease.left > 0 and not (lease.here and not lease.alive)
-  return held and lease or nil
-end
-
 local words = {
   undone = "taken back", waiting = "waits for approval",
   undoing = "interrupted while it was taken back", superseded = "superseded by a newer run",
 }
 
-local function standing(row, holder)
-  if holder and row.status ~= "waiting" then return row.status == "undoing" and "being taken back" or "running" end
+local function standing(row, lease)
+  if lease and row.status ~= "waiting" then return row.status == "undoing" and "being taken back" or "running" end
   if row.status == "running" then return "crashed: 'davit resume' goes on" end
   return words[row.status] or row.status
 end
@@ -84,7 +78,7 @@ function verbs.runs(values)
   if #rows == 0 and not values.json then print "no runs yet" end
   for i, row in ipairs(rows) do
     if more and i > values.limit then break end
-    print_run(row, standing(row, holder_of(store, row.run)), values.json)
+    print_run(row, standing(row, holder.of(store, row.run)), values.json)
   end
   if more then
     io.stderr:write(("davit: these are the newest %d; --limit N or --all shows more\n"):format(values.limit))
@@ -176,7 +170,7 @@ function verbs.show(id, values)
     print_events(past)
     return 0
   end
-  print(("%s  %s  %s"):format(id, command(past.started), standing({ status = past.status }, holder_of(store, id))))
+  print(("%s  %s  %s"):format(id, command(past.started), standing(past, holder.of(store, id))))
   print(("started   %s UTC by %s, davit %s"):format(when(past.at), past.started.by or "?", past.started.version))
   print_entries(past)
   print_approvals(past)
@@ -190,7 +184,7 @@ local over = { done = true, undone = true, superseded = true }
 
 -- Not one that somebody is taking back now, that can be resumed, or that failed and left something.
 local function may_forget(store, row)
-  if holder_of(store, row.run) then return false end
+  if holder.of(store, row.run) then return false end
   if over[row.status] then return true end
   local final = row.status == "failed" or row.status == "cancelled"
   return final and #history.read(store, row.run):left() == 0
