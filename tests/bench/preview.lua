@@ -4,7 +4,6 @@
 ---`davit tests/bench/preview.lua record` writes tests/bench/flows.json, which scale.lua plays.
 local core = require "core"
 local fs = require "fs"
-local http = require "http"
 local json = require "json"
 local process = require "process"
 
@@ -65,65 +64,25 @@ end
 
 if mode == "carry-out" then return carry_out(select(2, ...)) end
 
--- Serves the local cloud without the waits that stand for the real services' slowness.
-if mode == "fast-cloud" then
-  local p = require("project").read()
-  return require("cloud.serve").run {
-    state = p.root .. "/.davit/local", project = p,
-    settings = { dns_delay = 0, operation_seconds = 0, propagation_delay = 0, tls_delay = 0 },
-  }
-end
-
 -- A project and its cloud ----------------------------------------------------------------------------
 
-local davit = here .. "/" .. (os.getenv "DAVIT" or "build/davit")
+local places = core.load_file("tests/place.lua")()
 local bench = here .. "/tests/bench/preview.lua"
 
-local Place = {}
-Place.__index = Place
+-- Without the waits that stand for the real services' slowness.
+local AT_ONCE <const> = { dns_delay = 0, operation_seconds = 0, propagation_delay = 0, tls_delay = 0 }
 
-local function environment(more)
-  local env = { PATH = here .. "/build/npm/node_modules/.bin:" .. os.getenv "PATH", NO_COLOR = "1", CI = false }
-  for name, value in pairs(more or {}) do env[name] = value end
-  return env
-end
-
-local function new_place(...)
-  local folder = process.run({ argv = { "mktemp", "-d" } }).output:match("[^\n]+") .. "/codex"
-  process.run { argv = { "cp", "-R", "tests/projects/codex", folder } }
-  process.run { argv = { "ln", "-s", here .. "/build/npm/node_modules", folder .. "/node_modules" } }
-  process.run { argv = { "chmod", "600", folder .. "/secrets.env" } }
-  local self = setmetatable({ folder = folder }, Place)
-  self.cloud = process.start { argv = { davit, ... }, cwd = folder, env = environment(), output = "capture" }
-  repeat
-    local line = self.cloud:line()
-    if not line then error("the local cloud ended: " .. self.cloud:wait().errors, 0) end
-  until line == "ready"
-  self.port = json.decode(fs.read(folder .. "/.davit/local/cloud.json")).http_port
-  return self
-end
-
-Place.__close = function(self)
-  self.cloud:kill("TERM")
-  self.cloud:wait()
-  require("cloud.postgres").reset(self.folder .. "/.davit/local")
-  fs.remove((self.folder:gsub("/codex$", "")))
-end
-
-function Place:open_pull(number)
-  http.expect {
-    url = ("http://127.0.0.1:%d/_davit/pulls"):format(self.port), method = "POST",
-    json = { number = number, title = "another", state = "open", head = "another" },
-  }
+local function new_place(settings)
+  local place = places.new(settings)
+  place:start()
+  return place
 end
 
 -- Runs a flow, measured; returns what it took.
-function Place:measure(store, ...)
-  local file = self.folder .. "/took.json"
-  local result = process.run {
-    argv = { davit, bench, "carry-out", file, ... }, cwd = self.folder, check = false,
-    env = environment { DAVIT_STORE = store },
-  }
+local function measure_flow(place, store, ...)
+  local file = place.folder .. "/took.json"
+  place.env = { DAVIT_STORE = store }
+  local result = place:davit(bench, "carry-out", file, ...)
   if result.exit ~= 0 then error(("exit %s: %s"):format(result.exit or result.signal, result.errors), 0) end
   return json.decode(fs.read(file))
 end
@@ -150,7 +109,7 @@ local function tell_flows(place, name, store, first, rounds)
     place:open_pull(number)
     for i, flow in ipairs(flows) do
       seen[i] = seen[i] or {}
-      table.insert(seen[i], place:measure(store, flow[2], "--pr", tostring(number), "--local"))
+      table.insert(seen[i], measure_flow(place, store, flow[2], "--pr", tostring(number), "--local"))
     end
   end
   for i, flow in ipairs(flows) do
@@ -196,12 +155,7 @@ local function write_flows(list)
   fs.write("tests/bench/flows.json", "[" .. table.concat(lines, ",\n") .. "]\n")
 end
 
-local function missing()
-  if not fs.exists("build/npm/node_modules/workerd") then return "workerd is not in build/npm" end
-  if not fs.exists("/usr/lib/postgresql") then return "PostgreSQL's programs are not here" end
-end
-
-local why_not = missing()
+local why_not = places.missing()
 if why_not then
   print("The journal's share of the preview flow: not measured, " .. why_not)
   return 0
@@ -211,7 +165,7 @@ local ROUNDS <const> = 3
 
 local server <close> = mode ~= "record" and measure.postgres() or nil
 do
-  local place <close> = new_place("cloud")
+  local place <close> = new_place()
   if mode ~= "record" then print(("The journal's share of a flow against davit cloud; median of %d"):format(ROUNDS)) end
   tell_flows(place, "SQLite", nil, 100, mode == "record" and 1 or ROUNDS)
   if server then tell_flows(place, "PostgreSQL", server:url "postgres", 200, ROUNDS) end
@@ -220,7 +174,7 @@ do
   if mode == "record" then write_flows(list) end
 end
 if mode ~= "record" then
-  local place <close> = new_place(bench, "fast-cloud")
+  local place <close> = new_place(AT_ONCE)
   print(("The same against a cloud that answers at once; median of %d"):format(ROUNDS))
   tell_flows(place, "SQLite", nil, 100, ROUNDS)
   if server then tell_flows(place, "PostgreSQL", server:url "postgres", 200, ROUNDS) end
