@@ -83,6 +83,17 @@ test("no form of a secret that comes back from elsewhere reaches the journal's f
   for i, form in ipairs(forms) do equal({ i, stored:find(form, 1, true) }, { i, nil }) end
 end)
 
+test("what the mask takes out of a result the recipe does not see either, as when it is resumed", function()
+  require("secret.core").new("SEEN", "a-long-secret-value", { "https://example.com" })
+  require("secret.core").new("DIGITS", "918273645546", { "https://example.com" })
+  local seen
+  local run = start(function(_, run)
+    seen = run.step("echo", function() return "it is a-long-secret-value" end)
+    run.step("number", function() return 918273645546 end)
+  end)
+  equal({ seen, run.error.message }, { "it is ***", "run.step 'number' holds a number that is a secret" })
+end)
+
 test("ensure creates what is not there, and adopts what is", function()
   local cloud = {}
   local run, events = start(function(_, run)
