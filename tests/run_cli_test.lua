@@ -197,3 +197,32 @@ test("gc does not forget what somebody takes back now", function()
     equal(davit_in(folder, "gc", "--keep", "0s").output:find("^1 runs forgotten") ~= nil, true)
   end)
 end)
+
+-- Taking the place of another ---------------------------------------------------------------------------
+
+test("a run that is superseded while it takes back is over, and takes nothing more back", function()
+  project(function(folder)
+    fs.write(folder .. "/recipes/slow.lua", [[
+local fs = require "fs"
+return { summary = "s", params = { fail = { type = "boolean", default = false } }, run = function(p, run)
+  local _ <close> = run.lease("slow", { supersede = true })
+  if not p.fail then return end
+  run.ensure {
+    "thing",
+    find = function() return fs.exists "thing" and "thing" or nil end,
+    create = function() fs.write("thing", "") return "thing" end,
+    destroy = function() fs.write("destroying", "") sleep(600) end,
+  }
+  failure "stop"
+end }
+]])
+    local older <close> = process.start {
+      argv = { davit, "slow", "--fail" }, cwd = folder, env = { CI = false },
+    }
+    while not fs.exists(folder .. "/destroying") do sleep(0.02) end
+    equal(davit_in(folder, "slow").exit, 0)
+    equal(older:wait().exit, 6)
+    equal({ runs(folder)[2].status, fs.exists(folder .. "/thing") }, { "superseded", true })
+    equal(davit_in(folder, "resume").output, "nothing to resume\n")
+  end)
+end)

@@ -148,7 +148,7 @@ test("an ensure that is cut short finishes its look-up first, and what is there 
     sleep(30)
   end
   local timely = start(function(_, run)
-    local _, err = try(require("task").deadline, 0.02, run.ensure, slow)
+    local _, err = try(require("task").deadline, 0.5, run.ensure, slow)
     equal(err, nil)
     sleep(0)
   end)
@@ -157,7 +157,10 @@ test("an ensure that is cut short finishes its look-up first, and what is there 
   local cancelled, events = start(function(_, run)
     run.parallel {
       a = function() run.ensure(slow) sleep(0) end,
-      b = function() sleep(0.02) failure "stop" end,
+      b = function()
+        while not cloud.thing do sleep(0.01) end
+        failure "stop"
+      end,
     }
   end)
   equal({ cancelled.error.message, cancelled.back }, { "stop", { "a/thing" } })
