@@ -226,7 +226,8 @@ int main(int argc, char **argv)
   }
   d.host.world = &d.real.world;
   d.host.real = &d.real;
-  d.host.cleanup_seconds = getenv("CI") ? 7 : 30;
+  const char *ci = getenv("CI");
+  d.host.cleanup_seconds = ci && *ci ? 7 : 30;
   watch_signals(&d);
   int code = run(&d, argc, argv);
   uv_close((uv_handle_t *)&d.stop, NULL);  // the handlers stay: they look at `over`

@@ -21,7 +21,7 @@ local function signal()
 end
 
 local function default_grace()
-  return task.stopping() and os.getenv "CI" and CI_GRACE or GRACE
+  return task.stopping() and (os.getenv "CI" or "") ~= "" and CI_GRACE or GRACE
 end
 
 local function stop(handle, grace)

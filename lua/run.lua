@@ -88,6 +88,7 @@ end
 -- Says how the run stands, and writes nothing.
 local function stand(self, standing, err)
   self.error, self.status = err, standing
+  self.unreachable = self.recorder.unreachable   -- nobody else has the run: the store did not answer
   self.left, self.back, self.changed = self.recorder.history:left(), taken_back(self), changed(self)
 end
 
@@ -179,7 +180,7 @@ end
 
 ---Runs a recipe.
 ---@param o run.Options
----@return table run  id, status, error, outputs, left (entries), back and changed (names)
+---@return table run  id, status, error, outputs, left (entries), back and changed (names), unreachable
 function runs.start(o)
   return with_leases(steps.new(o, new_id(o.recipe.name), history.new()), function(self)
     self.recorder:write("run-started", "", {
@@ -203,7 +204,8 @@ local cannot = {
 -- The record as it is now that nobody else can add to it: another process may have gone on meanwhile.
 local function take_up(self, verb)
   local past = history.read(self.recorder.store, self.id)
-  local why = past and cannot[verb][past.status] or not past and "it was forgotten"
+  local why = not past and "it was forgotten" or cannot[verb][past.status]
+    or past.first_schema and "the version of Davit that recorded it kept too little for that"
   if why then
     failure { code = "usage", class = "misuse", message = ("run %s cannot be %s: %s"):format(self.id, verb, why) }
   end

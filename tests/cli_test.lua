@@ -71,6 +71,7 @@ test("where a run stands and what it left decide before the cause does", functio
   equal(of("waiting", { "thing" }, "approval-needed"), 75)
   equal(of("lost", { "thing" }, "lease-lost"), 6)
   equal(of("lost", { "thing" }, "journal-full"), 10)
+  equal(exit.of { status = "lost", left = {}, unreachable = true, error = { code = "lease-lost", class = "fatal" } }, 10)
 end)
 
 -- ---- recipes ---------------------------------------------------------------------------------------

@@ -104,6 +104,22 @@ test("a resumed run that fails at something new is taken back", function()
   equal({ world.resume(first.id, recipe).status, cloud }, { "undone", {} })
 end)
 
+test("a run that was recorded before runs could be resumed is shown, and that is all", function()
+  local function event(kind, path, data, status)
+    return { run = "old-1", at = 1, kind = kind, path = path, data = data, status = status }
+  end
+  world.store:append {
+    event("run-started", "", [[{"recipe":"test","params":{},"version":"0.1.0","source":"ab"}]], "running"),
+    event("step-started", "one", "null"), event("step-finished", "one", [[{"result":1,"seconds":0.5}]]),
+    event("created", "two", [[{"id":1}]]),
+  }
+  local past = require("run.history").read(world.store, "old-1")
+  equal({ past.order[1].path, past.order[1].state }, { "one", "finished" })
+  for _, verb in ipairs { "resume", "undo" } do
+    raises("kept too little for that", world[verb], "old-1", function() end)
+  end
+end)
+
 -- Edits ------------------------------------------------------------------------------------------
 
 -- Runs `before` until its step "last" fails, then resumes it as `after`.

@@ -105,7 +105,7 @@ end
 
 -- On a CI runner the folder goes with the machine: what waits there would wait for ever.
 local function check_ci(r, global, shared)
-  if shared or not os.getenv "CI" then return end
+  if shared or (os.getenv "CI" or "") == "" then return end
   io.stderr:write("davit: this run is recorded on this machine only and ends with it; ",
     "DAVIT_STORE=postgresql://… keeps it\n")
   if r.approves and not (global.wait or global.yes) then

@@ -45,7 +45,7 @@ end
 ---@return integer code
 function exit.of(run)
   if by_status[run.status] then return by_status[run.status] end
-  if run.status == "lost" then return run.error.code == "lease-lost" and 6 or 10 end
+  if run.status == "lost" then return run.error.code == "lease-lost" and not run.unreachable and 6 or 10 end
   if #run.left > 0 and run.status ~= "done" then return 3 end
   return run.error and cause(run.error) or 0
 end

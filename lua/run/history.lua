@@ -30,6 +30,7 @@ local history = {}
 
 ---@class run.History
 ---@field status string
+---@field first_schema boolean  an old run: it can be shown, and that is all
 ---@field entries table<string, run.Entry>  by "kind path"
 ---@field order run.Entry[]                 by first start
 ---@field tree run.Node
@@ -109,6 +110,7 @@ local handlers = {}
 
 handlers["run-started"] = function(self, event)
   self.started, self.at, self.sources = event.data, event.at, event.data.sources
+  self.first_schema = not self.sources   -- recorded before runs could be resumed
 end
 
 handlers["run-resumed"] = function(self, event)
@@ -182,6 +184,11 @@ end
 
 -- Reading -----------------------------------------------------------------------------------------
 
+-- The first schema's events had less to say: enough to be shown.
+local function with_data(event)
+  return setmetatable({ data = event.data or {} }, { __index = event })
+end
+
 ---@param store userdata   an open store
 ---@param id string
 ---@return run.History|nil  nil: no run has this id
@@ -191,7 +198,7 @@ function history.read(store, id)
   local self = history.new()
   for _, event in ipairs(store:events { run = id }) do
     event.data = event.data ~= "null" and json.decode(event.data) or nil
-    self:add(event)
+    self:add(self.first_schema and with_data(event) or event)
     self.timeline[#self.timeline + 1] = event
   end
   self.id, self.status = id, row.status
