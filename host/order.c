@@ -6,12 +6,14 @@
 #include "order.h"
 #include "failure.h"
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct key {
   int type, index;  /* index: position in the unsorted list, from 1 */
   lua_Number number;
+  lua_Integer integer;  /* the same, exactly; of integers */
   const char *text;
   size_t len;
 };
@@ -40,11 +42,64 @@ static int compare(const void *pa, const void *pb)
 static struct key describe(lua_State *L, int index)
 {
   struct key k = {.type = lua_type(L, -1), .index = index};
-  if (k.type == LUA_TSTRING)
+  if (k.type == LUA_TSTRING) {
     k.text = lua_tolstring(L, -1, &k.len);
-  else
-    k.number = k.type == LUA_TNUMBER ? lua_tonumber(L, -1) : lua_toboolean(L, -1);
+  } else if (k.type == LUA_TNUMBER) {
+    k.number = lua_tonumber(L, -1);
+    k.integer = lua_tointeger(L, -1);
+  } else {
+    k.number = lua_toboolean(L, -1);
+  }
   return k;
+}
+
+/* Few keys of plain types, as nearly every table has: no memory but the list's own. */
+enum { FEW = 24 };
+
+/* Reads the keys of the table at idx; -1: too many, or one of another type than text and integers. */
+static int collect_few(lua_State *L, int idx, struct key *keys)
+{
+  int n = 0;
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    lua_pop(L, 1);
+    if (n == FEW || !(lua_isinteger(L, -1) || lua_type(L, -1) == LUA_TSTRING)) {
+      lua_pop(L, 1);
+      return -1;
+    }
+    keys[n] = describe(L, n + 1);
+    n++;
+  }
+  return n;
+}
+
+static void sort_few(struct key *keys, int n)
+{
+  for (int i = 1; i < n; i++) {
+    struct key k = keys[i];
+    int at = i;
+    for (; at > 0 && compare(&keys[at - 1], &k) > 0; at--)
+      keys[at] = keys[at - 1];
+    keys[at] = k;
+  }
+}
+
+static bool order_few(lua_State *L, int idx)
+{
+  struct key keys[FEW];
+  int n = collect_few(L, idx, keys);
+  if (n < 0)
+    return false;
+  sort_few(keys, n);
+  lua_createtable(L, n, 0);
+  for (int i = 0; i < n; i++) {
+    if (keys[i].type == LUA_TSTRING)
+      lua_pushlstring(L, keys[i].text, keys[i].len);
+    else
+      lua_pushinteger(L, keys[i].integer);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return true;
 }
 
 /* Pushes the keys as they come; returns how many. */
@@ -64,10 +119,8 @@ static int collect(lua_State *L, int idx)
   return n;
 }
 
-void order_keys(lua_State *L, int idx)
+static void order_many(lua_State *L, int idx)
 {
-  idx = lua_absindex(L, idx);
-  luaL_checkstack(L, 8, "keys");
   int n = collect(L, idx);
   struct key *keys = lua_newuserdatauv(L, (size_t)(n ? n : 1) * sizeof *keys, 0);
   for (int i = 1; i <= n; i++) {
@@ -83,6 +136,14 @@ void order_keys(lua_State *L, int idx)
   }
   lua_insert(L, -3);
   lua_pop(L, 2);
+}
+
+void order_keys(lua_State *L, int idx)
+{
+  idx = lua_absindex(L, idx);
+  luaL_checkstack(L, 8, "keys");
+  if (!order_few(L, idx))
+    order_many(L, idx);
 }
 
 /* ---- pairs ------------------------------------------------------------------- */
