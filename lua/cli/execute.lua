@@ -5,6 +5,7 @@ local flags = require "cli.flags"
 local history = require "run.history"
 local holder = require "run.holder"
 local json = require "json"
+local named = require "cli.named"
 local options = require "options"
 local place = require "run.place"
 local project = require "project"
@@ -44,14 +45,6 @@ local function refuse_missing_flags(arguments)
     if name and not_yet[name] then
       usage(("--%s is reserved and not available in version %s"):format(name, core.version))
     end
-  end
-end
-
-local function take_flag(arguments, flag)
-  for i, argument in ipairs(arguments) do
-    if argument == flag then return arguments[i + 1] end
-    local value = argument:match("^" .. flag:gsub("%-", "%%-") .. "=(.*)$")
-    if value then return value end
   end
 end
 
@@ -158,14 +151,6 @@ end
 
 -- run ---------------------------------------------------------------------------------------------------
 
-local function load_recipe(arguments, verb, instead)
-  local name = table.remove(arguments, 1)
-  if not name or name:find("^%-") then usage(("davit %s: which recipe?"):format(verb), "'davit help' lists them") end
-  local folder = take_flag(arguments, "--project") or project.root()
-  if folder then recipe.search_in(folder) end
-  return recipe.load(folder, name, instead), folder
-end
-
 -- The recipe's parameters and the global flags in one table; the names do not meet.
 local function parse(arguments, r)
   refuse_missing_flags(arguments)
@@ -191,7 +176,7 @@ end
 ---@param instead? string[]  the verbs, where a mistyped one may be meant
 ---@return integer exit code
 function execute.run(arguments, instead)
-  local r, folder = load_recipe(arguments, "run", instead)
+  local r, folder = named.recipe(arguments, "run", instead)
   if flags.asks_for_help(arguments) then
     print(require("cli.help").recipe(r))
     return 0
@@ -302,14 +287,14 @@ function execute.undo(arguments)
   if not what or what:find("^%-") then
     usage("davit undo: which run?", "'davit runs' lists them; 'davit undo RECIPE --NAME VALUE' takes back what lives")
   end
-  local folder = take_flag(arguments, "--project") or project.root()
+  local folder = named.folder(arguments)
   if is_recorded(folder, what) then
     local values, rest = flags.parse(arguments, joined(execute.flags, resume_flags))
     if rest[2] then usage(("davit undo: unexpected argument '%s'"):format(rest[2])) end
     return go_on(what, values, runs.undo)
   end
   if what:find("%-%d+%-%d+%-%x+$") then no_such_run(what) end
-  local r = load_recipe(arguments, "undo")
+  local r = named.recipe(arguments, "undo")
   if not r.undo then
     usage(("the recipe '%s' does not say how to take back what lives"):format(r.name),
       ("'davit undo RUN' takes back what a run recorded; else give it undo = function(p, run) … end"))

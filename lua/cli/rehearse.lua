@@ -3,6 +3,7 @@
 local explore = require "rehearsal.explore"
 local flags = require "cli.flags"
 local json = require "json"
+local named = require "cli.named"
 local options = require "options"
 local project = require "project"
 local recipe = require "recipe"
@@ -48,22 +49,6 @@ local function joined(r)
   return params
 end
 
-local function take_flag(arguments, flag)
-  for i, argument in ipairs(arguments) do
-    if argument == flag then return arguments[i + 1] end
-    local value = argument:match("^" .. flag:gsub("%-", "%%-") .. "=(.*)$")
-    if value then return value end
-  end
-end
-
-local function load_recipe(arguments)
-  local name = table.remove(arguments, 1)
-  if not name or name:find("^%-") then usage("davit rehearse: which recipe?", "'davit help' lists them") end
-  local folder = take_flag(arguments, "--project") or project.root()
-  if folder then recipe.search_in(folder) end
-  return recipe.load(folder, name), folder
-end
-
 -- The recipe that comes first gets the parameters that it shares with the one that is rehearsed.
 local function before(folder, name, given)
   if not name then return nil end
@@ -90,7 +75,7 @@ local function strip(id, name)
 end
 
 local function read(arguments)
-  local r, folder = load_recipe(arguments)
+  local r, folder = named.recipe(arguments, "rehearse")
   local values, rest = flags.parse(arguments, joined(r))
   if rest[1] then usage(("unexpected argument '%s'"):format(rest[1]), "parameters are flags: --name value") end
   check_numbers(values)
@@ -121,14 +106,14 @@ local function command_of(values, o)
   return table.concat(words, " ")
 end
 
-local function named(packet, o)
+local function with_name(packet, o)
   return {
     schedule = o.recipe .. ":" .. packet.schedule, ok = #packet.problems == 0, problems = json.array(packet.problems),
   }
 end
 
 local function tell_json(packet, o)
-  local line = named(packet, o)
+  local line = with_name(packet, o)
   line.v = 1
   print(json.encode(line))
 end
