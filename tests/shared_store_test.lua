@@ -354,7 +354,7 @@ shared_test("the server is away for longer than leases live: the run does nothin
   opener:wait()
   local ended = abandoned:wait()
   leaving:restart()
-  ends(ended, 6, "the lease 'bare/web' is lost: it could not be renewed in time")
+  ends(ended, 10, "the lease 'bare/web' is lost: it could not be renewed in time")
   equal(ended.errors:find(("davit resume %s"):format(abandoned_id), 1, true) ~= nil, true)
   equal(left_alone.made(), 5)
   succeeds(davit(left_alone.all[1], "resume"))
