@@ -125,7 +125,7 @@ function report.ending(run, again, debug)
   list("taken back: ", run.back or {})
   if run.status == "failed" or run.status == "undoing" then tell_left(run, again) end
   if run.status == "lost" then say(("'davit resume %s' goes on from what is recorded"):format(run.id)) end
-  if err then say(("'davit show %s' has the details"):format(run.id)) end
+  if err and run.status ~= "waiting" then say(("'davit show %s' has the details"):format(run.id)) end
 end
 
 return report
