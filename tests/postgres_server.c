@@ -64,6 +64,8 @@ static pid_t run(const struct postgres_server *s, const char *program, char *con
   if (pid > 0)
     return pid;
   become_nobody();
+  if (chdir(s->folder) != 0)  // nobody may not be allowed where the tests run
+    _exit(127);
   prctl(PR_SET_PDEATHSIG, SIGQUIT);
   int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
   dup2(fd, 1);

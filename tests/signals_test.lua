@@ -211,7 +211,7 @@ local function leaves_nobody(f, script)
 end
 
 local function kill(signal, pid)
-  process.run { argv = { "kill", "-" .. signal, tostring(pid) } }
+  process.run { command = ("kill -%s %s"):format(signal, pid) }
 end
 
 test("a child that ignores the signal is gone after its grace, with its daemon", function()

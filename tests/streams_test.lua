@@ -117,7 +117,7 @@ test("a reader that stalls does not keep a signal from stopping the run", functi
         sleep(30)]] },
     }
     equal(child:line(), "up")
-    process.run { argv = { "kill", tostring(child:pid()) } }
+    process.run { command = "kill " .. child:pid() }
     equal(child:line(), "checkpoint")
     equal(child:wait().exit, 10)
   end)
@@ -133,7 +133,7 @@ local function at_a_closed_terminal(folder, before, script)
     env = { DAVIT = here .. "/" .. davit, SHELL = "/bin/sh", SCRIPT = script },
   }
   repeat local line = terminal:line() until not line or contains(line, "up")
-  process.run { argv = { "kill", "-KILL", tostring(terminal:pid()) } }
+  process.run { command = "kill -KILL " .. terminal:pid() }
   terminal:wait()
   fs.write(folder .. "/gone", "")
   for _ = 1, 1000 do
