@@ -54,10 +54,11 @@ static void become_nobody(void)
 }
 
 /* The server ends with the test, however the test ends. */
-static pid_t run(const struct postgres_server *s, const char *program, char *const *arguments)
+static pid_t run(const struct postgres_server *s, const char *program, char **arguments)
 {
   char path[256], log[128];
   snprintf(path, sizeof path, "%s/%s", s->programs, program);
+  arguments[0] = path;  // its neighbours are looked for beside it
   snprintf(log, sizeof log, "%s/log", s->folder);
   pid_t pid = fork();
   assert_true(pid >= 0);
