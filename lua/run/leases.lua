@@ -6,7 +6,7 @@ local task = require "task"
 
 local leases = {}
 
----Seconds until a lease expires that is not renewed; it is renewed three times as often.
+---Seconds until a lease expires that is not renewed; the store renews it long before.
 leases.seconds = 30
 
 local PATIENCE = 120   -- seconds that a superseded run may take to stop
