@@ -308,8 +308,8 @@ static int look(lua_State *L, struct health *h, int health)
   struct world_http *http = host_of(L)->world->http;
   double left = h->o.deadline - elapsed(h);
   double timeout = h->last || left > h->o.timeout ? h->o.timeout : left;
-  struct http_request r = {.method = "GET", .url = h->o.url, .timeout = timeout, .fresh = true,
-                           .connect_timeout = timeout, .max_body = 1 << 20};
+  struct http_request r = {.method = "GET", .url = h->o.url, .fresh = true,
+                           .timeouts = {.connect = timeout, .total = timeout}, .max_body = 1 << 20};
   lua_settop(L, health + 1);
   struct effect **box = effect_box(L);
   *box = (struct effect *)http->start(http, &r, task_wake, h->task);

@@ -601,8 +601,8 @@ static struct http_exchange *start(struct world_http *base, const struct http_re
   x->http = h;
   x->state = ENDED;
   x->started = clock_seconds();
-  x->connect_timeout = r->connect_timeout;
-  x->timeout = r->timeout;
+  x->connect_timeout = r->timeouts.connect;
+  x->timeout = r->timeouts.total;
   x->easy = curl_easy_init();
   x->method = strdup(r->method);
   buf_init(&x->body, BUF_LIMIT);

@@ -303,8 +303,8 @@ static int request(lua_State *L)
   opt_read(L, 1, "http.request", fields, &o);
   read_limits(L, &o);
   struct task *task = task_current(L);
-  struct http_request r = {.method = o.method, .url = o.url, .timeout = o.timeout,
-                           .connect_timeout = o.connect_timeout, .fresh = o.fresh,
+  struct http_request r = {.method = o.method, .url = o.url, .fresh = o.fresh,
+                           .timeouts = {.connect = o.connect_timeout, .total = o.timeout},
                            .max_body = (size_t)o.max_body};
   luaL_checkstack(L, 20, "request");
   r.headers = read_headers(L, &o);
