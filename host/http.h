@@ -10,11 +10,15 @@
 /* ---- the request ---------------------------------------------------------------------- */
 
 /* What a source or a sink answers besides a number of bytes. */
-enum { HTTP_LATER = -1 };  /* nothing now: the exchange pauses until resume() */
+enum {
+  HTTP_LATER = -1,   /* nothing now: the exchange pauses until resume() */
+  HTTP_FAILED = -2,  /* ends the exchange with the fault "http-source" or "http-sink" */
+};
 
 /* A body in pieces, as the wire takes them. Runs from the loop, enters no Lua. */
 struct http_source {
-  /* Writes at most `room` bytes and says how many; 0: the end; or HTTP_LATER. */
+  /* Writes at most `room` bytes and says how many; 0: the end; or one of the above. An end
+   * before `len` bytes is a failure. */
   long (*read)(void *arg, char *to, size_t room);
   /* Back to the start: a connection that was kept may turn out dead. False: cannot. */
   bool (*rewind)(void *arg);
@@ -24,7 +28,8 @@ struct http_source {
 
 /* Takes the body of an answer whose status is 2xx; that of any other is kept in `body`. */
 struct http_sink {
-  /* Takes all of it and says so with `len`; or HTTP_LATER: the same piece comes again. */
+  /* Takes all of it and says so with `len`; or one of the above. After HTTP_LATER the same bytes
+   * come again, and maybe more with them. It must not free the exchange. */
   long (*take)(void *arg, const char *data, size_t len);
   void *arg;
 };
@@ -111,7 +116,8 @@ struct http_exchange {
 struct world_http {
   struct http_exchange *(*start)(struct world_http *, const struct http_request *,
                                  effect_done *done, void *arg);
-  /* Goes on with an exchange that its source or sink has paused. */
+  /* Goes on, in the next turn of the loop, with an exchange that its source or sink has paused.
+   * From the loop or from inside a source or sink. */
   void (*resume)(struct http_exchange *);
 };
 

@@ -1,0 +1,191 @@
+/* http_curl.h - the parts of the HTTP engine, as they see each other; http.h is the outside.
+ *
+ *   http_curl.c     the life of an exchange: start, the end, resume, destroy
+ *   http_loop.c     curl's multi handle on the loop: sockets, its timer, handles to use again
+ *   http_setup.c    a request becomes options of curl
+ *   http_body.c     what goes out and what comes in, piece by piece, and the limits of it
+ *   http_time.c     the timeouts
+ *   http_resolve.c  finding the host's addresses
+ *   http_fault.c    what went wrong, in which phase, whose fault
+ *
+ * An exchange looks its host up through world_dns (curl's own resolver blocks the loop when a
+ * transfer is dropped), hands the addresses to curl, and waits.
+ *
+ * States: LOOKING_UP -> TRANSFERRING -> ENDED; ENDING instead of the first two when the
+ * exchange cannot go on: it ends in the next turn of the loop, as done() must never run inside
+ * start().
+ * Ownership: the exchange owns copies of all it was given; what held a secret is wiped. Sources
+ * and sinks are the caller's and outlive it.
+ * Invariants: 1. an easy handle is in the multi handle exactly in state TRANSFERRING.
+ *             2. an exchange stands in the queue `soon` exactly while `queued` is true.
+ *             3. nothing of curl is called from a callback of curl. */
+#ifndef HTTP_CURL_H
+#define HTTP_CURL_H
+#include "real.h"
+#include "timer.h"
+#include <curl/curl.h>
+#include <sys/queue.h>
+
+enum exchange_state { LOOKING_UP, TRANSFERRING, ENDING, ENDED };
+
+/* Why we broke an exchange off ourselves, from inside a callback of curl. */
+enum exchange_stop {
+  STOP_NOT, STOP_BODY, STOP_HEADERS, STOP_GARBAGE, STOP_MEMORY, STOP_SOURCE, STOP_SINK
+};
+
+TAILQ_HEAD(exchange_queue, exchange);
+
+/* Addresses that were found: "192.0.2.1,[2001:db8::1]". */
+struct http_address {
+  char *host, *list;
+  int family;
+  double found, until;
+};
+
+enum { HTTP_ADDRESSES = 256, HTTP_IDLE = 64 };
+
+/* One of curl's sockets, by its number. */
+struct http_socket {
+  unsigned wanted, watched;    /* events of epoll */
+  double active;               /* when one was last seen */
+};
+
+struct http_curl {
+  struct world_http base;
+  uv_loop_t *loop;
+  const struct real_config *config;
+  struct world_dns *dns;
+  CURLM *multi;
+  int epoll;                   /* the set of curl's sockets; -1: none yet */
+  uv_poll_t poll;              /* on the set */
+  struct http_socket *sockets;
+  int socket_count, under_way;
+  CURL *idle[HTTP_IDLE];
+  int idle_count;
+  uv_timer_t timer;            /* curl's */
+  uv_timer_t turn;             /* serves `soon` in the next turn of the loop */
+  struct exchange_queue soon;
+  uv_timer_t clock;            /* under the timers of all exchanges */
+  struct timers deadlines;
+  double armed;                /* when `clock` goes off; INFINITY: never */
+  struct http_address addresses[HTTP_ADDRESSES];
+};
+
+/* A source as curl reads it. */
+struct outgoing {
+  struct exchange *exchange;
+  struct http_source source;
+  double given;  /* bytes since the start, or since the last rewind */
+  bool ended;
+};
+
+struct exchange {
+  struct http_exchange base;
+  struct http_curl *http;
+  enum exchange_state state;
+  enum exchange_stop stop;
+  TAILQ_ENTRY(exchange) next;
+  bool queued;
+  struct timer timer;
+  double started, transferred; /* when it came to us, and to curl */
+  double active;               /* when a piece of it was last seen */
+  int socket;                  /* the one it uses, as far as known, or -1 */
+  double uploaded;             /* bytes when it was last looked at */
+  bool paused;                 /* by its source or sink: no idleness of the peer's */
+  struct http_timeouts timeouts;
+
+  /* the request */
+  CURL *easy;
+  char *host, *method;
+  int port, family;
+  bool https, fresh;
+  struct curl_slist *headers, *resolve, *connect_to;
+  curl_mime *mime;
+  struct buf body;
+  struct outgoing *outgoing;   /* one for the body, or one for each part; NULL: none */
+
+  /* finding the host */
+  char *target;                /* whose address is looked up */
+  int target_port;
+  struct dns_lookup *lookup[2];  /* IPv4, IPv6 */
+  char candidate[64];          /* the address that is tried first */
+
+  /* the answer */
+  struct http_sink sink;       /* take is NULL: none */
+  size_t header_bytes;         /* of all answers, the interim ones too */
+  int header_lines;
+  bool in_headers;             /* lines of the answer, not of its trailer */
+};
+
+/* ---- http_curl.c ------------------------------------------------------------------------ */
+
+double http_seconds(void);
+/* The same as the loop has it: as it was when the loop last woke. */
+double http_now(const struct http_curl *h);
+/* Ends the exchange; it may be gone afterwards. */
+void exchange_end(struct exchange *x);
+/* The same in the next turn of the loop, for who may be inside start(). */
+void exchange_end_soon(struct exchange *x);
+/* Takes it away from curl, as it is. */
+void exchange_stop(struct exchange *x);
+/* Hands the exchange over to curl. */
+void exchange_transfer(struct exchange *x);
+/* Curl is through with it: records what there is, and ends it. */
+void exchange_finish(struct exchange *x, CURLcode code);
+
+/* ---- http_loop.c ------------------------------------------------------------------------ */
+
+/* Makes the multi handle at the first use. False: out of memory. */
+bool http_loop_ready(struct http_curl *h);
+CURL *http_loop_easy(struct http_curl *h);
+void http_loop_return(struct http_curl *h, CURL *easy);
+/* One exchange more or less is with curl. */
+void http_loop_count(struct http_curl *h, int change);
+void http_loop_close(struct http_curl *h);
+/* When something last moved on the exchange's connection. */
+double http_loop_active(const struct exchange *x);
+
+/* ---- http_time.c ------------------------------------------------------------------------- */
+
+/* Begins to count, once curl has the exchange. */
+void exchange_watch_time(struct exchange *x);
+void exchange_set_timer(struct exchange *x, double due);
+void exchange_stop_timer(struct exchange *x);
+/* Curl's own limit for the connection; 0: none. */
+void exchange_limit_connect(struct exchange *x, double seconds);
+
+/* ---- http_setup.c ------------------------------------------------------------------------ */
+
+/* host, port and https of the URL; false: it is no http(s) URL. */
+bool exchange_parse_url(struct exchange *x, const char *url);
+/* False: out of memory. */
+bool exchange_configure(struct exchange *x, const struct http_request *r);
+bool http_add_line(struct curl_slist **list, const char *line);
+
+/* ---- http_body.c ------------------------------------------------------------------------- */
+
+/* The request's body, in whatever form it comes. False: out of memory. */
+bool exchange_set_body(struct exchange *x, const struct http_request *r);
+/* The callbacks for the answer. */
+void exchange_receive(struct exchange *x, const struct http_request *r);
+
+/* ---- http_resolve.c ---------------------------------------------------------------------- */
+
+/* Finds the addresses, then transfers. False: out of memory. */
+bool exchange_find_host(struct exchange *x);
+/* Goes on with the addresses that are there, or fails for want of them. */
+void exchange_settle(struct exchange *x);
+/* What was remembered of the host led nowhere. */
+void exchange_forget_addresses(struct exchange *x);
+void http_addresses_free(struct http_curl *h);
+
+/* ---- http_fault.c ------------------------------------------------------------------------ */
+
+/* The fault of what curl says, unless it is CURLE_OK. */
+void exchange_set_fault(struct exchange *x, CURLcode code);
+/* The fault of a limit that passed, in the phase that base.phase names. */
+void exchange_timed_out(struct exchange *x, const char *code, const char *what, double seconds);
+/* The fault of a request that had no, or no whole, reply; base.phase stands. */
+void exchange_lost(struct exchange *x, const char *code, const char *what);
+enum http_phase exchange_phase(const struct exchange *x);
+#endif

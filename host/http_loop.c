@@ -1,0 +1,219 @@
+/* http_loop.c - curl's multi handle on the loop: its sockets, its timer, and the easy handles.
+ *
+ * Curl's sockets stand in an epoll set of ours, and the loop watches the set: a connection that
+ * is kept alive stays in it between its exchanges, so that an exchange on one needs no call to
+ * change what is watched. (One uv_poll a socket means up to eight calls a connection.) What
+ * becomes readable while nobody wants it is taken out: the peer has closed it.
+ *
+ * Easy handles that were used are reset and used again: they keep their memory.
+ *
+ * Invariant: sockets[fd] is all zero for every fd that is not a socket of curl's: on_close sees
+ * to it, as the number will come again. */
+#include "http_curl.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { EVENTS = 64, KEPT_CONNECTIONS = 256 };
+
+static void take_finished(struct http_curl *h)
+{
+  CURLMsg *m;
+  int left;
+  while ((m = curl_multi_info_read(h->multi, &left))) {
+    struct exchange *x;
+    CURLcode code = m->data.result;
+    curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&x);
+    exchange_finish(x, code);
+  }
+}
+
+/* ---- sockets ------------------------------------------------------------------------------------ */
+
+static struct http_socket *socket_at(struct http_curl *h, int fd)
+{
+  if (fd < h->socket_count)
+    return &h->sockets[fd];
+  int count = h->socket_count ? h->socket_count : 64;
+  while (count <= fd)
+    count *= 2;
+  struct http_socket *list = realloc(h->sockets, (size_t)count * sizeof *list);
+  if (!list)
+    return NULL;
+  memset(list + h->socket_count, 0, (size_t)(count - h->socket_count) * sizeof *list);
+  h->sockets = list;
+  h->socket_count = count;
+  return &h->sockets[fd];
+}
+
+/* Makes the set watch what is wanted. False: it cannot. */
+static bool watch(struct http_curl *h, int fd, struct http_socket *s)
+{
+  struct epoll_event e = {.events = s->wanted, .data.fd = fd};
+  int what = s->wanted == 0 ? EPOLL_CTL_DEL : s->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  if (s->watched == s->wanted)
+    return true;
+  s->watched = s->wanted;
+  return epoll_ctl(h->epoll, what, fd, &e) == 0;
+}
+
+static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *http, void *unused)
+{
+  struct http_curl *h = http;
+  struct http_socket *s = socket_at(h, fd);
+  struct exchange *x = NULL;
+  (void)unused;
+  if (!s)
+    return -1;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+  if (what == CURL_POLL_REMOVE) {
+    s->wanted = 0;
+    return 0;  // stays watched: who is kept alive is wanted again
+  }
+  if (x)
+    x->socket = fd;
+  s->wanted = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
+  return watch(h, fd, s) ? 0 : -1;
+}
+
+/* The set forgets it by itself. */
+static int on_close(void *http, curl_socket_t fd)
+{
+  struct http_curl *h = http;
+  if (fd < h->socket_count)
+    h->sockets[fd] = (struct http_socket){0};
+  return close(fd);
+}
+
+double http_loop_active(const struct exchange *x)
+{
+  return x->socket >= 0 && x->socket < x->http->socket_count ? x->http->sockets[x->socket].active : 0;
+}
+
+static void on_event(struct http_curl *h, const struct epoll_event *e)
+{
+  int running, fd = e->data.fd, flags = 0;
+  struct http_socket *s = &h->sockets[fd];
+  if (!s->wanted) {
+    watch(h, fd, s);
+    return;
+  }
+  unsigned events = e->events & (EPOLLERR | EPOLLHUP) ? s->wanted : e->events;
+  if (events & EPOLLIN)
+    flags |= CURL_CSELECT_IN;
+  if (events & EPOLLOUT)
+    flags |= CURL_CSELECT_OUT;
+  s->active = http_now(h);
+  curl_multi_socket_action(h->multi, fd, flags, &running);
+}
+
+static void on_sockets(uv_poll_t *poll, int status, int readable)
+{
+  struct http_curl *h = poll->data;
+  struct epoll_event events[EVENTS];
+  (void)status, (void)readable;
+  int n = epoll_wait(h->epoll, events, EVENTS, 0);
+  for (int i = 0; i < n; i++)
+    on_event(h, &events[i]);
+  take_finished(h);
+}
+
+/* ---- curl's timer -------------------------------------------------------------------------------- */
+
+static void on_timer(uv_timer_t *timer)
+{
+  struct http_curl *h = timer->data;
+  int running;
+  curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  take_finished(h);
+}
+
+static int timer_wanted(CURLM *multi, long milliseconds, void *http)
+{
+  struct http_curl *h = http;
+  (void)multi;
+  if (milliseconds < 0)
+    uv_timer_stop(&h->timer);
+  else
+    uv_timer_start(&h->timer, on_timer, (uint64_t)milliseconds, 0);
+  return 0;
+}
+
+/* ---- the handles ------------------------------------------------------------------------------------ */
+
+/* Only exchanges that are under way keep the loop going. */
+void http_loop_count(struct http_curl *h, int change)
+{
+  h->under_way += change;
+  if (h->under_way)
+    uv_ref((uv_handle_t *)&h->poll);
+  else
+    uv_unref((uv_handle_t *)&h->poll);
+}
+
+static bool open_set(struct http_curl *h)
+{
+  h->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (h->epoll < 0)
+    return false;
+  if (uv_poll_init(h->loop, &h->poll, h->epoll) != 0) {
+    close(h->epoll);
+    h->epoll = -1;
+    return false;
+  }
+  h->poll.data = h;
+  uv_poll_start(&h->poll, UV_READABLE, on_sockets);
+  uv_unref((uv_handle_t *)&h->poll);
+  return true;
+}
+
+bool http_loop_ready(struct http_curl *h)
+{
+  if (h->multi)
+    return true;
+  if (h->epoll < 0 && !open_set(h))
+    return false;
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  h->multi = curl_multi_init();
+  if (!h->multi)
+    return false;
+  curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
+  curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+  curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
+  curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+  curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+  return true;
+}
+
+CURL *http_loop_easy(struct http_curl *h)
+{
+  CURL *easy = h->idle_count ? h->idle[--h->idle_count] : curl_easy_init();
+  if (!easy)
+    return NULL;
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, h);
+  return easy;
+}
+
+void http_loop_return(struct http_curl *h, CURL *easy)
+{
+  if (!easy)
+    return;
+  if (h->idle_count == HTTP_IDLE) {
+    curl_easy_cleanup(easy);
+    return;
+  }
+  curl_easy_reset(easy);
+  h->idle[h->idle_count++] = easy;
+}
+
+void http_loop_close(struct http_curl *h)
+{
+  while (h->idle_count)
+    curl_easy_cleanup(h->idle[--h->idle_count]);
+  curl_multi_cleanup(h->multi);
+  free(h->sockets);
+  h->sockets = NULL;
+  h->socket_count = 0;
+}

@@ -1,0 +1,253 @@
+/* http_resolve.c - finding the addresses of the host that an exchange connects to.
+ *
+ * Both families are asked for at once, and curl gets both: it tries one, and soon the other
+ * beside it. The second answer is waited for no longer than the resolution delay of RFC 8305.
+ * Addresses are remembered as long as the name server says, a minute at most; an exchange on a
+ * fresh connection is content with what is a second old, as it wants to see what changes.
+ *
+ * With --local the look-up goes to the local cloud's name server, and the connection to
+ * loopback, whatever address the name has. */
+#include "http_curl.h"
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RESOLUTION_DELAY 0.05
+#define LONGEST_LOOKUP 3600.0
+#define REMEMBERED 60.0
+#define REMEMBERED_FRESH 1.0
+
+/* ---- addresses that were found before -------------------------------------------------------- */
+
+static struct http_address *remembered_slot(struct http_curl *h, const char *host, int family)
+{
+  uint32_t hash = 2166136261u ^ (uint32_t)family;
+  for (const char *c = host; *c; c++)
+    hash = (hash ^ (unsigned char)*c) * 16777619u;
+  return &h->addresses[hash % HTTP_ADDRESSES];
+}
+
+static const char *remembered(const struct exchange *x)
+{
+  struct http_address *a = remembered_slot(x->http, x->target, x->family);
+  double now = http_seconds();
+  if (!a->host || strcmp(a->host, x->target) != 0 || a->family != x->family)
+    return NULL;
+  return now < a->until && (!x->fresh || now < a->found + REMEMBERED_FRESH) ? a->list : NULL;
+}
+
+static void forget(struct http_address *a)
+{
+  free(a->host);
+  free(a->list);
+  *a = (struct http_address){0};
+}
+
+/* Where memory ends nothing is remembered. */
+static void remember(const struct exchange *x, const char *list, double ttl)
+{
+  struct http_address *a = remembered_slot(x->http, x->target, x->family);
+  double now = http_seconds();
+  forget(a);
+  if (x->http->config->local || ttl <= 0)
+    return;
+  *a = (struct http_address){.host = strdup(x->target), .list = strdup(list), .family = x->family,
+                             .found = now, .until = now + fmin(ttl, REMEMBERED)};
+  if (!a->host || !a->list)
+    forget(a);
+}
+
+void exchange_forget_addresses(struct exchange *x)
+{
+  if (x->target)
+    forget(remembered_slot(x->http, x->target, x->family));
+}
+
+void http_addresses_free(struct http_curl *h)
+{
+  for (size_t i = 0; i < HTTP_ADDRESSES; i++)
+    forget(&h->addresses[i]);
+}
+
+/* ---- handing them to curl ---------------------------------------------------------------------- */
+
+/* "+host:port:address,…": curl forgets it with its cache, unlike an entry without the plus. */
+static bool transfer_to(struct exchange *x, const char *list)
+{
+  struct buf line;
+  buf_init(&line, 64 << 10);
+  buf_printf(&line, "+%s:%d:%s", x->target, x->target_port, list);
+  bool ok = buf_ok(&line) && http_add_line(&x->resolve, buf_str(&line));
+  buf_free(&line);
+  size_t first = strcspn(list, ",");
+  snprintf(x->candidate, sizeof x->candidate, "%.*s", (int)first, list);
+  if (ok)
+    exchange_transfer(x);
+  return ok;
+}
+
+static void add_addresses(struct buf *list, const struct dns_lookup *l, double *ttl)
+{
+  for (size_t i = 0; l && !l->fault.code && i < l->count; i++) {
+    const struct dns_answer *a = &l->answers[i];
+    bool six = strcmp(a->type, "AAAA") == 0;
+    if (!six && strcmp(a->type, "A") != 0)
+      continue;
+    *ttl = fmin(*ttl, a->ttl);
+    buf_printf(list, six ? "%s[%s]" : "%s%s", list->len ? "," : "", a->data);
+  }
+}
+
+/* ---- asking ------------------------------------------------------------------------------------- */
+
+enum { FOUR, SIX };
+
+static bool is_fault(const struct dns_lookup *l, const char *code)
+{
+  return l && l->effect.finished && l->fault.code && strcmp(l->fault.code, code) == 0;
+}
+
+/* The fault of the family that says most: a name that does not exist has neither, and who has
+ * no record of one family may have one of the other that could not be asked for. */
+static const struct fault *worst(const struct exchange *x)
+{
+  const struct dns_lookup *four = x->lookup[FOUR], *six = x->lookup[SIX];
+  if (!four || !six)
+    return four ? &four->fault : &six->fault;
+  if (is_fault(four, "dns-not-found") || !is_fault(four, "dns-no-data"))
+    return &four->fault;
+  return six->effect.finished ? &six->fault : &four->fault;
+}
+
+static void not_found(struct exchange *x)
+{
+  const struct fault *f = worst(x);
+  char message[sizeof f->message];
+  x->base.phase = HTTP_DNS;
+  if (x->family == 0 && is_fault(x->lookup[FOUR], "dns-no-data") && is_fault(x->lookup[SIX], "dns-no-data"))
+    snprintf(message, sizeof message, "%.255s has no address, neither A nor AAAA record", x->target);
+  else
+    snprintf(message, sizeof message, "%s", f->message);
+  fault_set(&x->base.fault, f->code, f->class, "%s %s: %s", x->method, x->host, message);
+  if (f->hint[0])
+    fault_hint(&x->base.fault, "%s", f->hint);
+  exchange_end_soon(x);
+}
+
+static void drop_lookups(struct exchange *x)
+{
+  for (int i = FOUR; i <= SIX; i++)
+    if (x->lookup[i]) {
+      effect_free(&x->lookup[i]->effect);
+      x->lookup[i] = NULL;
+    }
+}
+
+void exchange_settle(struct exchange *x)
+{
+  struct buf list;
+  double ttl = INFINITY;
+  bool ok = true;
+  exchange_stop_timer(x);
+  buf_init(&list, 60 << 10);
+  for (int i = SIX; i >= FOUR; i--)
+    if (x->lookup[i] && x->lookup[i]->effect.finished)
+      add_addresses(&list, x->lookup[i], &ttl);
+  if (list.len && buf_ok(&list)) {
+    remember(x, buf_str(&list), ttl);
+    drop_lookups(x);
+    ok = transfer_to(x, buf_str(&list));
+  } else {
+    not_found(x);
+  }
+  buf_free(&list);
+  if (!ok) {
+    fault_set(&x->base.fault, "out-of-memory", "fatal", "%s %s: not enough memory", x->method, x->host);
+    exchange_end_soon(x);
+  }
+}
+
+/* One family is there: the other one gets its chance, if it is quick. */
+static void looked_up(void *arg)
+{
+  struct exchange *x = arg;
+  int under_way = 0, telling = 0;
+  for (int i = FOUR; i <= SIX; i++) {
+    const struct dns_lookup *l = x->lookup[i];
+    under_way += l && !l->effect.finished;
+    telling += l && l->effect.finished && (!l->fault.code || is_fault(l, "dns-not-found"));
+  }
+  if (!under_way)
+    exchange_settle(x);
+  else if (telling)
+    exchange_set_timer(x, http_seconds() + RESOLUTION_DELAY);
+}
+
+static double time_for_lookup(const struct exchange *x)
+{
+  double left = LONGEST_LOOKUP, spent = http_seconds() - x->started;
+  if (x->timeouts.connect > 0)
+    left = fmin(left, x->timeouts.connect - spent);
+  if (x->timeouts.total > 0)
+    left = fmin(left, x->timeouts.total - spent);
+  return fmax(left, 0);
+}
+
+static bool ask(struct exchange *x, int i, const char *type)
+{
+  struct world_dns *dns = x->http->dns;
+  struct dns_question q = {.name = x->target, .type = type, .timeout = time_for_lookup(x)};
+  x->lookup[i] = dns->start(dns, &q, looked_up, x);
+  return x->lookup[i] != NULL;
+}
+
+static bool look_up(struct exchange *x)
+{
+  const char *list = remembered(x);
+  if (list)
+    return transfer_to(x, list);
+  return (x->family == 6 || ask(x, FOUR, "A")) && (x->family == 4 || ask(x, SIX, "AAAA"));
+}
+
+/* ---- where to ------------------------------------------------------------------------------------- */
+
+static bool is_address(const char *host)
+{
+  unsigned char bytes[16];
+  return host[0] == '[' || uv_inet_pton(2 /* AF_INET */, host, bytes) == 0;
+}
+
+/* Nobody needs to be asked about this machine. */
+static const char *loopback(int family)
+{
+  return family == 4 ? "127.0.0.1" : family == 6 ? "[::1]" : "127.0.0.1,[::1]";
+}
+
+static bool lead_to_loopback(struct exchange *x)
+{
+  const struct real_config *c = x->http->config;
+  char line[512];
+  snprintf(line, sizeof line, "%.255s:%d:127.0.0.1:%d", x->host, x->port,
+           x->https ? c->https_port : c->http_port);
+  return http_add_line(&x->connect_to, line) && look_up(x);
+}
+
+bool exchange_find_host(struct exchange *x)
+{
+  bool local = x->http->config->local && !is_address(x->host) && !real_is_localhost(x->host);
+  x->target = strdup(x->host);
+  x->target_port = x->port;
+  if (!x->target)
+    return false;
+  if (local)
+    return lead_to_loopback(x);
+  if (real_is_localhost(x->target))
+    return transfer_to(x, loopback(x->family));
+  if (!is_address(x->target))
+    return look_up(x);
+  snprintf(x->candidate, sizeof x->candidate, "%.45s", x->target);
+  exchange_transfer(x);
+  return true;
+}

@@ -1,0 +1,124 @@
+/* http_setup.c - a request becomes options of curl. */
+#include "http_curl.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- the URL ---------------------------------------------------------------------------------- */
+
+bool exchange_parse_url(struct exchange *x, const char *url)
+{
+  CURLU *u = curl_url();
+  char *scheme = NULL, *host = NULL, *port = NULL;
+  bool ok = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+            curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+            curl_url_get(u, CURLUPART_HOST, &host, CURLU_PUNYCODE) == CURLUE_OK &&
+            curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+            (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
+  if (ok) {
+    x->https = strcasecmp(scheme, "https") == 0;
+    x->port = atoi(port);
+    x->host = strdup(host);
+  }
+  curl_free(scheme);
+  curl_free(host);
+  curl_free(port);
+  curl_url_cleanup(u);
+  return ok && x->host;
+}
+
+/* ---- headers ------------------------------------------------------------------------------------ */
+
+bool http_add_line(struct curl_slist **list, const char *line)
+{
+  struct curl_slist *longer = curl_slist_append(*list, line);
+  if (!longer)
+    return false;
+  *list = longer;
+  return true;
+}
+
+static bool has_header(const char *const *headers, const char *name)
+{
+  size_t n = strlen(name);
+  for (; headers && *headers; headers++)
+    if (strncasecmp(*headers, name, n) == 0 && ((*headers)[n] == ':' || (*headers)[n] == ';'))
+      return true;
+  return false;
+}
+
+static bool set_headers(struct exchange *x, const char *const *headers)
+{
+  bool body = x->body.data || x->outgoing;
+  bool ok = !body || http_add_line(&x->headers, "Expect:");
+  if (!has_header(headers, "user-agent"))
+    curl_easy_setopt(x->easy, CURLOPT_USERAGENT, "davit/" DAVIT_VERSION);
+  if (body && !x->mime && !has_header(headers, "content-type"))  /* curl would claim a form */
+    ok = ok && http_add_line(&x->headers, "Content-Type:");
+  for (const char *const *h = headers; ok && h && *h; h++)
+    ok = http_add_line(&x->headers, *h);
+  curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
+  return ok;
+}
+
+/* ---- the rest -------------------------------------------------------------------------------------- */
+
+/* HTTP/2 where TLS offers it, and then one connection for all; not for what may pause. */
+static void set_version(struct exchange *x, const struct http_request *r)
+{
+  bool two = x->https && !r->sink && !r->source;
+  for (size_t i = 0; i < r->part_count; i++)
+    two = two && !r->parts[i].source;
+  curl_easy_setopt(x->easy, CURLOPT_HTTP_VERSION,
+                   (long)(two ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, two && !r->fresh ? 1L : 0L);
+}
+
+/* The handshake begins: from here on its own limit counts, not that of the connection. */
+static CURLcode on_handshake(CURL *easy, void *ssl, void *arg)
+{
+  (void)easy, (void)ssl;
+  exchange_limit_connect(arg, 0);
+  return CURLE_OK;
+}
+
+static void set_patience(struct exchange *x, const struct http_request *r)
+{
+  exchange_limit_connect(x, r->timeouts.connect);
+  if (!x->https)
+    return;
+  curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_FUNCTION, on_handshake);
+  curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_DATA, x);
+}
+
+static void set_fresh(CURL *e)
+{
+  curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+  curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+  curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);  /* else no certificate is looked at */
+}
+
+bool exchange_configure(struct exchange *x, const struct http_request *r)
+{
+  CURL *e = x->easy;
+  curl_easy_setopt(e, CURLOPT_PRIVATE, x);
+  curl_easy_setopt(e, CURLOPT_URL, r->url);
+  curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(e, CURLOPT_PROXY, "");
+  curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->base.reason);
+  if (x->http->config->ca_file)
+    curl_easy_setopt(e, CURLOPT_CAINFO, x->http->config->ca_file);
+  set_version(x, r);
+  set_patience(x, r);
+  if (r->fresh)
+    set_fresh(e);
+  exchange_receive(x, r);
+  bool ok = exchange_set_body(x, r) && set_headers(x, r->headers);
+  if (strcmp(r->method, "HEAD") == 0)
+    curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+  return ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
+}
