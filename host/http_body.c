@@ -228,6 +228,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
   struct exchange *x = arg;
   size_t all = size * n, len = all;
   x->active = http_now(x->http);
+  if (!x->header_bytes)
+    x->first_byte = http_seconds();
   x->header_bytes += all;
   if (x->header_bytes > HEADER_BYTES || ++x->header_lines > HEADER_LINES)
     return stop(x, STOP_HEADERS);

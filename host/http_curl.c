@@ -43,7 +43,7 @@ static void record_timing(struct exchange *x)
   struct http_timing *t = &x->base.timing;
   t->connect = since_start(x, CURLINFO_CONNECT_TIME_T);
   t->tls = x->https ? since_start(x, CURLINFO_APPCONNECT_TIME_T) : 0;
-  t->first_byte = since_start(x, CURLINFO_STARTTRANSFER_TIME_T);
+  t->first_byte = x->first_byte > 0 ? x->first_byte - x->started : 0;
   t->total = http_seconds() - x->started;
 }
 
@@ -67,7 +67,7 @@ static void record_connection(struct exchange *x)
              address, port);
   else if (x->candidate[0])
     snprintf(e->address, sizeof e->address, "%.45s:%d", x->candidate, x->target_port);
-  e->reused = made == 0 && e->timing.connect > 0;
+  e->reused = made == 0 && timing(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
 }
 
 void exchange_stop(struct exchange *x)
@@ -93,14 +93,17 @@ void exchange_finish(struct exchange *x, CURLcode code)
 
 /* ---- the next turn of the loop ------------------------------------------------------------------ */
 
-/* Curl does not end a transfer whose sink fails now: we do. */
+/* A part whose source said HTTP_LATER while curl had bytes of the parts before it stays paused,
+ * and only curl's own pause ends that. Curl does not end a transfer whose sink fails now: we do. */
 static void unpause(struct exchange *x)
 {
   if (x->state != TRANSFERRING)
     return;
   x->paused = false;
   x->active = http_seconds();
-  CURLcode code = curl_easy_pause(x->easy, CURLPAUSE_CONT);
+  CURLcode code = x->mime ? curl_easy_pause(x->easy, CURLPAUSE_SEND) : CURLE_OK;
+  if (code == CURLE_OK)
+    code = curl_easy_pause(x->easy, CURLPAUSE_CONT);
   if (code != CURLE_OK)
     exchange_finish(x, code);
 }

@@ -88,6 +88,7 @@ struct exchange {
   bool queued;
   struct timer timer;
   double started, transferred; /* when it came to us, and to curl */
+  double first_byte;           /* when the answer's first line was there; 0: not yet */
   double active;               /* when a piece of it was last seen */
   int socket;                  /* the one it uses, as far as known, or -1 */
   double uploaded;             /* bytes when it was last looked at */

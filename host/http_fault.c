@@ -30,7 +30,7 @@ enum http_phase exchange_phase(const struct exchange *x)
 {
   if (x->state == LOOKING_UP)
     return HTTP_DNS;
-  if (x->header_bytes || reached(x, CURLINFO_STARTTRANSFER_TIME_T))
+  if (x->first_byte > 0)
     return HTTP_BODY;
   if (reached(x, CURLINFO_PRETRANSFER_TIME_T))
     return all_sent(x) ? HTTP_FIRST_BYTE : HTTP_SEND;
