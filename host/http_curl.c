@@ -84,10 +84,12 @@ void exchange_stop(struct exchange *x)
 void exchange_finish(struct exchange *x, CURLcode code)
 {
   exchange_stop(x);
-  if (code == CURLE_OK)
-    x->base.phase = HTTP_DONE;
-  else
+  if (code != CURLE_OK)
     exchange_set_fault(x, code);
+  else if (x->proxy[0] && x->base.status == 407)
+    exchange_set_proxy_fault(x, 407);
+  else
+    x->base.phase = HTTP_DONE;
   exchange_end(x);
 }
 
@@ -185,8 +187,10 @@ static bool begin(struct exchange *x, const struct http_request *r)
     fault_set(f, "not-local", "fatal", "%s %s: --local has no stand-in for this host", x->method,
               x->host);
     fault_hint(f, "only the project's zone and the modelled services are reachable");
-  } else {
-    return exchange_configure(x, r) && exchange_find_host(x);
+  } else if (!exchange_configure(x, r)) {
+    return false;
+  } else if (!f->code) {
+    return exchange_find_host(x);
   }
   exchange_end_soon(x);
   return true;
@@ -241,7 +245,6 @@ static struct http_exchange *start(struct world_http *base, const struct http_re
   x->socket = -1;
   x->started = http_seconds();
   x->timeouts = r->timeouts;
-  x->family = r->route.family;
   x->fresh = r->fresh;
   x->easy = http_loop_easy(h);
   x->method = strdup(r->method);
@@ -255,12 +258,13 @@ static struct http_exchange *start(struct world_http *base, const struct http_re
 }
 
 struct world_http *http_curl_new(uv_loop_t *loop, const struct real_config *config,
-                                 struct world_dns *dns)
+                                 struct world_dns *dns, struct world_environ *environ)
 {
   struct http_curl *h = calloc(1, sizeof *h);
   if (!h)
     return NULL;
-  *h = (struct http_curl){.base = {start, resume}, .loop = loop, .config = config, .dns = dns};
+  *h = (struct http_curl){.base = {start, resume}, .loop = loop, .config = config, .dns = dns,
+                          .environ = environ};
   TAILQ_INIT(&h->soon);
   uv_timer_init(loop, &h->timer);
   uv_timer_init(loop, &h->turn);

@@ -3,6 +3,7 @@
  *   http_curl.c     the life of an exchange: start, the end, resume, destroy
  *   http_loop.c     curl's multi handle on the loop: sockets, its timer, handles to use again
  *   http_setup.c    a request becomes options of curl
+ *   http_route.c    where the connection goes, and whom TLS trusts
  *   http_body.c     what goes out and what comes in, piece by piece, and the limits of it
  *   http_time.c     the timeouts
  *   http_resolve.c  finding the host's addresses
@@ -55,6 +56,7 @@ struct http_curl {
   uv_loop_t *loop;
   const struct real_config *config;
   struct world_dns *dns;
+  struct world_environ *environ;
   CURLM *multi;
   int epoll;                   /* the set of curl's sockets; -1: none yet */
   uv_poll_t poll;              /* on the set */
@@ -106,8 +108,10 @@ struct exchange {
   struct outgoing *outgoing;   /* one for the body, or one for each part; NULL: none */
 
   /* finding the host */
-  char *target;                /* whose address is looked up */
+  char *target;                /* whose address is looked up: the host, or who stands before it */
   int target_port;
+  bool direct;                 /* a Unix socket: nothing is looked up */
+  char proxy[264];             /* "host:port", or "" */
   struct dns_lookup *lookup[2];  /* IPv4, IPv6 */
   char candidate[64];          /* the address that is tried first */
 
@@ -163,6 +167,11 @@ bool exchange_parse_url(struct exchange *x, const char *url);
 bool exchange_configure(struct exchange *x, const struct http_request *r);
 bool http_add_line(struct curl_slist **list, const char *line);
 
+/* ---- http_route.c ------------------------------------------------------------------------ */
+
+/* Aims the exchange at its target; what cannot be used is base.fault. False: out of memory. */
+bool exchange_set_route(struct exchange *x, const struct http_route *r);
+
 /* ---- http_body.c ------------------------------------------------------------------------- */
 
 /* The request's body, in whatever form it comes. False: out of memory. */
@@ -184,6 +193,8 @@ void http_addresses_free(struct http_curl *h);
 
 /* The fault of what curl says, unless it is CURLE_OK. */
 void exchange_set_fault(struct exchange *x, CURLcode code);
+/* The fault of a proxy that answered instead of who is behind it. */
+void exchange_set_proxy_fault(struct exchange *x, long status);
 /* The fault of a limit that passed, in the phase that base.phase names. */
 void exchange_timed_out(struct exchange *x, const char *code, const char *what, double seconds);
 /* The fault of a request that had no, or no whole, reply; base.phase stands. */

@@ -84,12 +84,13 @@ void exchange_timed_out(struct exchange *x, const char *code, const char *what, 
   exchange_lost(x, code, text);
 }
 
-static void refused(struct exchange *x)
+/* What the machine says of a connection that was not made; sets the detail. */
+static const char *no_connection(struct exchange *x)
 {
   long number = 0;
+  const char *what = "no connection";
   exchange_forget_addresses(x);
   curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &number);
-  const char *what = "no connection";
   if (number == ECONNREFUSED) {
     x->base.detail = "refused";
     what = "the connection was refused";
@@ -100,7 +101,36 @@ static void refused(struct exchange *x)
     x->base.detail = "reset";
     what = "the connection was reset";
   }
-  set(x, "http-refused", "transient", what);
+  return what;
+}
+
+/* A proxy that is busy or cannot reach the host now may do so later; one that says no, will. */
+void exchange_set_proxy_fault(struct exchange *x, long status)
+{
+  char what[400];
+  snprintf(what, sizeof what, "the proxy %s answered status %ld", x->proxy, status);
+  set(x, "http-proxy", status >= 500 ? "transient" : "fatal", what);
+  if (status == 407)
+    fault_hint(&x->base.fault, "put the credentials into the proxy's URL: http://name:password@proxy.example:3128");
+}
+
+/* True when it is the proxy that failed, not who is behind it. */
+static bool proxy_failed(struct exchange *x, CURLcode code)
+{
+  char what[400];
+  long status = 0;
+  if (!x->proxy[0])
+    return false;
+  curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  if (status && status / 100 != 2) {
+    exchange_set_proxy_fault(x, status);
+    return true;
+  }
+  if (code != CURLE_COULDNT_CONNECT && code != CURLE_PROXY)
+    return false;
+  snprintf(what, sizeof what, "no way through the proxy %s: %s", x->proxy, no_connection(x));
+  set(x, "http-proxy", "transient", what);
+  return true;
 }
 
 struct certificate_fault {
@@ -179,9 +209,11 @@ static void stopped(struct exchange *x)
 
 static void set_fault(struct exchange *x, CURLcode code)
 {
+  if (proxy_failed(x, code))
+    return;
   switch (code) {
   case CURLE_COULDNT_CONNECT:
-    refused(x);
+    set(x, "http-refused", "transient", no_connection(x));
     break;
   case CURLE_OPERATION_TIMEDOUT:
     exchange_timed_out(x, "http-connect-timeout", "no connection", x->timeouts.connect);

@@ -4,9 +4,7 @@
  * beside it. The second answer is waited for no longer than the resolution delay of RFC 8305.
  * Addresses are remembered as long as the name server says, a minute at most; an exchange on a
  * fresh connection is content with what is a second old, as it wants to see what changes.
- *
- * With --local the look-up goes to the local cloud's name server, and the connection to
- * loopback, whatever address the name has. */
+ * With --local the local cloud's name server is asked. */
 #include "http_curl.h"
 #include <math.h>
 #include <stdint.h>
@@ -225,29 +223,18 @@ static const char *loopback(int family)
   return family == 4 ? "127.0.0.1" : family == 6 ? "[::1]" : "127.0.0.1,[::1]";
 }
 
-static bool lead_to_loopback(struct exchange *x)
-{
-  const struct real_config *c = x->http->config;
-  char line[512];
-  snprintf(line, sizeof line, "%.255s:%d:127.0.0.1:%d", x->host, x->port,
-           x->https ? c->https_port : c->http_port);
-  return http_add_line(&x->connect_to, line) && look_up(x);
-}
-
 bool exchange_find_host(struct exchange *x)
 {
-  bool local = x->http->config->local && !is_address(x->host) && !real_is_localhost(x->host);
-  x->target = strdup(x->host);
-  x->target_port = x->port;
-  if (!x->target)
-    return false;
-  if (local)
-    return lead_to_loopback(x);
+  if (x->direct) {
+    exchange_transfer(x);
+    return true;
+  }
+  if (is_address(x->target)) {
+    snprintf(x->candidate, sizeof x->candidate, "%.45s", x->target);
+    exchange_transfer(x);
+    return true;
+  }
   if (real_is_localhost(x->target))
     return transfer_to(x, loopback(x->family));
-  if (!is_address(x->target))
-    return look_up(x);
-  snprintf(x->candidate, sizeof x->candidate, "%.45s", x->target);
-  exchange_transfer(x);
-  return true;
+  return look_up(x);
 }

@@ -105,19 +105,16 @@ bool exchange_configure(struct exchange *x, const struct http_request *r)
   curl_easy_setopt(e, CURLOPT_URL, r->url);
   curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(e, CURLOPT_PROXY, "");
   curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
   curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->base.reason);
-  if (x->http->config->ca_file)
-    curl_easy_setopt(e, CURLOPT_CAINFO, x->http->config->ca_file);
   set_version(x, r);
   set_patience(x, r);
   if (r->fresh)
     set_fresh(e);
   exchange_receive(x, r);
-  bool ok = exchange_set_body(x, r) && set_headers(x, r->headers);
+  bool ok = exchange_set_route(x, &r->route) && exchange_set_body(x, r) && set_headers(x, r->headers);
   if (strcmp(r->method, "HEAD") == 0)
     curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
   return ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;

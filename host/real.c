@@ -53,7 +53,7 @@ bool real_is_localhost(const char *host)
          (n > 10 && strcasecmp(host + n - 10, ".localhost") == 0);
 }
 
-static bool is_loopback(const char *host)
+bool real_is_loopback(const char *host)
 {
   return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0 ||
          real_is_localhost(host);
@@ -70,7 +70,7 @@ static bool covers(const char *pattern, const char *host)
 
 bool real_allows(const struct real_config *config, const char *host)
 {
-  if (!config->local || is_loopback(host))
+  if (!config->local || real_is_loopback(host))
     return true;
   for (char **h = config->hosts; h && *h; h++)
     if (covers(*h, host))
@@ -106,8 +106,8 @@ bool real_init(struct real *r, int guard_fd)
   w->files = files_uv_new(&r->loop);
   w->dns = dns_ares_new(&r->loop, &r->config);
   w->process = process_guard_new(&r->loop, guard_fd);
-  if (w->dns) {
-    w->http = http_curl_new(&r->loop, &r->config, w->dns);
+  if (w->dns && w->environ) {
+    w->http = http_curl_new(&r->loop, &r->config, w->dns, w->environ);
     w->sql = sql_pq_new(&r->loop, &r->config, w->dns);
   }
   if (w->clock && w->random && w->environ && w->files && w->process && w->http && w->sql)

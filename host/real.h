@@ -31,11 +31,13 @@ bool real_configure(struct real *r, const struct real_config *config);
 bool real_allows(const struct real_config *config, const char *host);
 /* "localhost" and every name below it are this machine, without asking anyone (RFC 6761). */
 bool real_is_localhost(const char *host);
+/* Likewise, and the addresses of loopback. */
+bool real_is_loopback(const char *host);
 
 /* The members, each in its own file; NULL: out of memory. `config` outlives them. */
 struct world_clock *clock_uv_new(uv_loop_t *loop);
 struct world_http *http_curl_new(uv_loop_t *loop, const struct real_config *config,
-                                 struct world_dns *dns);
+                                 struct world_dns *dns, struct world_environ *environ);
 struct world_sql *sql_pq_new(uv_loop_t *loop, const struct real_config *config,
                              struct world_dns *dns);
 struct world_dns *dns_ares_new(uv_loop_t *loop, const struct real_config *config);

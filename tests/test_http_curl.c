@@ -18,6 +18,7 @@ struct world_under_test {
   struct real_config config;
   struct world_clock *clock;
   struct world_dns *dns;
+  struct world_environ *environ;
   struct world_http *http;
   struct server *server;
   struct server_accept *accept;
@@ -68,7 +69,8 @@ static int open_world(void **state)
   uv_loop_init(&w->loop);
   w->clock = clock_uv_new(&w->loop);
   w->dns = dns_ares_new(&w->loop, &w->config);
-  w->http = http_curl_new(&w->loop, &w->config, w->dns);
+  w->environ = environ_os_new();
+  w->http = http_curl_new(&w->loop, &w->config, w->dns, w->environ);
   w->server = server_new(&w->loop, &(struct server_options){.address = "127.0.0.1", .max_body = 2 * BIG}, &f);
   snprintf(w->url, sizeof w->url, "http://127.0.0.1:%d/", server_port(w->server));
   accept_next(w);
@@ -82,6 +84,7 @@ static int close_world(void **state)
   server_free(w->server);
   http_curl_free(w->http);
   dns_ares_free(w->dns);
+  environ_os_free(w->environ);
   clock_uv_free(w->clock);
   uv_run(&w->loop, UV_RUN_DEFAULT);
   int left = uv_loop_close(&w->loop);  // fails on a handle left open

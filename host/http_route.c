@@ -1,0 +1,267 @@
+/* http_route.c - where the connection of an exchange goes, and whom TLS trusts there.
+ *
+ * In this order: with --local to loopback; to a Unix socket; to another address than the URL's;
+ * through a proxy; to the URL's host. A proxy is the one that the request names, else that of
+ * the environment: https_proxy or http_proxy by the URL's scheme, then all_proxy, unless no_proxy
+ * covers the host; in upper case too, but for HTTP_PROXY, which a web server sets from a header
+ * of its client. The environment's proxy is not for loopback. The proxy looks the URL's host up.
+ *
+ * Credentials in a proxy's URL go to curl apart from it, so that no error can hold them. */
+#include "http_curl.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- which proxy ------------------------------------------------------------------------------- */
+
+/* The first of the variables, ended by NULL, that has a value. */
+static const char *variable(const struct exchange *x, const char *const *names)
+{
+  struct world_environ *e = x->http->environ;
+  for (; *names; names++) {
+    const char *value = e->get(e, *names);
+    if (value && *value)
+      return value;
+  }
+  return NULL;
+}
+
+/* "10.0.0.0/8" covers an address of its family whose first bits are the same. */
+static bool network_covers(const char *network, size_t len, const char *host)
+{
+  char text[64], bare[64];
+  unsigned char net[16], address[16];
+  snprintf(text, sizeof text, "%.*s", (int)len, network);
+  snprintf(bare, sizeof bare, "%.*s", (int)strcspn(host + (*host == '['), "]"), host + (*host == '['));
+  char *slash = strchr(text, '/');
+  int family = strchr(text, ':') ? 10 /* AF_INET6 */ : 2 /* AF_INET */;
+  if (!slash)
+    return false;
+  *slash = 0;
+  unsigned long bits = strtoul(slash + 1, NULL, 10);
+  if (uv_inet_pton(family, text, net) != 0 || uv_inet_pton(family, bare, address) != 0 ||
+      bits > (family == 2 ? 32u : 128u))
+    return false;
+  unsigned char rest = bits % 8 ? (unsigned char)(0xff << (8 - bits % 8)) : 0;
+  return memcmp(net, address, bits / 8) == 0 &&
+         (!rest || (net[bits / 8] & rest) == (address[bits / 8] & rest));
+}
+
+/* "example.com", ".example.com" and "*.example.com" cover the name and all below it. */
+static bool entry_covers(const char *entry, size_t len, const char *host)
+{
+  size_t n = strlen(host);
+  if (len == 1 && *entry == '*')
+    return true;
+  if (network_covers(entry, len, host))
+    return true;
+  size_t skip = len > 1 && entry[0] == '*' && entry[1] == '.' ? 2 : len && entry[0] == '.' ? 1 : 0;
+  entry += skip;
+  len -= skip;
+  return len && n >= len && strncasecmp(host + n - len, entry, len) == 0 &&
+         (n == len || host[n - len - 1] == '.');
+}
+
+static bool is_exempt(const struct exchange *x)
+{
+  static const char *const names[] = {"no_proxy", "NO_PROXY", NULL};
+  const char *list = variable(x, names);
+  while (list && *list) {
+    size_t len = strcspn(list, ", ");
+    if (entry_covers(list, len, x->host))
+      return true;
+    list += len + strspn(list + len, ", ");
+  }
+  return false;
+}
+
+/* The proxy's URL, or NULL. */
+static const char *proxy_of(const struct exchange *x, const struct http_route *r)
+{
+  static const char *const https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL};
+  static const char *const http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+  if (r->proxy)
+    return *r->proxy ? r->proxy : NULL;
+  if (real_is_loopback(x->host))
+    return NULL;
+  const char *proxy = variable(x, x->https ? https : http);
+  return proxy && !is_exempt(x) ? proxy : NULL;
+}
+
+/* ---- through it ------------------------------------------------------------------------------------ */
+
+/* Proxies that look names up themselves. The default port is the scheme's own. */
+static const struct scheme {
+  const char *name, *curl;
+  int port;
+} schemes[] = {
+  {"http", "http", 80},         {"https", "https", 443},      {"socks5", "socks5h", 1080},
+  {"socks5h", "socks5h", 1080}, {"socks4a", "socks4a", 1080}, {NULL, NULL, 0},
+};
+
+struct proxy_url {
+  char *scheme, *host, *port, *user, *password;
+};
+
+static void free_proxy_url(struct proxy_url *p)
+{
+  curl_free(p->scheme);
+  curl_free(p->host);
+  curl_free(p->port);
+  if (p->password)
+    wipe(p->password, strlen(p->password));
+  curl_free(p->user);
+  curl_free(p->password);
+}
+
+static bool split_proxy_url(const char *text, struct proxy_url *p)
+{
+  CURLU *u = curl_url();
+  struct buf url;
+  buf_init(&url, 4096);
+  buf_printf(&url, "%s%s", strstr(text, "://") ? "" : "http://", text);
+  bool ok = u && buf_ok(&url) &&
+            curl_url_set(u, CURLUPART_URL, buf_str(&url), CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+            curl_url_get(u, CURLUPART_HOST, &p->host, 0) == CURLUE_OK;
+  if (ok)
+    ok = curl_url_get(u, CURLUPART_SCHEME, &p->scheme, 0) == CURLUE_OK;
+  curl_url_get(u, CURLUPART_PORT, &p->port, 0);
+  curl_url_get(u, CURLUPART_USER, &p->user, CURLU_URLDECODE);
+  curl_url_get(u, CURLUPART_PASSWORD, &p->password, CURLU_URLDECODE);
+  curl_url_cleanup(u);
+  buf_wipe(&url);
+  return ok;
+}
+
+static const struct scheme *known_scheme(const char *name)
+{
+  const struct scheme *s = schemes;
+  while (s->name && strcasecmp(s->name, name) != 0)
+    s++;
+  return s->name ? s : NULL;
+}
+
+static bool aim_at_proxy(struct exchange *x, const struct proxy_url *p, const struct scheme *s)
+{
+  char text[512];
+  free(x->target);
+  x->target = strdup(p->host);
+  x->target_port = p->port ? atoi(p->port) : s->port;
+  snprintf(x->proxy, sizeof x->proxy, "%.255s:%d", p->host, x->target_port);
+  snprintf(text, sizeof text, "%s://%s", s->curl, x->proxy);
+  curl_easy_setopt(x->easy, CURLOPT_NOPROXY, "");
+  if (p->user)
+    curl_easy_setopt(x->easy, CURLOPT_PROXYUSERNAME, p->user);
+  if (p->password)
+    curl_easy_setopt(x->easy, CURLOPT_PROXYPASSWORD, p->password);
+  return x->target && curl_easy_setopt(x->easy, CURLOPT_PROXY, text) == CURLE_OK;
+}
+
+static bool go_through(struct exchange *x, const char *url)
+{
+  struct proxy_url p = {0};
+  const struct scheme *s = split_proxy_url(url, &p) ? known_scheme(p.scheme) : NULL;
+  bool ok = true;
+  if (s) {
+    ok = aim_at_proxy(x, &p, s);
+  } else {
+    fault_set(&x->base.fault, "http-proxy", "misuse", "%s %s: the proxy's URL cannot be used", x->method,
+              x->host);
+    fault_hint(&x->base.fault, "write it as http://proxy.example:3128; https, socks5 and socks4a are known too");
+  }
+  free_proxy_url(&p);
+  return ok;
+}
+
+/* ---- to another address ------------------------------------------------------------------------------ */
+
+/* "192.0.2.1", "192.0.2.1:8443", "[2001:db8::1]:8443", "2001:db8::1", "origin.example". */
+static bool aim_at(struct exchange *x, const char *to)
+{
+  unsigned char bytes[16];
+  bool bare_six = uv_inet_pton(10 /* AF_INET6 */, to, bytes) == 0;
+  const char *end = *to == '[' ? strchr(to, ']') : NULL;
+  const char *colon = bare_six ? NULL : strrchr(end ? end : to, ':');
+  size_t len = colon ? (size_t)(colon - to) : strlen(to);
+  char line[600];
+  free(x->target);
+  x->target = malloc(len + 3);
+  if (!x->target)
+    return false;
+  snprintf(x->target, len + 3, bare_six ? "[%.*s]" : "%.*s", (int)len, to);
+  x->target_port = colon ? atoi(colon + 1) : x->port;
+  snprintf(line, sizeof line, "::%.500s:%d", x->target, x->target_port);
+  return http_add_line(&x->connect_to, line);
+}
+
+/* --local: whatever address the name has, it stands for the local cloud's. */
+static bool lead_to_loopback(struct exchange *x)
+{
+  const struct real_config *c = x->http->config;
+  char line[512];
+  snprintf(line, sizeof line, "%.255s:%d:127.0.0.1:%d", x->host, x->port,
+           x->https ? c->https_port : c->http_port);
+  return http_add_line(&x->connect_to, line);
+}
+
+static bool use_socket(struct exchange *x, const char *path)
+{
+  x->direct = true;
+  snprintf(x->base.address, sizeof x->base.address, "%s", path);
+  return curl_easy_setopt(x->easy, CURLOPT_UNIX_SOCKET_PATH, path) == CURLE_OK;
+}
+
+static bool choose_way(struct exchange *x, const struct http_route *r)
+{
+  bool local = x->http->config->local;
+  curl_easy_setopt(x->easy, CURLOPT_PROXY, "");
+  if (local && !real_is_loopback(x->host))
+    return lead_to_loopback(x);
+  if (r->unix_socket)
+    return use_socket(x, r->unix_socket);
+  if (r->connect_to)
+    return aim_at(x, r->connect_to);
+  const char *proxy = local ? NULL : proxy_of(x, r);
+  return !proxy || go_through(x, proxy);
+}
+
+/* ---- whom to trust ------------------------------------------------------------------------------------ */
+
+/* One file of authorities: curl keeps it parsed as long as no folder of them is set as well,
+ * which takes milliseconds for every connection. */
+static void trust(struct exchange *x, const struct http_route *r)
+{
+  static const char *const files[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE", NULL};
+  static const char *const folders[] = {"SSL_CERT_DIR", NULL};
+  const struct real_config *c = x->http->config;
+  const char *ca = r->ca_file ? r->ca_file : c->local ? c->ca_file : variable(x, files);
+  const char *folder = r->ca_file || c->local ? NULL : variable(x, folders);
+  curl_easy_setopt(x->easy, CURLOPT_CAPATH, folder);
+  if (!ca)
+    return;
+  curl_easy_setopt(x->easy, CURLOPT_CAINFO, ca);
+  curl_easy_setopt(x->easy, CURLOPT_PROXY_CAINFO, ca);
+}
+
+static bool identify(struct exchange *x, const struct http_route *r)
+{
+  CURLcode code = CURLE_OK;
+  if (r->certificate)
+    code = curl_easy_setopt(x->easy, CURLOPT_SSLCERT, r->certificate);
+  if (r->key && code == CURLE_OK)
+    code = curl_easy_setopt(x->easy, CURLOPT_SSLKEY, r->key);
+  return code == CURLE_OK;
+}
+
+bool exchange_set_route(struct exchange *x, const struct http_route *r)
+{
+  x->family = r->family;
+  x->target = strdup(x->host);
+  x->target_port = x->port;
+  if (r->family)
+    curl_easy_setopt(x->easy, CURLOPT_IPRESOLVE, (long)(r->family == 6 ? CURL_IPRESOLVE_V6 : CURL_IPRESOLVE_V4));
+  if (x->https)
+    trust(x, r);
+  return x->target && choose_way(x, r) && identify(x, r);
+}
