@@ -49,7 +49,8 @@ static void record_timing(struct exchange *x)
 
 static const char *protocol_name(long version)
 {
-  return version == CURL_HTTP_VERSION_2_0 ? "2" : version == CURL_HTTP_VERSION_1_0 ? "1.0" : "1.1";
+  return version == CURL_HTTP_VERSION_2_0 ? "2" : version == CURL_HTTP_VERSION_1_1 ? "1.1"
+         : version == CURL_HTTP_VERSION_1_0 ? "1.0" : "";
 }
 
 static void record_connection(struct exchange *x)

@@ -9,6 +9,7 @@
 #include "headers.h"
 #include "host.h"
 #include "http.h"
+#include "http_route_lua.h"
 #include "json_span.h"
 #include "opt.h"
 #include "order.h"
@@ -22,13 +23,13 @@
 struct options {
   const char *url, *method;
   int headers, body, parts, secrets;
-  double timeout, connect_timeout;
+  struct http_route_options route;
   lua_Integer max_body;
   bool fresh;
 };
 
 static const struct options defaults = {
-  .method = "GET", .timeout = 30, .connect_timeout = 10, .max_body = 16 << 20};
+  .method = "GET", .max_body = 16 << 20};
 
 static const struct opt_field fields[] = {
   {"url", OPT_STRING, offsetof(struct options, url), true},
@@ -37,8 +38,7 @@ static const struct opt_field fields[] = {
   {"body", OPT_TEXT, offsetof(struct options, body), false},
   {"multipart", OPT_TABLE, offsetof(struct options, parts), false},
   {"secrets", OPT_TABLE, offsetof(struct options, secrets), false},
-  {"timeout", OPT_NUMBER, offsetof(struct options, timeout), false},
-  {"connect_timeout", OPT_NUMBER, offsetof(struct options, connect_timeout), false},
+  HTTP_ROUTE_OPTIONS(route),
   {"max_body", OPT_INTEGER, offsetof(struct options, max_body), false},
   {"fresh", OPT_BOOLEAN, offsetof(struct options, fresh), false},
   {0},
@@ -146,8 +146,6 @@ static void read_parts(lua_State *L, const struct options *o, struct http_reques
 static void read_limits(lua_State *L, const struct options *o)
 {
   check_token(L, "method", o->method);
-  if (o->timeout <= 0 || o->connect_timeout <= 0)
-    failure_misuse(L, "http.request: timeouts are seconds above 0");
   if (o->max_body < 0)
     failure_misuse(L, "http.request: max_body is a number of bytes");
   if (o->body && o->parts)
@@ -245,31 +243,17 @@ static void take_secrets(lua_State *L, struct http_exchange *x)
   lua_settop(L, result);
 }
 
-static void set_number(lua_State *L, const char *name, double value)
-{
-  lua_pushnumber(L, value);
-  lua_setfield(L, -2, name);
-}
-
-static void push_timing(lua_State *L, const struct http_timing *t)
-{
-  lua_createtable(L, 0, 5);
-  set_number(L, "dns", t->dns);
-  set_number(L, "connect", t->connect);
-  set_number(L, "tls", t->tls);
-  set_number(L, "first_byte", t->first_byte);
-  set_number(L, "total", t->total);
-}
-
 static void push_reply(lua_State *L, struct http_exchange *x)
 {
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 11);
   int reply = lua_gettop(L);
   take_secrets(L, x);
   lua_setfield(L, reply, "secrets");
   lua_pushinteger(L, x->status);
   lua_setfield(L, reply, "status");
   headers_push(L, buf_str(&x->headers));
+  lua_getfield(L, -1, "cf-ray");
+  lua_setfield(L, reply, "cf_ray");
   lua_setfield(L, reply, "headers");
   lua_pushlstring(L, buf_str(&x->body), x->body.len);
   lua_setfield(L, reply, "body");
@@ -279,8 +263,10 @@ static void push_reply(lua_State *L, struct http_exchange *x)
   lua_setfield(L, reply, "address");
   lua_getfield(L, 1, "url");
   lua_setfield(L, reply, "url");
-  push_timing(L, &x->timing);
+  http_timing_push(L, &x->timing);
   lua_setfield(L, reply, "timing");
+  lua_pushboolean(L, x->reused);
+  lua_setfield(L, reply, "reused");
 }
 
 static int request_done(lua_State *L, int status, lua_KContext box)
@@ -289,7 +275,8 @@ static int request_done(lua_State *L, int status, lua_KContext box)
   struct http_exchange *x = (struct http_exchange *)effect_at(L, (int)box);
   if (x->fault.code) {
     lua_getfield(L, 1, "url");
-    return failure_raise(L, &x->fault, lua_tostring(L, -1));
+    http_fault_push(L, x, lua_tostring(L, -1));
+    return lua_error(L);
   }
   luaL_checkstack(L, 20, "reply");
   push_reply(L, x);
@@ -304,13 +291,13 @@ static int request(lua_State *L)
   read_limits(L, &o);
   struct task *task = task_current(L);
   struct http_request r = {.method = o.method, .url = o.url, .fresh = o.fresh,
-                           .timeouts = {.connect = o.connect_timeout, .total = o.timeout},
                            .max_body = (size_t)o.max_body};
   luaL_checkstack(L, 20, "request");
   r.headers = read_headers(L, &o);
   if (o.body)
     r.body = resolve(L, o.body, o.url, "body", &r.body_len);
   read_parts(L, &o, &r);
+  http_route_read(L, "http.request", &o.route, true, &r);
   struct effect **box = effect_box(L);
   struct world_http *http = host_of(L)->world->http;
   *box = (struct effect *)http->start(http, &r, task_wake, task);

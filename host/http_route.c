@@ -192,7 +192,17 @@ static bool aim_at(struct exchange *x, const char *to)
   snprintf(x->target, len + 3, bare_six ? "[%.*s]" : "%.*s", (int)len, to);
   x->target_port = colon ? atoi(colon + 1) : x->port;
   snprintf(line, sizeof line, "::%.500s:%d", x->target, x->target_port);
-  return http_add_line(&x->connect_to, line);
+  return !may_aim_at(x) || http_add_line(&x->connect_to, line);
+}
+
+/* With --local nothing but loopback is reached. */
+static bool may_aim_at(struct exchange *x)
+{
+  if (!x->http->config->local || real_is_loopback(x->target))
+    return true;
+  fault_set(&x->base.fault, "not-local", "fatal", "%s %s: --local connects to loopback only, not to %.200s",
+            x->method, x->host, x->target);
+  return false;
 }
 
 /* --local: whatever address the name has, it stands for the local cloud's. */
@@ -236,7 +246,7 @@ static void trust(struct exchange *x, const struct http_route *r)
   static const char *const folders[] = {"SSL_CERT_DIR", NULL};
   const struct real_config *c = x->http->config;
   const char *ca = r->ca_file ? r->ca_file : c->local ? c->ca_file : variable(x, files);
-  const char *folder = r->ca_file || c->local ? NULL : variable(x, folders);
+  const char *folder = ca || c->local ? NULL : variable(x, folders);
   curl_easy_setopt(x->easy, CURLOPT_CAPATH, folder);
   if (!ca)
     return;

@@ -102,6 +102,15 @@ static void read_text(lua_State *L, const char *field, struct buf *to)
   lua_settop(L, ANSWER);
 }
 
+/* How far an exchange with this fault came. */
+static enum http_phase phase_of(const char *code)
+{
+  return !code ? HTTP_DONE : strncmp(code, "dns-", 4) == 0 ? HTTP_DNS
+         : strcmp(code, "http-refused") == 0 || strcmp(code, "http-connect-timeout") == 0 ? HTTP_CONNECT
+         : strcmp(code, "http-tls") == 0 || strcmp(code, "http-certificate") == 0 ? HTTP_TLS
+         : strcmp(code, "http-too-large") == 0 ? HTTP_BODY : HTTP_FIRST_BYTE;
+}
+
 static void read_answer(struct rehearsal *r, struct http_exchange *x, size_t max_body)
 {
   lua_State *L = r->L;
@@ -158,6 +167,7 @@ struct http_exchange *rehearsal_http(struct world_http *h, const struct http_req
   buf_init(&x->headers, 1 << 20);
   buf_init(&x->body, BUF_LIMIT);
   ask(r, x, q);
+  x->phase = phase_of(x->fault.code);
   note(r, x, q);
   rehearsal_reach(r, POINT_HTTP, true);
   return x;

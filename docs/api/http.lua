@@ -1,8 +1,13 @@
 ---@meta http
 
 ---HTTP exchanges. Every status is an answer; only what prevents an answer raises.
----HTTP/2 where the server offers it, connections reused, names resolved on the loop. Redirects are not
----followed and proxies are not used in this version: a 3xx is an answer like any other.
+---HTTP/2 where the server offers it (bodies that stream go over HTTP/1.1), connections reused, names resolved
+---on the loop in both address families at once. Redirects are not followed: a 3xx is an answer like any other.
+---
+---Proxies come from the environment: https_proxy or http_proxy by the URL's scheme, then all_proxy, unless
+---no_proxy covers the host (names with all below them, addresses, networks as 10.0.0.0/8, or *). Upper case
+---counts too, but for HTTP_PROXY. They are never used for loopback or with --local, and look names up themselves.
+---Authorities come from `ca`, else CURL_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR, else the machine.
 local http = {}
 
 ---@class http.Options
@@ -13,11 +18,25 @@ local http = {}
 ---@field json? any                 the body as JSON, with its content type; may hold secrets
 ---@field form? table<string, string|number|boolean>  the body as a form
 ---@field multipart? http.Part[]    the body as multipart/form-data
----@field timeout? number           seconds for the whole exchange (30)
----@field connect_timeout? number   seconds for the connection (10)
+---@field timeout? number|http.Timeouts  seconds for the whole exchange (30), or each part by itself
+---@field unix? string              path of the Unix socket to connect to; the URL names the host
+---@field connect_to? string        address or name, with or without a port, to connect to instead of the URL's host
+---@field proxy? string             URL (http, https, socks5, socks4a); "": none; absent: of the environment
+---@field ca? string                PEM file of the only authorities to trust
+---@field certificate? string       PEM file of the client's certificate
+---@field key? string               PEM file of its key, unless that is in the certificate's file
+---@field family? 4|6               only addresses of this family (both)
 ---@field max_body? integer         bytes of the answer's body at most (16 MiB)
 ---@field fresh? boolean            a new connection that is not reused (false)
 ---@field secrets? table<string, http.Minted>  JSON pointer -> what to take out of the answer
+
+---Seconds above 0. Each ends the request with an error of its own.
+---@class http.Timeouts
+---@field connect? number           from the start to the connection, the name's look-up included (10)
+---@field tls? number               the TLS handshake (none)
+---@field first_byte? number        from the request's last byte to the answer's first (none)
+---@field idle? number              without a byte in either direction, once the request began (none)
+---@field total? number             the whole exchange (30; an hour when `idle` is given)
 
 ---@class http.Part
 ---@field name string
@@ -37,6 +56,8 @@ local http = {}
 ---@field url string
 ---@field protocol string           "1.1" or "2"
 ---@field address string            the peer's, with port
+---@field reused boolean            on a connection that was already there
+---@field cf_ray? string            Cloudflare's id of the request
 ---@field timing { dns: number, connect: number, tls: number, first_byte: number, total: number }  seconds since the start
 ---@field secrets table<string, secret>  what `secrets` asked for, by pointer; absent when not there
 local Answer = {}
@@ -45,10 +66,27 @@ local Answer = {}
 ---@return any  raises "json-invalid", naming the URL
 function Answer:json() end
 
----Raises, with class in brackets: "http-refused" (transient), "http-connect-timeout" (transient),
----"http-tls" (pending), "http-certificate" (fatal), "http-timeout" and "http-lost" (transient; unknown for
----POST and PATCH, which may have been applied), "http-too-large" (fatal), "http-url" (misuse), "dns-…"
----(see dns), "not-local" (fatal: --local has no stand-in), "secret-refused" (fatal), "misuse".
+---What an error of http.request has beside what every error has. Codes, with class in brackets:
+---"http-refused" (transient; detail "refused", "unreachable" or "reset"),
+---"http-connect-timeout", "http-tls-timeout" (transient),
+---"http-tls" (pending: a certificate that is not issued yet looks so; fatal when the port does not speak TLS),
+---"http-certificate" (fatal; detail "expired", "not-yet-valid", "wrong-host", "untrusted" or "other"),
+---"http-first-byte-timeout", "http-idle-timeout", "http-timeout" (the total), "http-lost" (the connection broke),
+---"http-protocol" (the answer is no valid HTTP): transient; unknown for a POST or PATCH that may have been applied,
+---"http-too-large" (fatal: over max_body, or headers over 256 KiB or 1000 lines),
+---"http-proxy" (the proxy said no or is not there; transient or fatal, misuse for a URL that is none),
+---"http-tls-files" (misuse: ca, certificate or key cannot be used), "http-url" (misuse),
+---"dns-…" (see dns), "not-local" (fatal: --local has no stand-in), "secret-refused" (fatal), "misuse".
+---@class http.Error
+---@field phase "begin"|"dns"|"connect"|"tls"|"send"|"first byte"|"body"|"done"  how far it came
+---@field detail? string            what the code leaves open
+---@field reason? string            the library's own words
+---@field address? string           the peer's, or the one that was tried
+---@field protocol? string
+---@field timing { dns: number, connect: number, tls: number, first_byte: number, total: number }  seconds; 0: not reached
+---@field url string
+
+---Raises an http.Error.
 ---@param o http.Options
 ---@return http.Answer
 function http.request(o) end

@@ -1,0 +1,117 @@
+/* http_route_lua.c - options for the way and the time of a request, and errors with what became
+ * of both; see http_route_lua.h. */
+#include "http_route_lua.h"
+#include <lauxlib.h>
+#include <stddef.h>
+#include <string.h>
+
+/* ---- time --------------------------------------------------------------------------------------- */
+
+static const struct opt_field timeout_fields[] = {
+  {"connect", OPT_NUMBER, offsetof(struct http_timeouts, connect), false},
+  {"tls", OPT_NUMBER, offsetof(struct http_timeouts, tls), false},
+  {"first_byte", OPT_NUMBER, offsetof(struct http_timeouts, first_byte), false},
+  {"idle", OPT_NUMBER, offsetof(struct http_timeouts, idle), false},
+  {"total", OPT_NUMBER, offsetof(struct http_timeouts, total), false},
+  {0},
+};
+
+/* What is not asked for; negative: not asked for yet. */
+static void set_default(double *seconds, double value)
+{
+  if (*seconds < 0)
+    *seconds = value;
+}
+
+static void read_table(lua_State *L, const char *what, int idx, struct http_timeouts *t)
+{
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    if (lua_isnumber(L, -1) && !(lua_tonumber(L, -1) > 0))
+      failure_misuse(L, "%s: timeouts are seconds above 0", what);
+    lua_pop(L, 1);
+  }
+  opt_read(L, idx, what, timeout_fields, t);
+}
+
+static void read_timeouts(lua_State *L, const char *what, int idx, bool whole, struct http_timeouts *t)
+{
+  *t = (struct http_timeouts){-1, -1, -1, -1, -1};
+  if (idx && lua_type(L, idx) == LUA_TTABLE) {
+    read_table(L, what, idx, t);
+  } else if (idx) {
+    if (lua_type(L, idx) != LUA_TNUMBER)
+      failure_misuse(L, "%s: option 'timeout' must be a number of seconds or a table of them, not a %s",
+                     what, luaL_typename(L, idx));
+    t->total = lua_tonumber(L, idx);
+    if (!(t->total > 0 && t->total < 1e9))
+      failure_misuse(L, "%s: timeouts are seconds above 0", what);
+  }
+  set_default(&t->total, whole && t->idle < 0 ? 30 : 3600);
+  set_default(&t->idle, whole ? 0 : 60);
+  set_default(&t->connect, 10);
+  set_default(&t->tls, 0);
+  set_default(&t->first_byte, 0);
+}
+
+/* ---- the way ------------------------------------------------------------------------------------- */
+
+void http_route_read(lua_State *L, const char *what, const struct http_route_options *o, bool whole,
+                     struct http_request *r)
+{
+  enum { LONGEST_SOCKET = 107 };  /* bytes of sun_path, but for its NUL */
+  if (o->family && o->family != 4 && o->family != 6)
+    failure_misuse(L, "%s: family is 4 or 6", what);
+  if ((o->unix_socket != NULL) + (o->connect_to != NULL) + (o->proxy && *o->proxy) > 1)
+    failure_misuse(L, "%s: unix, connect_to and proxy exclude each other", what);
+  if (o->unix_socket && (!*o->unix_socket || strlen(o->unix_socket) > LONGEST_SOCKET))
+    failure_misuse(L, "%s: the path of a Unix socket has 1 to %d bytes", what, LONGEST_SOCKET);
+  if (o->connect_to && !*o->connect_to)
+    failure_misuse(L, "%s: connect_to is an address, with or without a port", what);
+  if (o->key && !o->certificate)
+    failure_misuse(L, "%s: a key goes with a certificate", what);
+  r->route = (struct http_route){
+    .unix_socket = o->unix_socket, .connect_to = o->connect_to, .proxy = o->proxy, .ca_file = o->ca,
+    .certificate = o->certificate, .key = o->key, .family = (int)o->family};
+  read_timeouts(L, what, o->timeout, whole, &r->timeouts);
+}
+
+/* ---- what became of it ------------------------------------------------------------------------------ */
+
+static void set_number(lua_State *L, const char *name, double value)
+{
+  lua_pushnumber(L, value);
+  lua_setfield(L, -2, name);
+}
+
+void http_timing_push(lua_State *L, const struct http_timing *t)
+{
+  lua_createtable(L, 0, 5);
+  set_number(L, "dns", t->dns);
+  set_number(L, "connect", t->connect);
+  set_number(L, "tls", t->tls);
+  set_number(L, "first_byte", t->first_byte);
+  set_number(L, "total", t->total);
+}
+
+/* A field of the table on top, unless there is nothing to say. */
+static void set_text(lua_State *L, const char *name, const char *text)
+{
+  if (!text || !*text)
+    return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+void http_fault_push(lua_State *L, const struct http_exchange *x, const char *url)
+{
+  failure_push(L, &x->fault, url);
+  set_text(L, "url", url);
+  set_text(L, "phase", http_phase_name(x->phase));
+  set_text(L, "detail", x->detail);
+  set_text(L, "reason", x->reason);
+  set_text(L, "address", x->address);
+  set_text(L, "protocol", x->protocol);
+  http_timing_push(L, &x->timing);
+  lua_setfield(L, -2, "timing");
+}
