@@ -1,29 +1,96 @@
-/* files_lua.c - the module "fs": files, by paths relative to the working folder. */
+/* files_lua.c - files, by paths relative to the working folder.
+ *
+ * The same functions twice: "fs.core" for Davit's own Lua, and "fs.fenced", whose paths stay inside
+ * the project unless the call says { outside = true }; on the latter lua/fs.lua builds the
+ * module "fs". */
 #include "effect.h"
 #include "failure.h"
 #include "files.h"
+#include "files_lua.h"
 #include "host.h"
 #include "opt.h"
 #include "secret.h"
 #include "task.h"
 #include "world.h"
+#include <errno.h>
 #include <lauxlib.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { READ_MAX = 64 << 20 };
 
+/* ---- the project's folder ------------------------------------------------------------------ */
+
+static const char ROOT_KEY = 0;  /* its address is the root's place in the registry */
+
+const char *files_root(lua_State *L)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &ROOT_KEY);
+  const char *root = lua_tostring(L, -1);  /* anchored by the registry */
+  lua_pop(L, 1);
+  return root;
+}
+
+/* fs.core.stay_in(folder): when the project is known; nil lets files go anywhere. Does not wait. */
+static int stay_in(lua_State *L)
+{
+  char real[PATH_MAX];
+  const char *folder = luaL_optstring(L, 1, NULL);
+  if (folder && !realpath(folder, real))
+    return luaL_error(L, "%s: %s", folder, strerror(errno));
+  lua_pushstring(L, folder ? real : NULL);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &ROOT_KEY);
+  return 0;
+}
+
+/* fs.core.root() -> the folder, or nil */
+static int root(lua_State *L)
+{
+  lua_pushstring(L, files_root(L));
+  return 1;
+}
+
 /* ---- arguments --------------------------------------------------------------------------- */
 
-static const char *check_path(lua_State *L, const char *what)
+/* What a call may say; each function takes some of it. */
+struct options {
+  lua_Integer max;
+  const char *mode;
+  bool outside;
+};
+
+#define OUTSIDE {"outside", OPT_BOOLEAN, offsetof(struct options, outside), false}
+#define MODE {"mode", OPT_STRING, offsetof(struct options, mode), false}
+
+static const struct opt_field plain_fields[] = {OUTSIDE, {0}};
+static const struct opt_field write_fields[] = {MODE, OUTSIDE, {0}};
+static const struct opt_field read_fields[] = {
+  {"max", OPT_INTEGER, offsetof(struct options, max), false}, OUTSIDE, {0}};
+
+static const char *check_path(lua_State *L, int idx, const char *what)
 {
   size_t len;
-  if (lua_type(L, 1) != LUA_TSTRING)
-    failure_misuse(L, "%s: the path must be a string, not a %s", what, luaL_typename(L, 1));
-  const char *path = lua_tolstring(L, 1, &len);
+  if (lua_type(L, idx) != LUA_TSTRING)
+    failure_misuse(L, "%s: the path must be a string, not a %s", what, luaL_typename(L, idx));
+  const char *path = lua_tolstring(L, idx, &len);
   if (len == 0 || strlen(path) != len)
     failure_misuse(L, "%s: the path is empty or holds a zero byte", what);
   return path;
+}
+
+/* The request of the function `what`: its path is the first argument, its options stand at idx. */
+static struct file_request read_request(lua_State *L, enum file_action action, const char *what,
+                                        int idx, const struct opt_field *fields, struct options *o)
+{
+  lua_settop(L, idx);
+  struct file_request r = {.action = action, .path = check_path(L, 1, what)};
+  if (!lua_isnil(L, idx))
+    opt_read(L, idx, what, fields, o);
+  if (lua_toboolean(L, lua_upvalueindex(1)) && !o->outside)
+    r.root = files_root(L);
+  return r;
 }
 
 /* "0644" -> 0644 */
@@ -71,37 +138,16 @@ static int have_read(lua_State *L, int status, lua_KContext box)
   return 1;
 }
 
-struct read_options {
-  lua_Integer max;
-};
-
-static const struct opt_field read_fields[] = {
-  {"max", OPT_INTEGER, offsetof(struct read_options, max), false},
-  {0},
-};
-
-/* fs.read(path, {max=}) -> text */
+/* fs.read(path, {max=, outside=}) -> text */
 static int read_file(lua_State *L)
 {
-  struct read_options o = {.max = READ_MAX};
-  lua_settop(L, 2);
-  struct file_request r = {.action = FILE_READ, .path = check_path(L, "fs.read")};
-  if (!lua_isnil(L, 2))
-    opt_read(L, 2, "fs.read", read_fields, &o);
+  struct options o = {.max = READ_MAX};
+  struct file_request r = read_request(L, FILE_READ, "fs.read", 2, read_fields, &o);
   if (o.max < 0 || o.max > BUF_LIMIT)
     return failure_misuse(L, "fs.read: option 'max' must be 0 to %d bytes", BUF_LIMIT);
   r.max = (size_t)o.max;
   return run(L, &r, have_read);
 }
-
-struct write_options {
-  const char *mode;
-};
-
-static const struct opt_field write_fields[] = {
-  {"mode", OPT_STRING, offsetof(struct write_options, mode), false},
-  {0},
-};
 
 static int done(lua_State *L, int status, lua_KContext box)
 {
@@ -110,28 +156,30 @@ static int done(lua_State *L, int status, lua_KContext box)
   return 0;
 }
 
-/* fs.write(path, text, {mode=}) */
+static void read_text(lua_State *L, const char *what, struct file_request *r)
+{
+  if (secret_test(L, 2))
+    failure_misuse(L, "%s: the text holds a secret, which a file must not", what);
+  if (lua_type(L, 2) != LUA_TSTRING)
+    failure_misuse(L, "%s: the text must be a string, not a %s", what, luaL_typename(L, 2));
+  r->data = lua_tolstring(L, 2, &r->len);
+}
+
+/* fs.write(path, text, {mode=, outside=}) */
 static int write_file(lua_State *L)
 {
-  struct write_options o = {.mode = "0644"};
-  lua_settop(L, 3);
-  struct file_request r = {.action = FILE_WRITE, .path = check_path(L, "fs.write")};
-  if (secret_test(L, 2))
-    return failure_misuse(L, "fs.write: the text holds a secret, which a file must not");
-  if (lua_type(L, 2) != LUA_TSTRING)
-    return failure_misuse(L, "fs.write: the text must be a string, not a %s", luaL_typename(L, 2));
-  if (!lua_isnil(L, 3))
-    opt_read(L, 3, "fs.write", write_fields, &o);
+  struct options o = {.mode = "0644"};
+  struct file_request r = read_request(L, FILE_WRITE, "fs.write", 3, write_fields, &o);
+  read_text(L, "fs.write", &r);
   r.mode = read_mode(L, o.mode);
-  r.data = lua_tolstring(L, 2, &r.len);
   return run(L, &r, done);
 }
 
-/* fs.make(path) */
+/* fs.make(path, {outside=}) */
 static int make_folder(lua_State *L)
 {
-  lua_settop(L, 1);
-  struct file_request r = {.action = FILE_MAKE, .path = check_path(L, "fs.make")};
+  struct options o = {0};
+  struct file_request r = read_request(L, FILE_MAKE, "fs.make", 2, plain_fields, &o);
   return run(L, &r, done);
 }
 
@@ -150,11 +198,11 @@ static int have_listed(lua_State *L, int status, lua_KContext box)
   return 1;
 }
 
-/* fs.list(path) -> { names } */
+/* fs.list(path, {outside=}) -> { names } */
 static int list_folder(lua_State *L)
 {
-  lua_settop(L, 1);
-  struct file_request r = {.action = FILE_LIST, .path = check_path(L, "fs.list")};
+  struct options o = {0};
+  struct file_request r = read_request(L, FILE_LIST, "fs.list", 2, plain_fields, &o);
   return run(L, &r, have_listed);
 }
 
@@ -172,11 +220,11 @@ static void check_removable(lua_State *L, const char *path)
     failure_misuse(L, "fs.remove: will not remove \"%s\"", path);
 }
 
-/* fs.remove(path) */
+/* fs.remove(path, {outside=}) */
 static int remove_file(lua_State *L)
 {
-  lua_settop(L, 1);
-  struct file_request r = {.action = FILE_REMOVE, .path = check_path(L, "fs.remove")};
+  struct options o = {0};
+  struct file_request r = read_request(L, FILE_REMOVE, "fs.remove", 2, plain_fields, &o);
   check_removable(L, r.path);
   return run(L, &r, done);
 }
@@ -192,19 +240,62 @@ static int have_looked(lua_State *L, int status, lua_KContext box)
   return 1;
 }
 
-/* fs.exists(path) -> boolean */
+/* fs.exists(path, {outside=}) -> boolean */
 static int exists(lua_State *L)
 {
-  lua_settop(L, 1);
-  struct file_request r = {.action = FILE_STAT, .path = check_path(L, "fs.exists")};
+  struct options o = {0};
+  struct file_request r = read_request(L, FILE_STAT, "fs.exists", 2, plain_fields, &o);
   return run(L, &r, have_looked);
 }
 
-int fs_open(lua_State *L)
+static int have_stat(lua_State *L, int status, lua_KContext box)
+{
+  struct file_operation *op = succeeded(L, box);
+  char mode[8];
+  (void)status;
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, (lua_Integer)op->size);
+  lua_setfield(L, -2, "size");
+  lua_pushstring(L, op->is_folder ? "folder" : "file");
+  lua_setfield(L, -2, "kind");
+  lua_pushnumber(L, op->mtime);
+  lua_setfield(L, -2, "mtime");
+  snprintf(mode, sizeof mode, "%04o", op->mode);
+  lua_pushstring(L, mode);
+  lua_setfield(L, -2, "mode");
+  return 1;
+}
+
+/* fs.stat(path, {outside=}) -> { kind, size, mtime, mode } */
+static int stat_path(lua_State *L)
+{
+  struct options o = {0};
+  struct file_request r = read_request(L, FILE_STAT, "fs.stat", 2, plain_fields, &o);
+  return run(L, &r, have_stat);
+}
+
+/* ---- the modules --------------------------------------------------------------------------- */
+
+static void push_functions(lua_State *L, bool fenced)
 {
   static const luaL_Reg functions[] = {
-    {"exists", exists}, {"list", list_folder},   {"make", make_folder},
-    {"read", read_file}, {"remove", remove_file}, {"write", write_file}, {NULL, NULL}};
-  luaL_newlib(L, functions);
+    {"exists", exists},  {"list", list_folder},   {"make", make_folder}, {"read", read_file},
+    {"remove", remove_file}, {"stat", stat_path}, {"write", write_file}, {NULL, NULL}};
+  luaL_newlibtable(L, functions);
+  lua_pushboolean(L, fenced);
+  luaL_setfuncs(L, functions, 1);
+}
+
+int fs_fenced_open(lua_State *L)
+{
+  push_functions(L, true);
+  return 1;
+}
+
+int fs_core_open(lua_State *L)
+{
+  static const luaL_Reg fence[] = {{"root", root}, {"stay_in", stay_in}, {NULL, NULL}};
+  push_functions(L, false);
+  luaL_setfuncs(L, fence, 0);
   return 1;
 }

@@ -6,17 +6,22 @@
  * nothing to read for ever: such a read looks from time to time whether it was abandoned.
  *
  * A file is written beside its place and renamed onto it, with both the bytes and the names
- * on the disk before that counts as done: a crash leaves the old file or the new one. */
+ * on the disk before that counts as done: a crash leaves the old file or the new one.
+ *
+ * Where a path leads is found once (beneath.h); everything after that goes on from there. */
+#include "beneath.h"
 #include "real.h"
 #include "write_all.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +38,7 @@ struct operation {
   atomic_bool abandoned;  /* a thread of the pool looks at it */
   enum file_action action;
   char *path;   /* without slashes at its end: behind one, a link would be followed */
+  char *root;   /* or NULL */
   char *data;
   size_t len, max;
   unsigned mode;
@@ -69,6 +75,30 @@ static bool fail(struct operation *op, const char *doing, const char *path)
   fault_set(&op->base.fault, code_of(error), "fatal", "%s %s: %s", doing, path,
             strerror_r(error, reason, sizeof reason));
   return false;
+}
+
+void file_outside(struct fault *f, const char *doing, const char *path, const char *root)
+{
+  fault_set(f, "file-outside", "fatal", "%s %s: it leads out of the project's folder %s", doing,
+            path, root);
+  fault_hint(f, "{ outside = true } says that this is meant");
+}
+
+/* Finds where the operation's path leads; flags as in beneath.h. */
+static bool find(struct operation *op, const char *doing, int flags, struct spot *s)
+{
+  if (beneath_find(op->root, op->path, flags, s))
+    return true;
+  if (!s->outside)
+    return fail(op, doing, op->path);
+  file_outside(&op->base.fault, doing, op->path, op->root);
+  return false;
+}
+
+/* Opens what was found. Links were followed already, unless nothing was looked at. */
+static int open_spot(const struct operation *op, const struct spot *s, int flags)
+{
+  return openat(s->folder, s->name, flags | (op->root ? O_NOFOLLOW : 0) | O_CLOEXEC);
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -117,13 +147,17 @@ static bool read_all(struct operation *op, int fd)
 
 static void read_file(struct operation *op)
 {
-  int fd = open(op->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);  // a pipe nobody writes to yet
-  if (fd < 0) {
-    fail(op, "reading", op->path);
+  struct spot s;
+  if (!find(op, "reading", BENEATH_FOLLOW, &s))
     return;
-  }
-  read_all(op, fd);
-  close(fd);
+  int fd = open_spot(op, &s, O_RDONLY | O_NONBLOCK);  // a pipe nobody writes to yet
+  if (fd < 0)
+    fail(op, "reading", op->path);
+  else
+    read_all(op, fd);
+  if (fd >= 0)
+    close(fd);
+  beneath_free(&s);
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -188,39 +222,81 @@ static bool fill(struct operation *op, int fd)
   return filled;
 }
 
-/* "folder/.davit-XXXXXX", for mkostemp. */
-static char *temporary_name(const char *folder)
+/* Makes what is missing of the folders above the path, and finds its place in them. */
+static bool find_to_write(struct operation *op, struct spot *s)
 {
-  char *name = NULL;
-  return asprintf(&name, "%s/.davit-XXXXXX", folder) < 0 ? NULL : name;
+  char *folder = op->root ? NULL : folder_of(op->path);
+  bool made = op->root || (folder && make_folders(op, folder));
+  if (!op->root && !folder)
+    fail(op, "writing", op->path);
+  free(folder);
+  return made && find(op, "writing", BENEATH_MAKE, s);
 }
 
-static bool replace(struct operation *op, const char *folder, char *temporary)
+/* Creates a file beside the place under a name of its own; -1 with errno. */
+static int open_beside(const struct spot *s, char **name)
 {
-  int fd = mkostemp(temporary, O_CLOEXEC);
-  if (fd < 0)
-    return fail(op, "writing", op->path);
-  if (fill(op, fd)) {
-    if (rename(temporary, op->path) == 0)
-      return sync_folder(op, folder);
-    fail(op, "writing", op->path);
+  char *slash = strrchr(s->name, '/');
+  for (int i = 0; i < 100; i++) {
+    uint64_t chance;
+    if (getrandom(&chance, sizeof chance, 0) != sizeof chance ||
+        asprintf(name, "%.*s.davit-%016" PRIx64, slash ? (int)(slash + 1 - s->name) : 0, s->name,
+                 chance) < 0)
+      return *name = NULL, -1;
+    int fd = openat(s->folder, *name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0 || errno != EEXIST)
+      return fd;
+    free(*name);
+    *name = NULL;
   }
-  unlink(temporary);
-  return false;
+  return -1;
+}
+
+/* Makes the names in the folder of a place durable. */
+static bool sync_around(struct operation *op, const struct spot *s)
+{
+  char *folder = folder_of(s->name);
+  int fd = folder ? openat(s->folder, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  bool synced = (fd >= 0 && fsync(fd) == 0) || fail(op, "writing", op->path);
+  if (fd >= 0)
+    close(fd);
+  free(folder);
+  return synced;
+}
+
+static void replace(struct operation *op, const struct spot *s)
+{
+  char *temporary = NULL;
+  int fd = open_beside(s, &temporary);
+  if (fd < 0) {
+    fail(op, "writing", op->path);
+  } else if (!fill(op, fd)) {
+    unlinkat(s->folder, temporary, 0);
+  } else if (renameat(s->folder, temporary, s->folder, s->name) != 0) {
+    fail(op, "writing", op->path);
+    unlinkat(s->folder, temporary, 0);
+  } else {
+    sync_around(op, s);
+  }
+  free(temporary);
 }
 
 static void write_file(struct operation *op)
 {
-  char *folder = folder_of(op->path);
-  char *temporary = folder ? temporary_name(folder) : NULL;
-  if (!temporary) {
-    errno = ENOMEM;
-    fail(op, "writing", op->path);
-  } else if (make_folders(op, folder)) {
-    replace(op, folder, temporary);
-  }
-  free(temporary);
-  free(folder);
+  struct spot s;
+  if (!find_to_write(op, &s))
+    return;
+  replace(op, &s);
+  beneath_free(&s);
+}
+
+static void make_path(struct operation *op)
+{
+  struct spot s;
+  if (!op->root)
+    make_folders(op, op->path);
+  else if (find(op, "making the folder", BENEATH_FOLLOW | BENEATH_MAKE, &s))
+    beneath_free(&s);
 }
 
 /* ---- listing ----------------------------------------------------------------------------- */
@@ -290,14 +366,28 @@ static void join_names(struct operation *op, struct names *names)
     fail(op, "listing", op->path);
 }
 
+static DIR *open_folder(struct operation *op)
+{
+  struct spot s;
+  if (!find(op, "listing", BENEATH_FOLLOW, &s))
+    return NULL;
+  int fd = open_spot(op, &s, O_RDONLY | O_DIRECTORY);
+  DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+  if (!dir) {
+    fail(op, "listing", op->path);
+    if (fd >= 0)
+      close(fd);
+  }
+  beneath_free(&s);
+  return dir;
+}
+
 static void list_folder(struct operation *op)
 {
   struct names names = {0};
-  DIR *dir = opendir(op->path);
-  if (!dir) {
-    fail(op, "listing", op->path);
+  DIR *dir = open_folder(op);
+  if (!dir)
     return;
-  }
   if (read_names(dir, &names))
     join_names(op, &names);
   else
@@ -353,15 +443,34 @@ static bool remove_at(struct operation *op, int folder, const char *name)
   return unlinkat(folder, name, AT_REMOVEDIR) == 0 || fail(op, "removing", op->path);
 }
 
-static void stat_file(struct operation *op)
+/* A path that is not there is removed already; the folder above it, too. */
+static void remove_path(struct operation *op)
 {
-  struct stat st;
-  if (stat(op->path, &st) != 0) {
-    fail(op, "looking at", op->path);
+  struct spot s;
+  if (!find(op, "removing", 0, &s)) {
+    if (strcmp(op->base.fault.code, "file-not-found") == 0)
+      op->base.fault.code = NULL;
     return;
   }
-  op->base.size = (double)st.st_size;
-  op->base.is_folder = S_ISDIR(st.st_mode);
+  remove_at(op, s.folder, s.name);
+  beneath_free(&s);
+}
+
+static void stat_file(struct operation *op)
+{
+  struct spot s;
+  struct stat st;
+  if (!find(op, "looking at", BENEATH_FOLLOW, &s))
+    return;
+  if (fstatat(s.folder, s.name, &st, op->root ? AT_SYMLINK_NOFOLLOW : 0) != 0) {
+    fail(op, "looking at", op->path);
+  } else {
+    op->base.size = (double)st.st_size;
+    op->base.mtime = (double)st.st_mtim.tv_sec + (double)st.st_mtim.tv_nsec / 1e9;
+    op->base.mode = st.st_mode & 07777;
+    op->base.is_folder = S_ISDIR(st.st_mode);
+  }
+  beneath_free(&s);
 }
 
 /* ---- the pool ---------------------------------------------------------------------------- */
@@ -377,13 +486,13 @@ static void work(uv_work_t *work)
     write_file(op);
     break;
   case FILE_MAKE:
-    make_folders(op, op->path);
+    make_path(op);
     break;
   case FILE_LIST:
     list_folder(op);
     break;
   case FILE_REMOVE:
-    remove_at(op, AT_FDCWD, op->path);
+    remove_path(op);
     break;
   case FILE_STAT:
     stat_file(op);
@@ -395,6 +504,7 @@ static void free_operation(struct operation *op)
 {
   buf_free(&op->base.data);
   free(op->path);
+  free(op->root);
   free(op->data);
   free(op);
 }
@@ -446,13 +556,14 @@ static struct operation *new_operation(const struct file_request *r, effect_done
   op->base.effect = (struct effect){.destroy = destroy, .done = done, .arg = arg};
   op->action = r->action;
   op->path = copy_path(r->path);
+  op->root = copy_str(r->root);
   op->data = copy_data(r);
   op->len = r->len;
   op->mode = r->mode;
   op->max = r->max;
   op->work.data = op;
   buf_init(&op->base.data, BUF_LIMIT);
-  if (op->path && op->data)
+  if (op->path && op->data && !!op->root == !!r->root)
     return op;
   free_operation(op);
   return NULL;

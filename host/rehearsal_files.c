@@ -1,4 +1,5 @@
 /* rehearsal_files.c - files: the models keep what is written, and read the real ones below it. */
+#include "beneath.h"
 #include "rehearsal_world.h"
 #include <dirent.h>
 #include <errno.h>
@@ -43,6 +44,10 @@ static void read_answer(struct rehearsal *r, struct file_operation *f)
     buf_add(&f->data, data, len);
   lua_getfield(L, ANSWER, "size");
   f->size = lua_tonumber(L, -1);
+  lua_getfield(L, ANSWER, "mtime");
+  f->mtime = lua_tonumber(L, -1);
+  lua_getfield(L, ANSWER, "mode");
+  f->mode = (unsigned)lua_tointeger(L, -1);
   lua_getfield(L, ANSWER, "folder");
   f->is_folder = lua_toboolean(L, -1);
   lua_settop(L, ANSWER);
@@ -50,11 +55,39 @@ static void read_answer(struct rehearsal *r, struct file_operation *f)
     fault_set(&f->fault, "out-of-memory", "fatal", "not enough memory for the file");
 }
 
+/* What the models keep has no links: where the real ones lead decides. */
+static bool stays_inside(const struct file_request *q, struct file_operation *f)
+{
+  static const char *const doing[] = {
+    [FILE_READ] = "reading", [FILE_WRITE] = "writing", [FILE_LIST] = "listing", [FILE_REMOVE] = "removing",
+    [FILE_STAT] = "looking at", [FILE_MAKE] = "making the folder"};
+  struct spot s = {0};
+  bool follow = q->action != FILE_WRITE && q->action != FILE_REMOVE;
+  bool found = beneath_find(q->root, q->path, BENEATH_ABSENT | (follow ? BENEATH_FOLLOW : 0), &s);
+  if (found)
+    beneath_free(&s);
+  else if (s.outside)
+    file_outside(&f->fault, doing[q->action], q->path, q->root);
+  return !f->fault.code;
+}
+
 static const char *name_of(enum file_action action)
 {
   static const char *const names[] = {[FILE_READ] = "read", [FILE_WRITE] = "write", [FILE_LIST] = "list",
                                       [FILE_REMOVE] = "remove", [FILE_STAT] = "stat", [FILE_MAKE] = "make"};
   return names[action];
+}
+
+static void ask(struct rehearsal *r, const struct file_request *q, struct file_operation *f)
+{
+  rehearsal_begin(r, "file");
+  lua_pushstring(r->L, name_of(q->action));
+  lua_pushstring(r->L, q->path);
+  lua_pushlstring(r->L, q->data ? q->data : "", q->len);
+  lua_pushinteger(r->L, q->max ? (lua_Integer)q->max : BUF_LIMIT);
+  lua_pushinteger(r->L, q->mode);
+  rehearsal_ask(r, 5, &f->effect);
+  read_answer(r, f);
 }
 
 struct file_operation *rehearsal_file(struct world_files *w, const struct file_request *q, effect_done *done,
@@ -66,13 +99,8 @@ struct file_operation *rehearsal_file(struct world_files *w, const struct file_r
   if (!f)
     return NULL;
   buf_init(&f->data, BUF_LIMIT);
-  rehearsal_begin(r, "file");
-  lua_pushstring(r->L, name_of(q->action));
-  lua_pushstring(r->L, q->path);
-  lua_pushlstring(r->L, q->data ? q->data : "", q->len);
-  lua_pushinteger(r->L, q->max ? (lua_Integer)q->max : BUF_LIMIT);
-  rehearsal_ask(r, 4, &f->effect);
-  read_answer(r, f);
+  if (stays_inside(q, f))
+    ask(r, q, f);
   rehearsal_note(r, "file %s %s -> %s", name_of(q->action), q->path, f->fault.code ? f->fault.code : "done");
   rehearsal_reach(r, POINT_FILE, true);
   return f;
@@ -184,7 +212,7 @@ static int disk_list(lua_State *L)
   return 1;
 }
 
-/* disk.stat(path) -> { size =, folder = } */
+/* disk.stat(path) -> { size =, mtime =, mode =, folder = } */
 static int disk_stat(lua_State *L)
 {
   const char *path = luaL_checkstring(L, 1);
@@ -194,6 +222,10 @@ static int disk_stat(lua_State *L)
   lua_newtable(L);
   lua_pushnumber(L, (lua_Number)st.st_size);
   lua_setfield(L, -2, "size");
+  lua_pushnumber(L, (lua_Number)st.st_mtim.tv_sec + (lua_Number)st.st_mtim.tv_nsec / 1e9);
+  lua_setfield(L, -2, "mtime");
+  lua_pushinteger(L, st.st_mode & 07777);
+  lua_setfield(L, -2, "mode");
   lua_pushboolean(L, S_ISDIR(st.st_mode));
   lua_setfield(L, -2, "folder");
   return 1;

@@ -30,7 +30,7 @@ static const char *constant(const char *text)
     "http-refused", "http-timeout", "http-lost", "http-tls", "http-url", "dns-not-found", "dns-no-data",
     "dns-failed", "dns-timeout", "sql-connect", "sql-error", "sql-lost", "sql-timeout", "process-not-found",
     "process-failed", "file-not-found", "file-denied", "file-exists", "file-full", "file-too-large",
-    "file-failed", "pending", "transient", "unknown", "misuse", NULL};
+    "file-outside", "file-failed", "pending", "transient", "unknown", "misuse", NULL};
   for (int i = 0; text && known[i]; i++)
     if (strcmp(known[i], text) == 0)
       return known[i];

@@ -19,7 +19,7 @@ end
 -- What the running cloud wrote about itself. Only the lock tells whether it runs: the number of a
 -- process may belong to another one by now, or to one that has ended and was not waited for.
 local function facts_of(p)
-  local fs, filelock = require "fs", require "filelock"
+  local fs, filelock = require "fs.core", require "filelock"
   local file = folder_of(p) .. "/cloud.json"
   if not fs.exists(file) then not_running(p, "no local cloud is running for this project") end
   local lock = filelock.take(folder_of(p) .. "/cloud.lock", "")

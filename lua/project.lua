@@ -194,7 +194,7 @@ end
 ---@param folder string|nil  where to begin; the working folder
 ---@return string|nil root
 function project.root(folder)
-  local fs = require "fs"
+  local fs = require "fs.core"
   local at = folder or "."
   for _ = 1, 64 do
     if fs.exists(at .. "/davit.yaml") then return at end
@@ -207,7 +207,7 @@ end
 ---@param folder string|nil  --project: where davit.yaml is
 ---@return table project  with `root`, the folder
 function project.read(folder)
-  local fs = require "fs"
+  local fs = require "fs.core"
   local root = folder or project.root()
   if not root or not fs.exists(root .. "/davit.yaml") then
     failure {
@@ -225,10 +225,12 @@ end
 
 local current
 
----Makes it the project of this run. What it declares as secrets is no plain variable any more.
+---Makes it the project of this run: the files of recipes stay in its folder, and what it declares as
+---secrets is no plain variable any more.
 ---@param p table
 function project.use(p)
   current = p
+  if p.root then require("fs.core").stay_in(p.root) end
   for name in pairs(p.secrets) do core.hide_variable(name) end
   for _, environment in pairs(p.environments) do
     for name, from in pairs(environment.secrets or {}) do

@@ -24,7 +24,7 @@ local usage = options.usage
 -- Finding -------------------------------------------------------------------------
 
 local function project_file(root, name)
-  local fs = require "fs"
+  local fs = require "fs.core"
   local file = root and ("%s/recipes/%s.lua"):format(root, name)
   return file and fs.exists(file) and file or nil
 end
@@ -33,7 +33,7 @@ end
 ---@param root string|nil  the project's folder
 ---@return string[] names
 function recipe.names(root)
-  local fs = require "fs"
+  local fs = require "fs.core"
   local seen, list = {}, {}
   for _, name in ipairs(core.recipes()) do seen[name] = true end
   if root and fs.exists(root .. "/recipes") then
@@ -50,7 +50,7 @@ local function find(root, name, instead)
   local file = name:find("^[%w_-]+$") and project_file(root, name)
   if file then
     local chunk, err = core.load_file(file)
-    return chunk, err, file, require("fs").read(file)
+    return chunk, err, file, require("fs.core").read(file)
   end
   local text, chunk_name = core.recipe(name)
   if text then
@@ -66,7 +66,7 @@ end
 -- Modules beside the project's recipes -----------------------------------------------
 
 local function refuse_hidden_modules(folder, prefix)
-  for _, entry in ipairs(require("fs").list(folder)) do
+  for _, entry in ipairs(require("fs.core").list(folder)) do
     local name, inner = entry:match("^([%w_-]+)%.lua$"), entry:match("^(.*)/$")
     if name and core.is_module(prefix .. name) then
       usage(("%s/%s hides the built-in module '%s'"):format(folder, entry, prefix .. name),
@@ -81,7 +81,7 @@ end
 ---already is an error, so that no recipe means another module than it says.
 ---@param root string
 function recipe.search_in(root)
-  local fs = require "fs"
+  local fs = require "fs.core"
   local folder = root .. "/recipes/lib"
   if not fs.exists(folder) then return end
   refuse_hidden_modules(folder, "")

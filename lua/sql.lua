@@ -6,7 +6,7 @@
 ---for each transaction. So every transaction looks again at what is recorded, and two runs that
 ---meet each other carry out every file once.
 local core = require "sql.core"
-local fs = require "fs"
+local fs = require "fs.core"
 local json = require "json"
 local options = require "options"
 local sha256 = require "sha256"

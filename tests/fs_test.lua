@@ -1,4 +1,6 @@
+local core = require "fs.core"
 local fs = require "fs"
+local process = require "process"
 local task = require "task"
 
 ---An empty folder that goes away with the scope: folder / "name" is a path in it.
@@ -135,11 +137,145 @@ test("a read that a deadline cuts short raises the deadline", function()
   end)
 end)
 
+test("stat tells what stands there, how large it is, since when and for whom", function()
+  local folder <close> = scratch()
+  fs.write(folder / "file", "12345", { mode = "0640" })
+  local s = fs.stat(folder / "file")
+  equal({ s.kind, s.size, s.mode }, { "file", 5, "0640" })
+  equal(math.abs(s.mtime - os.time()) < 86400, true)
+  equal(fs.stat(folder.path).kind, "folder")
+  equal(raises("looking at .*/none: No such file", fs.stat, folder / "none").code, "file-not-found")
+end)
+
+-- ---- inside the project ----------------------------------------------------------------------------
+
+---A project's folder with something beside it; fenced / "name" is a path in it. The fence goes
+---with the scope.
+local function fenced()
+  local path = "build/scratch-fenced"
+  core.remove(path)
+  core.make(path .. "/project/inner")
+  core.write(path .. "/beside", "outside")
+  core.stay_in(path .. "/project")
+  return setmetatable({ path = path, root = path .. "/project" }, {
+    __div = function(_, name) return path .. "/project/" .. name end,
+    __close = function()
+      core.stay_in()
+      core.remove(path)
+    end,
+  })
+end
+
+local function link(target, at)
+  process.run { argv = { "ln", "-s", "--", target, at } }
+end
+
+local function here() return (process.run({ argv = { "pwd", "-P" } }).output:gsub("\n", "")) end
+
+local function refused(f, ...)
+  equal(raises("it leads out of the project's folder .*outside = true", f, ...).code, "file-outside")
+end
+
+test("a path that leads out of the project is refused, whatever is asked of it", function()
+  local p <close> = fenced()
+  refused(fs.read, p / "../beside")
+  refused(fs.read, "/etc/hostname")
+  refused(fs.stat, p / "../beside")
+  refused(fs.list, p / "..")
+  refused(fs.exists, p / "../none")
+  refused(fs.make, p / "../made/here")
+  refused(fs.write, p / "../written", "text")
+  refused(fs.write, "/davit-must-not-write", "text")
+  refused(fs.remove, p / "../beside")
+  refused(fs.remove, p / "inner/../../beside")
+  refused(fs.remove, p.root)
+  equal(core.list(p.path), { "beside", "project/" })
+end)
+
+test("nothing outside is told: not even whether it is there", function()
+  local p <close> = fenced()
+  refused(fs.exists, "/etc")
+  refused(fs.exists, "/no-such-folder/at/all")
+  refused(fs.read, p / "../no/such/file")
+end)
+
+test("what leads out and in again stays inside", function()
+  local p <close> = fenced()
+  fs.write(p / "inner/../inner/file", "text")
+  equal(fs.read(p / "../project/inner/file"), "text")
+  equal(fs.read(here() .. "/" .. (p / "inner/file")), "text")
+  equal(fs.list(p.root), { "inner/" })
+  equal(fs.stat(p.root).kind, "folder")
+end)
+
+test("a link is followed inside the project and refused when it leads out of it", function()
+  local p <close> = fenced()
+  fs.write(p / "inner/file", "text")
+  link("inner/file", p / "near")
+  link(here() .. "/" .. (p / "inner"), p / "absolute")
+  link("../beside", p / "far")
+  link("..", p / "up")
+  link("/etc", p / "etc")
+  equal(fs.read(p / "near"), "text")
+  equal(fs.read(p / "absolute/file"), "text")
+  refused(fs.read, p / "far")
+  refused(fs.read, p / "up/beside")
+  refused(fs.write, p / "up/written", "text")
+  refused(fs.list, p / "etc")
+  refused(fs.make, p / "up/made")
+  refused(fs.remove, p / "up/beside")
+end)
+
+test("a link in the place of a file is replaced, and removed, never what it leads to", function()
+  local p <close> = fenced()
+  link("../beside", p / "link")
+  fs.write(p / "link", "mine")
+  equal({ fs.read(p / "link"), core.read(p.path .. "/beside") }, { "mine", "outside" })
+  fs.remove(p / "link")
+  link("../beside", p / "link")
+  fs.remove(p / "link")
+  equal({ fs.exists(p / "link"), core.read(p.path .. "/beside") }, { false, "outside" })
+end)
+
+test("links that go in circles end", function()
+  local p <close> = fenced()
+  link("b", p / "a")
+  link("a", p / "b")
+  raises("reading .*/a: Too many levels", fs.read, p / "a")
+end)
+
+test("whoever says outside may go anywhere", function()
+  local p <close> = fenced()
+  equal(fs.read(p / "../beside", { outside = true }), "outside")
+  fs.write(p / "../other/file", "text", { outside = true })
+  equal(fs.list(p / "../other", { outside = true }), { "file" })
+  equal(fs.exists(p / "../other/file", { outside = true }), true)
+  fs.remove(p / "../other", { outside = true })
+  equal(core.list(p.path), { "beside", "project/" })
+end)
+
+test("the errors of files inside are those of files", function()
+  local p <close> = fenced()
+  fs.write(p / "file", "text")
+  raises("reading .*/none: No such file", fs.read, p / "none")
+  raises("reading .*/file/x: Not a directory", fs.read, p / "file/x")
+  raises("making the folder .*/file: File exists", fs.make, p / "file")
+  raises("writing .*: File exists", fs.write, p / "file/x", "text")
+  raises("listing .*/file: Not a directory", fs.list, p / "file")
+  raises("reading .*: File name too long", fs.read, p / ("x"):rep(300))
+  fs.remove(p / "none/below")
+end)
+
+test("without a project there is no folder to stay in", function()
+  equal(core.root(), nil)
+  equal(fs.exists "/etc", true)
+end)
+
 test("misuse names the function and the argument", function()
   raises("fs.read: the path must be a string, not a nil", fs.read)
   raises("fs.read: the path is empty", fs.read, "")
   raises("fs.read: the path is empty or holds a zero byte", fs.read, "a\0b")
-  raises("fs.read: unknown option 'maximum' %(expected max%)", fs.read, "x", { maximum = 1 })
+  raises("fs.read: unknown option 'maximum' %(expected max, outside%)", fs.read, "x", { maximum = 1 })
   raises("fs.read: option 'max' must be an integer", fs.read, "x", { max = "1" })
   raises("fs.read: option 'max' must be 0 to", fs.read, "x", { max = -1 })
   raises("fs.write: the text must be a string, not a nil", fs.write, "x")

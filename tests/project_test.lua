@@ -83,6 +83,7 @@ local function open(from, to)
   local p = parse(from, to)
   p.root = "."
   project.use(p)
+  require("fs.core").stay_in()   -- other tests write elsewhere
   secret.env = function(name, o) return secret.generate(name, 16, o) end
   local env, err = try(flow.environment, "preview", { pr = 42 })
   secret.env = env_secret

@@ -129,7 +129,7 @@ local function summary(result, o)
 end
 
 local function tell(result, values, o)
-  if values.log then require("fs").write(values.log, result.log) end
+  if values.log then require("fs.core").write(values.log, result.log) end
   if values.json then
     print(summary(result, o))
   else

@@ -5,7 +5,7 @@
 ---has the name of a branch is complete. Settings are arguments of the server, so that a copy needs
 ---no editing. PostgreSQL refuses to run as root; for root it runs as nobody, in a folder of its own.
 local core = require "core"
-local fs = require "fs"
+local fs = require "fs.core"
 local process = require "process"
 local service = require "cloud.service"
 local sha256 = require "sha256"

@@ -1,7 +1,7 @@
 ---That a local cloud runs on a folder: the lock that keeps a second one away, and cloud.json, which
 ---tells other programs where the first one listens.
 local filelock = require "filelock"
-local fs = require "fs"
+local fs = require "fs.core"
 local json = require "json"
 
 local presence = {}

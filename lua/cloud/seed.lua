@@ -1,7 +1,7 @@
 ---What a local cloud begins with: a world made from the project, or the one that was saved, brought
 ---up to date with the project's credentials.
 local data = require "cloud.data"
-local fs = require "fs"
+local fs = require "fs.core"
 local sha256 = require "sha256"
 local world = require "cloud.world"
 

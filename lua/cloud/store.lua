@@ -3,7 +3,7 @@
 ---
 ---Invariant: state.json is replaced as a whole, after the texts that it names are there; so the
 ---folder holds a state that can be loaded at any time.
-local fs = require "fs"
+local fs = require "fs.core"
 local json = require "json"
 local sha256 = require "sha256"
 

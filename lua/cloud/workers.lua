@@ -4,7 +4,7 @@
 ---A unit is one such process with what is known of its use.
 ---Invariants: 1. at most one unit runs a version. 2. a unit with requests under way is not ended.
 local core = require "core"
-local fs = require "fs"
+local fs = require "fs.core"
 local http = require "http"
 local json = require "json"
 local process = require "process"

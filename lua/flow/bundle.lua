@@ -1,5 +1,5 @@
 ---What a Worker is made of: its build command, and what that leaves in the Worker's folder.
-local fs = require "fs"
+local fs = require "fs.core"
 local json = require "json"
 local process = require "process"
 local sha256 = require "sha256"

@@ -2,6 +2,8 @@
 ---the project's real folder.
 local overlay = {}
 
+local FILE_MODE, FOLDER_MODE = tonumber("644", 8), tonumber("755", 8)
+
 -- "./a//b/../c" -> "a/c"; "." -> "".
 local function normalise(path)
   local parts = {}
@@ -37,9 +39,9 @@ end
 
 local function real(path) return path == "" and "." or path end
 
-function Overlay:make(path)
+function Overlay:make(path, _, _, _, now)
   while path ~= "" and not self.folders[path] do
-    self.folders[path] = true
+    self.folders[path] = now or 0
     path = parent_of(path)
   end
   return {}
@@ -57,9 +59,10 @@ function Overlay:read(path, _, max)
   return self.disk.read(real(path), max)
 end
 
-function Overlay:write(path, text)
+function Overlay:write(path, text, _, mode, now)
   self.files[path] = text
-  return self:make(parent_of(path))
+  self.facts[path] = { mode = mode or FILE_MODE, mtime = now or 0 }
+  return self:make(parent_of(path), nil, nil, nil, now)
 end
 
 function Overlay:remove(path)
@@ -73,10 +76,14 @@ function Overlay:remove(path)
 end
 
 function Overlay:stat(path)
-  if self.files[path] then return { size = #self.files[path] } end
-  if self.folders[path] then return { size = 0, folder = true } end
-  if self:hides(path) then return missing("looking at", path) end
-  return self.disk.stat(real(path))
+  local facts = self.facts[path] or {}
+  if self.files[path] then return { size = #self.files[path], mode = facts.mode, mtime = facts.mtime } end
+  if not self:hides(path) then
+    local answer = self.disk.stat(real(path))
+    if not answer.fault then return answer end
+  end
+  if self.folders[path] then return { size = 0, folder = true, mode = FOLDER_MODE, mtime = self.folders[path] } end
+  return missing("looking at", path)
 end
 
 function Overlay:list(path)
@@ -98,17 +105,19 @@ end
 
 ---@param action "read"|"write"|"list"|"stat"|"make"|"remove"
 ---@param path string
----@param text string  what is written
----@param max integer  bytes to read at most
----@return table answer  of the rehearsal's world: data, names, size and folder, or fault
-function Overlay:act(action, path, text, max)
-  return self[action](self, normalise(path), text, max)
+---@param text? string  what is written
+---@param max? integer  bytes to read at most
+---@param mode? integer  of what is written
+---@param now? number  Unix seconds
+---@return table answer  of the rehearsal's world: data, names, or size, mode, mtime, folder, or fault
+function Overlay:act(action, path, text, max, mode, now)
+  return self[action](self, normalise(path), text, max, mode, now)
 end
 
 ---@param disk table       reads the real files
 ---@param hidden string[]  paths of real files that are not there in a rehearsal
 function overlay.new(disk, hidden)
-  local self = setmetatable({ disk = disk, files = {}, folders = {}, gone = {} }, Overlay)
+  local self = setmetatable({ disk = disk, files = {}, facts = {}, folders = {}, gone = {} }, Overlay)
   for _, path in ipairs(hidden) do self.gone[normalise(path)] = true end
   return self
 end

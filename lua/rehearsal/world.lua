@@ -76,7 +76,7 @@ return function(text, disk)
     connect = function(url, now) return late(ledger.connect(state, url, now), SQL) end,
     query = function(session, query, params) return late(ledger.query(state, session, query, params), SQL) end,
     process = function(argv, cwd) return programs.run(files, settings.workers, argv, cwd) end,
-    file = function(action, path, data, max) return files:act(action, path, data, max) end,
+    file = function(action, ...) return files:act(action, ...) end,
   }
 
   function world.close(session)

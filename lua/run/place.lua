@@ -1,7 +1,7 @@
 ---Where the runs of a project are recorded: a file below its .davit/, or the database that the
 ---variable DAVIT_STORE names, which machines share.
 local core = require "core"
-local fs = require "fs"
+local fs = require "fs.core"
 local secret = require "secret"
 local store = require "store.core"
 

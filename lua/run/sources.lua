@@ -1,7 +1,7 @@
 ---Which texts a run was made of, by their hashes: the recipe, the project's own modules beside it,
 ---and Davit itself. A run that is resumed by other texts may not do what it began.
 local core = require "core"
-local fs = require "fs"
+local fs = require "fs.core"
 local sha256 = require "sha256"
 
 local sources = {}
