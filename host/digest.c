@@ -1,4 +1,4 @@
-/* digest.c - SHA-256 and base64 on libcrypto, and the modules "sha256" and "base64".
+/* digest.c - SHA-256, HMAC and base64 on libcrypto, and the modules "sha256" and "base64".
  *
  * libcrypto's base64 decoder forgives spaces, padding in the middle and left-over bits. So
  * the text is checked first, in blocks that are brought to the standard alphabet on the way. */
@@ -28,11 +28,19 @@ bool sha256_hex(const void *data, size_t len, char hex[SHA256_HEX + 1])
   return true;
 }
 
+size_t hmac(enum hmac_hash hash, const void *key, size_t key_len, const void *data, size_t len,
+            unsigned char out[HMAC_MAX])
+{
+  const EVP_MD *md = hash == HMAC_SHA1 ? EVP_sha1() : hash == HMAC_SHA512 ? EVP_sha512() : EVP_sha256();
+  unsigned n = 0;
+  return HMAC(md, key, (int)key_len, data, len, out, &n) ? n : 0;
+}
+
 bool hmac_sha256_hex(const void *key, size_t key_len, const void *data, size_t len,
                      char hex[SHA256_HEX + 1])
 {
-  unsigned char hash[SHA256_HEX / 2];
-  if (!HMAC(EVP_sha256(), key, (int)key_len, data, len, hash, NULL))
+  unsigned char hash[HMAC_MAX];
+  if (!hmac(HMAC_SHA256, key, key_len, data, len, hash))
     return false;
   write_hex(hash, hex);
   return true;

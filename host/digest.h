@@ -1,4 +1,4 @@
-/* digest.h - SHA-256 and base64 of bytes in memory. Knows nothing of Lua. */
+/* digest.h - SHA-256, HMAC and base64 of bytes in memory. Knows nothing of Lua. */
 #ifndef DIGEST_H
 #define DIGEST_H
 #include <stdbool.h>
@@ -11,6 +11,12 @@ bool sha256_hex(const void *data, size_t len, char hex[SHA256_HEX + 1]);
 /* The same for HMAC-SHA-256. */
 bool hmac_sha256_hex(const void *key, size_t key_len, const void *data, size_t len,
                      char hex[SHA256_HEX + 1]);
+
+enum hmac_hash { HMAC_SHA1, HMAC_SHA256, HMAC_SHA512 };
+enum { HMAC_MAX = 64 };
+/* Writes the code and returns how many bytes it has; 0: out of memory. */
+size_t hmac(enum hmac_hash hash, const void *key, size_t key_len, const void *data, size_t len,
+            unsigned char out[HMAC_MAX]);
 
 /* Room that base64_encode needs, its NUL included, and base64_decode. */
 size_t base64_encoded_max(size_t len);

@@ -5,14 +5,15 @@
 
 #define MODULES(X) \
   X("authority", authority_open)     X("base64", base64_open)         X("condition", condition_open) \
-  X("core", core_open)               X("dns", dns_open)               X("filelock", file_lock_open) \
+  X("core", core_open)               X("dns", dns_open)               X("dotenv.core", dotenv_open)   X("filelock", file_lock_open) \
   X("fs.core", fs_core_open)         X("fs.fenced", fs_fenced_open) \
-  X("health.core", health_open)      X("http.core", http_open) \
+  X("health.core", health_open)      X("hex", hex_open) \
+  X("hmac.core", hmac_open)          X("http.core", http_open) \
   X("json", json_open)               X("local.core", local_open)      X("mask", mask_open) \
   X("nameserver", nameserver_open)   X("process.core", process_open)  X("secret.core", secret_open) \
   X("rehearsal.core", rehearsal_open) \
   X("server.core", server_open)      X("sha256", sha256_open)         X("sql.core", sql_open) \
-  X("store.core", store_open)        X("yaml", yaml_open)
+  X("store.core", store_open)        X("yaml.core", yaml_open)
 
 #define DECLARE(name, open) int open(lua_State *L);
 MODULES(DECLARE)

@@ -482,6 +482,15 @@ const char *secret_resolve_found(lua_State *L, int idx, const struct destination
   return r->bytes;
 }
 
+const char *secret_read(lua_State *L, int idx, size_t *len)
+{
+  const struct template *t = check_template(L, idx, "secret");
+  luaL_checkstack(L, 6, "secret");
+  const struct resolved *r = push_bytes(L, t);
+  *len = r->len;
+  return r->bytes;
+}
+
 void secret_fingerprint(lua_State *L, int idx, int key)
 {
   char hex[SHA256_HEX + 1];

@@ -51,6 +51,9 @@ void secret_names(lua_State *L, int idx);
  * is more than one secret that was never bound. */
 void secret_rebind(lua_State *L, int idx, const char *name, const char *const *bindings);
 
+/* Pushes the bytes of the template at idx like secret_resolve, but for no destination: for what is
+ * computed of them and tells nothing of them, never to be sent or given to Lua. */
+const char *secret_read(lua_State *L, int idx, size_t *len);
 /* Pushes 16 hexadecimal digits that are the same for the same value and tell nothing of it to
  * who has not the key: HMAC-SHA-256 of the template at idx, keyed by the one at key, cut. */
 void secret_fingerprint(lua_State *L, int idx, int key);

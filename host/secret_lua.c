@@ -140,6 +140,14 @@ static int names(lua_State *L)
   return 1;
 }
 
+/* secret.core.percent(secret) -> the template, percent-encoded when it is resolved */
+static int percent(lua_State *L)
+{
+  lua_settop(L, 1);
+  secret_encode(L, 1, ENCODE_URL);
+  return 1;
+}
+
 static int is(lua_State *L)
 {
   luaL_checkany(L, 1);
@@ -289,6 +297,7 @@ int secret_open(lua_State *L)
   static const luaL_Reg functions[] = {{"bind", bind},   {"dotenv", dotenv},  {"env", env},
                                        {"is", is},       {"names", names},    {"new", new},
                                        {"fingerprint", fingerprint}, {"derive", derive},
+                                       {"percent", percent},
                                        {NULL, NULL}};
   class_new(L, SOURCE, NULL, source_close);
   luaL_newlib(L, functions);

@@ -1,4 +1,4 @@
-/* yaml.c - the module "yaml": one document of YAML 1.2 as a Lua value, and where its keys stand.
+/* yaml.c - the module "yaml.core": one document of YAML 1.2 as a Lua value, and where its keys stand.
  *
  * libyaml turns the text into events; the walk here builds the value from them and refuses
  * what would be read otherwise than it was meant. Every refusal names line and column and
@@ -18,13 +18,14 @@
 #define READER "davit.yaml.reader"
 #define CORE_TAG "tag:yaml.org,2002:"
 
-enum { DEPTH_MAX = 64, COPIES_MAX = 10000 };
+enum { DEPTH_MAX = 64, COPIES_MAX = 10000, PATH_LENGTH_MAX = 1000 };
 enum { TEXT = 1, LINES = 4, ANCHORS, ROOT };  /* stack indices in decode */
 
 struct reader {
   lua_State *L;
   yaml_parser_t parser;
   yaml_event_t event;  /* the last one read */
+  const char *text, *end;  /* without a byte order mark */
   const char *name;    /* of the text, for errors */
   int depth, copies;
 };
@@ -75,7 +76,7 @@ static const char *parser_hint(const char *problem)
 /* The byte at the mark, which counts characters; 0 past the end. */
 static char byte_at(struct reader *r, yaml_mark_t mark)
 {
-  const char *p = lua_tostring(r->L, TEXT);
+  const char *p = r->text;
   for (size_t i = 0; *p && i < mark.index; i++)
     for (p++; (*p & 0xc0) == 0x80;)
       p++;
@@ -86,9 +87,7 @@ static char byte_at(struct reader *r, yaml_mark_t mark)
 static yaml_mark_t mark_of_offset(struct reader *r, size_t offset)
 {
   yaml_mark_t mark = {0};
-  size_t len;
-  const char *text = lua_tolstring(r->L, TEXT, &len);
-  for (const char *p = text; p < text + offset && p < text + len; p++) {
+  for (const char *p = r->text; p < r->text + offset && p < r->end; p++) {
     mark.column += (*p & 0xc0) != 0x80;
     if (*p == '\n') {
       mark.line++;
@@ -261,9 +260,18 @@ static void read_scalar(struct reader *r)
 
 /* ---- lists and mappings ---------------------------------------------------------------------- */
 
+/* Below a path that is too long everything has that path: else it would be written out again for
+ * each of its items, and a megabyte of text could take gigabytes. */
+static bool is_long(struct reader *r, int path)
+{
+  return lua_rawlen(r->L, path) > PATH_LENGTH_MAX;
+}
+
 /* Notes the line of the event under the path on top. */
 static void note_line(struct reader *r)
 {
+  if (is_long(r, -1))
+    return;
   lua_pushvalue(r->L, -1);
   lua_pushinteger(r->L, (lua_Integer)r->event.start_mark.line + 1);
   lua_rawset(r->L, LINES);
@@ -279,7 +287,10 @@ static void read_list(struct reader *r, int path)
   json_mark_array(L);
   next_event(r);
   for (lua_Integer i = 1; r->event.type != YAML_SEQUENCE_END_EVENT; i++) {
-    lua_pushfstring(L, "%s[%I]", lua_tostring(L, path), (LUAI_UACINT)i);
+    if (is_long(r, path))
+      lua_pushvalue(L, path);
+    else
+      lua_pushfstring(L, "%s[%I]", lua_tostring(L, path), (LUAI_UACINT)i);
     note_line(r);
     read_node(r, lua_gettop(L));
     lua_rawseti(L, -3, i);  // anchor list path value
@@ -304,6 +315,23 @@ static void check_key(struct reader *r)
     refuse(r, r->event.start_mark, "write the members out", "merge keys are not part of YAML 1.2");
 }
 
+/* Refuses the key below the path on top when its mapping, below it, has it already. */
+static void check_unique(struct reader *r, const char *text)
+{
+  lua_State *L = r->L;
+  lua_pushvalue(L, -2);
+  bool is_new = lua_rawget(L, -4) == LUA_TNIL;  // mapping key path value
+  lua_pop(L, 1);
+  if (is_new)
+    return;
+  static const char hint[] = "a key stands once in its mapping";
+  lua_rawget(L, LINES);
+  int line = (int)lua_tointeger(L, -1);
+  if (line > 0)
+    refuse(r, r->event.start_mark, hint, "the key '%.80s' stands already on line %d", text, line);
+  refuse(r, r->event.start_mark, hint, "the key '%.80s' stands there already", text);
+}
+
 /* mapping -> mapping key path; notes the path's line */
 static void read_key(struct reader *r, int path)
 {
@@ -313,15 +341,11 @@ static void read_key(struct reader *r, int path)
   push_anchor(r, r->event.data.scalar.anchor);
   lua_pushlstring(L, text, r->event.data.scalar.length);
   name_value(r);
-  lua_pushfstring(L, "%s%s%s", parent, *parent ? "." : "", text);
-  lua_pushvalue(L, -2);
-  if (lua_rawget(L, -4) != LUA_TNIL) {  // mapping key path value
-    lua_pop(L, 1);
-    lua_rawget(L, LINES);
-    refuse(r, r->event.start_mark, "a key stands once in its mapping",
-           "the key '%.80s' stands already on line %d", text, (int)lua_tointeger(L, -1));
-  }
-  lua_pop(L, 1);
+  if (is_long(r, path))
+    lua_pushvalue(L, path);
+  else
+    lua_pushfstring(L, "%s%s%s", parent, *parent ? "." : "", text);
+  check_unique(r, text);
   note_line(r);
 }
 
@@ -392,15 +416,15 @@ static struct reader *new_reader(lua_State *L, const char *name)
 {
   size_t len;
   const char *text = lua_tolstring(L, TEXT, &len);
+  size_t mark = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;  // some editors write one
   struct reader *r = lua_newuserdatauv(L, sizeof *r, 0);
-  *r = (struct reader){.L = L, .name = name};
+  *r = (struct reader){.L = L, .name = name, .text = text + mark, .end = text + len};
   luaL_setmetatable(L, READER);
   lua_toclose(L, -1);
   if (!yaml_parser_initialize(&r->parser))
     failure_memory(L);
-  size_t mark = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;  // some editors write one
   yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-  yaml_parser_set_input_string(&r->parser, (const unsigned char *)text + mark, len - mark);
+  yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->text, len - mark);
   return r;
 }
 
@@ -423,9 +447,18 @@ static int decode(lua_State *L)
   return 2;
 }
 
+/* yaml.core.is_text(text) -> whether it is text without quotes, too, and not a number, null … */
+static int is_text(lua_State *L)
+{
+  size_t len;
+  const char *text = luaL_checklstring(L, 1, &len);
+  lua_pushboolean(L, scalar_read(text, len).kind == SCALAR_TEXT);
+  return 1;
+}
+
 int yaml_open(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"decode", decode}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"decode", decode}, {"is_text", is_text}, {NULL, NULL}};
   class_new(L, READER, NULL, reader_close);
   luaL_newlib(L, functions);
   return 1;

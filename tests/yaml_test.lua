@@ -186,3 +186,100 @@ test("yaml.decode refuses a misuse", function()
   raises("yaml.decode: unknown option 'file' %(expected name%)", yaml.decode, "a", { file = "x" })
   raises("yaml.decode: option 'name' must be a string", yaml.decode, "a", { name = false })
 end)
+
+test("yaml.decode reads every end of line, a byte order mark, and long texts", function()
+  is("\xEF\xBB\xBFa: 1\r\nb:\r\n  - x\r\n", { a = 1, b = { "x" } })
+  is("a: |\r\n  x\r\n  y\r\n", { a = "x\ny\n" })
+  local long = ("x"):rep(1 << 20)
+  is("a: " .. long, { a = long })
+  is("? " .. long .. "\n: 1", { [long] = 1 })
+end)
+
+test("what is not UTF-8 is refused where it stands", function()
+  raises("yaml:1:1: invalid leading UTF%-8 octet; save the text as UTF%-8", yaml.decode, "\xFF\xFEa\0:\0 \0" .. "1\0")
+  raises("yaml:1:1: ", yaml.decode, "\xFE\xFF\0a\0:\0 \0" .. "1")
+  raises("yaml:1:5: control characters", yaml.decode, "a: b\0c")
+  raises("yaml:2:4: ", yaml.decode, "\xEF\xBB\xBFa: 1\nb: \xff")
+end)
+
+test("a long key does not make its items expensive", function()
+  local key = ("k"):rep(200000)
+  local value, lines = yaml.decode("? " .. key .. "\n: [" .. ("x,"):rep(20000) .. "]\n")
+  equal(#value[key], 20000)
+  equal(next(lines), nil)
+  raises("the key 'a' stands there already", yaml.decode, "? " .. key .. "\n: {a: 1, a: 2}\n")
+end)
+
+-- Writing --------------------------------------------------------------------------------------------
+
+test("yaml.encode writes blocks, with names in order", function()
+  equal(yaml.encode { name = "ci", on = { push = { branches = { "main", "v1" } } }, jobs = { { run = "make", env = {} },
+    { { 1, 2.5 }, json.array {} } }, none = null, ok = true, script = "a\n  b\n" }, [[
+jobs:
+  - env: {}
+    run: make
+  - - - 1
+      - 2.5
+    - []
+name: ci
+none: null
+ok: true
+"on":
+  push:
+    branches:
+      - main
+      - v1
+script: |
+  a
+    b
+]])
+end)
+
+local texts = {
+  "", " ", "x", "x ", " x", "no", "Yes", "on", "y", "~", "null", "Null", "true", "1", "1.5", "0x1f", "0o7", ".5", "1e3",
+  ".inf", "-", "--- a", "...", "a: b", "a:b", "a :", "a #b", "a#b", "#a", "&a", "*a", "!a", "%a", "@a", "`a", "|", ">",
+  "'a'", '"a"', "[a", "{a", "a]", "a, b", "?", "? a", "<<", "=", "2024-01-01", "12:30:45", "https://example.com/?a=b#c",
+  "a\nb", "a\nb\n", "a\n\nb\n", "a\n\n", "\na", " a\nb", "a \nb", "a\n b\n", "a\tb", "\ta", "a\r\nb", "a\0b", "\127", "é",
+  "\u{85}", "\u{2028}x\u{2029}", "\u{FEFF}", "\u{FFFE}", "😀", "a\\b", ("long "):rep(300), "a\n# b\n", "a\n--- \n",
+}
+
+test("every text is read back as it was, as a value, an item and a key", function()
+  for _, text in ipairs(texts) do
+    is(yaml.encode(text), text)
+    is(yaml.encode { text, { text } }, { text, { text } })
+    is(yaml.encode { [text] = text, m = { [text] = { k = text } } }, { [text] = text, m = { [text] = { k = text } } })
+  end
+end)
+
+test("values of every kind are read back", function()
+  for _, value in ipairs { 0, -7, 1 << 53, 0.1, -1e300, 1e-7, true, false, null, json.array {}, {}, { {} }, { { { 1 } } },
+    { a = { b = { c = json.array {} } } }, { [("k"):rep(2000)] = { a = { 1 } } } } do
+    is(yaml.encode(value), value)
+  end
+end)
+
+test("a secret in the value makes the text a template", function()
+  local token = require "secret.core".new("TOKEN", "hunter2hunter2", { "program:cat" })
+  local text = yaml.encode { auth = { token = token, user = "x" }, z = 1 }
+  equal(tostring(text), "[secret template: TOKEN]")
+  raises("a secret cannot be read", function() return require("url").parse(text) end)
+  local seen = require("process").run { argv = { "cat" }, input = text, check = false }
+  equal(seen.output:find("token: \"%*+\"\n  user: x\nz: 1") ~= nil, true)
+end)
+
+test("yaml.encode refuses what YAML does not say, with its path", function()
+  raises("yaml.encode: expected a value", yaml.encode)
+  raises("yaml.encode: %$%.a%[1%]: a function has no form in YAML", yaml.encode, { a = { print } })
+  raises("%$%.a: the string is not UTF%-8", yaml.encode, { a = "\xff" })
+  raises("%$: %-?nan has no form", yaml.encode, 0 / 0)
+  raises("%$: the integer 9007199254740993 is beyond 2^53", yaml.encode, (1 << 53) + 1)
+  raises("%$: the table has names and positions", yaml.encode, { 1, a = 2 })
+  raises("%$: the positions are not 1 to n", yaml.encode, { [2] = 1 })
+  raises("%$: a number is no key", yaml.encode, { [1.5] = 1 })
+  local circle = {}
+  circle.a = circle
+  raises("%$%.a: the table contains itself", yaml.encode, circle)
+  local deep = {}
+  for _ = 1, 70 do deep = { deep } end
+  raises("nesting is deeper than 64", yaml.encode, deep)
+end)

@@ -1,6 +1,7 @@
 ---@meta yaml
 
----YAML 1.2, core schema, one document: what is refused would be read otherwise than it was meant.
+---YAML 1.2, core schema, one document: what is refused would be read otherwise than it was meant, and
+---what is written is read the same by every reader.
 local yaml = {}
 
 ---@class yaml.DecodeOptions
@@ -14,7 +15,8 @@ local yaml = {}
 ---is always a string. An alias is a copy of what its anchor named.
 ---
 ---The second value maps the path of each key and item (`workers.codex-web.entry`, `deploy[2]`,
----counted from 1) to its line. What came by an alias has the line of the alias only.
+---counted from 1) to its line. What came by an alias has the line of the alias only; paths of more
+---than 1000 bytes are left out.
 ---
 ---Raises `yaml-invalid` (fatal), the message beginning with `name:line:column`, the hint saying
 ---how to write it: for what is not YAML, tabs in the indentation, a key that stands twice, a
@@ -26,5 +28,16 @@ local yaml = {}
 ---@return any value
 ---@return table<string, integer> lines
 function yaml.decode(text, options) end
+
+---Writes a value as one document in block style, names sorted: what `decode` reads back. A text that
+---would be read as something else, by this or an older version of YAML, is quoted; a text of several
+---lines is a block. A secret in the value gives a template, in which it stands in double quotes.
+---
+---Tables are lists and mappings as for `json.encode`. Raises a misuse with the path for what YAML does
+---not say here: strings that are not UTF-8, integers beyond 2^53, infinite or not a number, nesting
+---deeper than 64, tables that contain themselves, functions.
+---@param value any
+---@return string|secret
+function yaml.encode(value) end
 
 return yaml
