@@ -176,6 +176,16 @@ static bool go_through(struct exchange *x, const char *url)
 
 /* ---- to another address ------------------------------------------------------------------------------ */
 
+/* With --local nothing but loopback is reached. */
+static bool may_aim_at(struct exchange *x)
+{
+  if (!x->http->config->local || real_is_loopback(x->target))
+    return true;
+  fault_set(&x->base.fault, "not-local", "fatal", "%s %s: --local connects to loopback only, not to %.200s",
+            x->method, x->host, x->target);
+  return false;
+}
+
 /* "192.0.2.1", "192.0.2.1:8443", "[2001:db8::1]:8443", "2001:db8::1", "origin.example". */
 static bool aim_at(struct exchange *x, const char *to)
 {
@@ -193,16 +203,6 @@ static bool aim_at(struct exchange *x, const char *to)
   x->target_port = colon ? atoi(colon + 1) : x->port;
   snprintf(line, sizeof line, "::%.500s:%d", x->target, x->target_port);
   return !may_aim_at(x) || http_add_line(&x->connect_to, line);
-}
-
-/* With --local nothing but loopback is reached. */
-static bool may_aim_at(struct exchange *x)
-{
-  if (!x->http->config->local || real_is_loopback(x->target))
-    return true;
-  fault_set(&x->base.fault, "not-local", "fatal", "%s %s: --local connects to loopback only, not to %.200s",
-            x->method, x->host, x->target);
-  return false;
 }
 
 /* --local: whatever address the name has, it stands for the local cloud's. */
