@@ -57,7 +57,11 @@ $B/test_%: $B/tests/test_%.o $(filter-out %/main.o,$(OBJ))
 # The contract of stores, and the kinds that keep it.
 $B/test_store: $B/tests/store_kind_sqlite.o $B/tests/store_kind_postgres.o $B/tests/store_race.o
 $B/test_store $B/test_store_postgres: $B/tests/postgres_server.o
-units: $B/davit $(UNITS)
+# A server that misbehaves as a test tells it.
+$B/peer: $B/tests/peer.o
+	@echo "  LD   $@"
+	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+units: $B/davit $B/peer $(UNITS)
 
 # Both install what is missing before they build.
 demo:

@@ -36,6 +36,7 @@ struct authority {
   X509 *certificate;  /* NULL until first needed */
   char *pem;
   struct host *hosts;
+  long begins, ends;  /* of certificates of hosts, in seconds from when they are made */
 };
 
 /* ---- certificates ---------------------------------------------------------------------- */
@@ -62,14 +63,13 @@ static bool set_serial(X509 *x)
   return ok;
 }
 
-/* A certificate without extensions, not signed. It is valid from yesterday on, for clients
- * whose clock is behind. */
-static X509 *new_certificate(const char *name, EVP_PKEY *key, int days)
+/* A certificate without extensions, not signed. */
+static X509 *new_certificate(const char *name, EVP_PKEY *key, long begins, long ends)
 {
   X509 *x = X509_new();
   if (x && X509_set_version(x, X509_VERSION_3) && set_serial(x) &&
-      X509_gmtime_adj(X509_getm_notBefore(x), -DAY) &&
-      X509_gmtime_adj(X509_getm_notAfter(x), (long)days * DAY) && X509_set_pubkey(x, key) &&
+      X509_gmtime_adj(X509_getm_notBefore(x), begins) &&
+      X509_gmtime_adj(X509_getm_notAfter(x), ends) && X509_set_pubkey(x, key) &&
       X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8,
                                  (const unsigned char *)name, -1, -1, 0))
     return x;
@@ -194,7 +194,7 @@ static void forget(struct authority *a)
 static bool make(struct authority *a)
 {
   a->key = EVP_EC_gen("P-256");
-  a->certificate = a->key ? new_certificate("Davit local cloud", a->key, CA_DAYS) : NULL;
+  a->certificate = a->key ? new_certificate("Davit local cloud", a->key, -DAY, CA_DAYS * DAY) : NULL;
   return a->certificate && finish_ca(a->certificate, a->key);
 }
 
@@ -282,7 +282,7 @@ static bool make_leaf(struct authority *a, struct host *h)
   char names[NAME_MAX_LEN + 8];
   snprintf(names, sizeof names, "%s%s", *h->name ? "DNS:" : "DNS:localhost,IP:127.0.0.1,IP:::1", h->name);
   EVP_PKEY *key = EVP_EC_gen("P-256");
-  X509 *x = key ? new_certificate("Davit local cloud service", key, LEAF_DAYS) : NULL;
+  X509 *x = key ? new_certificate("Davit local cloud service", key, a->begins, a->ends) : NULL;
   h->ready = x && finish_leaf(x, a, names) && hand_over(x, key, &h->leaf);
   X509_free(x);
   EVP_PKEY_free(key);
@@ -308,12 +308,19 @@ bool authority_refuse(struct authority *a, const char *host, bool refused)
   return h != NULL;
 }
 
+void authority_set_validity(struct authority *a, double begins, double ends)
+{
+  a->begins = (long)begins;
+  a->ends = (long)ends;
+}
+
 struct authority *authority_new(const char *directory)
 {
   struct authority *a = calloc(1, sizeof *a);
   if (!a)
     return NULL;
   a->directory = copy_str(directory);
+  authority_set_validity(a, -DAY, LEAF_DAYS * DAY);  // clocks of clients may be behind
   if (!directory || a->directory)
     return a;
   free(a);

@@ -18,6 +18,9 @@ struct authority_leaf {
 
 /* `directory` may be NULL: nothing is kept. NULL: out of memory. */
 struct authority *authority_new(const char *directory);
+/* Certificates of hosts that are made from now on are valid between these moments, in seconds
+ * from when they are made (a day ago, and a year). */
+void authority_set_validity(struct authority *a, double begins, double ends);
 /* The authority's certificate, as long as it lives. NULL: *f says why there is none. */
 const char *authority_pem(struct authority *a, struct fault *f);
 /* The certificate of a host, made at the first call; "" stands for localhost and the loopback

@@ -10,10 +10,18 @@
 
 struct options {
   const char *directory;
+  double begins, ends;
 };
+
+enum { DAY = 24 * 3600 };
+#define CENTURY (36500.0 * DAY)
+
+static const struct options defaults = {.begins = -DAY, .ends = 365 * DAY};
 
 static const struct opt_field fields[] = {
   {"directory", OPT_STRING, offsetof(struct options, directory), false},
+  {"begins", OPT_NUMBER, offsetof(struct options, begins), false},
+  {"ends", OPT_NUMBER, offsetof(struct options, ends), false},
   {0},
 };
 
@@ -37,21 +45,26 @@ static int authority_gc(lua_State *L)
   return 0;
 }
 
-/* authority.new{ directory = } */
+/* authority.new{ directory =, begins =, ends = } */
 static int new(lua_State *L)
 {
-  struct options o = {0};
+  struct options o = defaults;
   lua_settop(L, 1);
   if (lua_isnil(L, 1)) {
     lua_newtable(L);
     lua_replace(L, 1);
   }
   opt_read(L, 1, "authority.new", fields, &o);
+  if (o.begins >= o.ends || o.begins < -CENTURY || o.ends > CENTURY)
+    failure_misuse(L, "authority.new: certificates begin before they end, both within a century");
   struct authority **box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   luaL_setmetatable(L, AUTHORITY);
   *box = authority_new(o.directory);
-  return *box ? 1 : failure_memory(L);
+  if (!*box)
+    return failure_memory(L);
+  authority_set_validity(*box, o.begins, o.ends);
+  return 1;
 }
 
 /* authority:pem() -> its certificate */

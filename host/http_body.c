@@ -178,14 +178,30 @@ static const char *find_header(const struct buf *headers, const char *name, size
   return NULL;
 }
 
-/* Two lengths that differ are a lie, or two answers taken for one. */
-static bool contradicts(const struct buf *headers, const char *line, size_t len)
+static bool is_length(const char *value, size_t len)
+{
+  enum { DIGITS = 18 };  /* what an off_t takes */
+  size_t digits = 0;
+  for (; len && (*value == ' ' || *value == '\t'); value++)
+    len--;
+  while (digits < len && value[digits] >= '0' && value[digits] <= '9')
+    digits++;
+  len -= digits;
+  for (value += digits; len && (*value == ' ' || *value == '\t'); value++)
+    len--;
+  return digits > 0 && digits <= DIGITS && len == 0;
+}
+
+/* A length that is none, or two that differ: a lie, or two answers taken for one. */
+static bool lies(const struct buf *headers, const char *line, size_t len)
 {
   static const char name[] = "content-length";
   size_t n = sizeof name - 1;
   if (len <= n || strncasecmp(line, name, n) != 0 || line[n] != ':')
     return false;
   const char *value = line + n + 1, *before = find_header(headers, name, n);
+  if (!is_length(value, len - n - 1))
+    return true;
   return before && (strcspn(before, "\n") != len - n - 1 || memcmp(before, value, len - n - 1) != 0);
 }
 
@@ -194,7 +210,7 @@ static bool keep_header(struct buf *b, const char *line, size_t len)
 {
   size_t at = b->len;
   const char *colon = memchr(line, ':', len);
-  if (!colon || contradicts(b, line, len))
+  if (!colon || lies(b, line, len))
     return false;
   buf_add(b, line, len);
   buf_add_char(b, '\n');

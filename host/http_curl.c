@@ -42,6 +42,8 @@ static void record_timing(struct exchange *x)
 {
   struct http_timing *t = &x->base.timing;
   t->connect = since_start(x, CURLINFO_CONNECT_TIME_T);
+  if (t->connect <= 0 && x->handshake > 0)
+    t->connect = x->handshake - x->started;
   t->tls = x->https ? since_start(x, CURLINFO_APPCONNECT_TIME_T) : 0;
   t->first_byte = x->first_byte > 0 ? x->first_byte - x->started : 0;
   t->total = http_seconds() - x->started;

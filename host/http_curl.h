@@ -31,7 +31,8 @@ enum exchange_state { LOOKING_UP, TRANSFERRING, ENDING, ENDED };
 
 /* Why we broke an exchange off ourselves, from inside a callback of curl. */
 enum exchange_stop {
-  STOP_NOT, STOP_BODY, STOP_HEADERS, STOP_GARBAGE, STOP_MEMORY, STOP_SOURCE, STOP_SINK
+  STOP_NOT, STOP_BODY, STOP_HEADERS, STOP_GARBAGE, STOP_MEMORY, STOP_SOURCE, STOP_SINK,
+  STOP_AGAIN
 };
 
 TAILQ_HEAD(exchange_queue, exchange);
@@ -90,6 +91,7 @@ struct exchange {
   bool queued;
   struct timer timer;
   double started, transferred; /* when it came to us, and to curl */
+  double handshake;            /* when that of TLS began; 0: not yet */
   double first_byte;           /* when the answer's first line was there; 0: not yet */
   double active;               /* when a piece of it was last seen */
   int socket;                  /* the one it uses, as far as known, or -1 */
@@ -110,6 +112,7 @@ struct exchange {
   /* finding the host */
   char *target;                /* whose address is looked up: the host, or who stands before it */
   int target_port;
+  bool sent, denied;           /* it left once; the peer said that it did not look at it */
   bool direct;                 /* a Unix socket: nothing is looked up */
   char proxy[264];             /* "host:port", or "" */
   struct dns_lookup *lookup[2];  /* IPv4, IPv6 */
@@ -199,5 +202,7 @@ void exchange_set_proxy_fault(struct exchange *x, long status);
 void exchange_timed_out(struct exchange *x, const char *code, const char *what, double seconds);
 /* The fault of a request that had no, or no whole, reply; base.phase stands. */
 void exchange_lost(struct exchange *x, const char *code, const char *what);
+/* May arrive twice: all methods but POST and PATCH. */
+bool http_is_repeatable(const char *method);
 enum http_phase exchange_phase(const struct exchange *x);
 #endif

@@ -34,7 +34,7 @@ enum http_phase exchange_phase(const struct exchange *x)
     return HTTP_BODY;
   if (reached(x, CURLINFO_PRETRANSFER_TIME_T))
     return all_sent(x) ? HTTP_FIRST_BYTE : HTTP_SEND;
-  return x->https && reached(x, CURLINFO_CONNECT_TIME_T) ? HTTP_TLS : HTTP_CONNECT;
+  return x->handshake > 0 ? HTTP_TLS : HTTP_CONNECT;
 }
 
 static const char *broke_while(enum http_phase phase)
@@ -47,7 +47,7 @@ static const char *broke_while(enum http_phase phase)
 
 /* ---- faults ------------------------------------------------------------------------------------- */
 
-static bool is_repeatable(const char *method)
+bool http_is_repeatable(const char *method)
 {
   return strcmp(method, "POST") != 0 && strcmp(method, "PATCH") != 0;
 }
@@ -70,7 +70,7 @@ static void set(struct exchange *x, const char *code, const char *class, const c
 
 void exchange_lost(struct exchange *x, const char *code, const char *what)
 {
-  bool unknown = !is_repeatable(x->method) && x->base.phase >= HTTP_SEND;
+  bool unknown = !http_is_repeatable(x->method) && x->base.phase >= HTTP_SEND;
   set(x, code, unknown ? "unknown" : "transient", what);
   if (unknown)
     fault_hint(&x->base.fault, "the request may have been applied: look before sending it again");
@@ -150,8 +150,6 @@ static const struct certificate_fault certificate_faults[] = {
    "nobody here trusts the certificate's authority"},
   {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "untrusted",
    "nobody here trusts the certificate's authority"},
-  /* Curl compares names itself, after all else was found in order. */
-  {X509_V_OK, "wrong-host", "the certificate is for another host"},
 };
 
 static void bad_certificate(struct exchange *x)
@@ -159,6 +157,8 @@ static void bad_certificate(struct exchange *x)
   long verify = X509_V_ERR_UNSPECIFIED;
   const char *what = "the certificate is not valid";
   curl_easy_getinfo(x->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
+  if (strstr(x->base.reason, "subject name"))  /* curl compares names itself */
+    verify = X509_V_ERR_HOSTNAME_MISMATCH;
   x->base.detail = "other";
   for (size_t i = 0; i < sizeof certificate_faults / sizeof *certificate_faults; i++)
     if (certificate_faults[i].verify == verify) {
@@ -199,12 +199,23 @@ static void stopped(struct exchange *x)
   case STOP_SINK:
     set(x, "http-sink", "fatal", "the answer's body could not be put away");
     break;
+  case STOP_AGAIN:
+    x->base.phase = HTTP_FIRST_BYTE;  // that of the attempt that counts
+    exchange_lost(x, "http-lost", "the connection that was kept alive broke before the answer began");
+    break;
   case STOP_MEMORY:
     set(x, "out-of-memory", "fatal", "not enough memory");
     break;
   default:
     exchange_lost(x, "http-protocol", "the answer is no valid HTTP");
   }
+}
+
+static bool is_garbage(const struct exchange *x, CURLcode code)
+{
+  return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
+         code == CURLE_BAD_CONTENT_ENCODING ||
+         (code == CURLE_RECV_ERROR && strstr(x->base.reason, "chunked-encoding"));
 }
 
 static void set_fault(struct exchange *x, CURLcode code)
@@ -228,16 +239,14 @@ static void set_fault(struct exchange *x, CURLcode code)
   case CURLE_SSL_CACERT_BADFILE:
     set(x, "http-tls-files", "misuse", "the CA, certificate or key file cannot be used");
     break;
-  case CURLE_WEIRD_SERVER_REPLY:
-  case CURLE_UNSUPPORTED_PROTOCOL:
-  case CURLE_BAD_CONTENT_ENCODING:
-    exchange_lost(x, "http-protocol", "the answer is no valid HTTP");
-    break;
   case CURLE_OUT_OF_MEMORY:
     set(x, "out-of-memory", "fatal", "not enough memory");
     break;
   default:
-    exchange_lost(x, "http-lost", broke_while(x->base.phase));
+    if (is_garbage(x, code))
+      exchange_lost(x, "http-protocol", "the answer is no valid HTTP");
+    else
+      exchange_lost(x, "http-lost", broke_while(x->base.phase));
   }
 }
 

@@ -61,6 +61,43 @@ static bool set_headers(struct exchange *x, const char *const *headers)
   return ok;
 }
 
+/* ---- never twice --------------------------------------------------------------------------------- */
+
+/* Curl says only in its own words that a peer refused a stream unseen. */
+static int on_words(CURL *easy, curl_infotype type, char *text, size_t len, void *arg)
+{
+  static const char refused[] = "REFUSED_STREAM";
+  struct exchange *x = arg;
+  (void)easy;
+  if (type == CURLINFO_TEXT && len >= sizeof refused - 1 && memcmp(text, refused, sizeof refused - 1) == 0)
+    x->denied = true;
+  return 0;
+}
+
+/* Runs when a request is about to leave. Curl would send it again, on another connection, when
+ * one that was kept alive breaks before the answer begins. */
+static int on_leave(void *arg, char *from, char *to, int from_port, int to_port)
+{
+  struct exchange *x = arg;
+  (void)from, (void)to, (void)from_port, (void)to_port;
+  if (x->sent && !x->denied) {
+    x->stop = STOP_AGAIN;
+    return CURL_PREREQFUNC_ABORT;
+  }
+  x->sent = true;
+  x->denied = false;
+  return CURL_PREREQFUNC_OK;
+}
+
+static void send_once(struct exchange *x)
+{
+  curl_easy_setopt(x->easy, CURLOPT_PREREQFUNCTION, on_leave);
+  curl_easy_setopt(x->easy, CURLOPT_PREREQDATA, x);
+  curl_easy_setopt(x->easy, CURLOPT_VERBOSE, x->https ? 1L : 0L);
+  curl_easy_setopt(x->easy, CURLOPT_DEBUGFUNCTION, on_words);
+  curl_easy_setopt(x->easy, CURLOPT_DEBUGDATA, x);
+}
+
 /* ---- the rest -------------------------------------------------------------------------------------- */
 
 /* HTTP/2 where TLS offers it, and then one connection for all; not for what may pause. */
@@ -77,8 +114,10 @@ static void set_version(struct exchange *x, const struct http_request *r)
 /* The handshake begins: from here on its own limit counts, not that of the connection. */
 static CURLcode on_handshake(CURL *easy, void *ssl, void *arg)
 {
+  struct exchange *x = arg;
   (void)easy, (void)ssl;
-  exchange_limit_connect(arg, 0);
+  x->handshake = http_seconds();
+  exchange_limit_connect(x, 0);
   return CURLE_OK;
 }
 
@@ -113,6 +152,8 @@ bool exchange_configure(struct exchange *x, const struct http_request *r)
   set_patience(x, r);
   if (r->fresh)
     set_fresh(e);
+  else if (!http_is_repeatable(r->method))
+    send_once(x);
   exchange_receive(x, r);
   bool ok = exchange_set_route(x, &r->route) && exchange_set_body(x, r) && set_headers(x, r->headers);
   if (strcmp(r->method, "HEAD") == 0)

@@ -122,7 +122,7 @@ static void look(const struct exchange *x, enum http_phase phase, struct outlook
   if (phase == HTTP_CONNECT)
     limit(o, x->started, t->connect, "http-connect-timeout", "no connection");
   if (phase == HTTP_TLS)
-    limit(o, reached_at(x, CURLINFO_CONNECT_TIME_T), t->tls, "http-tls-timeout", "no TLS handshake");
+    limit(o, x->handshake, t->tls, "http-tls-timeout", "no TLS handshake");
   else if (phase < HTTP_TLS && x->https)
     limit_to_come(o, t->tls);
   if (phase == HTTP_FIRST_BYTE)

@@ -5,6 +5,8 @@ local authority = {}
 
 ---@class authority.Options
 ---@field directory? string  where ca.pem and ca.key are kept; without it, in memory only
+---@field begins? number     when certificates of hosts become valid, in seconds from when they are made (a day ago)
+---@field ends? number       when they expire, likewise (in a year)
 
 ---Certificates of hosts are made when a client asks for them, by the name it sends; a client
 ---that sends none gets one for localhost and the loopback addresses.

@@ -1,0 +1,351 @@
+---HTTP against peers that stall, lie, break off and answer garbage: each ends with the right code,
+---class and phase, within its limit, and leaves no connection behind.
+local authority = require "authority"
+local fs = require "fs"
+local http = require "http"
+local process = require "process"
+local server = require "server"
+
+local davit = os.getenv "DAVIT" or "build/davit"
+local peer = davit:gsub("[^/]*$", "peer")
+
+---Plays the steps (see tests/peer.c) on every connection while f(port, child) runs.
+local function with_peer(steps, f)
+  local child <close> = process.start { argv = { peer, table.unpack(steps) } }
+  return f(math.tointeger(tonumber(child:line())), child)
+end
+
+---What a request to such a peer fails with.
+local function failure_of(steps, o, scheme)
+  return with_peer(steps, function(port, child)
+    o = o or {}
+    o.url = ("%s://127.0.0.1:%d/x"):format(scheme or "http", port)
+    local answer, err = try(http.request, o)
+    if answer then error(("answered %d %q"):format(answer.status, answer.body), 2) end
+    equal(child:line(), "gone")   -- nothing is left behind
+    return err
+  end)
+end
+
+local function expect(err, code, class, phase)
+  equal({ err.code, err.class, err.phase }, { code, class, phase })
+end
+
+local OK = "HTTP/1.1 200 OK\\r\\n"
+
+-- ---- stalls ---------------------------------------------------------------------------------
+
+test("a peer that takes the request and is silent runs into the limit of the first byte", function()
+  local err = failure_of({ "read", "wait" }, { timeout = { first_byte = 0.1 } })
+  expect(err, "http-first-byte-timeout", "transient", "first byte")
+  equal(err.message:find("no byte of an answer within 0.1 s (phase: first byte) at 127.0.0.1:", 1, true) ~= nil, true)
+  equal(err.timing.connect > 0 and err.timing.first_byte == 0 and err.timing.total >= 0.1, true)
+end)
+
+test("for a POST the same silence means that it may have been applied", function()
+  local err = failure_of({ "read", "wait" }, { method = "POST", body = "x", timeout = { first_byte = 0.1 } })
+  expect(err, "http-first-byte-timeout", "unknown", "first byte")
+  equal(err.hint, "the request may have been applied: look before sending it again")
+  err = failure_of({ "read", "wait" }, { method = "PUT", body = "x", timeout = { first_byte = 0.1 } })
+  expect(err, "http-first-byte-timeout", "transient", "first byte")
+end)
+
+test("a peer that never answers the TLS hello runs into the limit of the handshake", function()
+  local err = failure_of({ "wait" }, { method = "POST", body = "x", timeout = { tls = 0.1 } }, "https")
+  expect(err, "http-tls-timeout", "transient", "tls")
+  equal(err.message:find("no TLS handshake within 0.1 s", 1, true) ~= nil, true)
+end)
+
+test("the limit of the connection is not that of the handshake", function()
+  local err = failure_of({ "wait" }, { timeout = { connect = 0.05, tls = 0.3 } }, "https")
+  expect(err, "http-tls-timeout", "transient", "tls")
+  equal(err.timing.total >= 0.3, true)
+end)
+
+test("half a status line is idleness, and headers that drip run into the total", function()
+  local err = failure_of({ "read", "send", "HTTP/1.1 20", "wait" }, { timeout = { idle = 0.1, total = 5 } })
+  equal(err.code, "http-idle-timeout")
+  err = failure_of({ "read", "send", OK, "drip", "x-slow: " .. ("x"):rep(2000), "wait" },
+    { timeout = { idle = 1, total = 0.3 } })
+  expect(err, "http-timeout", "transient", "body")
+end)
+
+test("a body that stalls is idleness, one that drips is not", function()
+  local err = failure_of({ "read", "send", OK .. "content-length: 10\\r\\n\\r\\nhalf", "wait" },
+    { timeout = { idle = 0.1, total = 5 } })
+  expect(err, "http-idle-timeout", "transient", "body")
+  local body = with_peer({ "read", "drip", OK .. "content-length: 10\\r\\n\\r\\n0123456789", "wait" }, function(port)
+    return http.request { url = "http://127.0.0.1:" .. port, timeout = { idle = 1, first_byte = 1 } }.body
+  end)
+  equal(body, "0123456789")
+end)
+
+test("a peer that reads no more of the request runs into the idle limit while sending", function()
+  local err = failure_of({ "read", "sleep" }, { method = "PUT", body = ("x"):rep(16 << 20), timeout = 5 })
+  equal(err.phase == "send" or err.code == "http-lost", true)
+  err = with_peer({ "read", "drip", (" "):rep(100000) }, function(port)
+    local _, e = try(http.request, { url = "http://127.0.0.1:" .. port, method = "POST", body = ("x"):rep(64 << 20),
+      timeout = { first_byte = 0.3, total = 2 } })
+    return e
+  end)
+  equal(err.class, "unknown")
+end)
+
+-- ---- breaking off ------------------------------------------------------------------------------
+
+test("a connection that breaks says where it broke", function()
+  expect(failure_of { "read" }, "http-lost", "transient", "first byte")
+  expect(failure_of { "read", "reset" }, "http-lost", "transient", "first byte")
+  expect(failure_of({ "read", "reset" }, { method = "POST", body = "x" }), "http-lost", "unknown", "first byte")
+  local err = failure_of { "read", "send", OK .. "content-length: 10\\r\\n\\r\\nhalf", "reset" }
+  expect(err, "http-lost", "transient", "body")
+  equal(err.message:find("broke in the middle of the answer at 127.0.0.1:", 1, true) ~= nil, true)
+  equal(err.protocol, "1.1")
+end)
+
+test("a connection that is reset before the handshake ends did not carry the request", function()
+  local err = failure_of({ "reset" }, { method = "POST", body = "x" }, "https")
+  equal({ err.code, err.phase, err.class }, { "http-tls", "tls", "pending" })
+end)
+
+test("a port that does not speak TLS never will", function()
+  local err = failure_of({ "send", "HTTP/1.1 400 Bad Request\\r\\n\\r\\n", "wait" }, {}, "https")
+  expect(err, "http-tls", "fatal", "tls")
+  equal(err.hint, "is it an http:// URL, or another port?")
+end)
+
+test("a POST is not sent again when the connection that was kept turns out dead", function()
+  local answers = with_peer({ "read", "body", "1", "send", OK .. "content-length: 2\\r\\n\\r\\nok", "read", "body", "1" },
+    function(port)
+      local o = { url = "http://127.0.0.1:" .. port, method = "POST", body = "x" }
+      equal(http.request(o).body, "ok")
+      local _, err = try(http.request, o)
+      equal({ err.code, err.class }, { "http-lost", "unknown" })
+      o.method = "PUT"
+      equal(http.request(o).body, "ok")
+      local again = http.request(o)
+      return again.body
+    end)
+  equal(answers, "ok")
+end)
+
+-- ---- lies ---------------------------------------------------------------------------------------
+
+test("a body that is shorter than it says is a lost one", function()
+  expect(failure_of { "read", "send", OK .. "content-length: 10\\r\\n\\r\\nhalf" }, "http-lost", "transient", "body")
+  expect(failure_of { "read", "send", OK .. "transfer-encoding: chunked\\r\\n\\r\\n5\\r\\nhel" },
+    "http-lost", "transient", "body")
+end)
+
+test("what follows a body that is longer than it says is no answer to the next request", function()
+  with_peer({ "read", "send", OK .. "content-length: 2\\r\\n\\r\\nokHTTP/1.1 200 OK\\r\\ncontent-length: 3\\r\\n\\r\\nbad", "wait" },
+    function(port)
+      for _ = 1, 2 do
+        equal(http.request { url = "http://127.0.0.1:" .. port, timeout = 5 }.body, "ok")
+      end
+    end)
+end)
+
+test("lengths and chunks that are no numbers are no HTTP", function()
+  for _, head in ipairs {
+    "content-length: -5\\r\\n\\r\\nhello", "content-length: five\\r\\n\\r\\nhello",
+    "content-length: 99999999999999999999\\r\\n\\r\\nhello",
+    "content-length: 5\\r\\ncontent-length: 6\\r\\n\\r\\nhello!",
+    "transfer-encoding: chunked\\r\\n\\r\\nxyz\\r\\nhello",
+    "bad header\\r\\n\\r\\n", "x: a\\0b\\r\\n\\r\\n",
+  } do
+    local err = failure_of { "read", "send", OK .. head, "wait" }
+    equal({ head, err.code, err.class, err.phase }, { head, "http-protocol", "transient", "body" })
+  end
+end)
+
+test("garbage instead of a status line is no HTTP", function()
+  for _, text in ipairs { "SSH-2.0-server\\r\\n\\r\\n", "\\x16\\x03\\x01garbage\\r\\n\\r\\n", "HTTP/9.9 200\\r\\n\\r\\n",
+    "HTTP/1.1 abc\\r\\n\\r\\n" } do
+    local err = failure_of({ "read", "send", text }, { method = "POST", body = "x" })
+    equal({ text, err.code, err.class }, { text, "http-protocol", "unknown" })
+  end
+end)
+
+test("headers that do not end are cut off, few and long or many and short, also before the answer", function()
+  local endless = { "x-long: " .. ("x"):rep(1000) .. "\\r\\n", "x: y\\r\\n" }
+  for _, line in ipairs(endless) do
+    local err = failure_of { "read", "send", OK, "repeat", "0", line, "wait" }
+    expect(err, "http-too-large", "fatal", "body")
+    equal(err.message:find("headers do not end", 1, true) ~= nil, true)
+  end
+  expect(failure_of { "read", "repeat", "0", "HTTP/1.1 103 Early Hints\\r\\nlink: a\\r\\n\\r\\n", "wait" },
+    "http-too-large", "fatal", "body")
+  expect(failure_of { "read", "send", OK .. "transfer-encoding: chunked\\r\\n\\r\\n0\\r\\n", "repeat", "0", "x: y\\r\\n", "wait" },
+    "http-too-large", "fatal", "body")
+end)
+
+test("one line without an end is cut off", function()
+  local err = failure_of { "read", "send", OK .. "x: ", "repeat", "0", ("x"):rep(1000), "wait" }
+  equal({ err.class == "fatal" or err.class == "transient", err.phase }, { true, "body" })
+end)
+
+test("interim answers and trailers are not the answer's headers", function()
+  with_peer({ "read", "send", "HTTP/1.1 100 Continue\\r\\nx-a: 1\\r\\n\\r\\n" .. OK ..
+    "x-b: folded\\r\\n  line\\r\\ntransfer-encoding: chunked\\r\\n\\r\\n2\\r\\nok\\r\\n0\\r\\nx-c: 3\\r\\n\\r\\n" }, function(port)
+    local answer = http.request { url = "http://127.0.0.1:" .. port }
+    equal({ answer.status, answer.body, answer.headers["x-a"], answer.headers["x-c"] }, { 200, "ok" })
+    equal(answer.headers["x-b"]:gsub("%s+", " "), "folded line")
+  end)
+end)
+
+test("a small answer that unpacks to a large one is cut off", function()
+  local folder <const> = process.run { argv = { "mktemp", "-d" } }.output:match("[^\n]+")
+  local pack = "head -c 50000000 /dev/zero | %s > %s/bomb"
+  for encoding, command in pairs { gzip = "gzip", br = "brotli -c", zstd = "zstd -c" } do
+    if try(process.run, { command = "command -v " .. command:match("%S+") }) then
+      process.run { command = pack:format(command, folder) }
+      local bomb = fs.read(folder .. "/bomb")
+      server.with(function() return 200, bomb, { ["content-encoding"] = encoding } end, function(s)
+        local err = raises("the answer is larger than 1000000 bytes", http.request, { url = s.url, max_body = 1000000 })
+        equal({ err.code, err.class, err.phase }, { "http-too-large", "fatal", "body" })
+      end)
+    end
+  end
+  fs.remove(folder)
+end)
+
+test("what claims to be packed and is not is no HTTP", function()
+  local err = failure_of { "read", "send", OK .. "content-encoding: gzip\\r\\ncontent-length: 7\\r\\n\\r\\nnot gzip", "wait" }
+  expect(err, "http-protocol", "transient", "body")
+end)
+
+-- ---- certificates ----------------------------------------------------------------------------------
+
+---Serves https with certificates of an authority that its client trusts, unless told not to.
+local function certificate_fault(options, request)
+  local issuer = authority.new(options)
+  local file <const> = process.run { argv = { "mktemp" } }.output:match("[^\n]+")
+  fs.write(file, issuer:pem())
+  local err = server.with(function() return 200, "ok" end, function(s)
+    local o = { url = ("https://%s:%d/"):format(request.host or "localhost", s.port), ca = request.ca or file,
+      connect_to = "127.0.0.1" }
+    local answer, e = try(http.request, o)
+    return e or answer.body
+  end, { tls = issuer })
+  fs.remove(file)
+  return err
+end
+
+test("certificates that are expired, not valid yet, and of nobody we trust are told apart", function()
+  local day = 24 * 3600
+  equal(certificate_fault({}, {}), "ok")
+  for detail, case in pairs {
+    expired = { { begins = -2 * day, ends = -day }, {} },
+    ["not-yet-valid"] = { { begins = day, ends = 2 * day }, {} },
+    untrusted = { {}, { ca = "/etc/ssl/certs/ca-certificates.crt" } },
+  } do
+    local err = certificate_fault(case[1], case[2])
+    expect(err, "http-certificate", "fatal", "tls")
+    equal(err.detail, detail)
+    equal(#err.reason > 0, true)
+  end
+end)
+
+test("a CA file that is not there is a misuse", function()
+  local err = certificate_fault({}, { ca = "/nowhere/ca.pem" })
+  equal({ err.code, err.class }, { "http-tls-files", "misuse" })
+end)
+
+---f(folder) with cert.pem and key.pem, signed by itself, for right.test.
+local function with_pem(f)
+  local folder <const> = process.run { argv = { "mktemp", "-d" } }.output:match("[^\n]+")
+  process.run { cwd = folder, argv = { "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+    "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=right.test",
+    "-addext", "subjectAltName=DNS:right.test" } }
+  f(folder)
+  fs.remove(folder)
+end
+
+test("over TLS a wrong host, a certificate signed by itself, and an early end are found", function()
+  with_pem(function(folder)
+    local steps = { "--tls", folder .. "/cert.pem", folder .. "/key.pem", "tls", "read",
+      "send", OK .. "content-length: 10\\r\\n\\r\\nhalf" }
+    with_peer(steps, function(port)
+      local function ask(host, ca)
+        return select(2, try(http.request, { url = ("https://%s:%d/"):format(host, port), connect_to = "127.0.0.1", ca = ca }))
+      end
+      local wrong = ask("wrong.test", folder .. "/cert.pem")
+      equal({ wrong.code, wrong.detail, wrong.phase }, { "http-certificate", "wrong-host", "tls" })
+      equal(ask("right.test", "/etc/ssl/certs/ca-certificates.crt").detail, "untrusted")
+      expect(ask("right.test", folder .. "/cert.pem"), "http-lost", "transient", "body")
+    end)
+  end)
+end)
+
+-- ---- proxies, sockets, other addresses ----------------------------------------------------------------
+
+test("a proxy that wants credentials, or cannot go on, is an error of its own, without its password", function()
+  local function through(answer, url)
+    return with_peer({ "read", "send", "HTTP/1.1 " .. answer .. "\\r\\ncontent-length: 0\\r\\n\\r\\n" }, function(port)
+      return select(2, try(http.request, { url = url, proxy = "http://us%65r:geheim@127.0.0.1:" .. port }))
+    end)
+  end
+  local denied = through("407 Proxy Authentication Required", "https://example.com/")
+  equal({ denied.code, denied.class }, { "http-proxy", "fatal" })
+  equal(denied.message:find("answered status 407", 1, true) ~= nil, true)
+  equal(through("407 Denied", "http://example.com/").code, "http-proxy")
+  local busy = through("502 Bad Gateway", "https://example.com/")
+  equal({ busy.code, busy.class }, { "http-proxy", "transient" })
+  for _, err in ipairs { denied, busy } do
+    equal({ (tostring(err) .. err.reason):find("geheim", 1, true) }, {})
+  end
+  local _, gone = try(http.request, { url = "https://example.com/", proxy = "http://user:geheim@127.0.0.1:9" })
+  equal({ gone.code, gone.detail, tostring(gone):find("geheim", 1, true) }, { "http-proxy", "refused" })
+  local _, odd = try(http.request, { url = "https://example.com/", proxy = "gopher://user:geheim@127.0.0.1:9" })
+  equal({ odd.code, odd.class, tostring(odd):find("geheim", 1, true) }, { "http-proxy", "misuse" })
+end)
+
+local THROUGH = [[
+local url = ...
+local answer, err = try(require("http").request, { url = url })
+print(answer and answer.body or err.code)
+]]
+
+---Which proxy the environment gives for the URL: "a" or "b" for those, else what happened.
+local function environment(env, url)
+  return server.with(function() return 200, "b" end, function(b)
+    return server.with(function() return 200, "a" end, function(a)
+      local real = {}
+      for name, value in pairs(env) do
+        real[name] = value:gsub("^A$", a.url):gsub("^B$", b.url)
+      end
+      local result = process.run { argv = { davit, "eval", THROUGH:gsub("%.%.%.", ("%q"):format(url)) .. "" }, env = real }
+      return result.output:match("%S+")
+    end)
+  end)
+end
+
+test("proxies come from the environment, but not from HTTP_PROXY, and not for loopback", function()
+  equal(environment({ http_proxy = "A" }, "http://nowhere.invalid/"), "a")
+  equal(environment({ HTTP_PROXY = "A" }, "http://nowhere.invalid/"), "dns-not-found")
+  equal(environment({ all_proxy = "B", http_proxy = "A" }, "http://nowhere.invalid/"), "a")
+  equal(environment({ ALL_PROXY = "B" }, "http://nowhere.invalid/"), "b")
+  equal(environment({ http_proxy = "A", no_proxy = "x.test, .invalid" }, "http://nowhere.invalid/"), "dns-not-found")
+  equal(environment({ http_proxy = "A", NO_PROXY = "where.invalid" }, "http://nowhere.invalid/"), "a")
+  equal(environment({ http_proxy = "A", no_proxy = "192.0.2.0/24" }, "http://192.0.3.1/"), "a")
+  equal(environment({ http_proxy = "A" }, "http://127.0.0.1:9/"), "http-refused")
+end)
+
+test("a request goes to another address, and only to the family that is asked for", function()
+  server.with(function(request) return 200, request.host end, function(s)
+    equal(http.request { url = "http://some.test/", connect_to = "127.0.0.1:" .. s.port }.body, "some.test")
+    equal(http.request { url = "http://localhost:" .. s.port, family = 4 }.body, "localhost")
+    equal(raises("", http.request, { url = "http://localhost:" .. s.port, family = 6 }).code, "http-refused")
+  end)
+end)
+
+test("misuse of the way and of the limits names the option", function()
+  local url = "http://127.0.0.1/"
+  raises("unknown option 'conect' %(expected connect, tls", http.request, { url = url, timeout = { conect = 1 } })
+  raises("timeouts are seconds above 0", http.request, { url = url, timeout = { idle = 0 } })
+  raises("family is 4 or 6", http.request, { url = url, family = 5 })
+  raises("exclude each other", http.request, { url = url, unix = "/x", proxy = "http://x" })
+  raises("1 to 107 bytes", http.request, { url = url, unix = ("x"):rep(108) })
+  raises("a key goes with a certificate", http.request, { url = url, key = "x" })
+end)
