@@ -185,6 +185,7 @@ static void fill_closed_streams(void)
 static bool open_streams(struct davit *d)
 {
   struct host *h = &d->host;
+  const char *github = getenv("GITHUB_ACTIONS");
   h->mask = mask_new();
   h->out = h->mask ? output_new(STDOUT_FILENO, h->mask) : NULL;
   h->err = h->out ? output_new(STDERR_FILENO, h->mask) : NULL;
@@ -192,6 +193,10 @@ static bool open_streams(struct davit *d)
     return false;
   output_heed(h->out, &d->seen);
   output_heed(h->err, &d->seen);
+  if (github && strcmp(github, "true") == 0) {
+    output_disarm(h->out);
+    output_disarm(h->err);
+  }
   return true;
 }
 

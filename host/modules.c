@@ -13,7 +13,8 @@
   X("nameserver", nameserver_open)   X("process.core", process_open)  X("secret.core", secret_open) \
   X("rehearsal.core", rehearsal_open) \
   X("server.core", server_open)      X("sha256", sha256_open)         X("sql.core", sql_open) \
-  X("store.core", store_open)        X("yaml.core", yaml_open)
+  X("store.core", store_open)        X("workflow.core", workflow_open) \
+  X("yaml.core", yaml_open)
 
 #define DECLARE(name, open) int open(lua_State *L);
 MODULES(DECLARE)

@@ -4,7 +4,10 @@
  * drops what comes: nothing leaves unmasked, and a deployment does not stop because
  * its reader went away. A reader that only stalls is waited for, until the run is asked to
  * stop: a checkpoint must not depend on somebody who paged halfway down. So every write is
- * small enough to fit where there is room at all. */
+ * small enough to fit where there is room at all.
+ *
+ * Under GitHub everything that goes to the runner is text from who knows where, an error with
+ * the last lines of a program for one: only output_command() can write a workflow command. */
 #include "output.h"
 #include "buf.h"
 #include "class.h"
@@ -14,6 +17,7 @@
 #include "mask.h"
 #include "task.h"
 #include "terminal.h"
+#include "workflow.h"
 #include "write_all.h"
 #include <errno.h>
 #include <lauxlib.h>
@@ -21,6 +25,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STREAM "davit.stream"
@@ -35,6 +40,9 @@ struct output {
   int fd;
   struct mask_stream *stream;
   struct buf masked;  /* what is about to be written */
+  struct buf harmless; /* the same without workflow commands */
+  struct workflow_filter workflow;
+  bool watched;       /* GitHub's runner reads this stream */
   int error;          /* errno of the write that failed */
   const volatile sig_atomic_t *stopping;  /* not 0: the run is to stop; or NULL */
 };
@@ -46,6 +54,7 @@ struct output *output_new(int fd, struct mask *mask)
     return NULL;
   *o = (struct output){.fd = fd, .stream = mask_stream_new(mask)};
   buf_init(&o->masked, BUF_LIMIT);
+  buf_init(&o->harmless, BUF_LIMIT);
   if (o->stream)
     return o;
   free(o);
@@ -58,7 +67,14 @@ void output_free(struct output *o)
     return;
   mask_stream_free(o->stream);
   buf_free(&o->masked);
+  buf_free(&o->harmless);
   free(o);
+}
+
+void output_disarm(struct output *o)
+{
+  struct stat file;
+  o->watched = fstat(o->fd, &file) != 0 || !S_ISREG(file.st_mode);
 }
 
 int output_error(const struct output *o)
@@ -100,13 +116,24 @@ static bool write_patiently(const struct output *o, const char *data, size_t len
   return true;
 }
 
+static void write_bytes(struct output *o, struct buf *b)
+{
+  if (!o->error && !buf_ok(b))
+    o->error = ENOMEM;
+  if (!o->error && !write_patiently(o, buf_str(b), b->len))
+    o->error = terminal_is_gone(o->fd, errno) ? EPIPE : errno;
+  buf_drop(b, b->len);
+}
+
 static void write_masked(struct output *o)
 {
-  if (!o->error && !buf_ok(&o->masked))
-    o->error = ENOMEM;
-  if (!o->error && !write_patiently(o, buf_str(&o->masked), o->masked.len))
-    o->error = terminal_is_gone(o->fd, errno) ? EPIPE : errno;
+  if (!o->watched || !buf_ok(&o->masked)) {
+    write_bytes(o, &o->masked);
+    return;
+  }
+  workflow_filter(&o->workflow, buf_str(&o->masked), o->masked.len, &o->harmless);
   buf_drop(&o->masked, o->masked.len);
+  write_bytes(o, &o->harmless);
 }
 
 void output_write(struct output *o, const char *data, size_t len)
@@ -124,6 +151,20 @@ void output_flush(struct output *o)
 {
   mask_finish(o->stream, &o->masked);
   write_masked(o);
+}
+
+/* On a line of its own, whatever stood before. */
+void output_command(struct output *o, const char *line, size_t len)
+{
+  if (!o->watched)
+    return;
+  output_flush(o);
+  mask_feed(o->stream, line, len, &o->masked);
+  mask_finish(o->stream, &o->masked);
+  if (o->workflow.state != WORKFLOW_START)
+    write_patiently(o, "\n", 1);
+  write_bytes(o, &o->masked);
+  o->workflow = (struct workflow_filter){.state = WORKFLOW_START};
 }
 
 /* ---- Lua: print, io.write, io.stdout:write, io.stderr:write ---------------------------------- */

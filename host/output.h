@@ -16,6 +16,12 @@ void output_free(struct output *o);
 void output_write(struct output *o, const char *data, size_t len);
 /* Releases what is held: before waiting for a person, and at the end. */
 void output_flush(struct output *o);
+/* What is written from here on can give GitHub's runner no command (workflow.h), unless the stream
+ * goes to a file, which the runner does not read. */
+void output_disarm(struct output *o);
+/* Writes a workflow command of our own, a whole line with its end, masked; nothing where no
+ * runner listens. */
+void output_command(struct output *o, const char *line, size_t len);
 /* From when *stopping is not 0, half a second of a reader that takes nothing ends the stream. */
 void output_heed(struct output *o, const volatile sig_atomic_t *stopping);
 /* 0, or the errno of the write that failed: EPIPE when the reader or the terminal has gone,
