@@ -24,8 +24,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -75,6 +77,7 @@ static void kill_descendants(void)
 /* ---- the child, between fork and exec --------------------------------------------- */
 
 struct plan {
+  struct guard_request request;
   char **argv, **env;
   int fds[GUARD_DESCRIPTORS];
   volatile int error;  /* why exec failed, written by the child: they share memory */
@@ -134,11 +137,21 @@ static void execute(const struct plan *p)
   errno = denied ? EACCES : ENOENT;
 }
 
-/* A session of its own: no terminal, and a group that signals can be sent to. */
+static bool limit_memory(uint64_t bytes)
+{
+  struct rlimit limit = {bytes, bytes};
+  return !bytes || setrlimit(RLIMIT_DATA, &limit) == 0;
+}
+
+/* A session of its own: no terminal but its own, and a group that signals can be sent to. */
 static void become_child(const struct plan *p)
 {
   setsid();
   default_signals();
+  if (p->request.terminal && ioctl(p->fds[GUARD_STDOUT], TIOCSCTTY, 0) != 0)
+    return;
+  if (!limit_memory(p->request.memory))
+    return;
   if (fchdir(p->fds[GUARD_FOLDER]) != 0)
     return;
   for (int fd = 0; fd <= 2; fd++)
@@ -167,9 +180,9 @@ static void close_all(int *fds)
     close(fds[i]);
 }
 
-static void report(int control, enum guard_event event, int value)
+static void report(int control, enum guard_event event, int value, uint64_t peak)
 {
-  struct guard_report r = {event, value};
+  struct guard_report r = {event, value, peak};
   send(control, &r, sizeof r, MSG_NOSIGNAL);
 }
 
@@ -187,8 +200,9 @@ static char *split(char *text, const char *end, char **list, uint32_t n)
   return text;
 }
 
-static bool read_strings(struct plan *p, const struct guard_request *r)
+static bool read_strings(struct plan *p)
 {
+  const struct guard_request *r = &p->request;
   struct stat file;
   p->argv = calloc((size_t)r->argc + r->envc + 2, sizeof *p->argv);
   if (!p->argv || fstat(p->fds[GUARD_STRINGS], &file) != 0)
@@ -206,14 +220,20 @@ static bool read_strings(struct plan *p, const struct guard_request *r)
 /* Collects who has ended; true while the child has not. */
 static bool collect(pid_t child, bool alive, int control)
 {
+  struct rusage used;
   int status;
-  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+  for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
     if (!alive || pid != child)
       continue;
-    report(control, GUARD_EXITED, status);
+    report(control, GUARD_EXITED, status, (uint64_t)used.ru_maxrss * 1024);
     alive = false;
   }
   return alive;
+}
+
+static bool ends_programs(int signal)
+{
+  return signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM;
 }
 
 /* Follows one order; false: the control socket has ended. */
@@ -227,6 +247,8 @@ static bool obey(int control, pid_t child, bool alive)
     _exit(0);
   if (alive)
     kill(-child, order);
+  if (alive && ends_programs(order))
+    kill(-child, SIGCONT);
   return true;
 }
 
@@ -248,7 +270,7 @@ static void keep(pid_t child, int control, int endings)
     kill(-child, SIGKILL);
 }
 
-static _Noreturn void run_keeper(struct plan *p, const struct guard_request *r)
+static _Noreturn void run_keeper(struct plan *p)
 {
   sigset_t ending = only(SIGCHLD);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -256,14 +278,14 @@ static _Noreturn void run_keeper(struct plan *p, const struct guard_request *r)
   sigprocmask(SIG_BLOCK, &ending, NULL);
   int endings = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
   int control = fcntl(p->fds[GUARD_CONTROL], F_DUPFD_CLOEXEC, 3);
-  pid_t child = endings < 0 || control < 0 ? -1 : read_strings(p, r) ? launch(p) : -1;
+  pid_t child = endings < 0 || control < 0 ? -1 : read_strings(p) ? launch(p) : -1;
   int error = child < 0 ? errno : p->error;
   close_all(p->fds);
   if (error) {
-    report(control, GUARD_FAILED, error);
+    report(control, GUARD_FAILED, error, 0);
     _exit(0);
   }
-  report(control, GUARD_STARTED, child);
+  report(control, GUARD_STARTED, child, 0);
   keep(child, control, endings);
   kill_descendants();
   _exit(0);
@@ -325,20 +347,19 @@ static int stand_apart(int socket)
  * by the numbers that are used here. */
 static _Noreturn void run_guard(int socket)
 {
-  struct guard_request r;
   struct plan p = {0};
   bool complete;
   socket = stand_apart(socket);
-  while (receive(socket, &r, p.fds, &complete)) {
+  while (receive(socket, &p.request, p.fds, &complete)) {
     if (!complete)
       continue;
     pid_t pid = _Fork();
     if (pid == 0) {
       close(socket);
-      run_keeper(&p, &r);
+      run_keeper(&p);
     }
     if (pid < 0)
-      report(p.fds[GUARD_CONTROL], GUARD_FAILED, errno);
+      report(p.fds[GUARD_CONTROL], GUARD_FAILED, errno, 0);
     close_all(p.fds);
   }
   kill_descendants();

@@ -15,6 +15,8 @@ int guard_start(void);
  * GUARD_STRINGS holds argc arguments, then envc "NAME=value", each ended by NUL. */
 struct guard_request {
   uint32_t argc, envc;
+  uint32_t terminal;  /* not 0: GUARD_STDOUT is a terminal, which becomes the child's own */
+  uint64_t memory;    /* bytes of data that each of its processes may have; 0: no limit */
 };
 
 enum {
@@ -29,9 +31,11 @@ enum {
 struct guard_report {
   enum guard_event { GUARD_STARTED, GUARD_FAILED, GUARD_EXITED } event;
   int value;      /* pid; errno; status as of waitpid */
+  uint64_t peak;  /* EXITED: bytes of memory that the largest of its processes had */
 };
 
-/* What a keeper takes: an int, the signal for the child's process group, or GUARD_LEAVE:
+/* What a keeper takes: an int, the signal for the child's process group (one that ends programs
+ * also wakes those that are stopped, so that they can follow it), or GUARD_LEAVE:
  * let what the child left behind live on until Davit ends. */
 enum { GUARD_LEAVE = 0 };
 #endif

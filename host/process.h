@@ -16,8 +16,14 @@ struct process_options {
   const char *cwd;          /* NULL: ours */
   const void *input;        /* what the child reads on descriptor 0; NULL: nothing */
   size_t input_len;
+  const char *input_file;   /* instead: a file that becomes descriptor 0 */
+  bool input_open;          /* instead: what write() gives, until close_input() */
+  bool merged;              /* descriptor 2 is the same as 1: all arrives as 1's, in order */
+  bool terminal;            /* both are a terminal of the child's own, as large as ours; merged */
+  size_t memory;            /* bytes of data that each of its processes may have; 0: no limit */
   process_output *output;   /* runs before done, never from inside start; NULL: discarded */
-  effect_done *started;     /* runs when pid is known, before done; may be NULL */
+  effect_done *changed;     /* runs, before done, when pid is known, and when the child has taken
+                               what was written or will take no more; may be NULL */
   void *output_arg;         /* of both */
 };
 
@@ -34,6 +40,10 @@ struct process_child {
   int signal;
   bool core;
   bool held;        /* the output may go on: a descendant holds it */
+  size_t unwritten; /* bytes that the child has not yet taken of what write() was given */
+  bool deaf;        /* its input has ended, by either side */
+  size_t peak;      /* bytes of memory that the largest of its processes had */
+  char oom[160];    /* how the kernel's count of those it killed for want of memory rose; or "" */
 };
 
 #define PROCESS_HELD_SECONDS 0.5
@@ -44,5 +54,11 @@ struct world_process {
   /* Sends a signal to the child's whole process group. After one that ends programs (HUP,
    * INT, QUIT, TERM, KILL) nothing that the child leaves behind lives on. */
   void (*kill)(struct process_child *, int signal);
+  /* Copies the text and gives it to the child as fast as that reads. False: out of memory. */
+  bool (*write)(struct process_child *, const void *data, size_t len);
+  /* Ends the child's input after what was written. */
+  void (*close_input)(struct process_child *);
+  /* Has any process this number now? */
+  bool (*alive)(struct world_process *, int pid);
 };
 #endif

@@ -5,9 +5,11 @@
 #include "process_args.h"
 #include "buf_lua.h"
 #include "failure.h"
+#include "host.h"
 #include "opt.h"
 #include "order.h"
 #include "secret.h"
+#include "world.h"
 #include <lauxlib.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,10 +31,13 @@ static const struct opt_field fields[] = {
   {"command", OPT_STRING, offsetof(struct process_args, command), false},
   {"env", OPT_TABLE, offsetof(struct process_args, env), false},
   {"cwd", OPT_STRING, offsetof(struct process_args, cwd), false},
-  {"input", OPT_TEXT, offsetof(struct process_args, input), false},
+  {"input", OPT_ANY, offsetof(struct process_args, input), false},
   {"output", OPT_STRING, offsetof(struct process_args, output), false},
   {"prefix", OPT_STRING, offsetof(struct process_args, prefix), false},
+  {"merge", OPT_BOOLEAN, offsetof(struct process_args, merge), false},
+  {"pty", OPT_ANY, offsetof(struct process_args, terminal), false},
   {"max_output", OPT_INTEGER, offsetof(struct process_args, max_output), false},
+  {"memory", OPT_INTEGER, offsetof(struct process_args, memory), false},
   {"grace", OPT_NUMBER, offsetof(struct process_args, grace), false},
   {0},
 };
@@ -48,6 +53,56 @@ static void check_text(lua_State *L, const struct process_args *o, const char *n
   lua_pop(L, 1);
 }
 
+static bool is_stream(const struct process_args *o)
+{
+  return strcmp(o->output, "stream") == 0;
+}
+
+static bool discards(const struct process_args *o)
+{
+  return strcmp(o->output, "discard") == 0;
+}
+
+/* input = { file = "path" } */
+static void read_file_input(lua_State *L, struct process_args *o)
+{
+  static const struct opt_field file[] = {{"file", OPT_STRING, 0, true}, {0}};
+  opt_read(L, o->input, "process: input", file, &o->input_file);
+  lua_getfield(L, o->input, "file");
+  if (!*o->input_file || lua_rawlen(L, -1) != strlen(o->input_file))
+    failure_misuse(L, "%s: input.file is empty or holds a NUL", o->what);
+  lua_pop(L, 1);
+}
+
+/* A text, a file, or true: what child:write() gives. */
+static void read_input(lua_State *L, struct process_args *o)
+{
+  if (!o->input)
+    return;
+  int type = lua_type(L, o->input);
+  bool text = type == LUA_TSTRING || secret_test(L, o->input);
+  o->input_open = type == LUA_TBOOLEAN && lua_toboolean(L, o->input);
+  if (type == LUA_TTABLE)
+    read_file_input(L, o);
+  else if (!text && !o->input_open)
+    failure_misuse(L, "%s: 'input' must be a string, a secret, { file = PATH } or true, not a %s", o->what,
+                   luaL_typename(L, o->input));
+  if (o->input_open && strcmp(o->what, "process.run") == 0)
+    failure_misuse(L, "process.run: input = true is for process.start, whose child:write() gives it");
+}
+
+static void check_output(lua_State *L, const struct process_args *o)
+{
+  if (!is_stream(o) && !discards(o) && strcmp(o->output, "capture") != 0)
+    failure_misuse(L, "%s: output is 'stream', 'capture' or 'discard', not '%s'", o->what, o->output);
+  if (o->prefix && !is_stream(o))
+    failure_misuse(L, "%s: prefix goes with output = \"stream\"", o->what);
+  if (o->terminal && !lua_isboolean(L, o->terminal))
+    failure_misuse(L, "%s: 'pty' must be true or false, not a %s", o->what, luaL_typename(L, o->terminal));
+  if (o->terminal && lua_toboolean(L, o->terminal) && discards(o))
+    failure_misuse(L, "%s: pty goes with output that is not discarded", o->what);
+}
+
 static void check_options(lua_State *L, const struct process_args *o)
 {
   check_text(L, o, "command", o->command);
@@ -58,12 +113,9 @@ static void check_options(lua_State *L, const struct process_args *o)
     failure_misuse(L, "%s: timeout is seconds above 0, grace seconds of at least 0", o->what);
   if (o->max_output < 0 || o->max_output > BUF_LIMIT / 4)
     failure_misuse(L, "%s: max_output is 0 to %d bytes", o->what, BUF_LIMIT / 4);
-  if (strcmp(o->output, "stream") != 0 && strcmp(o->output, "capture") != 0 &&
-      strcmp(o->output, "discard") != 0)
-    failure_misuse(L, "%s: output is 'stream', 'capture' or 'discard', not '%s'", o->what,
-                   o->output);
-  if (o->prefix && strcmp(o->output, "stream") != 0)
-    failure_misuse(L, "%s: prefix goes with output = \"stream\"", o->what);
+  if (o->memory < 0)
+    failure_misuse(L, "%s: memory is a limit in bytes", o->what);
+  check_output(L, o);
 }
 
 /* ---- argv and environment ------------------------------------------------------------- */
@@ -115,12 +167,21 @@ static const char *const *read_argv(lua_State *L, const struct process_args *o)
 static bool is_inherited(const char *entry, size_t len)
 {
   static const char *const names[] = {
-    "CI", "HOME", "LANG", "LOGNAME", "NODE_EXTRA_CA_CERTS", "PATH", "SSL_CERT_DIR",
-    "SSL_CERT_FILE", "TERM", "TMPDIR", "TZ", "USER", NULL};
+    "CI", "CLICOLOR", "COLORTERM", "HOME", "LANG", "LOGNAME", "NODE_EXTRA_CA_CERTS", "NO_COLOR", "PATH",
+    "SSL_CERT_DIR", "SSL_CERT_FILE", "TERM", "TMPDIR", "TZ", "USER", NULL};
   for (int i = 0; names[i]; i++)
     if (strlen(names[i]) == len && memcmp(names[i], entry, len) == 0)
       return true;
   return strncmp(entry, "LC_", 3) == 0;
+}
+
+/* As getenv() reads a list that names a variable twice: the first one counts. */
+static bool is_repeated(char *const *entry, size_t len)
+{
+  for (char **e = environ; e < (char **)entry; e++)
+    if (strncmp(*e, *entry, len) == 0 && (*e)[len] == '=')
+      return true;
+  return false;
 }
 
 static int add_inherited(lua_State *L, const struct process_args *o, struct buf *lines)
@@ -128,7 +189,7 @@ static int add_inherited(lua_State *L, const struct process_args *o, struct buf 
   int n = 0;
   for (char **e = environ; *e; e++) {
     size_t len = strcspn(*e, "=");
-    if (!(*e)[len] || !is_inherited(*e, len))
+    if (!(*e)[len] || !is_inherited(*e, len) || is_repeated(e, len))
       continue;
     bool replaced = false;
     if (o->env) {
@@ -218,6 +279,15 @@ void process_args_read(lua_State *L, const char *what, struct process_args *o)
   o->what = what;
   opt_read(L, 1, what, start ? fields + START_FIELDS : fields, o);
   check_options(L, o);
+  read_input(L, o);
+}
+
+/* Who looks at our terminal sees there what a child shows on its own. */
+static bool wants_terminal(lua_State *L, const struct process_args *o)
+{
+  struct world_environ *e = host_of(L)->world->environ;
+  return o->terminal ? lua_toboolean(L, o->terminal)
+                     : is_stream(o) && e->is_terminal(e, STDERR_FILENO);
 }
 
 void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p)
@@ -226,7 +296,12 @@ void process_args_resolve(lua_State *L, const struct process_args *o, struct pro
   p->cwd = o->cwd;
   p->argv = read_argv(L, o);
   p->env = read_env(L, o, p->argv[0]);
-  if (!o->input)
+  p->terminal = wants_terminal(L, o);
+  p->merged = o->merge;
+  p->memory = (size_t)o->memory;
+  p->input_file = o->input_file;
+  p->input_open = o->input_open;
+  if (!o->input || o->input_file || o->input_open)
     return;
   struct destination to = {.kind = TO_PROGRAM, .what = p->argv[0], .place = "input"};
   p->input = secret_resolve(L, o->input, &to, &p->input_len);

@@ -6,17 +6,17 @@
 
 struct process_args {
   const char *what;  /* the function, for errors */
-  int argv, env, input;
-  const char *command, *cwd, *output, *prefix;
+  int argv, env, input, terminal;  /* indices; 0: not given */
+  const char *command, *cwd, *output, *prefix, *input_file;
   double timeout, grace;
-  lua_Integer max_output;
-  bool check;
+  lua_Integer max_output, memory;
+  bool check, merge, input_open;
 };
 
 /* Reads the table at index 1 strictly, pushing what must be kept; `what` is "process.run", or
  * "process.start", which knows fewer options. */
 void process_args_read(lua_State *L, const char *what, struct process_args *o);
-/* Fills argv, env, cwd and input of *p, secrets resolved; pushes what they point into, marked
+/* Fills argv, env, cwd, input, merged, terminal and memory of *p, secrets resolved; pushes what they point into, marked
  * to-be-closed where it is wiped then. */
 void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p);
 #endif

@@ -8,58 +8,21 @@
  * Ownership: the memory of a child is released when it was freed and libuv has let go of
  * its last handle. Invariants: 1. a watch is open exactly while its fd is not -1.
  *                              2. nothing is reported after conclude() or destroy(). */
-#include "buf.h"
-#include "guard.h"
-#include "process.h"
+#include "process_child.h"
+#include "process_pty.h"
 #include "real.h"
-#include "write_all.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { INPUT, OUTPUT, ERRORS, CONTROL, WATCHES };
-
 enum {
   HELD_MS = (int)(PROCESS_HELD_SECONDS * 1000),
   READ_SIZE = 64 * 1024,
-  LAST_READS = 16,      /* of an output that is held: as much as a pipe can hold */
-  GUARD_PATIENCE = 2000 /* ms that a busy guard may take to accept a request */
-};
-
-struct process_guard {
-  struct world_process base;
-  uv_loop_t *loop;
-  int guard_fd;
-};
-
-struct child;
-
-struct watch {
-  uv_poll_t poll;
-  struct child *child;
-  int fd;
-};
-
-struct child {
-  struct process_child base;
-  process_output *output;
-  effect_done *started;
-  void *arg;
-  struct watch watches[WATCHES];
-  uv_timer_t timer;   /* after the exit: how long outputs may stay open; or reports a fault */
-  int handles;        /* that libuv has not let go of */
-  char *program, *path;
-  struct buf input;
-  size_t written;
-  bool exited, freed;
-  bool ending;        /* was told to end: its descendants end with it */
+  LAST_READS = 16       /* of an output that is held: as much as a pipe can hold */
 };
 
 /* ---- the end of a child ----------------------------------------------------------- */
@@ -71,6 +34,7 @@ static void release(struct child *c)
   buf_wipe(&c->input);
   free(c->program);
   free(c->path);
+  free(c->cwd);
   free(c);
 }
 
@@ -103,8 +67,21 @@ static void close_watches(struct child *c)
     close_watch(&c->watches[i]);
 }
 
+static void leave_terminals(struct child *c)
+{
+  if (!c->link)
+    return;
+  *c->link = c->next;
+  if (c->next)
+    c->next->link = c->link;
+  c->link = NULL;
+  if (!c->guard->terminals)
+    uv_signal_stop(&c->guard->resized);
+}
+
 static void close_handles(struct child *c)
 {
+  leave_terminals(c);
   close_watches(c);
   if (!uv_is_closing((uv_handle_t *)&c->timer))
     uv_close((uv_handle_t *)&c->timer, timer_closed);
@@ -144,76 +121,45 @@ static void destroy(struct effect *e)
   release(c);
 }
 
-/* ---- faults ------------------------------------------------------------------------- */
-
-static void set_not_found(struct child *c)
-{
-  struct fault *f = &c->base.fault;
-  if (strchr(c->program, '/')) {
-    fault_set(f, "process-not-found", "fatal", "cannot start '%.200s': there is no such file",
-              c->program);
-    fault_hint(f, "a relative path counts from the folder the program starts in (cwd)");
-    return;
-  }
-  fault_set(f, "process-not-found", "fatal",
-            "cannot start '%.100s': not found in the folders of PATH: %.300s", c->program, c->path);
-  fault_hint(f, "install it, name its path, or pass env = { PATH = … }");
-}
-
-static void set_failed(struct child *c, int error)
-{
-  struct fault *f = &c->base.fault;
-  fault_set(f, "process-failed", "fatal", "cannot start '%.200s': %s", c->program, strerror(error));
-  if (error == EACCES)
-    fault_hint(f, "is the file executable (chmod +x), and may its folder be entered?");
-  else if (error == ENOEXEC)
-    fault_hint(f, "it is no program for this machine, or its first line names none: "
-                  "'#!/usr/bin/env …'");
-  else if (error == E2BIG)
-    fault_hint(f, "its arguments and environment are too long: use input or a file");
-  else if (error == EMFILE || error == ENFILE)
-    fault_hint(f, "run fewer at once, or raise 'ulimit -n'");
-}
-
-static void set_start_fault(struct child *c, int error)
-{
-  if (error == ENOENT || error == ENOTDIR)
-    set_not_found(c);
-  else
-    set_failed(c, error);
-}
-
-static void set_folder_fault(struct child *c, const char *folder, int error)
-{
-  fault_set(&c->base.fault, "process-failed", "fatal",
-            "cannot start '%.100s' in the folder '%.250s': %s", c->program, folder ? folder : ".",
-            strerror(error));
-}
-
-static void set_lost(struct child *c, bool sent)
-{
-  struct fault *f = &c->base.fault;
-  fault_set(f, "process-lost", sent ? "unknown" : "fatal", "the guard of '%.200s' has ended: %s",
-            c->program, sent ? "how far the program came is not known" : "it was not started");
-  fault_hint(f, "something killed Davit's helper process, perhaps for want of memory");
-}
-
 /* ---- events --------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *timer);
+static void on_output(uv_poll_t *poll, int status, int events);
 
 static bool outputs_ended(const struct child *c)
 {
   return c->watches[OUTPUT].fd < 0 && c->watches[ERRORS].fd < 0;
 }
 
-static void take_exit(struct child *c, int status)
+/* A descendant may have been killed: a shell reports that as 128 + 9. */
+static void look_for_oom(struct child *c)
 {
+  const struct process_memory *m = &c->guard->memory;
+  struct process_child *b = &c->base;
+  if (b->exit_code != 0 && !c->killed)
+    process_memory_describe(m, c->oom_kills, process_memory_kills(m), b->oom, sizeof b->oom);
+}
+
+static void end_input(struct child *c)
+{
+  c->base.deaf = true;
+  c->base.unwritten = 0;
+  close_watch(&c->watches[INPUT]);
+  buf_wipe(&c->input);
+}
+
+static void take_exit(struct child *c, const struct guard_report *r)
+{
+  int status = r->value;
   c->exited = true;
   c->base.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   c->base.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   c->base.core = WIFSIGNALED(status) && WCOREDUMP(status);
-  close_watch(&c->watches[INPUT]);
+  c->base.peak = r->peak;
+  look_for_oom(c);
+  end_input(c);
+  if (c->terminal && c->watches[OUTPUT].fd >= 0)
+    uv_poll_start(&c->watches[OUTPUT].poll, UV_READABLE, on_output);
   if (outputs_ended(c)) {
     conclude(c);
     return;
@@ -222,20 +168,25 @@ static void take_exit(struct child *c, int status)
   uv_timer_start(&c->timer, on_timer, HELD_MS, 0);
 }
 
+static void changed(struct child *c)
+{
+  if (c->changed)
+    c->changed(c->arg);
+}
+
 static void take_report(struct child *c, const struct guard_report *r)
 {
   switch (r->event) {
   case GUARD_STARTED:
     c->base.pid = r->value;
-    if (c->started)
-      c->started(c->arg);
+    changed(c);
     break;
   case GUARD_FAILED:
-    set_start_fault(c, r->value);
+    process_fault_start(&c->base.fault, &(struct process_place){c->program, c->path, c->cwd}, r->value);
     conclude(c);
     break;
   case GUARD_EXITED:
-    take_exit(c, r->value);
+    take_exit(c, r);
     break;
   }
 }
@@ -247,7 +198,7 @@ static void control_ended(struct child *c)
     close_watch(&c->watches[CONTROL]);
     return;
   }
-  set_lost(c, true);
+  process_fault_lost(&c->base.fault, &(struct process_place){.program = c->program}, true);
   conclude(c);
 }
 
@@ -268,19 +219,41 @@ static void on_control(uv_poll_t *poll, int status, int events)
   }
 }
 
-/* Reads once; false: nothing there now, or the output has ended. */
+static void take_output(struct child *c, int fd, char *bytes, size_t len)
+{
+  if (c->terminal)
+    bytes = process_pty_join(&c->held_cr, bytes, &len);
+  if (len)
+    c->output(c->arg, fd, bytes, len);
+}
+
+/* What waits for the rest of a line end, then the end. A terminal that nobody has open stays until
+ * the child exits: its session would be hung up. */
+static void end_reading(struct child *c, int fd)
+{
+  if (c->terminal && !c->exited) {
+    uv_poll_stop(&c->watches[fd].poll);
+    return;
+  }
+  if (c->held_cr)
+    c->output(c->arg, fd, "\r", 1);
+  c->held_cr = false;
+  end_output(c, fd);
+}
+
+/* Reads once; false: nothing there now, or the output has ended (EIO is a terminal's way). */
 static bool read_output(struct watch *w)
 {
   struct child *c = w->child;
   int fd = (int)(w - c->watches);
-  char bytes[READ_SIZE];
+  char bytes[1 + READ_SIZE];
   if (w->fd < 0)
     return false;
-  ssize_t n = read(w->fd, bytes, sizeof bytes);
+  ssize_t n = read(w->fd, bytes + 1, READ_SIZE);
   if (n > 0)
-    c->output(c->arg, fd, bytes, (size_t)n);
+    take_output(c, fd, bytes + 1, (size_t)n);
   else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-    end_output(c, fd);
+    end_reading(c, fd);
   return n > 0;
 }
 
@@ -293,6 +266,15 @@ static void on_output(uv_poll_t *poll, int status, int events)
     conclude(c);
 }
 
+/* All was written: nothing is watched until there is more. */
+static void rest_input(struct child *c)
+{
+  uv_poll_stop(&c->watches[INPUT].poll);
+  buf_wipe(&c->input);
+  buf_init(&c->input, BUF_LIMIT);
+  c->written = 0;
+}
+
 /* EPIPE and the like are the child's decision not to read on. */
 static void on_input(uv_poll_t *poll, int status, int events)
 {
@@ -303,10 +285,14 @@ static void on_input(uv_poll_t *poll, int status, int events)
     return;
   if (n > 0)
     c->written += (size_t)n;
-  if (n < 0 || c->written == c->input.len) {
-    close_watch(w);
-    buf_wipe(&c->input);
-  }
+  c->base.unwritten = c->input.len - c->written;
+  if (n >= 0 && c->base.unwritten)
+    return;
+  if (n < 0 || !c->input_stays)
+    end_input(c);
+  else
+    rest_input(c);
+  changed(c);
 }
 
 /* A stalled loop runs its timers before it reads: what the child wrote is still there. */
@@ -321,90 +307,6 @@ static void on_timer(uv_timer_t *timer)
 }
 
 /* ---- starting ------------------------------------------------------------------------- */
-
-static bool open_pipe(int *ours, int *theirs, int our_side)
-{
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0)
-    return false;
-  *ours = ends[our_side];
-  *theirs = ends[!our_side];
-  return true;
-}
-
-static bool open_null(int *theirs)
-{
-  *theirs = open("/dev/null", O_RDWR | O_CLOEXEC);
-  return *theirs >= 0;
-}
-
-static bool open_control(int *ours, int *theirs)
-{
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return false;
-  *ours = ends[0];
-  *theirs = ends[1];
-  return true;
-}
-
-static bool open_streams(struct child *c, const struct process_options *o, int *ours, int *theirs)
-{
-  return (c->input.len ? open_pipe(&ours[INPUT], &theirs[GUARD_STDIN], 1)
-                       : open_null(&theirs[GUARD_STDIN])) &&
-         (o->output ? open_pipe(&ours[OUTPUT], &theirs[GUARD_STDOUT], 0) &&
-                        open_pipe(&ours[ERRORS], &theirs[GUARD_STDERR], 0)
-                    : open_null(&theirs[GUARD_STDOUT]) && open_null(&theirs[GUARD_STDERR])) &&
-         open_control(&ours[CONTROL], &theirs[GUARD_CONTROL]);
-}
-
-static uint32_t add_strings(struct buf *b, const char *const *list)
-{
-  uint32_t n = 0;
-  for (; list[n]; n++)
-    buf_add(b, list[n], strlen(list[n]) + 1);
-  return n;
-}
-
-/* Arguments and environment travel in memory that has a descriptor: they have no limit here. */
-static bool open_strings(const struct process_options *o, struct guard_request *r, int *theirs)
-{
-  struct buf b;
-  buf_init(&b, BUF_LIMIT);
-  r->argc = add_strings(&b, o->argv);
-  r->envc = add_strings(&b, o->env);
-  *theirs = memfd_create("davit-strings", MFD_CLOEXEC);
-  errno = *theirs < 0 ? errno : ENOMEM;
-  bool ok = *theirs >= 0 && buf_ok(&b) && write_all(*theirs, b.data, b.len);
-  buf_wipe(&b);
-  return ok;
-}
-
-/* The guard may be behind with many requests, each of which holds descriptors in flight:
- * a moment later there is room. */
-static bool send_request(int guard_fd, const struct guard_request *r, const int *theirs)
-{
-  union {
-    char bytes[CMSG_SPACE(sizeof(int) * GUARD_DESCRIPTORS)];
-    struct cmsghdr align;
-  } control = {{0}};
-  struct iovec part = {(void *)r, sizeof *r};
-  struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
-                     .msg_controllen = sizeof control.bytes};
-  struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-  c->cmsg_level = SOL_SOCKET;
-  c->cmsg_type = SCM_RIGHTS;
-  c->cmsg_len = CMSG_LEN(sizeof(int) * GUARD_DESCRIPTORS);
-  memcpy(CMSG_DATA(c), theirs, sizeof(int) * GUARD_DESCRIPTORS);
-  for (int waited = 0; waited < GUARD_PATIENCE; waited++) {
-    if (sendmsg(guard_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-      return true;
-    if (errno != EAGAIN && errno != EINTR && errno != ETOOMANYREFS && errno != ENOBUFS)
-      return false;
-    poll(NULL, 0, 1);
-  }
-  return false;
-}
 
 static bool watch(struct child *c, int which, int fd)
 {
@@ -421,44 +323,52 @@ static bool watch(struct child *c, int which, int fd)
   w->fd = fd;
   w->poll.data = w;
   c->handles++;
-  uv_poll_start(&w->poll, which == INPUT ? UV_WRITABLE : UV_READABLE, callbacks[which]);
+  if (which != INPUT || c->input.len)
+    uv_poll_start(&w->poll, which == INPUT ? UV_WRITABLE : UV_READABLE, callbacks[which]);
   return true;
 }
 
-static bool watch_all(struct child *c, const int *fds)
+static void watch_all(struct child *c, const int *fds)
 {
   bool ok = true;
   for (int i = 0; i < WATCHES; i++)
     ok &= watch(c, i, fds[i]);
-  return ok;
+  if (!ok && !c->base.fault.code)
+    process_fault_start(&c->base.fault, &(struct process_place){.program = c->program}, errno);
 }
 
-static void close_list(const int *fds, int n)
+static void on_resized(uv_signal_t *handle, int signal)
 {
-  for (int i = 0; i < n; i++)
-    if (fds[i] >= 0)
-      close(fds[i]);
+  struct process_guard *g = handle->data;
+  for (struct child *c = g->terminals; c; c = c->next)
+    process_pty_resize(c->watches[OUTPUT].fd);
 }
 
-/* Starts it, or sets the fault. */
-static void launch(struct child *c, const struct process_options *o, int guard_fd)
+/* From now on its terminal follows the size of ours. */
+static void join_terminals(struct child *c)
 {
-  int ours[WATCHES], theirs[GUARD_DESCRIPTORS];
-  struct guard_request r;
-  memset(ours, -1, sizeof ours);
-  memset(theirs, -1, sizeof theirs);
-  theirs[GUARD_FOLDER] = open(o->cwd ? o->cwd : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (theirs[GUARD_FOLDER] < 0) {
-    set_folder_fault(c, o->cwd, errno);
-  } else if (!open_streams(c, o, ours, theirs) || !open_strings(o, &r, &theirs[GUARD_STRINGS])) {
-    set_failed(c, errno);
-    close_list(ours, WATCHES);
-  } else if (!watch_all(c, ours)) {
-    set_failed(c, errno);
-  } else if (!send_request(guard_fd, &r, theirs)) {
-    set_lost(c, false);
+  struct process_guard *g = c->guard;
+  if (!g->follows_size && uv_signal_init(g->loop, &g->resized) == 0) {
+    g->follows_size = true;
+    g->resized.data = g;
   }
-  close_list(theirs, GUARD_DESCRIPTORS);
+  if (!g->follows_size)
+    return;
+  if (!g->terminals)
+    uv_signal_start(&g->resized, on_resized, SIGWINCH);
+  c->next = g->terminals;
+  c->link = &g->terminals;
+  if (c->next)
+    c->next->link = &c->next;
+  g->terminals = c;
+}
+
+static unsigned long long count_oom_kills(struct process_guard *g)
+{
+  if (!g->counts_memory)
+    process_memory_open(&g->memory, "/proc/self/cgroup", "/sys/fs/cgroup", "/proc/vmstat");
+  g->counts_memory = true;
+  return process_memory_kills(&g->memory);
 }
 
 static const char *path_of(const char *const *env)
@@ -466,26 +376,40 @@ static const char *path_of(const char *const *env)
   for (; *env; env++)
     if (strncmp(*env, "PATH=", 5) == 0)
       return *env + 5;
-  return "(not set)";
+  return NULL;
 }
 
-static struct child *new_child(uv_loop_t *loop, const struct process_options *o)
+static bool copy_texts(struct child *c, const struct process_options *o)
+{
+  const char *path = path_of(o->env);
+  c->program = copy_str(o->argv[0]);
+  c->path = copy_str(path);
+  c->cwd = copy_str(o->cwd);
+  buf_init(&c->input, BUF_LIMIT);
+  buf_add(&c->input, o->input, o->input ? o->input_len : 0);
+  c->base.unwritten = c->input.len;
+  return buf_ok(&c->input) && c->program && !path == !c->path && !o->cwd == !c->cwd;
+}
+
+static struct child *new_child(struct process_guard *g, const struct process_options *o)
 {
   struct child *c = calloc(1, sizeof *c);
   if (!c)
     return NULL;
+  c->guard = g;
   for (int i = 0; i < WATCHES; i++)
     c->watches[i] = (struct watch){.child = c, .fd = -1};
-  buf_init(&c->input, BUF_LIMIT);
-  buf_add(&c->input, o->input, o->input ? o->input_len : 0);
-  c->program = copy_str(o->argv[0]);
-  c->path = copy_str(path_of(o->env));
-  if (!buf_ok(&c->input) || !c->program || !c->path) {
+  if (!copy_texts(c, o)) {
     c->freed = true;
     release(c);
     return NULL;
   }
-  uv_timer_init(loop, &c->timer);
+  c->output = o->output;
+  c->changed = o->changed;
+  c->arg = o->output_arg;
+  c->input_stays = o->input_open;
+  c->terminal = o->terminal;
+  uv_timer_init(g->loop, &c->timer);
   c->timer.data = c;
   c->handles = 1;
   return c;
@@ -495,27 +419,59 @@ static struct process_child *start(struct world_process *base, const struct proc
                                    effect_done *done, void *arg)
 {
   struct process_guard *g = (struct process_guard *)base;
-  struct child *c = new_child(g->loop, o);
+  struct child *c = new_child(g, o);
+  int fds[WATCHES];
   if (!c)
     return NULL;
   c->base.effect = (struct effect){.destroy = destroy, .done = done, .arg = arg};
-  c->output = o->output;
-  c->started = o->started;
-  c->arg = o->output_arg;
-  launch(c, o, g->guard_fd);
+  c->oom_kills = count_oom_kills(g);
+  process_start(c, o, fds);
+  watch_all(c, fds);
   if (c->base.fault.code) {
     close_watches(c);
     uv_timer_start(&c->timer, on_timer, 0, 0);
+  } else if (c->terminal) {
+    join_terminals(c);
   }
   return &c->base;
 }
+
+/* ---- what it is told ------------------------------------------------------------------------- */
 
 static void send_signal(struct process_child *base, int signal)
 {
   struct child *c = (struct child *)base;
   c->ending |= signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM ||
                signal == SIGKILL;
+  c->killed |= signal == SIGKILL;
   order(c, signal);
+}
+
+static bool give(struct process_child *base, const void *data, size_t len)
+{
+  struct child *c = (struct child *)base;
+  struct watch *w = &c->watches[INPUT];
+  if (w->fd < 0 || len == 0)
+    return true;
+  buf_add(&c->input, data, len);
+  if (!buf_ok(&c->input))
+    return false;
+  c->base.unwritten = c->input.len - c->written;
+  uv_poll_start(&w->poll, UV_WRITABLE, on_input);
+  return true;
+}
+
+static void close_input(struct process_child *base)
+{
+  struct child *c = (struct child *)base;
+  c->input_stays = false;
+  if (!c->base.unwritten)
+    end_input(c);
+}
+
+static bool alive(struct world_process *w, int pid)
+{
+  return kill(pid, 0) == 0 || errno == EPERM;
 }
 
 /* ---- the member --------------------------------------------------------------------------- */
@@ -525,10 +481,16 @@ struct world_process *process_guard_new(uv_loop_t *loop, int guard_fd)
   struct process_guard *g = calloc(1, sizeof *g);
   if (!g)
     return NULL;
-  g->base = (struct world_process){start, send_signal};
+  g->base = (struct world_process){start, send_signal, give, close_input, alive};
   g->loop = loop;
   g->guard_fd = guard_fd;
+  g->memory.fd = -1;
   return &g->base;
+}
+
+static void guard_closed(uv_handle_t *handle)
+{
+  free(handle->data);
 }
 
 void process_guard_free(struct world_process *base)
@@ -538,5 +500,9 @@ void process_guard_free(struct world_process *base)
     return;
   if (g->guard_fd >= 0)
     close(g->guard_fd);
-  free(g);
+  process_memory_close(&g->memory);
+  if (g->follows_size)
+    uv_close((uv_handle_t *)&g->resized, guard_closed);
+  else
+    free(g);
 }

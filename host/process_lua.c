@@ -12,18 +12,18 @@
 #include "failure.h"
 #include "fence.h"
 #include "host.h"
-#include "mask.h"
-#include "output.h"
 #include "process_args.h"
+#include "process_sink.h"
+#include "secret.h"
 #include "task.h"
 #include "world.h"
-#include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HANDLE_TYPE "davit.process"
 #define WAITER_TYPE "davit.process.waiter"
@@ -32,16 +32,6 @@
 enum { OPTIONS = 1, HANDLE, WAITER };
 
 /* ---- the handle ------------------------------------------------------------------------- */
-
-/* One of the child's outputs, behind the mask. */
-struct sink {
-  struct mask_stream *mask;
-  struct buf kept;   /* bytes that nobody took, from `from` on */
-  size_t from;
-  double dropped;    /* bytes that went because of the limit */
-  struct buf lines;  /* on their way to our stderr: the last one has not ended */
-  bool line_open, ended;
-};
 
 struct waiter {
   struct task *task;
@@ -56,12 +46,11 @@ struct handle {
   struct process_child *child;
   struct sched *sched;
   struct waiter *waiters;
-  struct sink sinks[2];
-  struct output *stream;  /* where lines go at once, or NULL */
+  struct process_sink sinks[2];
+  struct process_stream stream;
   char *prefix, *program;
-  size_t max;
   double begun, ended;
-  bool discards;
+  bool discards, takes_input;
 };
 
 static void wake_all(void *arg)
@@ -76,12 +65,8 @@ static void close_handle(struct handle *h)
   if (h->child)
     effect_free(&h->child->effect);
   h->child = NULL;
-  for (int i = 0; i < 2; i++) {
-    mask_stream_free(h->sinks[i].mask);
-    h->sinks[i].mask = NULL;
-    buf_free(&h->sinks[i].kept);
-    buf_free(&h->sinks[i].lines);
-  }
+  for (int i = 0; i < 2; i++)
+    process_sink_close(&h->sinks[i]);
   free(h->prefix);
   free(h->program);
   h->prefix = h->program = NULL;
@@ -114,62 +99,10 @@ static struct handle *check_handle(lua_State *L)
 
 /* ---- what the child wrote -------------------------------------------------------------- */
 
-enum { LINE_MAX_BYTES = 64 * 1024, SLACK = 64 * 1024 };
-
-/* Writes the lines that have ended; a very long one is cut, and so is the last of all. */
-static void write_lines(struct handle *h, struct sink *s)
-{
-  if (s->line_open && (s->ended || s->lines.len > LINE_MAX_BYTES)) {
-    buf_add_char(&s->lines, '\n');
-    s->line_open = false;
-  }
-  const char *last = s->lines.len ? memrchr(s->lines.data, '\n', s->lines.len) : NULL;
-  size_t n = last ? (size_t)(last + 1 - s->lines.data) : 0;
-  output_write(h->stream, buf_str(&s->lines), n);
-  buf_drop(&s->lines, n);
-}
-
-static void stream_lines(struct handle *h, struct sink *s, const char *data, size_t len)
-{
-  for (const char *end = data + len; data < end;) {
-    const char *newline = memchr(data, '\n', (size_t)(end - data));
-    const char *stop = newline ? newline + 1 : end;
-    if (!s->line_open && h->prefix)
-      buf_add_str(&s->lines, h->prefix);
-    buf_add(&s->lines, data, (size_t)(stop - data));
-    s->line_open = !newline;
-    data = stop;
-  }
-  write_lines(h, s);
-}
-
-/* Moving the rest to the front waits until it is worth it. */
-static void limit_kept(struct handle *h, struct sink *s)
-{
-  size_t len = s->kept.len - s->from;
-  if (len > h->max) {
-    s->dropped += (double)(len - h->max);
-    s->from += len - h->max;
-  }
-  if (s->from > h->max + SLACK) {
-    buf_drop(&s->kept, s->from);
-    s->from = 0;
-  }
-}
-
 static void on_output(void *arg, int fd, const char *data, size_t len)
 {
   struct handle *h = arg;
-  struct sink *s = &h->sinks[fd - 1];
-  size_t before = s->kept.len;
-  s->ended = len == 0;
-  if (s->ended)
-    mask_finish(s->mask, &s->kept);
-  else
-    mask_feed(s->mask, data, len, &s->kept);
-  if (h->stream)
-    stream_lines(h, s, buf_str(&s->kept) + before, s->kept.len - before);
-  limit_kept(h, s);
+  process_sink_take(&h->sinks[fd - 1], &h->stream, data, len);
   wake_all(h);
 }
 
@@ -183,18 +116,17 @@ static void on_finished(void *arg)
 static void open_sinks(lua_State *L, struct handle *h, const struct process_args *o)
 {
   struct host *host = host_of(L);
+  struct world_environ *e = host->world->environ;
+  bool streams = strcmp(o->output, "stream") == 0;
   h->discards = strcmp(o->output, "discard") == 0;
-  h->stream = strcmp(o->output, "stream") == 0 ? host->err : NULL;
-  h->max = (size_t)o->max_output;
+  h->takes_input = o->input_open;
   h->prefix = copy_str(o->prefix);
+  h->stream = (struct process_stream){
+    .output = streams ? host->err : NULL, .prefix = h->prefix, .max = (size_t)o->max_output,
+    .live = streams && e->is_terminal(e, STDERR_FILENO)};
   bool ok = h->prefix || !o->prefix;
-  for (int i = 0; i < 2; i++) {
-    struct sink *s = &h->sinks[i];
-    buf_init(&s->kept, BUF_LIMIT);
-    buf_init(&s->lines, BUF_LIMIT);
-    s->mask = mask_stream_new(host->mask);
-    ok = ok && s->mask;
-  }
+  for (int i = 0; i < 2; i++)
+    ok = process_sink_open(&h->sinks[i], host->mask) && ok;
   if (!ok)
     failure_memory(L);
 }
@@ -234,7 +166,7 @@ static struct waiter *new_waiter(lua_State *L, struct handle *h)
 static void check_fault(lua_State *L, const struct handle *h)
 {
   for (int i = 0; i < 2; i++)
-    if (!buf_ok(&h->sinks[i].kept) || !buf_ok(&h->sinks[i].lines))
+    if (!process_sink_ok(&h->sinks[i]))
       failure_memory(L);
   if (h->child->fault.code)
     failure_raise(L, &h->child->fault, h->program);
@@ -258,7 +190,7 @@ static int started(lua_State *L, int status, lua_KContext ctx)
 /* Everything that points into Lua has been copied when this returns. */
 static void launch(lua_State *L, struct handle *h, const struct process_args *o)
 {
-  struct process_options p = {.started = wake_all, .output_arg = h};
+  struct process_options p = {.changed = wake_all, .output_arg = h};
   process_args_resolve(L, o, &p);
   p.output = h->discards ? NULL : on_output;
   struct world_process *world = host_of(L)->world->process;
@@ -283,7 +215,7 @@ static int start(lua_State *L, const char *what)
   open_sinks(L, h, &o);
   launch(L, h, &o);
   lua_settop(L, WAITER);
-  return task_wait(L, started, 0);
+  return started(L, LUA_OK, 0);
 }
 
 static int start_run(lua_State *L)
@@ -328,7 +260,7 @@ static int handle_wait(lua_State *L)
  * false: none is there yet. */
 static bool push_line(lua_State *L, struct handle *h)
 {
-  struct sink *s = &h->sinks[0];
+  struct process_sink *s = &h->sinks[0];
   const char *at = buf_str(&s->kept) + s->from;
   size_t left = s->kept.len - s->from;
   const char *newline = memchr(at, '\n', left);
@@ -363,6 +295,63 @@ static int handle_line(lua_State *L)
   lua_settop(L, 1);
   new_waiter(L, h);
   return line_came(L, LUA_OK, 0);
+}
+
+/* ---- handle:write(text), handle:close_input() ----------------------------------------- */
+
+static int raise_deaf(lua_State *L, const struct handle *h)
+{
+  struct fault f = {0};
+  fault_set(&f, "process-input", "fatal", "'%.200s' takes no more input: %s", h->program,
+            h->child->effect.finished ? "it has ended" : "it was closed");
+  return failure_raise(L, &f, h->program);
+}
+
+/* One text at a time is on its way, so that a child that does not read costs no memory. */
+static int writing(lua_State *L, int status, lua_KContext given)
+{
+  struct handle *h = check_handle(L);
+  struct world_process *world = host_of(L)->world->process;
+  struct destination to = {.kind = TO_PROGRAM, .what = h->program, .place = "input"};
+  if (h->child->deaf || h->child->effect.finished)
+    return raise_deaf(L, h);
+  if (h->child->unwritten)
+    return task_wait(L, writing, given);
+  if (given)
+    return 0;
+  size_t len;
+  const char *text = secret_resolve(L, 2, &to, &len);
+  if (!world->write(h->child, text, len))
+    return failure_memory(L);
+  lua_settop(L, 3);
+  return writing(L, status, true);
+}
+
+static struct handle *check_input(lua_State *L, const char *what)
+{
+  struct handle *h = check_handle(L);
+  if (!h->takes_input)
+    failure_misuse(L, "%s: this child was started without input = true", what);
+  return h;
+}
+
+/* handle:write(text): returns when the child has taken it */
+static int handle_write(lua_State *L)
+{
+  struct handle *h = check_input(L, "child:write");
+  if (lua_type(L, 2) != LUA_TSTRING && !secret_test(L, 2))
+    return failure_misuse(L, "child:write: expected a text or a secret, not a %s", luaL_typename(L, 2));
+  lua_settop(L, 2);
+  fence_check(L);
+  new_waiter(L, h);
+  return writing(L, LUA_OK, false);
+}
+
+static int handle_close_input(lua_State *L)
+{
+  struct handle *h = check_input(L, "child:close_input");
+  host_of(L)->world->process->close_input(h->child);
+  return 0;
 }
 
 /* ---- the rest of a handle ------------------------------------------------------------ */
@@ -423,7 +412,7 @@ static void set_ending(lua_State *L, const struct process_child *c)
   lua_setfield(L, -2, "held");
 }
 
-static void set_output(lua_State *L, const char *name, const struct sink *s)
+static void set_output(lua_State *L, const char *name, const struct process_sink *s)
 {
   lua_pushlstring(L, buf_str(&s->kept) + s->from, s->kept.len - s->from);
   lua_setfield(L, -2, name);
@@ -434,7 +423,7 @@ static int handle_result(lua_State *L)
 {
   struct handle *h = check_handle(L);
   check_fault(L, h);
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 10);
   set_ending(L, h->child);
   set_output(L, "output", &h->sinks[0]);
   set_output(L, "errors", &h->sinks[1]);
@@ -442,6 +431,10 @@ static int handle_result(lua_State *L)
   lua_setfield(L, -2, "dropped");
   lua_pushnumber(L, h->ended - h->begun);
   lua_setfield(L, -2, "seconds");
+  lua_pushinteger(L, (lua_Integer)h->child->peak);
+  lua_setfield(L, -2, "peak");
+  lua_pushstring(L, *h->child->oom ? h->child->oom : NULL);
+  lua_setfield(L, -2, "oom");
   return 1;
 }
 
@@ -453,7 +446,8 @@ static int alive(lua_State *L)
   if (!is || pid <= 0 || pid > INT_MAX)
     return failure_misuse(L, "process.alive: expected the number of a process, not %s",
                           luaL_tolstring(L, 1, NULL));
-  lua_pushboolean(L, kill((pid_t)pid, 0) == 0 || errno == EPERM);
+  struct world_process *world = host_of(L)->world->process;
+  lua_pushboolean(L, world->alive(world, (int)pid));
   return 1;
 }
 
@@ -464,9 +458,10 @@ int process_open(lua_State *L)
   static const luaL_Reg functions[] = {
     {"alive", alive}, {"run", start_run}, {"start", start_beside}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-    {"close", handle_close}, {"kill", handle_kill},       {"line", handle_line},
-    {"pid", handle_pid},     {"result", handle_result},   {"running", handle_running},
-    {"wait", handle_wait},   {NULL, NULL}};
+    {"close", handle_close}, {"close_input", handle_close_input}, {"kill", handle_kill},
+    {"line", handle_line},   {"pid", handle_pid},                 {"result", handle_result},
+    {"running", handle_running}, {"wait", handle_wait},           {"write", handle_write},
+    {NULL, NULL}};
   class_new(L, WAITER_TYPE, NULL, waiter_close);
   class_new(L, HANDLE_TYPE, methods, handle_close);
   luaL_newlib(L, functions);

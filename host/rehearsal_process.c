@@ -8,6 +8,7 @@ struct stand_in {
   struct process_child child;
   process_output *output;
   void *output_arg;
+  bool merged;
   struct buf texts[2];  /* of its descriptors 1 and 2 */
 };
 
@@ -21,11 +22,12 @@ static void release(struct effect *e)
 static void deliver(struct effect *e)
 {
   struct stand_in *s = (struct stand_in *)e;
-  for (int i = 0; i < 2 && s->output && !s->child.fault.code; i++) {
+  s->child.deaf = true;
+  for (int i = 0; i < 2 && s->output && !s->child.fault.code; i++)
     if (s->texts[i].len)
-      s->output(s->output_arg, i + 1, buf_str(&s->texts[i]), s->texts[i].len);
-    s->output(s->output_arg, i + 1, NULL, 0);
-  }
+      s->output(s->output_arg, s->merged ? 1 : i + 1, buf_str(&s->texts[i]), s->texts[i].len);
+  for (int fd = 1; fd <= (s->merged ? 1 : 2) && s->output && !s->child.fault.code; fd++)
+    s->output(s->output_arg, fd, NULL, 0);
 }
 
 static void push_argv(lua_State *L, const char *const *argv)
@@ -70,11 +72,14 @@ static struct process_child *start(struct world_process *w, const struct process
     return NULL;
   s->output = o->output;
   s->output_arg = o->output_arg;
+  s->merged = o->merged || o->terminal;
+  s->child.deaf = !o->input_open;
   rehearsal_pending(&s->child.effect)->deliver = deliver;
   rehearsal_begin(r, "process");
   push_argv(r->L, o->argv);
   lua_pushstring(r->L, o->cwd ? o->cwd : ".");
-  rehearsal_ask(r, 2, &s->child.effect);
+  lua_pushstring(r->L, o->input_file);
+  rehearsal_ask(r, 3, &s->child.effect);
   read_ending(r, s);
   rehearsal_note(r, "process %s in %s -> %d", o->argv[0], o->cwd ? o->cwd : ".", s->child.exit_code);
   rehearsal_reach(r, POINT_PROCESS, true);
@@ -89,7 +94,28 @@ static void kill_child(struct process_child *c, int signal)
   p->due = p->r->now;
 }
 
+/* A stand-in reads whatever it is given. */
+static bool take_input(struct process_child *c, const void *data, size_t len)
+{
+  return true;
+}
+
+static void end_input(struct process_child *c)
+{
+  c->deaf = true;
+}
+
+/* No process of the machine is in this world, and the stand-ins have one number among them. */
+static bool alive(struct world_process *w, int pid)
+{
+  struct rehearsal *r = REHEARSAL_OF(process, w);
+  for (struct pending *p = r->pending; p; p = p->next)
+    if (pid == STAND_IN_PID && p->release == release)
+      return true;
+  return false;
+}
+
 void rehearsal_process_open(struct world_process *w)
 {
-  *w = (struct world_process){start, kill_child};
+  *w = (struct world_process){start, kill_child, take_input, end_input, alive};
 }

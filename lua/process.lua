@@ -2,6 +2,7 @@
 ---A child that must end gets the signal that stops the run, or SIGTERM, some seconds of grace, then SIGKILL
 ---with all it started.
 local core = require "process.core"
+local ending = require "process.ending"
 local task = require "task"
 
 local process = { alive = core.alive }
@@ -69,21 +70,18 @@ local function last_lines(result)
   return table.concat(lines, "\n", math.max(1, #lines - LAST_LINES + 1))
 end
 
-local function raise(code, o, what, result)
+local function raise(code, o, what, result, hint)
   local command, lines = show(o), last_lines(result)
   if #command > 200 then command = command:sub(1, 200) .. "…" end
   failure {
-    code = code, about = command, exit = result.exit, signal = result.signal,
+    code = code, about = command, exit = result.exit, signal = result.signal, hint = hint,
     message = ("'%s' %s%s"):format(command, what, lines == "" and "" or ": " .. lines),
   }
 end
 
 local function check(o, result)
-  if result.signal then
-    raise("process-exit", o, "was ended by " .. result.signal, result)
-  elseif result.exit ~= 0 then
-    raise("process-exit", o, "exited with code " .. result.exit, result)
-  end
+  local code, what, hint = ending.of(result, o.memory)
+  if code then raise(code, o, what, result, hint) end
 end
 
 -- The two ways to have one ---------------------------------------------------------------
@@ -119,6 +117,8 @@ end
 Child.kill = method "kill"
 Child.line = method "line"
 Child.pid = method "pid"
+Child.write = method "write"
+Child.close_input = method "close_input"
 
 local wait = method "wait"
 

@@ -6,7 +6,8 @@ local options = require "options"
 local workflow = {}
 
 local FIELDS = {
-  { "title", "string" }, { "file", "string" }, { "line", "integer" }, { "end_line", "integer" }, { "column", "integer" },
+  { "title", "string" }, { "file", "string" }, { "line", "integer" },
+  { "end_line", "integer" }, { "column", "integer" },
 }
 local NAMES = { title = "title", file = "file", line = "line", end_line = "endLine", column = "col" }
 

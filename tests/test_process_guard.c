@@ -1,12 +1,16 @@
 /* Children of the real world, without Lua: the guard, its keepers, and who dies when. */
 #include "guard.h"
 #include "process.h"
+#include "process_fault.h"
+#include "process_pty.h"
 #include "real.h"
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,7 +72,7 @@ static void start_in(struct bench *b, const char *const *argv, const char *cwd)
 {
   static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
   struct process_options o = {.argv = argv, .env = env, .cwd = cwd, .output = on_output,
-                              .started = on_started, .output_arg = b};
+                              .changed = on_started, .output_arg = b};
   b->child = b->process->start(b->process, &o, on_done, b);
   assert_non_null(b->child);
   assert_int_equal(b->done + b->started, 0);
@@ -151,7 +155,7 @@ static void a_program_that_is_not_there_is_not_found(void **state)
   start_in(b, argv, NULL);
   run_until_done(b);
   assert_string_equal(b->child->fault.code, "process-not-found");
-  assert_non_null(strstr(b->child->fault.message, "/usr/bin:/bin"));
+  assert_non_null(strstr(b->child->fault.message, "/usr/bin, /bin"));
   assert_int_equal(b->started, 0);
 }
 
@@ -189,6 +193,82 @@ static void a_descendant_that_holds_the_output_is_not_waited_for(void **state)
   process_guard_free(b->process);
   assert_true(dies(pid));
   b->process = process_guard_new(&b->loop, -1);
+}
+
+static void folders_that_are_looked_in_are_named(void **state)
+{
+  struct fault f = {0};
+  struct process_place place = {"x-no", "/usr/bin::sub:/etc/passwd", "/usr"};
+  process_fault_start(&f, &place, ENOENT);
+  assert_string_equal(f.code, "process-not-found");
+  assert_non_null(strstr(f.message, ": /usr/bin, /usr, /usr/sub (is not there), /etc/passwd (is no folder)"));
+}
+
+/* ---- terminals ------------------------------------------------------------------------------ */
+
+static void line_ends_are_joined_wherever_they_are_cut(void **state)
+{
+  static const char text[] = "a\r\nb\rc\r\r\n\r";
+  for (size_t step = 1; step < sizeof text; step++) {
+    char room[64], all[64] = "";
+    bool held = false;
+    for (size_t i = 0; i < sizeof text - 1; i += step) {
+      size_t len = sizeof text - 1 - i < step ? sizeof text - 1 - i : step;
+      memcpy(room + 1, text + i, len);
+      char *at = process_pty_join(&held, room + 1, &len);
+      strncat(all, at, len);
+    }
+    assert_true(held);
+    assert_string_equal(all, "a\nb\rc\r\n");
+  }
+}
+
+static void start_on_terminal(struct bench *b, const char *command)
+{
+  static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+  const char *const argv[] = {"sh", "-c", command, NULL};
+  struct process_options o = {.argv = argv, .env = env, .terminal = true, .output = on_output,
+                              .changed = on_started, .output_arg = b};
+  b->child = b->process->start(b->process, &o, on_done, b);
+}
+
+static void wait_for(struct bench *b, const char *text)
+{
+  while (!strstr(b->output, text))
+    uv_run(&b->loop, UV_RUN_ONCE);
+}
+
+/* Our standard error becomes a terminal of the test, which then grows. */
+static void its_size_follows_ours(void **state)
+{
+  struct bench *b = *state;
+  int ours, theirs, before = dup(2);
+  struct winsize size = {.ws_row = 30, .ws_col = 100};
+  assert_true(process_pty_open(&ours, &theirs));
+  ioctl(ours, TIOCSWINSZ, &size);
+  dup2(theirs, 2);
+  start_on_terminal(b, "trap 'stty size <&1; exit 0' WINCH; stty size <&1; echo ready; while :; do sleep 0.02; done");
+  wait_for(b, "30 100\nready\n");
+  size = (struct winsize){.ws_row = 50, .ws_col = 132};
+  ioctl(ours, TIOCSWINSZ, &size);
+  raise(SIGWINCH);
+  run_until_done(b);
+  dup2(before, 2);
+  close(before);
+  close(ours);
+  close(theirs);
+  assert_string_equal(b->output, "30 100\nready\n50 132\n");
+}
+
+static void freed_in_flight_its_terminal_is_gone(void **state)
+{
+  struct bench *b = *state;
+  start_on_terminal(b, "echo $$; exec sleep 1000");
+  pid_t pid = read_pid(b);
+  free_child(b);
+  assert_true(dies(pid));
+  raise(SIGWINCH);
+  uv_run(&b->loop, UV_RUN_NOWAIT);
 }
 
 /* ---- who dies with it --------------------------------------------------------------------- */
@@ -315,6 +395,10 @@ int main(void)
     TEST(a_file_that_is_no_program_fails),
     TEST(a_folder_that_is_not_there_fails),
     TEST(a_descendant_that_holds_the_output_is_not_waited_for),
+    TEST(folders_that_are_looked_in_are_named),
+    TEST(line_ends_are_joined_wherever_they_are_cut),
+    TEST(its_size_follows_ours),
+    TEST(freed_in_flight_its_terminal_is_gone),
     TEST(freed_in_flight_it_never_reports),
     TEST(freed_early_its_strays_die_too),
     TEST(told_to_end_it_leaves_nothing_behind),

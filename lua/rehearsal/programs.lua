@@ -4,6 +4,7 @@ local programs = {}
 
 local SECONDS = 1
 
+local UNREADABLE = "cannot start '%s': its input '%s' cannot be read: No such file or directory"
 local ENTRY = "// stands in for what the build makes of %s\nexport default {};\n"
 local PAGE = "<!DOCTYPE html>\n<title>stands in for what the build makes of %s</title>\n"
 
@@ -36,8 +37,12 @@ programs.stand_ins = {
 ---@param workers table[]  name, folder, entry, assets, build: whose builds these may be
 ---@param argv string[]
 ---@param cwd string
+---@param input? string    the file it reads
 ---@return table answer    exit, output, errors, delay
-function programs.run(files, workers, argv, cwd)
+function programs.run(files, workers, argv, cwd, input)
+  if input and not exists(files, input) then
+    return { fault = { "process-failed", "fatal", UNREADABLE:format(argv[1], input) } }
+  end
   local command = command_of(argv)
   local answer = { exit = 0, output = "rehearsed\n", errors = "", delay = SECONDS }
   for _, worker in ipairs(workers) do

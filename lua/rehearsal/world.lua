@@ -75,7 +75,7 @@ return function(text, disk)
     dns = function(name, kind, now) return net:dns(name, kind, now) end,
     connect = function(url, now) return late(ledger.connect(state, url, now), SQL) end,
     query = function(session, query, params) return late(ledger.query(state, session, query, params), SQL) end,
-    process = function(argv, cwd) return programs.run(files, settings.workers, argv, cwd) end,
+    process = function(argv, cwd, input) return programs.run(files, settings.workers, argv, cwd, input) end,
     file = function(action, ...) return files:act(action, ...) end,
   }
 
