@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_FAILED = 1, EXIT_INTERRUPTED = 10, DESCRIPTORS_MIN = 32 };
+enum { EXIT_FAILED = 1, EXIT_INTERRUPTED = 10, DESCRIPTORS_MIN = 32, DESCRIPTORS_MAX = 65536 };
 
 struct davit {
   struct real real;
@@ -218,6 +218,17 @@ static bool has_descriptors(void)
   return false;
 }
 
+/* For ourselves alone: a connection, a child or a file costs one to four, and nothing here waits
+ * with select(), for whose sake the limit is low. Children get what we were given. */
+static void raise_descriptors(void)
+{
+  struct rlimit allowed;
+  if (getrlimit(RLIMIT_NOFILE, &allowed) != 0 || allowed.rlim_cur >= DESCRIPTORS_MAX)
+    return;
+  allowed.rlim_cur = allowed.rlim_max < DESCRIPTORS_MAX ? allowed.rlim_max : DESCRIPTORS_MAX;
+  setrlimit(RLIMIT_NOFILE, &allowed);
+}
+
 int main(int argc, char **argv)
 {
   struct davit d = {0};
@@ -225,6 +236,7 @@ int main(int argc, char **argv)
     return EXIT_FAILED;
   fill_closed_streams();
   int guard = guard_start();
+  raise_descriptors();
   if (!real_init(&d.real, guard) || !open_streams(&d)) {
     fputs("davit: not enough memory\n", stderr);
     return EXIT_FAILED;

@@ -221,6 +221,18 @@ test("two hundred children at once", function()
   equal(sum, 200 * 201 // 2)
 end)
 
+test("more children than the soft limit of descriptors allows; each gets that limit", function()
+  local r = process.run { command = [[ulimit -Sn 128 && exec /proc/$PPID/exe eval "$CODE"]], env = { CODE = [[
+    local process, branches = require "process", {}
+    for i = 1, 100 do
+      branches["child" .. i] = function() return process.run({ command = "ulimit -Sn; sleep 0.3" }).output end
+    end
+    local results, n = parallel(branches), 0
+    for _, output in pairs(results) do n = n + (output == "128\n" and 1 or 0) end
+    print(n)]] } }
+  equal(r.output, "100\n")
+end)
+
 -- Beside the recipe -----------------------------------------------------------------------
 
 test("lines are read as they come, and nil at the end", function()
