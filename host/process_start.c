@@ -2,6 +2,7 @@
  *
  * A request carries descriptors alone: the folder, the standard streams, the control socket, and
  * memory with the arguments and the environment, which therefore have no limit here. */
+#include "guard_keeper.h"
 #include "process_child.h"
 #include "process_pty.h"
 #include "write_all.h"
@@ -110,22 +111,10 @@ static bool open_strings(const struct process_options *o, struct guard_request *
 
 /* The guard may be behind with many requests, each of which holds descriptors in flight:
  * a moment later there is room. */
-static bool send_request(int guard_fd, const struct guard_request *r, const int *theirs)
+static bool send_request(int guard_fd, const struct guard_order *order)
 {
-  union {
-    char bytes[CMSG_SPACE(sizeof(int) * GUARD_DESCRIPTORS)];
-    struct cmsghdr align;
-  } control = {{0}};
-  struct iovec part = {(void *)r, sizeof *r};
-  struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
-                     .msg_controllen = sizeof control.bytes};
-  struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-  c->cmsg_level = SOL_SOCKET;
-  c->cmsg_type = SCM_RIGHTS;
-  c->cmsg_len = CMSG_LEN(sizeof(int) * GUARD_DESCRIPTORS);
-  memcpy(CMSG_DATA(c), theirs, sizeof(int) * GUARD_DESCRIPTORS);
   for (int waited = 0; waited < GUARD_PATIENCE; waited++) {
-    if (sendmsg(guard_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+    if (guard_send(guard_fd, order, MSG_DONTWAIT))
       return true;
     if (errno != EAGAIN && errno != EINTR && errno != ETOOMANYREFS && errno != ENOBUFS)
       return false;
@@ -160,12 +149,11 @@ static bool open_all(struct child *c, const struct process_options *o, const str
 
 void process_start(struct child *c, const struct process_options *o, int *ours)
 {
-  int theirs[GUARD_DESCRIPTORS];
-  struct guard_request r;
+  struct guard_order order;
   struct process_place place = {c->program, c->path, c->cwd};
   memset(ours, -1, sizeof *ours * WATCHES);
-  memset(theirs, -1, sizeof theirs);
-  if (open_all(c, o, &place, &r, ours, theirs) && !send_request(c->guard->guard_fd, &r, theirs))
+  memset(order.fds, -1, sizeof order.fds);
+  if (open_all(c, o, &place, &order.request, ours, order.fds) && !send_request(c->guard->guard_fd, &order))
     process_fault_lost(&c->base.fault, &place, false);
-  close_list(theirs, GUARD_DESCRIPTORS);
+  close_list(order.fds, GUARD_DESCRIPTORS);
 }
