@@ -10,6 +10,7 @@
  *             3. a keeper has one thread and blocks in one place.
  *             4. between two children it has no child, and keeps nothing of the last one. */
 #include "guard_keeper.h"
+#include "process_fault.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -72,24 +73,34 @@ void guard_kill_descendants(void)
 
 struct plan {
   struct guard_order order;
+  sigset_t ignored;
   char **argv, **env;
   char *strings;       /* what they point into, a mapping */
   size_t strings_len;
   volatile int error;  /* why exec failed, written by the child: they share memory */
 };
 
-static void unblock_signals(void)
+/* Handlers end with the image; what is ignored would stay so. */
+static sigset_t ignored_signals(void)
 {
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
+  sigset_t set;
+  sigemptyset(&set);
+  for (int i = 1; i < NSIG; i++) {
+    struct sigaction now;
+    if (sigaction(i, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+      sigaddset(&set, i);
+  }
+  return set;
 }
 
-static void default_signals(void)
+static void default_signals(const sigset_t *ignored)
 {
+  sigset_t none;
   for (int i = 1; i < NSIG; i++)
-    signal(i, SIG_DFL);
-  unblock_signals();
+    if (sigismember(ignored, i) == 1)
+      signal(i, SIG_DFL);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static const char *search_path(char **env)
@@ -97,7 +108,7 @@ static const char *search_path(char **env)
   for (; *env; env++)
     if (strncmp(*env, "PATH=", 5) == 0)
       return *env + 5;
-  return "/usr/bin:/bin";
+  return PROCESS_DEFAULT_PATH;
 }
 
 /* A file that is there and "not found" names an interpreter that is not. */
@@ -142,7 +153,7 @@ static bool limit_memory(uint64_t bytes)
 static void become_child(const struct plan *p)
 {
   setsid();
-  default_signals();
+  default_signals(&p->ignored);
   if (p->order.request.terminal && ioctl(p->order.fds[GUARD_STDOUT], TIOCSCTTY, 0) != 0)
     return;
   if (!limit_memory(p->order.request.memory))
@@ -293,9 +304,9 @@ static pid_t begin(struct plan *p)
 }
 
 /* The life of one child; true when nothing of it is left here. */
-static bool serve(const struct guard_order *order, int endings)
+static bool serve(const struct guard_order *order, const sigset_t *ignored, int endings)
 {
-  struct plan p = {.order = *order};
+  struct plan p = {.order = *order, .ignored = *ignored};
   int control = fcntl(p.order.fds[GUARD_CONTROL], F_DUPFD_CLOEXEC, 3);
   pid_t child = control < 0 ? -1 : begin(&p);
   int error = errno;
@@ -316,15 +327,16 @@ static bool serve(const struct guard_order *order, int endings)
 _Noreturn void guard_keep(const struct guard_order *first, int socket)
 {
   struct guard_order order = *first;
-  sigset_t ending = only(SIGCHLD);
+  sigset_t ending = only(SIGCHLD), ignored;
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   signal(SIGCHLD, SIG_DFL);
+  ignored = ignored_signals();
   sigprocmask(SIG_BLOCK, &ending, NULL);
   int endings = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
   if (endings < 0)
     guard_report(order.fds[GUARD_CONTROL], GUARD_FAILED, errno, 0);
   bool complete = true;
-  while (endings >= 0 && (!complete || serve(&order, endings))) {
+  while (endings >= 0 && (!complete || serve(&order, &ignored, endings))) {
     if (socket < 0 || send(socket, "", 1, MSG_NOSIGNAL) != 1 || !guard_receive(socket, &order, &complete))
       break;
   }
