@@ -354,6 +354,73 @@ static void a_killed_keeper_is_noticed(void **state)
   assert_true(dies(child));
 }
 
+/* ---- keepers --------------------------------------------------------------------------------- */
+
+/* Runs the command to its end and returns the number that it printed. */
+static pid_t number_of(struct bench *b, const char *command)
+{
+  b->len = b->done = b->started = b->ends = 0;
+  memset(b->output, 0, sizeof b->output);
+  start_shell(b, command);
+  run_until_done(b);
+  assert_null(b->child->fault.code);
+  pid_t pid = (pid_t)atoi(b->output);
+  free_child(b);
+  uv_run(&b->loop, UV_RUN_NOWAIT);
+  return pid;
+}
+
+/* It says so a moment later, which no event tells: so it is asked again. */
+static void a_keeper_without_children_serves_again(void **state)
+{
+  struct bench *b = *state;
+  pid_t first = number_of(b, "echo $PPID"), next = 0;
+  for (int i = 0; i < 100 && next != first; i++)
+    next = number_of(b, "echo $PPID");
+  assert_int_equal(next, first);
+}
+
+static void one_that_left_something_behind_does_not(void **state)
+{
+  struct bench *b = *state;
+  pid_t first = number_of(b, "sleep 1000 >/dev/null 2>&1 & echo $PPID");
+  assert_true(dies(first));
+  assert_true(number_of(b, "echo $PPID") != first);
+}
+
+static void one_that_was_killed_while_idle_is_replaced(void **state)
+{
+  struct bench *b = *state;
+  for (int i = 0; i < 20; i++) {
+    pid_t keeper = number_of(b, "echo $PPID");
+    if (i % 2)
+      pause_ms(5);
+    kill(keeper, SIGKILL);
+    assert_true(dies(keeper));
+  }
+}
+
+static void a_program_that_does_not_start_leaves_its_keeper_whole(void **state)
+{
+  struct bench *b = *state;
+  const char *const argv[] = {"/no/such", NULL};
+  start_in(b, argv, NULL);
+  run_until_done(b);
+  assert_string_equal(b->child->fault.code, "process-not-found");
+  free_child(b);
+  assert_true(number_of(b, "echo $PPID") > 0);
+}
+
+static void an_idle_keeper_ends_with_its_guard(void **state)
+{
+  struct bench *b = *state;
+  pid_t keeper = number_of(b, "echo $PPID");
+  pid_t guard = number_of(b, "cut -d' ' -f4 /proc/$PPID/stat");
+  kill(guard, SIGKILL);
+  waitpid(guard, NULL, 0);
+  assert_true(dies(keeper));
+}
+
 /* ---- the child's surroundings ------------------------------------------------------------ */
 
 static void it_gets_three_descriptors_and_a_session(void **state)
@@ -405,6 +472,11 @@ int main(void)
     TEST(a_host_killed_outright_leaves_nothing_behind),
     TEST(without_a_guard_nothing_starts),
     TEST(a_killed_keeper_is_noticed),
+    TEST(a_keeper_without_children_serves_again),
+    TEST(one_that_left_something_behind_does_not),
+    TEST(one_that_was_killed_while_idle_is_replaced),
+    TEST(a_program_that_does_not_start_leaves_its_keeper_whole),
+    TEST(an_idle_keeper_ends_with_its_guard),
     TEST(it_gets_three_descriptors_and_a_session),
     TEST(it_ignores_no_signal_and_blocks_none),
   };

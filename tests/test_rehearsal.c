@@ -159,6 +159,26 @@ static void files_are_written_to_memory_only(void **state)
   rehearsal_free(r);
 }
 
+static void children_are_stand_ins_however_they_are_had(void **state)
+{
+  struct rehearsal *r = new_world(1);
+  assert_int_equal(run(r, "local process, fs = require 'process', require 'fs'\n"
+                          "local child <close> = process.start { argv = { 'x' }, input = true, pty = true }\n"
+                          "assert(process.alive(child:pid()) and not process.alive(1))\n"
+                          "child:write 'a text' child:close_input()\n"
+                          "assert(try(child.write, child, 'more') == nil)\n"
+                          "assert(child:line() == 'rehearsed' and child:wait().exit == 0)\n"
+                          "assert(not process.alive(child:pid()))\n"
+                          "local _, err = try(process.run, { argv = { 'x' }, input = { file = 'none' } })\n"
+                          "assert(err.code == 'process-failed')\n"
+                          "fs.write('build/some', 'text')\n"
+                          "local r = process.run { argv = { 'x' }, input = { file = 'build/some' }, output = 'stream',\n"
+                          "  memory = 1, merge = true }\n"
+                          "return r.output == 'rehearsed\\n' and r.errors == '' and r.peak == 0 and 1 or 0"), 1);
+  assert_int_equal(access("build/some", F_OK), -1);
+  rehearsal_free(r);
+}
+
 static void the_same_seed_draws_the_same_numbers(void **state)
 {
   struct rehearsal *worlds[] = {new_world(7), new_world(7), new_world(8)};
@@ -447,6 +467,7 @@ int main(void)
     cmocka_unit_test(the_environment_is_a_list_and_nobody_is_at_a_terminal),
     cmocka_unit_test(a_file_of_secrets_gives_names_and_no_value),
     cmocka_unit_test(files_are_written_to_memory_only),
+    cmocka_unit_test(children_are_stand_ins_however_they_are_had),
     cmocka_unit_test(the_same_seed_draws_the_same_numbers),
     cmocka_unit_test(every_effect_and_every_record_is_two_points),
     cmocka_unit_test(before_an_effect_it_never_happened_and_after_it_it_did),
