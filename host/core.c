@@ -109,6 +109,13 @@ static int get_variable(lua_State *L)
   return 1;
 }
 
+/* core.be_plain(): from here on children are asked for text without colours. */
+static int be_plain(lua_State *L)
+{
+  host_of(L)->plain = true;
+  return 0;
+}
+
 /* core.without_effects(f) -> what f returns; whatever has an effect raises inside. */
 static int without_effects(lua_State *L)
 {
@@ -131,7 +138,7 @@ static int is_module(lua_State *L)
 int core_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"getenv", get_variable}, {"is_module", is_module}, {"is_terminal", is_terminal},
+    {"be_plain", be_plain},   {"getenv", get_variable}, {"is_module", is_module}, {"is_terminal", is_terminal},
     {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
     {"random", random_bytes}, {"recipe", recipe},       {"recipes", recipes},
     {"without_effects", without_effects}, {NULL, NULL}};

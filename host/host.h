@@ -21,6 +21,7 @@ struct host {
   struct mask *mask;        /* knows every secret of this instance */
   struct output *out, *err; /* the standard streams, behind the mask */
   struct fence *fences;     /* asked before each effect (fence.h) */
+  bool plain;               /* nobody wants colours, from children neither */
   double cleanup_seconds;   /* how long shielded clean-up may take after a cancellation */
   lua_Alloc alloc;          /* NULL: Lua's own; tests make allocations fail */
   void *alloc_arg;

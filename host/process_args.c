@@ -13,6 +13,7 @@
 #include <lauxlib.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -254,12 +255,29 @@ static int add_variables(lua_State *L, const struct process_args *o, const char 
   return added;
 }
 
+/* What --no-color says to us, for whoever neither inherits NO_COLOR nor is given it. */
+static int add_plain(lua_State *L, const struct process_args *o, struct buf *lines)
+{
+  static const char plain[] = "NO_COLOR=1";
+  bool named = false;
+  if (o->env) {
+    lua_pushliteral(L, "NO_COLOR");
+    named = lua_rawget(L, o->env) != LUA_TNIL;
+    lua_pop(L, 1);
+  }
+  if (named || !host_of(L)->plain || getenv("NO_COLOR"))
+    return 0;
+  buf_add(lines, plain, sizeof plain);
+  return 1;
+}
+
 /* Pushes the variables, in memory that is wiped, and the list of pointers to them. */
 static const char *const *read_env(lua_State *L, const struct process_args *o, const char *program)
 {
   struct buf *lines = buf_push(L, BUF_LIMIT);
   int n = add_inherited(L, o, lines);
   n += add_variables(L, o, program, lines);
+  n += add_plain(L, o, lines);
   if (!buf_ok(lines))
     failure_memory(L);
   const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);

@@ -1,4 +1,5 @@
 ---Children with a terminal of their own.
+local fs = require "fs"
 local process = require "process"
 
 local function on_terminal(command, o)
@@ -85,6 +86,24 @@ test("whoever wants no colours is heard by the child", function()
   local r = process.run { argv = { "/proc/self/exe", "eval", [[
     print(require("process").run { command = "echo $NO_COLOR$CLICOLOR" }.output)]] }, env = { NO_COLOR = "1", CLICOLOR = "0" } }
   equal(r.output, "10\n\n")
+end)
+
+test("--no-color is passed on", function()
+  local folder = process.run({ argv = { "mktemp", "-d" } }).output:match("[^\n]+")
+  fs.write(folder .. "/davit.yaml", "version: 1\nproject: one\n")
+  fs.write(folder .. "/recipes/show.lua", [[
+    local process = require "process"
+    local function child(env) return process.run({ command = "echo \"<$NO_COLOR>\"", env = env }).output:match("%S+") end
+    return { summary = "Shows", run = function(_, run)
+      run.output("seen", child() .. child { NO_COLOR = "2" } .. child { NO_COLOR = false })
+    end }]])
+  local function seen(...)
+    local r = process.run { argv = { "/proc/self/exe", "run", "show", ... }, cwd = folder, merge = true }
+    return r.output:match("<.*>")
+  end
+  equal(seen("--no-color"), "<1><2><>")
+  equal(seen(), "<><2><>")
+  fs.remove(folder)
 end)
 
 test("the signal of the keyboard is ours alone, and the child hears of it from us", function()

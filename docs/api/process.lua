@@ -26,7 +26,8 @@ local process = {}
 ---@field env? table<string, string|secret.Secret|false>  variables to add; false leaves an
 ---                         inherited one out. Inherited are only CI, CLICOLOR, COLORTERM, HOME, LANG,
 ---                         LC_*, LOGNAME, NODE_EXTRA_CA_CERTS, NO_COLOR, PATH, SSL_CERT_DIR,
----                         SSL_CERT_FILE, TERM, TMPDIR, TZ and USER
+---                         SSL_CERT_FILE, TERM, TMPDIR, TZ and USER. With --no-color
+---                         NO_COLOR is 1
 ---@field cwd? string       the folder it runs in (Davit's own)
 ---@field input? string|secret.Secret|process.File|true  what it reads on its standard input
 ---                         (nothing): a text; a file, which it is given as it is; or true, only of

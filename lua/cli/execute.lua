@@ -87,6 +87,7 @@ local function set_of(list)
 end
 
 local function run_options(r, params, global, p, store)
+  if global["no-color"] then core.be_plain() end
   return {
     recipe = r, params = params, store = store, root = p.root, project = p.project, ask = ask, user = execute.user(),
     report = global.json and report.json() or report.text(use_color(global)),
