@@ -162,7 +162,8 @@ void output_command(struct output *o, const char *line, size_t len)
   mask_feed(o->stream, line, len, &o->masked);
   mask_finish(o->stream, &o->masked);
   if (o->workflow.state != WORKFLOW_START)
-    write_patiently(o, "\n", 1);
+    buf_add_char(&o->harmless, '\n');
+  write_bytes(o, &o->harmless);
   write_bytes(o, &o->masked);
   o->workflow = (struct workflow_filter){.state = WORKFLOW_START};
 }

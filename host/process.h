@@ -20,6 +20,7 @@ struct process_options {
   bool input_open;          /* instead: what write() gives, until close_input() */
   bool merged;              /* descriptor 2 is the same as 1: all arrives as 1's, in order */
   bool terminal;            /* both are a terminal of the child's own, as large as ours; merged */
+  bool terminal_optional;   /* where none can be had they are pipes */
   size_t memory;            /* bytes of data that each of its processes may have; 0: no limit */
   process_output *output;   /* runs before done, never from inside start; NULL: discarded */
   effect_done *changed;     /* runs, before done, when pid is known, and when the child has taken

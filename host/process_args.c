@@ -315,6 +315,7 @@ void process_args_resolve(lua_State *L, const struct process_args *o, struct pro
   p->argv = read_argv(L, o);
   p->env = read_env(L, o, p->argv[0]);
   p->terminal = wants_terminal(L, o);
+  p->terminal_optional = !o->terminal;
   p->merged = o->merge;
   p->memory = (size_t)o->memory;
   p->input_file = o->input_file;

@@ -408,7 +408,6 @@ static struct child *new_child(struct process_guard *g, const struct process_opt
   c->changed = o->changed;
   c->arg = o->output_arg;
   c->input_stays = o->input_open;
-  c->terminal = o->terminal;
   uv_timer_init(g->loop, &c->timer);
   c->timer.data = c;
   c->handles = 1;

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -42,16 +41,28 @@ static int open_peer(int ours)
   return ioctl(ours, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
+static void close_end(int *fd)
+{
+  int error = errno;
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
+  errno = error;
+}
+
 bool process_pty_open(int *ours, int *theirs)
 {
+  *theirs = -1;
   *ours = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (*ours < 0)
-    return false;
-  *theirs = open_peer(*ours);
-  if (*theirs < 0 || !set_quiet(*theirs))
-    return false;
-  process_pty_resize(*ours);
-  return true;
+  if (*ours >= 0)
+    *theirs = open_peer(*ours);
+  if (*theirs >= 0 && set_quiet(*theirs)) {
+    process_pty_resize(*ours);
+    return true;
+  }
+  close_end(ours);
+  close_end(theirs);
+  return false;
 }
 
 void process_pty_resize(int ours)

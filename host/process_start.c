@@ -75,15 +75,29 @@ static bool duplicate(int fd, int *copy)
   return *copy >= 0;
 }
 
-static bool open_outputs(const struct process_options *o, int *ours, int *theirs)
+static bool open_terminal(struct child *c, int *ours, int *theirs)
+{
+  int *out = &theirs[GUARD_STDOUT];
+  c->terminal = process_pty_open(&ours[OUTPUT], out) && duplicate(*out, &theirs[GUARD_STDERR]);
+  return c->terminal;
+}
+
+static bool open_pipes(const struct process_options *o, int *ours, int *theirs)
 {
   int *out = &theirs[GUARD_STDOUT], *err = &theirs[GUARD_STDERR];
-  if (o->terminal)
-    return process_pty_open(&ours[OUTPUT], out) && duplicate(*out, err);
   if (!o->output)
     return open_null(out) && open_null(err);
   return open_pipe(&ours[OUTPUT], out, 0) &&
          (o->merged ? duplicate(*out, err) : open_pipe(&ours[ERRORS], err, 0));
+}
+
+static bool open_outputs(struct child *c, const struct process_options *o, int *ours, int *theirs)
+{
+  if (o->terminal && open_terminal(c, ours, theirs))
+    return true;
+  if (o->terminal && !o->terminal_optional)
+    return false;
+  return open_pipes(o, ours, theirs);
 }
 
 static uint32_t add_strings(struct buf *b, const char *const *list)
@@ -95,11 +109,12 @@ static uint32_t add_strings(struct buf *b, const char *const *list)
 }
 
 /* Arguments and environment travel in memory that has a descriptor: they have no limit here. */
-static bool open_strings(const struct process_options *o, struct guard_request *r, int *theirs)
+static bool open_strings(const struct child *c, const struct process_options *o, struct guard_request *r,
+                         int *theirs)
 {
   struct buf b;
   buf_init(&b, BUF_LIMIT);
-  *r = (struct guard_request){.terminal = o->terminal, .memory = o->memory};
+  *r = (struct guard_request){.terminal = c->terminal, .memory = o->memory};
   r->argc = add_strings(&b, o->argv);
   r->envc = add_strings(&b, o->env);
   *theirs = memfd_create("davit-strings", MFD_CLOEXEC);
@@ -141,8 +156,8 @@ static bool open_all(struct child *c, const struct process_options *o, const str
     process_fault_folder(f, place, errno);
   else if (!open_input(c, o, ours, &theirs[GUARD_STDIN]))
     o->input_file ? process_fault_input(f, place, o->input_file, errno) : process_fault_start(f, place, errno);
-  else if (!open_outputs(o, ours, theirs) || !open_control(&ours[CONTROL], &theirs[GUARD_CONTROL]) ||
-           !open_strings(o, r, &theirs[GUARD_STRINGS]))
+  else if (!open_outputs(c, o, ours, theirs) || !open_control(&ours[CONTROL], &theirs[GUARD_CONTROL]) ||
+           !open_strings(c, o, r, &theirs[GUARD_STRINGS]))
     process_fault_start(f, place, errno);
   return !f->code;
 }

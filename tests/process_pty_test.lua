@@ -75,6 +75,17 @@ test("streamed to a terminal, a child has one; captured, or when told not to, it
   equal(davit([[print(require("process").run { command = "[ -t 1 ] && echo yes || echo no" }.output)]]), "no\n\n")
 end)
 
+test("where no terminal can be had, pipes will do unless one was asked for", function()
+  local r = on_terminal([[unshare -m sh -c 'mount --bind /dev/null /dev/ptmx && exec /proc/'$PPID'/exe eval "$CODE"' <&- || echo no]],
+    { env = { CODE = [[
+      local process = require "process"
+      process.run { command = "[ -t 1 ] && echo yes || echo pipes", output = "stream" }
+      local _, err = try(process.run, { command = "echo", pty = true })
+      print(err.code)]] } })
+  if r.output:find "no\n" then skip "no part of the file system can be replaced here" end
+  equal(r.output, "pipes\nprocess-failed\n")
+end)
+
 test("the prefix stands before each line, and progress is shown as it comes", function()
   local code = [[require("process").run { output = "stream", prefix = "[x] ",
     command = "printf '10 %%\\r20 %%\\r'; echo done; echo end" }]]
