@@ -61,10 +61,15 @@ local function show(o)
   return table.concat(words, " ")
 end
 
+-- Colours, titles and the like say nothing in an error.
+local function plain(text)
+  return (text:gsub("\27%[[0-?]*[ -/]*[@-~]", ""):gsub("\27%][^\7\27]*\7?", ""):gsub("[\0-\8\11\12\14-\31\127]", ""))
+end
+
 local function last_lines(result)
   local text = result.errors:find("%S") and result.errors or result.output
   local lines = {}
-  for line in text:sub(-4096):gmatch("[^\r\n]+") do
+  for line in plain(text:sub(-4096)):gmatch("[^\r\n]+") do
     if line:find("%S") then lines[#lines + 1] = line end
   end
   return table.concat(lines, "\n", math.max(1, #lines - LAST_LINES + 1))

@@ -9,9 +9,10 @@ local function on_terminal(command, o)
 end
 
 test("the child's output is a terminal, its own, and its session's", function()
-  local r = on_terminal("[ -t 1 ] && [ -t 2 ] && [ ! -t 0 ] && : >/dev/tty && tty <&1 && ps -o tty= -p $$ || echo no")
-  local terminal, of_process = r.output:match("^/dev/(%S+)%s+(%S+)\n$")
-  equal(of_process, terminal)
+  local r = on_terminal("[ -t 1 ] && [ -t 2 ] && [ ! -t 0 ] && : >/dev/tty && tty <&1 && cut -d' ' -f7 /proc/$$/stat")
+  local terminal, of_session = r.output:match("^/dev/pts/(%d+)\n(%d+)\n$")
+  local device = math.tointeger(tonumber(of_session))   -- 136 is the kind, pseudoterminals
+  equal({ device >> 8 & 0xff, device & 0xff }, { 136, math.tointeger(tonumber(terminal)) & 0xff })
 end)
 
 test("both streams arrive as one, in order, with plain line ends", function()

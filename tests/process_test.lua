@@ -39,6 +39,11 @@ test("an exit code other than 0 is an error with the command and its last lines"
   equal(err.exit, 3)
 end)
 
+test("an error shows no colours and moves no cursor", function()
+  raises("exited with code 1: red and plain$", shell,
+    [[printf '\033[1;31mred\033[0m \033]0;title\007and\007 \033[2Kplain\033(B\n' | sed 's/.(B$//' >&2; exit 1]])
+end)
+
 test("with check = false the exit code is a result", function()
   equal(shell("exit 3", { check = false }).exit, 3)
 end)
@@ -336,6 +341,8 @@ test("options are read strictly", function()
   raises("prefix goes with output", process.run, { command = "ls", prefix = "x" })
   raises("env is a table NAME = value", process.run, { command = "ls", env = { "x" } })
   raises("'A=B' cannot be the name", process.run, { command = "ls", env = { ["A=B"] = "x" } })
+  raises("'A' cannot be the name", process.run, { command = "ls", env = { ["A\0B"] = "x" } })
+  raises("'' cannot be the name", process.run, { command = "ls", env = { [""] = "x" } })
   raises("env.A must be a string, or false to leave it out, not a number", process.run,
     { command = "ls", env = { A = 1 } })
   raises("env.A holds a NUL", process.run, { command = "ls", env = { A = "x\0y" } })

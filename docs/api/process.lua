@@ -41,7 +41,8 @@ local process = {}
 ---                         result is empty then (false)
 ---@field pty? boolean      both are a terminal of the child's own (when its output is streamed and
 ---                         Davit's standard error is a terminal), as large as ours, which it follows.
----                         Merged; line ends are "\n". Nobody types there: what asks the terminal finds
+---                         Merged; line ends are "\n". Programs may write colours then: who reads the
+---                         result says pty = false. Nobody types there: what asks the terminal finds
 ---                         its end, and keys that signal reach Davit alone. What a child leaves behind
 ---                         gets SIGHUP when its terminal goes, half a second after its end at most
 ---@field memory? integer   bytes of data that it, and each process that it starts, may have
