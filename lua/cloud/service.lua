@@ -77,7 +77,7 @@ local function run(self, o)
   if o.prepare then o.prepare() end
   if self.stopping then return "it was stopped before it began" end
   local child <close> = process.start { argv = o.argv, cwd = o.cwd,
-    output = o.crew.verbose and "stream" or "capture",
+    output = o.crew.verbose and "stream" or "capture", pty = false,
     prefix = o.crew.verbose and o.name .. ": " or nil }
   self.child, self.pid = child, child:pid()
   local _ <close> = asked_to_end(self)
