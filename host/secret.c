@@ -438,6 +438,15 @@ static void check_all(lua_State *L, const struct template *t, const struct desti
       refuse(L, t->pieces[i].secret, to);
 }
 
+bool secret_admitted(lua_State *L, int idx, const struct destination *to)
+{
+  const struct template *t = luaL_testudata(L, idx, TEMPLATE);
+  for (size_t i = 0; t && i < t->count; i++)
+    if (t->pieces[i].secret && !may_go(t->pieces[i].secret, to))
+      return false;
+  return true;
+}
+
 static const char *push_string(lua_State *L, int idx, size_t *len)
 {
   lua_pushvalue(L, idx);

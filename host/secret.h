@@ -36,6 +36,9 @@ typedef bool secret_find(const char *bytes, size_t len, char *what, size_t size)
 const char *secret_resolve_found(lua_State *L, int idx, const struct destination *to,
                                  secret_find *find, size_t *len);
 
+/* True when every secret in the value at idx may go there; so may a string. */
+bool secret_admitted(lua_State *L, int idx, const struct destination *to);
+
 /* How a template's secrets are written when they are resolved inside something else. */
 enum secret_encoding { ENCODE_JSON, ENCODE_URL };
 /* Pushes a template like the one at idx whose pieces are encoded: the inside of a JSON string

@@ -133,6 +133,14 @@ static int derive(lua_State *L)
   return 1;
 }
 
+/* secret.core.admitted(value, url) -> whether all secrets in it may be sent there */
+static int admitted(lua_State *L)
+{
+  struct destination to = {.kind = TO_HTTP, .what = luaL_checkstring(L, 2)};
+  lua_pushboolean(L, secret_admitted(L, 1, &to));
+  return 1;
+}
+
 static int names(lua_State *L)
 {
   lua_settop(L, 1);
@@ -294,7 +302,8 @@ static int dotenv(lua_State *L)
 
 int secret_open(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"bind", bind},   {"dotenv", dotenv},  {"env", env},
+  static const luaL_Reg functions[] = {{"admitted", admitted},
+                                       {"bind", bind},   {"dotenv", dotenv},  {"env", env},
                                        {"is", is},       {"names", names},    {"new", new},
                                        {"fingerprint", fingerprint}, {"derive", derive},
                                        {"percent", percent},

@@ -1,17 +1,15 @@
 ---HTTP for recipes. Every status is an answer; `expect` turns one into an error.
+---The primitive makes one exchange; what is policy stands here and in lua/http/: redirects, retries, rate
+---budgets, paging, and the words for a status that nobody wanted.
+local again = require "http.again"
 local core = require "http.core"
 local json = require "json"
 local options = require "options"
+local redirect = require "http.redirect"
+local status = require "http.status"
 local url = require "url"
 
 local http = {}
-
----What a status means for whoever may try again (see failure classes in docs/recipes.md).
-local classes = {
-  [408] = "transient", [409] = "converge", [423] = "transient", [425] = "transient",
-  [429] = "throttled", [500] = "transient", [502] = "transient", [503] = "transient",
-  [504] = "transient",
-}
 
 local Answer = {}
 Answer.__index = Answer
@@ -61,31 +59,38 @@ local function prepare(o)
   return request
 end
 
-function http.request(o)
-  return setmetatable(core.request(type(o) == "table" and prepare(o) or o), Answer)
+-- Takes out of a request what is not for the primitive.
+local function take_policy(request)
+  local policy = { most = redirect.read(request.redirects), retry = request.retry,
+    idempotent = request.idempotent, method = request.method }
+  if policy.idempotent ~= nil and type(policy.idempotent) ~= "boolean" then
+    options.misuse("http.request: option 'idempotent' must be a boolean, not a %s", type(policy.idempotent))
+  end
+  request.redirects, request.retry, request.idempotent = nil, nil, nil
+  return policy
 end
 
----What the body says, short enough for a one-line error.
-local function excerpt(body)
-  local text = body:gsub("%s+", " ")
-  return #text > 200 and text:sub(1, 200) .. "…" or text
+function http.request(o)
+  if type(o) ~= "table" then return core.request(o) end   -- refused
+  local request = prepare(o)
+  local policy = take_policy(request)
+  local function send() return redirect.follow(request, policy.most, core.request) end
+  local answer = policy.retry and again.send(policy, policy.retry, send) or send()
+  return setmetatable(answer, Answer)
 end
 
 function http.expect(o, ...)
   local wanted = select("#", ...) > 0 and { ... } or { 200, 201, 202, 204 }
-  for _, status in ipairs(wanted) do
-    if math.type(status) ~= "integer" then
-      options.misuse("http.expect: a status is an integer, not '%s'", tostring(status))
+  for _, code in ipairs(wanted) do
+    if math.type(code) ~= "integer" then
+      options.misuse("http.expect: a status is an integer, not '%s'", tostring(code))
     end
   end
   local answer = http.request(o)
-  for _, status in ipairs(wanted) do
-    if answer.status == status then return answer end
+  for _, code in ipairs(wanted) do
+    if answer.status == code then return answer end
   end
-  failure {
-    code = "http-status", class = classes[answer.status] or "fatal", about = o.url,
-    message = ("%s %s answered status %d: %s"):format(o.method or "GET", o.url, answer.status, excerpt(answer.body)),
-  }
+  return status.raise(o, answer)
 end
 
 return http

@@ -2,6 +2,7 @@
 ---was tried, and tried again as the policies of retry.lua say.
 local http = require "http"
 local retry = require "retry"
+local status = require "http.status"
 
 local service = {}
 
@@ -20,23 +21,7 @@ local service = {}
 ---@field safe? boolean         may arrive twice (true, unless the method is POST)
 ---@field judge fun(answer: table): service.Fault|nil  what is wrong with an answer
 
----What a status means where the service says nothing better.
-local classes = { [408] = "transient", [409] = "converge", [423] = "transient", [425] = "transient",
-  [429] = "throttled" }
-
----@param status integer
----@return string
-function service.class(status)
-  return classes[status] or (status >= 500 and "transient" or "fatal")
-end
-
----A header of an answer by its lower-case name.
----@return string|nil
-function service.header(answer, wanted)
-  for name, value in pairs(answer.headers) do
-    if name:lower() == wanted then return value end
-  end
-end
+service.class, service.header = status.class, status.header
 
 local LOOK_FIRST = "it may have been done all the same: look before trying again"
 
@@ -47,7 +32,8 @@ local function in_doubt(answer, fault)
 end
 
 -- Exchanges that broke off after the request had left.
-local lost = { ["http-lost"] = true, ["http-timeout"] = true }
+local lost = { ["http-lost"] = true, ["http-timeout"] = true, ["http-first-byte-timeout"] = true,
+  ["http-idle-timeout"] = true }
 
 local function raise(call, fault)
   fault.message = ("%s: could not %s: %s"):format(call.service, call.what, fault.message)

@@ -5,8 +5,7 @@ local fs = require "fs"
 local not_modules = { globals = true, run = true }
 
 -- Files in lua/ that are not for recipes.
-local internal = { cli = true, ["local"] = true, options = true, prelude = true, recipe = true, retry = true,
-  service = true }
+local internal = { cli = true, ["local"] = true, options = true, prelude = true, recipe = true, service = true }
 
 local function documented(file, name)
   local found = {}

@@ -306,13 +306,13 @@ test("an upload whose answer was lost is looked for before it is sent again", fu
   equal(#w.state.cloudflare.scripts[NAME].versions, 2)
 end)
 
-test("concurrent changes and unknown errors are waited out, longer each time", function()
+test("concurrent changes and unknown errors are waited out, up to longer each time", function()
   local w <close> = open()
   w:fail("^PUT", refusal(409, 10035), 3)
   ensure(client().worker(worker_of()))
   equal(#w.pauses, 3)
   for i, most in ipairs { 0.5, 1, 2 } do
-    equal({ i, w.pauses[i] <= most and w.pauses[i] >= most / 2 }, { i, true })
+    equal({ i, w.pauses[i] <= most and w.pauses[i] >= 0 }, { i, true })
   end
   w:fail("^GET .*settings", refusal(500, 10013))
   equal(client().worker(worker_of()).find().name, NAME)

@@ -7,7 +7,7 @@
 ---
 ---Every call may raise "cloudflare-CODE" with the code of the service, or an error of
 ---`http.request`. Classes: *transient* and *throttled* have been tried again for up to 120 s as
----lua/retry.lua says; *unknown* means that a reply was lost and the work may be done; *converge*
+---`retry` does; *unknown* means that a reply was lost and the work may be done; *converge*
 ---that somebody was faster, look again; *fatal* that trying again will not help.
 local cloudflare = {}
 

@@ -2,12 +2,18 @@
 
 ---HTTP exchanges. Every status is an answer; only what prevents an answer raises.
 ---HTTP/2 where the server offers it (bodies that stream go over HTTP/1.1), connections reused, names resolved
----on the loop in both address families at once. Redirects are not followed: a 3xx is an answer like any other.
+---on the loop in both address families at once.
 ---
 ---Proxies come from the environment: https_proxy or http_proxy by the URL's scheme, then all_proxy, unless
 ---no_proxy covers the host (names with all below them, addresses, networks as 10.0.0.0/8, or *). Upper case
 ---counts too, but for HTTP_PROXY. They are never used for loopback or with --local, and look names up themselves.
 ---Authorities come from `ca`, else CURL_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR, else the machine.
+---
+---**Redirects** are followed hop by hop, each a request of its own. 303 goes on with GET, 301 and 302 do so after a
+---POST, 307 and 308 send the same again, body included. At another origin (scheme, host, port) plain
+---`authorization`, `cookie`, `proxy-authorization` and `host` headers, client certificates and `connect_to` stay
+---behind. A secret in one of those headers goes along where it is bound to, else it stays behind; a secret anywhere
+---else that is not bound to the new place is "secret-refused". From https to http no redirect is followed.
 local http = {}
 
 ---@class http.Options
@@ -29,6 +35,9 @@ local http = {}
 ---@field max_body? integer         bytes of the answer's body at most (16 MiB)
 ---@field fresh? boolean            a new connection that is not reused (false)
 ---@field secrets? table<string, http.Minted>  JSON pointer -> what to take out of the answer
+---@field redirects? integer        how many are followed at most; 0: a 3xx is an answer (10)
+---@field retry? retry.Policy|true  tries again what this policy says (nothing): see retry, and below
+---@field idempotent? boolean       the request may arrive twice (true but for POST, PATCH and unknown methods)
 
 ---Seconds above 0. Each ends the request with an error of its own.
 ---@class http.Timeouts
@@ -53,7 +62,9 @@ local http = {}
 ---@field status integer
 ---@field headers table<string, string>  names in lower case; repeated ones joined by ", "
 ---@field body string               decompressed
----@field url string
+---@field url string                where it came from in the end
+---@field hops { url: string, status: integer }[]  the redirects that led there
+---@field attempts? integer         how many it took, with `retry`
 ---@field protocol string           "1.1" or "2"
 ---@field address string            the peer's, with port
 ---@field reused boolean            on a connection that was already there
@@ -87,12 +98,23 @@ function Answer:json() end
 ---@field url string
 
 ---Raises an http.Error.
+---
+---"http-redirect" (fatal: circles, too many, to clear text, to no web address) has the way in its message and, as
+---every error after a redirect, in `hops`.
+---
+---With `retry`, faults and statuses are tried again by their classes (see expect). A request that may not arrive
+---twice is repeated only when nothing was done: no connection was made, or the answer is 429, 425, or 503 with
+---Retry-After. A reply that was lost is *unknown* and never repeated, unless `idempotent` says that it may be, for
+---example because it carries an idempotency key. The last answer is the answer, whatever its status. Retry-After
+---is waited in full, or given up on when the policy's budget does not hold it. `timeout` is each attempt's own.
 ---@param o http.Options
 ---@return http.Answer
 function http.request(o) end
 
 ---Like request; a status that is not wanted raises "http-status", whose class tells whether to try again:
----408, 423, 425, 5xx are transient, 429 throttled, 409 converge, all else fatal.
+---408, 423, 425, 5xx (but 501 and 505) are transient, 429 throttled, 409 converge, all else fatal. The error has
+---`status`, `cf_ray` and `request_id` (where the answer names them), `attempts` (with `retry`); its message the
+---title of an HTML page or the beginning of the body, masked.
 ---@param o http.Options
 ---@param ... integer   the statuses wanted (200, 201, 202, 204)
 ---@return http.Answer

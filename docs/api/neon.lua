@@ -3,7 +3,7 @@
 ---Database branches and how they are reached.
 ---
 ---Every call may raise "neon-STATUS" or an error of `http.request`. A busy project (423),
----throttling (429) and outages (503) have been waited out for up to 120 s as lua/retry.lua says.
+---throttling (429) and outages (503) have been waited out for up to 120 s as `retry` does.
 ---A create whose reply was lost, or that ended in another 5xx, is of class *unknown* and is never
 ---sent again: look first. A name that is taken (409) is of class *converge*.
 local neon = {}

@@ -43,6 +43,7 @@ function proxy.request(request, port)
   return {
     url = ("http://127.0.0.1:%d%s%s"):format(port, request.path, query ~= "" and "?" .. query or ""),
     method = request.method, headers = headers, body = body ~= "" and body or nil, timeout = TIMEOUT,
+    redirects = 0,   -- the client's to follow
   }
 end
 

@@ -1,0 +1,85 @@
+---What a status means for whoever may try again, and the error for one that nobody wanted.
+local mask = require "mask"
+
+local status = {}
+
+local EXCERPT = 200       -- bytes of an answer in an error
+local LOOKED_AT = 65536   -- bytes of it that the mask goes through for that
+
+-- See failure classes in docs/recipes.md. The 5xx that say "never" are not worth another attempt.
+local classes = { [408] = "transient", [409] = "converge", [423] = "transient", [425] = "transient",
+  [429] = "throttled", [501] = "fatal", [505] = "fatal" }
+
+---@param code integer
+---@return string class
+function status.class(code)
+  return classes[code] or (code >= 500 and "transient" or "fatal")
+end
+
+---A header of an answer by its lower-case name.
+---@return string|nil
+function status.header(answer, wanted)
+  local found = answer.headers[wanted]
+  if found then return found end
+  for name, value in pairs(answer.headers) do
+    if name:lower() == wanted then return value end
+  end
+end
+
+-- ---- errors ------------------------------------------------------------------------------
+
+local function on_one_line(text)
+  return (text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", ""))
+end
+
+-- Cut where a character ends.
+local function short(text)
+  if #text <= EXCERPT then return text end
+  local last = EXCERPT
+  while last > 0 and (text:byte(last + 1) or 0) & 0xC0 == 0x80 do last = last - 1 end
+  return text:sub(1, last) .. "…"
+end
+
+-- Of a page for people its title says it best.
+local function title_of(answer, body)
+  local kind = status.header(answer, "content-type") or ""
+  if not kind:find("html", 1, true) and not body:find("^%s*<") then return nil end
+  local title = body:match("<[Tt][Ii][Tt][Ll][Ee][^>]*>%s*(.-)%s*</[Tt][Ii][Tt][Ll][Ee]>")
+  return title and title ~= "" and "the page \"" .. title .. "\"" or nil
+end
+
+---What an answer says, short enough for a one-line error. Masked before it is cut: half a secret is none
+---that the mask would know.
+---@return string
+function status.excerpt(answer)
+  local body = mask.text(answer.body:sub(1, LOOKED_AT))
+  return short(on_one_line(title_of(answer, body) or body))
+end
+
+---By what the service finds this request in its own log: fields for an error, and words for its message.
+---@return { cf_ray?: string, request_id?: string } ids
+---@return string text  "" when there are none
+function status.ids(answer)
+  local ids = { cf_ray = status.header(answer, "cf-ray"),
+    request_id = status.header(answer, "x-github-request-id") or status.header(answer, "x-request-id") }
+  local words = {}
+  if ids.cf_ray then words[#words + 1] = "ray " .. ids.cf_ray end
+  if ids.request_id then words[#words + 1] = "request " .. ids.request_id end
+  return ids, #words > 0 and (" (%s)"):format(table.concat(words, ", ")) or ""
+end
+
+---Raises "http-status".
+---@param o table       the options of the request
+---@param answer table
+function status.raise(o, answer)
+  local ids, words = status.ids(answer)
+  local said = status.excerpt(answer)
+  failure {
+    code = "http-status", class = status.class(answer.status), about = answer.url, status = answer.status,
+    cf_ray = ids.cf_ray, request_id = ids.request_id, attempts = answer.attempts,
+    message = ("%s %s answered status %d%s%s"):format(o.method or "GET", answer.url, answer.status,
+      said ~= "" and ": " .. said or "", words),
+  }
+end
+
+return status

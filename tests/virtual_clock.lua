@@ -1,0 +1,28 @@
+---A clock that only waiting moves, for tests of what waits: sleeping takes no time and is written down.
+local core = require "core"
+
+local clock = {}
+clock.__index = clock
+
+---Takes the place of time until it is closed.
+---@param now? number     Unix seconds
+---@param chance? number  what chance says, from 0 to 1
+function clock.open(now, chance)
+  local self = setmetatable({ now = now or 1800000000, pauses = {} }, clock)
+  self.saved = { now = core.now, monotonic = core.monotonic, chance = core.chance, sleep = sleep }
+  core.now = function() return self.now end
+  core.monotonic = function() return self.now - (now or 1800000000) end
+  core.chance = function() return chance or 1 end
+  _G.sleep = function(seconds)
+    self.now = self.now + seconds
+    self.pauses[#self.pauses + 1] = seconds
+  end
+  return self
+end
+
+function clock:__close()
+  core.now, core.monotonic, core.chance = self.saved.now, self.saved.monotonic, self.saved.chance
+  _G.sleep = self.saved.sleep
+end
+
+return clock
