@@ -8,7 +8,7 @@
   X("core", core_open)               X("dns", dns_open)               X("dotenv.core", dotenv_open)   X("filelock", file_lock_open) \
   X("fs.core", fs_core_open)         X("fs.fenced", fs_fenced_open) \
   X("health.core", health_open)      X("hex", hex_open) \
-  X("hmac.core", hmac_open)          X("http.core", http_open) \
+  X("hmac.core", hmac_open)          X("http.core", http_open)         X("http.budget.core", budget_lua_open) \
   X("json", json_open)               X("local.core", local_open)      X("mask", mask_open) \
   X("nameserver", nameserver_open)   X("process.core", process_open)  X("secret.core", secret_open) \
   X("rehearsal.core", rehearsal_open) \

@@ -572,6 +572,27 @@ static int deadline(lua_State *L)
   return returned(L, LUA_OK, 0);
 }
 
+/* Seconds until the first deadline that this task would feel, its own or one it was spawned under. */
+static double time_left(const struct task *t)
+{
+  double due = INFINITY;
+  for (const struct task *at = t; at && at->shield == 0; at = at->parent)
+    for (const struct deadline *d = at->deadlines; d; d = d->outer)
+      due = fmin(due, d->timer.due);
+  return fmax(due - sched_now(t->sched), 0);
+}
+
+/* task.remaining() -> seconds, or nil without a deadline */
+static int remaining(lua_State *L)
+{
+  double left = time_left(task_current(L));
+  if (isinf(left))
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, left);
+  return 1;
+}
+
 static int shield_close(lua_State *L)
 {
   struct task **box = luaL_checkudata(L, 1, SHIELD);
@@ -627,7 +648,8 @@ struct sched *sched_new(lua_State *L, struct world_clock *clock)
 int task_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"deadline", deadline}, {"locals", locals}, {"shield", shield}, {"sleep", sleep_for}, {NULL, NULL}};
+    {"deadline", deadline}, {"locals", locals}, {"remaining", remaining},
+    {"shield", shield},     {"sleep", sleep_for}, {NULL, NULL}};
   class_new(L, TASK, NULL, task_gc);
   class_new(L, SLEEP, NULL, sleep_close);
   class_new(L, DEADLINE, NULL, deadline_close);

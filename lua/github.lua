@@ -1,5 +1,6 @@
 ---GitHub for recipes: pull requests, and one comment per purpose in each.
 local core = require "core"
+local http = require "http"
 local json = require "json"
 local marker = require "marker"
 local options = require "options"
@@ -11,6 +12,15 @@ local github = {}
 local BASE = "https://api.github.com/repos/"
 local LONGEST = 65536   -- characters of a comment
 local WORKFLOW = "github-actions[bot]"   -- who the token of a workflow writes as
+
+-- A token's requests of an hour (the service says how many they are), points of a minute, and what creates
+-- content, of a minute and an hour.
+local creates = { POST = 1, PATCH = 1, PUT = 1, default = 0 }
+local budget = http.budget { wait = 120, pause = 60, resource = "core", limits = {
+  { limit = 5000, window = 3600 },
+  { limit = 900, window = 60, cost = { GET = 1, HEAD = 1, OPTIONS = 1, default = 5 } },
+  { limit = 80, window = 60, cost = creates }, { limit = 500, window = 3600, cost = creates },
+} }
 
 -- ---- one request -------------------------------------------------------------------------
 
@@ -54,7 +64,7 @@ local function call(client, o)
   local answer = service.call {
     service = "GitHub", what = o.what,
     request = { url = BASE .. client.repository .. o.path, method = o.method or "GET",
-      json = o.json, headers = { authorization = "Bearer " .. client.token,
+      budget = budget, json = o.json, headers = { authorization = "Bearer " .. client.token,
         accept = "application/vnd.github+json", ["x-github-api-version"] = "2022-11-28",
         ["user-agent"] = "davit" } },
     judge = function(answer) return judge(answer, o.absent) end,

@@ -2,6 +2,7 @@
 ---The primitive makes one exchange; what is policy stands here and in lua/http/: redirects, retries, rate
 ---budgets, paging, and the words for a status that nobody wanted.
 local again = require "http.again"
+local budget = require "http.budget"
 local core = require "http.core"
 local json = require "json"
 local options = require "options"
@@ -62,11 +63,11 @@ end
 -- Takes out of a request what is not for the primitive.
 local function take_policy(request)
   local policy = { most = redirect.read(request.redirects), retry = request.retry,
-    idempotent = request.idempotent, method = request.method }
+    idempotent = request.idempotent, method = request.method, budget = budget.read(request.budget) }
   if policy.idempotent ~= nil and type(policy.idempotent) ~= "boolean" then
     options.misuse("http.request: option 'idempotent' must be a boolean, not a %s", type(policy.idempotent))
   end
-  request.redirects, request.retry, request.idempotent = nil, nil, nil
+  request.redirects, request.retry, request.idempotent, request.budget = nil, nil, nil, nil
   return policy
 end
 
@@ -74,10 +75,13 @@ function http.request(o)
   if type(o) ~= "table" then return core.request(o) end   -- refused
   local request = prepare(o)
   local policy = take_policy(request)
-  local function send() return redirect.follow(request, policy.most, core.request) end
+  local exchange = policy.budget and budget.within(policy.budget, core.request) or core.request
+  local function send() return redirect.follow(request, policy.most, exchange) end
   local answer = policy.retry and again.send(policy, policy.retry, send) or send()
   return setmetatable(answer, Answer)
 end
+
+http.budget = budget.new
 
 function http.expect(o, ...)
   local wanted = select("#", ...) > 0 and { ... } or { 200, 201, 202, 204 }

@@ -45,7 +45,7 @@ local function unanswered(call, safe, err)
   if err.class == "misuse" or err.class == "cancelled" then error(err, 0) end
   local unknown = not safe and lost[err.code]
   raise(call, { code = err.code, class = unknown and "unknown" or err.class,
-    message = err.message, hint = unknown and LOOK_FIRST or err.hint })
+    message = err.message, hint = unknown and LOOK_FIRST or err.hint, retry_after = err.retry_after })
 end
 
 local function attempt(call, safe)

@@ -1,5 +1,7 @@
 ---The local cloud in this process, for the tests of the providers: http.core asks the models,
 ---waiting moves a clock of its own, and single requests can be made to fail.
+local budget = require "http.budget"
+local budget_core = require "http.budget.core"
 local core = require "http.core"
 local davit = require "core"
 local json = require "json"
@@ -135,7 +137,9 @@ end
 -- ---- opening and closing -----------------------------------------------------------------
 
 local function install(self)
-  self.saved = { request = core.request, sleep = sleep, monotonic = davit.monotonic, now = davit.now, time = os.time }
+  self.saved = { request = core.request, sleep = sleep, monotonic = davit.monotonic, now = davit.now, time = os.time,
+    ledger = budget.ledger }
+  budget.ledger = budget_core.open()   -- what this world sends is nobody else's
   core.request = function(o) return exchange(self, o) end
   _G.sleep = function(seconds)
     self.now = self.now + seconds
@@ -150,7 +154,7 @@ local function install(self)
 end
 
 World.__close = function(self)
-  core.request, _G.sleep = self.saved.request, self.saved.sleep
+  core.request, _G.sleep, budget.ledger = self.saved.request, self.saved.sleep, self.saved.ledger
   davit.monotonic, davit.now, os.time = self.saved.monotonic, self.saved.now, self.saved.time
 end
 

@@ -6,6 +6,10 @@ build=$1
 shift
 passed=0 failed=0 skipped=0
 
+# Rate budgets are shared through a file: the tests have their own.
+XDG_STATE_HOME=$(cd "$build" && pwd)/state
+export XDG_STATE_HOME
+
 count() {  # passed failed skipped
   passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }

@@ -37,6 +37,7 @@ local http = {}
 ---@field secrets? table<string, http.Minted>  JSON pointer -> what to take out of the answer
 ---@field redirects? integer        how many are followed at most; 0: a 3xx is an answer (10)
 ---@field retry? retry.Policy|true  tries again what this policy says (nothing): see retry, and below
+---@field budget? http.Budget       holds the request back until there is room for it (none): see http.budget
 ---@field idempotent? boolean       the request may arrive twice (true but for POST, PATCH and unknown methods)
 
 ---Seconds above 0. Each ends the request with an error of its own.
@@ -99,7 +100,8 @@ function Answer:json() end
 
 ---Raises an http.Error.
 ---
----"http-redirect" (fatal: circles, too many, to clear text, to no web address) has the way in its message and, as
+---"http-budget": throttled, see http.budget. "http-redirect" (fatal: circles, too many, to clear text, to no web address) has the way
+---in its message and, as
 ---every error after a redirect, in `hops`.
 ---
 ---With `retry`, faults and statuses are tried again by their classes (see expect). A request that may not arrive
@@ -119,5 +121,42 @@ function http.request(o) end
 ---@param ... integer   the statuses wanted (200, 201, 202, 204)
 ---@return http.Answer
 function http.expect(o, ...) end
+
+---@class http.BudgetOptions
+---@field limits? http.Limit[]  of our own, up to four of each kind (none: only what the service says counts)
+---@field wait? number      seconds that a request waits at most; one that would wait longer fails at once (60)
+---@field pause? number     seconds for which a 429 that says no time turns everybody away (1)
+---@field header? string    the header that holds the credential ("authorization")
+---@field resource? string  only x-ratelimit headers about this resource count ("core" of GitHub's)
+
+---@class http.Limit        never more than `limit` in any `window`
+---@field limit integer     requests
+---@field window number     seconds, up to 86400; a sixteenth more is kept clear
+---@field per? "credential"|"machine"  machine: all credentials of this machine at that origin together ("credential")
+---@field cost? table<string, integer>  what a request counts for by its method, `default` for the others (1)
+
+---@class http.Budget       for the option `budget` of any number of requests
+
+---A rate budget, so that requests wait before the service turns them away. Requests with the same credential to the
+---same origin share one account: all tasks, and all Davit processes of this user on the machine, through the file
+---$XDG_STATE_HOME/davit/budgets (~/.local/state/davit/budgets; 0600). It holds counts, times and fingerprints, no
+---credential. Without a home folder, where the file cannot be had, with `--local` and in a rehearsal the account is
+---kept in memory. A process that is killed leaves nothing locked, a corrupt file starts afresh.
+---
+---    local api = http.budget { limits = { { limit = 1200, window = 300 } } }
+---    http.expect { url = …, headers = { authorization = "Bearer " .. token }, budget = api }
+---
+---Beside the limits counts what answers say: `Ratelimit` with `Ratelimit-Policy`, `x-ratelimit-remaining`, `-limit`
+---and `-reset`, and the same without `x-`. Of the last tenth of a quota one request a second is let go, or what is
+---left is spread until the reset if that is quicker; when nothing is left they wait for the reset. After a 429, or a
+---403 that says until when, everybody who shares the credential waits until Retry-After.
+---
+---A request that would have to wait longer than `wait`, or than its task's deadline, raises "http-budget"
+---(throttled) at once, with `retry_after` in seconds and `until` in Unix seconds. A wait of 2 s or more is told on
+---standard error. Who shares a credential should name the same limits in the same order. Each redirect at the same
+---origin and each attempt of `retry` counts. The providers use budgets of their own.
+---@param o http.BudgetOptions
+---@return http.Budget
+function http.budget(o) end
 
 return http

@@ -15,6 +15,11 @@ function task.sleep(seconds) end
 ---@return any ...  what f returns
 function task.deadline(seconds, f, ...) end
 
+---How long what the running task waits for may still take: seconds until the first deadline that it would feel,
+---its own or one that it was started under; nil without one.
+---@return number?
+function task.remaining() end
+
 ---Calls f(...); waits inside do not raise when the task is cancelled. For clean-up. After a cancellation
 ---all shielded waits of a task have one limit together (30 s, 7 s where the variable CI is set); then they
 ---raise "cleanup-deadline".

@@ -1,4 +1,5 @@
 ---One request to the Cloudflare API: the envelope around its answers, and what its codes mean.
+local http = require "http"
 local json = require "json"
 local service = require "service"
 local url = require "url"
@@ -6,6 +7,10 @@ local url = require "url"
 local api = {}
 
 local BASE = "https://api.cloudflare.com/client/v4"
+
+-- A token's requests of any kind, and an address's; the dashboard counts, too: the service's headers say so.
+local budget = http.budget { wait = 120,
+  limits = { { limit = 1200, window = 300 }, { limit = 200, window = 1, per = "machine" } } }
 
 ---Where a value may go that only this API is to see.
 api.origin = BASE .. "/accounts"
@@ -128,7 +133,7 @@ function api.call(o)
     service = "Cloudflare", what = o.what, safe = o.safe,
     request = { url = BASE .. o.path .. (o.query and "?" .. url.query(o.query) or ""),
       method = o.method or "GET", headers = { authorization = "Bearer " .. o.token },
-      json = o.json, multipart = o.multipart, secrets = o.secrets, timeout = 60 },
+      json = o.json, multipart = o.multipart, secrets = o.secrets, timeout = 60, budget = budget },
     judge = function(answer) return judge(answer, o) end,
   }
   return given(answer.reply.result), answer

@@ -24,6 +24,7 @@ function status.header(answer, wanted)
   for name, value in pairs(answer.headers) do
     if name:lower() == wanted then return value end
   end
+  return nil
 end
 
 -- ---- errors ------------------------------------------------------------------------------

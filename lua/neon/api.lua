@@ -1,4 +1,5 @@
 ---One request to the Neon API of one project, and what its refusals mean.
+local http = require "http"
 local json = require "json"
 local service = require "service"
 local url = require "url"
@@ -6,6 +7,8 @@ local url = require "url"
 local api = {}
 
 local BASE = "https://console.neon.tech/api/v2/projects/"
+
+local budget = http.budget { wait = 120, limits = { { limit = 700, window = 60 }, { limit = 40, window = 1 } } }
 
 local hints = {
   [401] = "the key is not accepted: copy it again or create another",
@@ -62,6 +65,7 @@ function api.call(project, o)
     request = { url = BASE .. url.encode(project.id) .. o.path
         .. (o.query and "?" .. url.query(o.query) or ""),
       method = o.method or "GET", json = o.json, secrets = o.secrets, timeout = 60,
+      budget = budget,
       headers = { authorization = "Bearer " .. project.key, accept = "application/json" } },
     judge = function(answer) return judge(answer, o.absent) end,
   }
