@@ -4,6 +4,7 @@ local http = require "http"
 local json = require "json"
 local marker = require "marker"
 local options = require "options"
+local pages = require "http.pages"
 local service = require "service"
 local url = require "url"
 
@@ -72,19 +73,12 @@ local function call(client, o)
   return answer.reply, answer
 end
 
--- Pages are counted here rather than taken from the Link header, so that no answer can send the
--- token to another address; the header says whether there is another page.
-local function pages(client, path, query, what)
-  local list, page = {}, 0
-  query.per_page = 100
-  repeat
-    page = page + 1
-    query.page = page
-    local items, answer = call(client, { path = path .. "?" .. url.query(query), what = what })
-    table.move(items, 1, #items, #list + 1, list)
-    local link = service.header(answer, "link") or ""
-  until not link:find('rel="next"', 1, true)
-  return list
+-- Pages are counted rather than taken from the Link header, which says whether there is another one.
+local function all(client, path, query, what)
+  return pages.all({ style = "page", more = "link" }, function(parameters)
+    for name, value in pairs(parameters) do query[name] = value end
+    return call(client, { path = path .. "?" .. url.query(query), what = what })
+  end)
 end
 
 -- ---- pull requests -----------------------------------------------------------------------
@@ -114,7 +108,7 @@ end
 
 local function open_pulls(client)
   local list = {}
-  for i, pull in ipairs(pages(client, "/pulls", { state = "open" }, "list the pull requests")) do
+  for i, pull in ipairs(all(client, "/pulls", { state = "open" }, "list the pull requests")) do
     list[i] = show(pull)
   end
   return list
@@ -130,7 +124,7 @@ end
 
 local function comments_of(client, n)
   check_number("github.comments", n)
-  local list = pages(client, ("/issues/%d/comments"):format(n), {},
+  local list = all(client, ("/issues/%d/comments"):format(n), {},
     "list the comments of the pull request " .. n)
   for i, comment in ipairs(list) do list[i] = show_comment(client, comment) end
   return list

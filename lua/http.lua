@@ -6,6 +6,7 @@ local budget = require "http.budget"
 local core = require "http.core"
 local json = require "json"
 local options = require "options"
+local pages = require "http.pages"
 local redirect = require "http.redirect"
 local status = require "http.status"
 local url = require "url"
@@ -95,6 +96,10 @@ function http.expect(o, ...)
     if answer.status == code then return answer end
   end
   return status.raise(o, answer)
+end
+
+function http.pages(o)
+  return pages.of(o, http.expect)
 end
 
 return http

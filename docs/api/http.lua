@@ -122,6 +122,34 @@ function http.request(o) end
 ---@return http.Answer
 function http.expect(o, ...) end
 
+---@class http.PagesOptions: http.Options
+---@field style "link"|"page"|"cursor"
+---@field items? string      JSON pointer to a page's list (the page itself, "/result", or "/result/items")
+---@field max_pages? integer  a list that has more raises after so many (1000)
+---@field per_page? integer  style "page": what is asked for as `per_page` (100)
+---@field more? "link"       style "page": the Link header alone says whether there is another page
+---@field cursor? string     style "cursor": JSON pointer to the next page's ("/result_info/cursor",
+---"/result_info/cursors/after", "/pagination/next" or "/pagination/cursor", the first that is there)
+---@field param? string      style "cursor": its name in the query ("cursor")
+---@field last? "empty"      style "cursor": the last page has a cursor, too; an empty page is the end, or one whose
+---cursor is its own
+
+---Walks a list that comes in pages, item by item. A page is asked for when the one before is used up; between two
+---items other tasks may run. Each item comes with the whole page, decoded.
+---
+---    for pull in http.pages { url = api .. "/pulls", style = "link", headers = … } do … end
+---
+---"link" follows the Link header's rel="next", within the origin; "page" counts `page` up in the query, until
+---`result_info` says that it was the last, or a page is empty or the same as before; "cursor" passes on what a page
+---says, until it says nothing. Parameters of the same names in the URL are replaced. Every page is requested with
+---the options given, as http.expect does.
+---
+---Raises, while walking, what http.expect raises, "json-invalid", and "http-paging" (fatal): a page without a list,
+---a cursor that comes again, a link that leads to another origin, more pages than `max_pages`.
+---@param o http.PagesOptions
+---@return fun(): any, any
+function http.pages(o) end
+
 ---@class http.BudgetOptions
 ---@field limits? http.Limit[]  of our own, up to four of each kind (none: only what the service says counts)
 ---@field wait? number      seconds that a request waits at most; one that would wait longer fails at once (60)

@@ -1,6 +1,7 @@
 ---One request to the Cloudflare API: the envelope around its answers, and what its codes mean.
 local http = require "http"
 local json = require "json"
+local pages = require "http.pages"
 local service = require "service"
 local url = require "url"
 
@@ -139,21 +140,17 @@ function api.call(o)
   return given(answer.reply.result), answer
 end
 
----All pages of a list. Some lists do not say how many there are; a page that is not full is then
----the last.
+---All items of a list that comes in pages.
 ---@param o cloudflare.Request
 ---@return any[]
 function api.pages(o)
-  local list, query = {}, { per_page = 100 }
-  for name, value in pairs(o.query or {}) do query[name] = value end
-  for page = 1, math.huge do
-    query.page = page
-    local request = setmetatable({ query = query }, { __index = o })
-    local items, answer = api.call(request)
-    table.move(items or {}, 1, #(items or {}), #list + 1, list)
-    local total = (given(answer.reply.result_info) or {}).total_pages
-    if page >= (total or math.huge) or #(items or {}) < query.per_page then return list end
-  end
+  return pages.all({ style = "page" }, function(parameters)
+    local query = {}
+    for name, value in pairs(o.query or {}) do query[name] = value end
+    for name, value in pairs(parameters) do query[name] = value end
+    local _, answer = api.call(setmetatable({ query = query }, { __index = o }))
+    return answer.reply, answer
+  end)
 end
 
 return api

@@ -1,6 +1,7 @@
 ---One request to the Neon API of one project, and what its refusals mean.
 local http = require "http"
 local json = require "json"
+local pages = require "http.pages"
 local service = require "service"
 local url = require "url"
 
@@ -70,6 +71,17 @@ function api.call(project, o)
     judge = function(answer) return judge(answer, o.absent) end,
   }
   return answer.reply, answer
+end
+
+---Walks a list of the project, item by item, each with the reply that it came in.
+---@param walk http.Walk
+---@param o neon.Request
+---@return fun(): table, table
+function api.walk(project, walk, o)
+  return pages.walk(walk, function(parameters)
+    for name, value in pairs(parameters) do o.query[name] = value end
+    return api.call(project, o)
+  end)
 end
 
 return api

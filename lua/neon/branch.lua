@@ -42,19 +42,16 @@ end
 
 -- ---- looking -----------------------------------------------------------------------------
 
----All branches whose name or id holds the text; pages are followed to their end.
+---All branches whose name or id holds the text.
 ---@param search? string
 ---@return neon.Branch[]
 function branch.list(project, search)
-  local things, query = {}, { limit = 100, search = search }
-  repeat
-    local reply = api.call(project, { path = "/branches", query = query,
-      what = "list the database branches" })
-    for _, found in ipairs(reply.branches) do
-      things[#things + 1] = thing_of(found, (reply.annotations or {})[found.id])
-    end
-    query.cursor = given((reply.pagination or {}).next)
-  until not query.cursor or #reply.branches == 0
+  local things = {}
+  local walk = api.walk(project, { style = "cursor", items = "/branches", cursor = "/pagination/next" },
+    { path = "/branches", query = { limit = 100, search = search }, what = "list the database branches" })
+  for found, reply in walk do
+    things[#things + 1] = thing_of(found, (reply.annotations or {})[found.id])
+  end
   return things
 end
 

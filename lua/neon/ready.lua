@@ -17,21 +17,16 @@ local FAILED_GRACE = 30   -- "failed" may be tried again by Neon itself; so long
 local outcome = { finished = "done", skipped = "done", error = "broken", cancelled = "broken",
   failed = "failed" }
 
--- Newest first. The cursor is there even on the last page, so an empty page, a cursor that comes
--- again, or an operation older than the branch is the end. Times are compared to the second, as
--- only some have fractions.
+-- Newest first: an operation older than the branch is the end. Times are compared to the second, as only some
+-- have fractions.
 local function operations_of(project, thing)
-  local ids, query, seen = {}, { limit = 100 }, {}
-  while not seen[query.cursor or ""] do
-    seen[query.cursor or ""] = true
-    local reply = api.call(project, { path = "/operations", query = query,
-      what = "list the operations of the branch " .. thing.name })
-    for _, operation in ipairs(reply.operations) do
-      if operation.created_at:sub(1, 19) < thing.created_at:sub(1, 19) then return ids end
-      if operation.branch_id == thing.id then ids[#ids + 1] = operation.id end
-    end
-    if #reply.operations == 0 then return ids end
-    query.cursor = (reply.pagination or {}).cursor
+  local ids = {}
+  local walk = api.walk(project, { style = "cursor", items = "/operations", cursor = "/pagination/cursor",
+    last = "empty" }, { path = "/operations", query = { limit = 100 },
+    what = "list the operations of the branch " .. thing.name })
+  for operation in walk do
+    if operation.created_at:sub(1, 19) < thing.created_at:sub(1, 19) then break end
+    if operation.branch_id == thing.id then ids[#ids + 1] = operation.id end
   end
   return ids
 end
