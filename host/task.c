@@ -576,9 +576,10 @@ static int deadline(lua_State *L)
 static double time_left(const struct task *t)
 {
   double due = INFINITY;
-  for (const struct task *at = t; at && at->shield == 0; at = at->parent)
+  for (const struct task *at = t; at; at = at->shield == 0 ? at->parent : NULL)
     for (const struct deadline *d = at->deadlines; d; d = d->outer)
-      due = fmin(due, d->timer.due);
+      if (d->shield >= at->shield)
+        due = fmin(due, d->timer.due);
   return fmax(due - sched_now(t->sched), 0);
 }
 

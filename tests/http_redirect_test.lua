@@ -63,6 +63,18 @@ test("a location may be relative in every way, and a fragment stays at home", fu
   end)
 end)
 
+test("what no URL holds is encoded in a location, as browsers do", function()
+  for location, reached in pairs {
+    ["/a b"] = "/a%20b", ["/x?f[n]=1"] = "/x?f%5Bn%5D=1", ["/100%"] = "/100%25", ["/%zz%41"] = "/%25zz%41", ["/ü|^"] = "/ü%7C%5E",
+    ["  /spaced  "] = "/spaced", ["//[::1]:9/[x]"] = "http://[::1]:9/%5Bx%5D",
+  } do
+    local to = reached:find("^http") and reached or "http://a.test" .. reached
+    with_answers({ ["http://a.test/q?f[0]=1"] = location, [to] = "end" }, function()
+      equal(http.request({ url = "http://a.test/q?f[0]=1" }).url, to)
+    end)
+  end
+end)
+
 test("303 asks with GET, 301 and 302 do after a POST, 307 and 308 send the same again", function()
   with_two(function(a)
     local rules = {

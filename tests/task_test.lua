@@ -94,6 +94,20 @@ test("children feel the deadline of whoever waits for them", function()
   equal(stopped, true)
 end)
 
+test("what remains is the time until the first deadline that is felt", function()
+  equal(task.remaining(), nil)
+  task.deadline(100, function()
+    local outer = task.remaining()
+    equal(outer > 99 and outer <= 100, true)
+    task.deadline(10, function() equal(task.remaining() <= 10, true) end)
+    task.deadline(1000, function() equal(task.remaining() > 99 and task.remaining() <= 100, true) end)
+    parallel { child = function() equal(task.remaining() <= 100, true) end }
+    task.shield(function() equal(task.remaining(), nil) end)
+    task.shield(function() task.deadline(5, function() equal(task.remaining() <= 5, true) end) end)
+  end)
+  equal(task.remaining(), nil)
+end)
+
 test("the inner of two deadlines passes first and leaves the outer in force", function()
   local inner
   local _, outer = try(task.deadline, 0.05, function()

@@ -53,9 +53,18 @@ end
 
 -- ---- the next hop ------------------------------------------------------------------------
 
+-- Services write into a location what no URL holds: spaces, brackets, a lone percent sign. As browsers do, it is
+-- encoded where it stands; after the host, as brackets are right in one.
+local function mended(text)
+  text = text:gsub("^%s+", ""):gsub("%s+$", "")
+  local before, rest = text:match("^([^/?#]*//[^/?#]*)(.*)$")
+  rest = (rest or text):gsub("%%(%x?%x?)", function(digits) return #digits < 2 and "%25" .. digits or nil end)
+  return (before or "") .. rest:gsub('[%z\1-\32\127"<>\\^`{|}%[%]]', function(c) return ("%%%02X"):format(c:byte()) end)
+end
+
 local function target(request, hops, answer)
   local location = status.header(answer, "location")
-  local to = try(url.join, request.url, location)
+  local to = try(url.join, mended(request.url), mended(location))
   local from_origin, from_scheme = origin.of(request.url)
   local to_origin, to_scheme = origin.of(to or location)
   if not to or not to_origin then refuse(request, hops, location, "the redirect leads to no http or https address") end
