@@ -33,7 +33,7 @@ end
 
 -- Exchanges that broke off after the request had left.
 local lost = { ["http-lost"] = true, ["http-timeout"] = true, ["http-first-byte-timeout"] = true,
-  ["http-idle-timeout"] = true }
+  ["http-idle-timeout"] = true, ["http-protocol"] = true }
 
 local function raise(call, fault)
   fault.message = ("%s: could not %s: %s"):format(call.service, call.what, fault.message)

@@ -234,6 +234,10 @@ test("the timeout is one for all hops together", function()
     equal(asked[3].timeout, { connect = 1, total = 12 })
   end)
   with_answers(answers, function(asked)
+    http.request { url = "http://a.test/", timeout = { idle = 5 } }
+    equal(asked[2].timeout, { idle = 5, total = 3596 })
+  end)
+  with_answers(answers, function(asked)
     http.request { url = "http://a.test/" }
     equal({ asked[1].timeout, asked[2].timeout }, { nil, 26 })
   end)

@@ -9,6 +9,9 @@
 ---`http.request`. Classes: *transient* and *throttled* have been tried again for up to 120 s as
 ---`retry` does; *unknown* means that a reply was lost and the work may be done; *converge*
 ---that somebody was faster, look again; *fatal* that trying again will not help.
+---
+---The credential's requests are held within what the service allows, together with all other Davit processes of
+---this machine (see http.budget); one that would have to wait longer than 120 s raises "http-budget".
 local cloudflare = {}
 
 ---@class cloudflare.ClientOptions

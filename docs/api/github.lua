@@ -5,6 +5,9 @@
 ---Every call may raise "github-STATUS" or an error of `http.request`. Both rate limits are told
 ---from a missing permission and waited out as their headers say, for up to 120 s; a comment whose
 ---reply was lost is of class *unknown* and is never sent again.
+---
+---The credential's requests are held within what the service allows, together with all other Davit processes of
+---this machine (see http.budget); one that would have to wait longer than 120 s raises "http-budget".
 local github = {}
 
 ---@class github.ClientOptions

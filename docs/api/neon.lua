@@ -6,6 +6,9 @@
 ---throttling (429) and outages (503) have been waited out for up to 120 s as `retry` does.
 ---A create whose reply was lost, or that ended in another 5xx, is of class *unknown* and is never
 ---sent again: look first. A name that is taken (409) is of class *converge*.
+---
+---The credential's requests are held within what the service allows, together with all other Davit processes of
+---this machine (see http.budget); one that would have to wait longer than 120 s raises "http-budget".
 local neon = {}
 
 ---@class neon.ClientOptions

@@ -10,7 +10,7 @@ local url = require "url"
 local redirect = {}
 
 redirect.MOST = 10
-local SECONDS = 30   -- http.request's own limit for the whole of it
+local SECONDS, IDLE_SECONDS = 30, 3600   -- http.request's own limit for the whole of it; with one for silence
 
 local followed = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
@@ -112,10 +112,14 @@ end
 
 -- ---- time --------------------------------------------------------------------------------
 
+local function total_of(timeout)
+  if type(timeout) ~= "table" then return timeout or SECONDS end
+  return timeout.total or timeout.idle and IDLE_SECONDS or SECONDS
+end
+
 -- The timeout is one for all hops; a table of them has it as `total`.
 local function with_time_left(request, timeout, seconds)
-  local total = type(timeout) == "table" and timeout.total or type(timeout) == "number" and timeout or SECONDS
-  local left = math.max(total - seconds, 0.001)
+  local left = math.max(total_of(timeout) - seconds, 0.001)
   if type(timeout) ~= "table" then
     request.timeout = left
     return
