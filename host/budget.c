@@ -138,7 +138,7 @@ void budget_learn(struct budget_account *a, uint32_t ticket, const struct budget
     a->held = fmax(a->held, now + fmin(n->hold, LONGEST));
   if (!n->counted || !(n->reset > 0))
     return;
-  uint32_t later = a->tickets - ticket;
+  uint32_t later = ticket ? a->tickets - ticket : 0;
   if (later > a->tickets)
     later = 0;  /* the account that gave the ticket is gone */
   a->remaining = n->remaining > later ? n->remaining - later : 0;

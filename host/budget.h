@@ -87,7 +87,7 @@ void budget_judge(const struct budget_account *a, const struct budget_claim *c, 
                   struct budget_verdict *v);
 /* Counts a request; returns its ticket. */
 uint32_t budget_grant(struct budget_account *a, const struct budget_claim *c, double now);
-/* Takes in what the answer to the request with this ticket said. */
+/* Takes in what the answer to the request with this ticket said; 0: one that went uncounted. */
 void budget_learn(struct budget_account *a, uint32_t ticket, const struct budget_news *n, double now);
 
 /* ---- the ledger: budget_file.c ---------------------------------------------------------- */

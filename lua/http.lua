@@ -72,14 +72,17 @@ local function take_policy(request)
   return policy
 end
 
+-- `exchange` makes one exchange of the primitive's options; the policy makes more of it.
+local function perform(request, exchange)
+  local policy = take_policy(request)
+  if policy.budget then exchange = budget.within(policy.budget, exchange) end
+  local function send() return redirect.follow(request, policy.most, exchange) end
+  return policy.retry and again.send(policy, policy.retry, send) or send()
+end
+
 function http.request(o)
   if type(o) ~= "table" then return core.request(o) end   -- refused
-  local request = prepare(o)
-  local policy = take_policy(request)
-  local exchange = policy.budget and budget.within(policy.budget, core.request) or core.request
-  local function send() return redirect.follow(request, policy.most, exchange) end
-  local answer = policy.retry and again.send(policy, policy.retry, send) or send()
-  return setmetatable(answer, Answer)
+  return setmetatable(perform(prepare(o), core.request), Answer)
 end
 
 http.budget = budget.new

@@ -152,6 +152,17 @@ static void news_for_an_account_that_is_gone_count_as_they_are(void **state)
   budget_close(l);
 }
 
+static void news_of_an_uncounted_request_count_as_they_are(void **state)
+{
+  struct budget_ledger *l = budget_open(NULL);
+  struct budget_claim c = claim(100, 10);
+  grant(l, &c, 9, NOW);
+  tell(l, 0, (struct budget_news){.counted = true, .remaining = 2, .reset = 10}, NOW);
+  grant(l, &c, 2, NOW);
+  assert_int_equal(take(l, &c, NOW).reason, BUDGET_SPENT);
+  budget_close(l);
+}
+
 /* ---- what the service says ---------------------------------------------------------------- */
 
 static void who_is_turned_away_holds_everybody_until_then(void **state)
@@ -473,6 +484,7 @@ int main(void)
     cmocka_unit_test(a_request_counts_in_both_claims_or_in_none),
     cmocka_unit_test(two_claims_of_a_request_never_share_a_place),
     cmocka_unit_test(news_for_an_account_that_is_gone_count_as_they_are),
+    cmocka_unit_test(news_of_an_uncounted_request_count_as_they_are),
     cmocka_unit_test(who_is_turned_away_holds_everybody_until_then),
     cmocka_unit_test(nothing_left_means_waiting_for_the_reset),
     cmocka_unit_test(what_is_on_its_way_is_taken_off),

@@ -17,7 +17,7 @@ local budget = {}
 local QUIET = 2       -- seconds; whoever watches is told about a longer wait
 local LOOK = 5        -- seconds: who waits longer looks again meanwhile, as there may be news
 local BUSY = 0.002    -- seconds until the file is asked for again that another process holds
-local PATIENCE = 100  -- so often; whoever holds it then was stopped: the request goes uncounted
+local PATIENCE = 500  -- so often; whoever holds it then was stopped in the middle
 
 ---@class http.Budget
 ---@field limits table[]
@@ -96,7 +96,8 @@ local function ledger()
   return budget.ledger
 end
 
--- Until no other process holds the file; nil when that takes longer than it ever may.
+-- Asks until no other process holds the file. One that does not go on holds nobody else up: from then on this
+-- process counts by itself.
 local function asked(method, ...)
   for _ = 1, PATIENCE do
     local open = ledger()
@@ -104,6 +105,9 @@ local function asked(method, ...)
     if first then return first, second, third, fourth end
     sleep(BUSY)
   end
+  log.warn(("a process that was stopped holds %s: rate budgets are not shared any more"):format(place()))
+  budget.ledger = budget_core.open()
+  return asked(method, ...)
 end
 
 -- ---- before a request --------------------------------------------------------------------
@@ -162,7 +166,7 @@ local function take(self, request, own, machine)
   local started, told = core.monotonic(), false
   while true do
     local wait, ticket, which, index = asked("take", own, machine)
-    if not wait or wait == 0 then return ticket end
+    if wait == 0 then return ticket end
     local left = self.wait - (core.monotonic() - started)
     if wait > math.min(left, task.remaining() or math.huge) then
       refuse(request, wait, reason_of(self, ticket, which, index))
@@ -217,11 +221,12 @@ local function hold_of(self, answer, news)
   return retry.after(status.header(answer, "retry-after")) or spent or answer.status == 429 and self.pause or nil
 end
 
+-- The answer is here: what may still wait does not lose it to a cancellation.
 local function learn(self, answer, key, ticket)
   local news = structured(answer, status.header(answer, "ratelimit-policy")) or plain(self, answer, "x-ratelimit-")
     or plain(self, answer, "ratelimit-") or {}
   news.hold = hold_of(self, answer, news)
-  if news.remaining or news.hold then asked("tell", key, ticket, news) end
+  if news.remaining or news.hold then task.shield(asked, "tell", key, ticket, news) end
 end
 
 ---What sends a request within the budget. At another origin than the first it is sent as it is.
@@ -237,7 +242,7 @@ function budget.within(self, send)
     local own, machine = claims_of(self, request, home)
     local ticket = take(self, request, own, machine)
     local answer = send(request)
-    learn(self, answer, own[1], ticket or 0)
+    learn(self, answer, own[1], ticket)
     return answer
   end
 end
