@@ -75,3 +75,37 @@ test("Retry-After is seconds or a date", function()
   equal(retry.after("Fri, 15 Jan 2027 07:00:00 GMT"), 0)
   equal({ retry.after(nil), retry.after("soon"), retry.after("Fri, 15 Foo 2027 08:00:00 GMT") }, {})
 end)
+
+-- ---- rate budgets ------------------------------------------------------------------------
+
+local askers = {
+  cloudflare = function()
+    return require("cloudflare").client({ token = "workers-token", account = "acc" }).worker({ name = "w", marker = "a/b/c" }).find()
+  end,
+  github = function() return require("github").client({ repository = "example/codex", token = "t" }).open_pulls() end,
+  neon = function() return require("neon").client({ project = "p", key = "k" }).branch({ name = "b", marker = "a/b/c" }).find() end,
+}
+
+for name, ask in pairs(askers) do
+  test(("what the service says is left holds the next request of %s"):format(name), function()
+    local w <close> = provider_world.open()
+    local spent = { ["ratelimit-remaining"] = "0", ["ratelimit-reset"] = "40" }
+    w:fail(".", { status = 404, headers = spent, body = "{}" })
+    try(ask)
+    equal(#w.pauses, 0)
+    try(ask)
+    local waited = 0
+    for _, pause in ipairs(w.pauses) do waited = waited + pause end
+    equal({ name, waited >= 40 }, { name, true })
+  end)
+
+  test(("a long hold fails a call of %s at once, saying until when"):format(name), function()
+    local w <close> = provider_world.open()
+    w:fail(".", { status = 429, headers = { ["retry-after"] = "900" }, body = "{}" })
+    try(ask)
+    local sent = w:count "."
+    local _, err = try(ask)
+    equal({ err.code, err.class, w:count "." - sent, #w.pauses }, { "http-budget", "throttled", 0, 0 })
+    equal(err.message:find("the service turned the credential away until 08:15:00 UTC", 1, true) ~= nil, true)
+  end)
+end
