@@ -85,7 +85,7 @@ end
 ---@param text? string  seconds or an HTTP date
 ---@return number|nil
 function retry.after(text)
-  if not text then return nil end
+  if not text or #text > 64 then return nil end
   if text:find("^%s*%d+%.?%d*%s*$") then return tonumber(text) end
   local date = http_date(text)
   return date and math.max(date - core.now(), 0)

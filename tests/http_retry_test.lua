@@ -197,6 +197,26 @@ test("of an HTML page the title is said, of a long body the beginning, whole cha
   end)
 end)
 
+test("an answer that is made to be slow to read is not", function()
+  local _ <close> = clock.open()
+  local many = ("<"):rep(60000)
+  for _, headers in ipairs {
+    { ["retry-after"] = ("1"):rep(60000) .. "x" }, { link = many }, { ratelimit = ('"'):rep(60000) .. "x" },
+    { ["cf-ray"] = ("r"):rep(60000), ["content-type"] = "text/html" },
+  } do
+    for _, body in ipairs { "<title>" .. (" "):rep(60000), ("<title"):rep(9000), ("<title>"):rep(9000), "<html><title></title>" } do
+      with_answers({ { 429, headers, body } }, function(s)
+        local _, err = try(http.expect, { url = s.url, budget = http.budget {} })
+        equal({ err.code, #err.message < 600 }, { "http-status", true })
+        try(function() for _ in http.pages { url = s.url, style = "link" } do error "no item" end end)
+      end)
+    end
+  end
+  with_answers({ { 302, { location = (" "):rep(20) .. "/" .. ("a b"):rep(20000) } } }, function(s)
+    raises("the redirect leads to an address of 600%d%d bytes", http.request, { url = s.url })
+  end)
+end)
+
 test("a secret in an error's excerpt is masked before the text is cut", function()
   secret.new("ECHOED", "an-echoed-secret-value", { "https://example.com" })
   with_answers({ { 400, {}, ("y"):rep(190) .. "an-echoed-secret-value" } }, function(s)

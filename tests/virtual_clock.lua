@@ -1,4 +1,7 @@
----A clock that only waiting moves, for tests of what waits: sleeping takes no time and is written down.
+---A clock that only waiting moves, for tests of what waits: sleeping takes no time and is written down. Rate
+---budgets are kept beside, in memory: times of this clock are none for anybody else.
+local budget = require "http.budget"
+local budget_core = require "http.budget.core"
 local core = require "core"
 
 local clock = {}
@@ -9,7 +12,9 @@ clock.__index = clock
 ---@param chance? number  what chance says, from 0 to 1
 function clock.open(now, chance)
   local self = setmetatable({ now = now or 1800000000, pauses = {} }, clock)
-  self.saved = { now = core.now, monotonic = core.monotonic, chance = core.chance, sleep = sleep }
+  self.saved = { now = core.now, monotonic = core.monotonic, chance = core.chance, sleep = sleep,
+    ledger = budget.ledger }
+  budget.ledger = budget_core.open()
   core.now = function() return self.now end
   core.monotonic = function() return self.now - (now or 1800000000) end
   core.chance = function() return chance or 1 end
@@ -22,7 +27,7 @@ end
 
 function clock:__close()
   core.now, core.monotonic, core.chance = self.saved.now, self.saved.monotonic, self.saved.chance
-  _G.sleep = self.saved.sleep
+  _G.sleep, budget.ledger = self.saved.sleep, self.saved.ledger
 end
 
 return clock

@@ -17,6 +17,7 @@ local budget = {}
 local QUIET = 2       -- seconds; whoever watches is told about a longer wait
 local LOOK = 5        -- seconds: who waits longer looks again meanwhile, as there may be news
 local BUSY = 0.002    -- seconds until the file is asked for again that another process holds
+local READ = 1024     -- bytes of a header: no service says more, and a hostile one may not keep us busy
 local PATIENCE = 500  -- so often; whoever holds it then was stopped in the middle
 
 ---@class http.Budget
@@ -145,7 +146,7 @@ end
 
 local function reason_of(self, reason, which, index)
   if reason == "held" then return "the service turned the credential away" end
-  if reason == "spent" then return "the credential's requests are used up, the service says" end
+  if reason == "spent" then return "the service says that the credential's requests are used up" end
   if reason == "paced" then return "few of the credential's requests are left: they are spread" end
   local limit = self.limits[which == 1 and "credential" or "machine"][index]
   return ("%d requests in %g s are used up"):format(limit.limit, limit.window)
@@ -185,13 +186,14 @@ end
 -- `"burst";r=50;t=30, "daily";r=900;t=3600`: of several the one that has least left.
 local function structured(answer, policy)
   local found
-  for name, parameters in (status.header(answer, "ratelimit") or ""):gmatch('"([^"]*)"([^",]*)') do
+  local header = (status.header(answer, "ratelimit") or ""):sub(1, READ)
+  for name, parameters in header:gmatch('"([^"]*)"([^",]*)') do
     local left, reset = parameters:match(";%s*r=(%d+)"), parameters:match(";%s*t=(%d+)")
     if left and reset and (not found or tonumber(left) < found.remaining) then
       found = { remaining = tonumber(left), reset = tonumber(reset), name = name }
     end
   end
-  for name, parameters in (found and policy or ""):gmatch('"([^"]*)"([^",]*)') do
+  for name, parameters in (found and policy or ""):sub(1, READ):gmatch('"([^"]*)"([^",]*)') do
     if name == found.name then found.quota = tonumber(parameters:match(";%s*q=(%d+)")) end
   end
   return found

@@ -8,7 +8,8 @@ local url = require "url"
 
 local pages = {}
 
-local MOST = 1000   -- pages
+local MOST = 1000     -- pages
+local LINKS = 16384   -- bytes of a Link header: a hostile one may not keep us busy
 
 ---@class http.Walk
 ---@field style "link"|"page"|"cursor"
@@ -74,7 +75,8 @@ end
 
 -- RFC 8288: `<https://…?page=2>; rel="next", <…>; rel="last"`; a relation may be one of several.
 local function next_link(answer)
-  for target, parameters in (status.header(answer, "link") or ""):gmatch("<([^>]*)>([^<]*)") do
+  local header = (status.header(answer, "link") or ""):sub(1, LINKS)
+  for target, parameters in header:gmatch("<([^>]*)>([^<]*)") do
     local relations = parameters:match('[;%s][Rr][Ee][Ll]%s*=%s*"([^"]*)"')
       or parameters:match("[;%s][Rr][Ee][Ll]%s*=%s*([^%s;,]+)")
     for relation in (relations or ""):lower():gmatch("%S+") do

@@ -10,6 +10,7 @@ local url = require "url"
 local redirect = {}
 
 redirect.MOST = 10
+local LONGEST = 16384   -- bytes of an address
 local SECONDS, IDLE_SECONDS = 30, 3600   -- http.request's own limit for the whole of it; with one for silence
 
 local followed = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
@@ -64,6 +65,9 @@ end
 
 local function target(request, hops, answer)
   local location = status.header(answer, "location")
+  if #location > LONGEST then
+    refuse(request, hops, nil, ("the redirect leads to an address of %d bytes"):format(#location))
+  end
   local to = try(url.join, mended(request.url), mended(location))
   local from_origin, from_scheme = origin.of(request.url)
   local to_origin, to_scheme = origin.of(to or location)

@@ -4,6 +4,7 @@ local mask = require "mask"
 local status = {}
 
 local EXCERPT = 200       -- bytes of an answer in an error
+local ID = 100            -- bytes of an id
 local LOOKED_AT = 65536   -- bytes of it that the mask goes through for that
 
 -- See failure classes in docs/recipes.md. The 5xx that say "never" are not worth another attempt.
@@ -45,8 +46,10 @@ end
 local function title_of(answer, body)
   local kind = status.header(answer, "content-type") or ""
   if not kind:find("html", 1, true) and not body:find("^%s*<") then return nil end
-  local title = body:match("<[Tt][Ii][Tt][Ll][Ee][^>]*>%s*(.-)%s*</[Tt][Ii][Tt][Ll][Ee]>")
-  return title and title ~= "" and "the page \"" .. title .. "\"" or nil
+  local at = body:lower():find("<title", 1, true)
+  local title = at and body:match("^[^>]*>([^<]*)<", at)
+  title = title and on_one_line(title) or ""
+  return title ~= "" and "the page \"" .. title .. "\"" or nil
 end
 
 ---What an answer says, short enough for a one-line error. Masked before it is cut: half a secret is none
@@ -61,8 +64,11 @@ end
 ---@return { cf_ray?: string, request_id?: string } ids
 ---@return string text  "" when there are none
 function status.ids(answer)
-  local ids = { cf_ray = status.header(answer, "cf-ray"),
-    request_id = status.header(answer, "x-github-request-id") or status.header(answer, "x-request-id") }
+  local function id(name)
+    local text = status.header(answer, name)
+    return text and text:sub(1, ID)
+  end
+  local ids = { cf_ray = id "cf-ray", request_id = id "x-github-request-id" or id "x-request-id" }
   local words = {}
   if ids.cf_ray then words[#words + 1] = "ray " .. ids.cf_ray end
   if ids.request_id then words[#words + 1] = "request " .. ids.request_id end
