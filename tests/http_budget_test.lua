@@ -248,6 +248,7 @@ test("a request that never left is counted, and cancelling a wait takes nothing"
 end)
 
 test("what is wrong with a budget is said", function()
+  local _ <close> = clock.open()
   raises("unknown option 'limit' %(expected limits", http.budget, { limit = 3 })
   raises("limits: option 'window' is required", http.budget, { limits = { { limit = 3 } } })
   raises("a limit is { limit = requests, window = seconds", http.budget, { limits = { { limit = 0, window = 1 } } })
@@ -256,6 +257,11 @@ test("what is wrong with a budget is said", function()
   raises("more than four limits", http.budget, { limits = { { limit = 1, window = 1 }, { limit = 1, window = 1 },
     { limit = 1, window = 1 }, { limit = 1, window = 1 }, { limit = 1, window = 1 } } })
   raises("'wait' and 'pause' are seconds", http.budget, { wait = -1 })
+  local b = http.budget { limits = { { limit = 100, window = 1 } } }
+  raises("option 'headers' must be a table", http.request, { url = "http://127.0.0.1:9/", budget = b, headers = "x" })
+  raises("headers are a table name = value", http.request, { url = "http://127.0.0.1:9/", budget = b, headers = { "x" } })
+  raises("must be a string, not a boolean", http.request,
+    { url = "http://127.0.0.1:9/", budget = b, headers = { authorization = true } })
   raises("'budget' is what http.budget returns, not a table", http.request, { url = "http://127.0.0.1:9/", budget = {} })
 end)
 

@@ -8,6 +8,7 @@ local log = require "log"
 local options = require "options"
 local origin = require "http.origin"
 local retry = require "retry"
+local secret = require "secret.core"
 local sha256 = require "sha256"
 local status = require "http.status"
 local task = require "task"
@@ -129,9 +130,11 @@ local function half_of(home)
   return halves[home]
 end
 
+-- What is no header at all the primitive refuses with its name.
 local function credential_of(self, request)
-  for name, value in pairs(request.headers or {}) do
-    if name:lower() == self.header then return value end
+  for name, value in pairs(type(request.headers) == "table" and request.headers or {}) do
+    local may_be = type(name) == "string" and (type(value) == "string" or secret.is(value))
+    if may_be and name:lower() == self.header then return value end
   end
   return ""
 end
