@@ -8,18 +8,18 @@
  * sockets at once. The memory goes when libuv has let go of the timer.
  * Invariants: 1. done() runs from the timer only, so never inside start() or c-ares.
  *             2. after conclude() no answer changes any more. */
-#include "dns_wire.h"
+#include "dns_fault.h"
+#include "dns_message.h"
 #include "real.h"
 #include <ares.h>
 #include <arpa/inet.h>
-#include <arpa/nameser.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { HOPS = 8, ANSWERS = 256, TRIES = 3 };
+enum { TRIES = 3 };
 
 struct dns_ares {
   struct world_dns base;
@@ -35,11 +35,14 @@ struct lookup {
   uv_timer_t timer;
   uint64_t deadline;  /* of the loop's clock, in ms */
   double timeout;
-  int type;           /* ns_t_a … */
-  int hops;           /* CNAMEs that were asked for again */
+  uint64_t started;   /* of uv_hrtime */
+  struct dns_reading reading;
+  unsigned hops;      /* aliases that were asked for again */
+  size_t servers;     /* that can still be asked */
+  bool moving;        /* to the next of them */
   bool concluded;
   struct watch *watches;
-  char name[NS_MAXDNAME], current[NS_MAXDNAME];  /* asked for; the end of the chain so far */
+  char name[256];     /* asked for, without the final dot */
   char *server;
 };
 
@@ -58,224 +61,93 @@ static void on_timer(uv_timer_t *timer);
 /* The outcome stands; done() runs in the next turn of the loop. */
 static void conclude(struct lookup *l)
 {
+  struct dns_lookup *b = &l->base;
   l->concluded = true;
+  b->seconds = (double)(uv_hrtime() - l->started) / 1e9;
+  b->answers = l->reading.answers;
+  b->count = l->reading.count;
+  b->negative_ttl = l->reading.negative_ttl;
   uv_timer_start(&l->timer, on_timer, 0, 0);
 }
 
-static const char *asked(const struct lookup *l)
+static void conclude_with(struct lookup *l, enum dns_end end)
 {
-  return l->server ? l->server : l->channel ? "the configured name servers" : "nobody";
-}
-
-static void set_fault(struct lookup *l, int status)
-{
-  static const char *const types[] = {[ns_t_a] = "A", [ns_t_cname] = "CNAME", [ns_t_txt] = "TXT",
-                                      [ns_t_aaaa] = "AAAA"};
-  struct fault *f = &l->base.fault;
-  const char *type = types[l->type], *name = l->name;
-  switch (status) {
-  case ARES_ENOTFOUND:
-    fault_set(f, "dns-not-found", "pending", "no such name: %.255s (NXDOMAIN, asked %s)", name, asked(l));
-    fault_hint(f, "a record that was just created may take a while to be known everywhere");
-    break;
-  case ARES_ENODATA:
-    fault_set(f, "dns-no-data", "pending", "%.255s has no %s record (asked %s)", name, type, asked(l));
-    break;
-  case ARES_ETIMEOUT:
-    fault_set(f, "dns-timeout", "transient", "no answer about %.255s from %s within %g s", name,
-              asked(l), l->timeout);
-    break;
-  case ARES_EBADNAME:
-    fault_set(f, "dns-name", "misuse", "not a domain name: %.255s", name);
-    break;
-  case ARES_ENOMEM:
-    fault_set(f, "out-of-memory", "fatal", "not enough memory to look up %.255s", name);
-    break;
-  default:
-    fault_set(f, "dns-failed", "transient", "%s record of %.255s: %s (asked %s)", type, name,
-              ares_strerror(status), asked(l));
-  }
-}
-
-static void conclude_with(struct lookup *l, int status)
-{
-  set_fault(l, status);
+  l->base.seconds = (double)(uv_hrtime() - l->started) / 1e9;
+  dns_fault(&l->base, end, l->name, &l->reading);
   conclude(l);
 }
 
 /* ---- answers ------------------------------------------------------------------------ */
 
-static struct dns_answer *add_answer(struct lookup *l, const char *type, unsigned ttl)
-{
-  struct dns_lookup *b = &l->base;
-  if (b->count == ANSWERS)
-    return NULL;
-  struct dns_answer *list = realloc(b->answers, (b->count + 1) * sizeof *list);
-  if (!list)
-    return NULL;
-  b->answers = list;
-  struct dns_answer *a = &list[b->count++];
-  *a = (struct dns_answer){.ttl = ttl};
-  snprintf(a->type, sizeof a->type, "%s", type);
-  return a;
-}
-
-static int add_address(struct lookup *l, int family, const void *bytes, unsigned ttl)
-{
-  struct dns_answer *a = add_answer(l, family == AF_INET ? "A" : "AAAA", ttl);
-  if (!a)
-    return ARES_ENOMEM;
-  inet_ntop(family, bytes, a->data, sizeof a->data);
-  return ARES_SUCCESS;
-}
-
-/* The strings of a TXT record count as one text; one that C cannot hold is refused. */
-static int add_text(struct lookup *l, const unsigned char *p, size_t len, unsigned ttl)
-{
-  struct dns_answer *a = add_answer(l, "TXT", ttl);
-  size_t used = 0;
-  if (!a)
-    return ARES_ENOMEM;
-  for (size_t n; len > 0; p += n + 1, len -= n + 1) {
-    n = *p;
-    if (n + 1 > len || used + n >= sizeof a->data || memchr(p + 1, 0, n))
-      return ARES_EBADRESP;
-    memcpy(a->data + used, p + 1, n);
-    used += n;
-  }
-  return ARES_SUCCESS;
-}
-
-static int add_alias(struct lookup *l, const char *target, unsigned ttl)
-{
-  struct dns_answer *a = add_answer(l, "CNAME", ttl);
-  if (!a)
-    return ARES_ENOMEM;
-  snprintf(a->data, sizeof a->data, "%s", target);
-  snprintf(l->current, sizeof l->current, "%s", target);
-  return ARES_SUCCESS;
-}
-
-/* A record's fixed part, and where its data stands. */
-struct record {
-  char *owner;  /* freed by ares_free_string */
-  int type;
-  unsigned ttl;
-  const unsigned char *data;
-  size_t len;
-};
-
-/* Steps over a name and `fixed` bytes after it. NULL: the packet ends before. */
-static const unsigned char *skip_name(const unsigned char *p, const unsigned char *packet, int len,
-                                      size_t fixed, char **name)
-{
-  long used;
-  if (ares_expand_name(p, packet, len, name, &used) != ARES_SUCCESS)
-    return NULL;
-  if ((size_t)(packet + len - p) - (size_t)used >= fixed)
-    return p + used + fixed;
-  ares_free_string(*name);
-  return NULL;
-}
-
-/* Reads the record at p; returns what follows it, NULL when the packet is broken. */
-static const unsigned char *read_record(const unsigned char *p, const unsigned char *packet, int len,
-                                        struct record *r)
-{
-  p = skip_name(p, packet, len, NS_RRFIXEDSZ, &r->owner);
-  if (!p)
-    return NULL;
-  const unsigned char *fixed = p - NS_RRFIXEDSZ;
-  r->type = get16(fixed);
-  r->ttl = get16(fixed + 4) << 16 | get16(fixed + 6);
-  r->len = get16(fixed + 8);
-  r->data = p;
-  if (r->len <= (size_t)(packet + len - p))
-    return p + r->len;
-  ares_free_string(r->owner);
-  return NULL;
-}
-
-static int take_alias(struct lookup *l, const struct record *r, const unsigned char *packet, int len)
-{
-  char *target;
-  long used;
-  int status = ares_expand_name(r->data, packet, len, &target, &used);
-  if (status != ARES_SUCCESS)
-    return status;
-  status = add_alias(l, target, r->ttl);
-  ares_free_string(target);
-  return status;
-}
-
-/* Keeps a record that belongs to the chain of names; others are passed over. */
-static int take_record(struct lookup *l, const struct record *r, const unsigned char *packet, int len)
-{
-  if (strcasecmp(r->owner, l->current) != 0)
-    return ARES_SUCCESS;
-  if (r->type == ns_t_cname)
-    return take_alias(l, r, packet, len);
-  if (r->type != l->type)
-    return ARES_SUCCESS;
-  if (r->type == ns_t_txt)
-    return add_text(l, r->data, r->len, r->ttl);
-  size_t size = r->type == ns_t_a ? NS_INADDRSZ : NS_IN6ADDRSZ;
-  if (r->len != size)
-    return ARES_EBADRESP;
-  return add_address(l, r->type == ns_t_a ? AF_INET : AF_INET6, r->data, r->ttl);
-}
-
-static int take_answers(struct lookup *l, const unsigned char *packet, int len)
-{
-  if (len < NS_HFIXEDSZ || get16(packet + 4) != 1)
-    return ARES_EBADRESP;
-  char *question;
-  const unsigned char *p = skip_name(packet + NS_HFIXEDSZ, packet, len, NS_QFIXEDSZ, &question);
-  if (!p)
-    return ARES_EBADRESP;
-  ares_free_string(question);
-  int status = ARES_SUCCESS;
-  for (unsigned n = get16(packet + 6); n > 0 && status == ARES_SUCCESS; n--) {
-    struct record r;
-    p = read_record(p, packet, len, &r);
-    if (!p)
-      return ARES_EBADRESP;
-    status = take_record(l, &r, packet, len);
-    ares_free_string(r.owner);
-  }
-  return status;
-}
-
-/* True when a record of the type that was asked for is among the answers. */
-static bool complete(const struct lookup *l)
-{
-  if (l->base.count == 0)
-    return false;
-  const char *last = l->base.answers[l->base.count - 1].type;
-  return l->type == ns_t_cname || strcmp(last, "CNAME") != 0;
-}
-
 static void ask(struct lookup *l);
+
+/* Who fails or refuses makes the next server be asked, from the timer: c-ares reads from this one
+ * still. False: it was the last. */
+static bool turn_away(struct lookup *l)
+{
+  l->moving = l->servers > 1;
+  if (l->moving)
+    uv_timer_start(&l->timer, on_timer, 0, 0);
+  return l->moving;
+}
+
+/* Drops the first server and asks again. */
+static void move_on(struct lookup *l)
+{
+  struct ares_addr_port_node *servers = NULL;
+  l->moving = false;
+  l->servers--;
+  int status = ares_get_servers_ports(l->channel, &servers);
+  if (status == ARES_SUCCESS)
+    status = ares_set_servers_ports(l->channel, servers->next);
+  ares_free_data(servers);
+  if (status == ARES_SUCCESS)
+    ask(l);
+  else
+    conclude_with(l, DNS_END_MEMORY);
+}
+
+/* An alias that leads to a name which cannot be written in a question ends there. */
+static void ask_again(struct lookup *l)
+{
+  if (++l->hops > DNS_ALIASES || strchr(l->reading.current, '\\'))
+    conclude_with(l, DNS_END_CIRCLE);
+  else
+    ask(l);
+}
+
+static enum dns_end end_of(int status)
+{
+  switch (status) {
+  case ARES_ETIMEOUT: return DNS_END_SILENCE;
+  case ARES_ECONNREFUSED: return DNS_END_NOBODY;
+  case ARES_EBADNAME: return DNS_END_NAME;
+  case ARES_ENOMEM: return DNS_END_MEMORY;
+  default: return DNS_END_BROKEN;
+  }
+}
 
 static void answered(void *arg, int status, int timeouts, unsigned char *packet, int len)
 {
+  static const enum dns_end ends[] = {
+    [DNS_NO_NAME] = DNS_END_NO_NAME, [DNS_NO_DATA] = DNS_END_NO_DATA, [DNS_REFERRAL] = DNS_END_REFERRAL,
+    [DNS_REFUSED] = DNS_END_REFUSED, [DNS_CUT] = DNS_END_CUT, [DNS_STRAY] = DNS_END_STRAY,
+    [DNS_CIRCLE] = DNS_END_CIRCLE, [DNS_BROKEN] = DNS_END_BROKEN, [DNS_NO_MEMORY] = DNS_END_MEMORY};
   struct lookup *l = arg;
   (void)timeouts;
   if (status == ARES_EDESTRUCTION || l->concluded)
     return;
-  size_t before = l->base.count;
-  if (status == ARES_SUCCESS)
-    status = take_answers(l, packet, len);
-  if (status != ARES_SUCCESS)
-    conclude_with(l, status);
-  else if (complete(l))
+  if (!packet) {
+    conclude_with(l, end_of(status));
+    return;
+  }
+  enum dns_outcome outcome = dns_message_read(&l->reading, packet, (size_t)len);
+  if (outcome == DNS_FOUND)
     conclude(l);
-  else if (l->base.count == before)
-    conclude_with(l, ARES_ENODATA);
-  else if (++l->hops < HOPS)
-    ask(l);  // the server knows the alias and not where it leads
-  else
-    conclude_with(l, ARES_ESERVFAIL);
+  else if (outcome == DNS_ALIAS)
+    ask_again(l);
+  else if (outcome != DNS_REFUSED || !turn_away(l))
+    conclude_with(l, ends[outcome]);
 }
 
 /* ---- c-ares on the loop ---------------------------------------------------------------- */
@@ -283,7 +155,7 @@ static void answered(void *arg, int status, int timeouts, unsigned char *packet,
 /* The timer goes off when c-ares wants it or at the deadline, whichever is first. */
 static void schedule(struct lookup *l)
 {
-  if (l->concluded)
+  if (l->concluded || l->moving)
     return;
   uint64_t now = uv_now(l->dns->loop);
   uint64_t wait = l->deadline > now ? l->deadline - now : 0;
@@ -304,12 +176,17 @@ static void process(struct lookup *l, ares_socket_t readable, ares_socket_t writ
 static void on_timer(uv_timer_t *timer)
 {
   struct lookup *l = timer->data;
-  if (l->concluded)
-    effect_finish(&l->base.effect);  // l may be gone after this
-  else if (uv_now(l->dns->loop) >= l->deadline)
-    conclude_with(l, ARES_ETIMEOUT);
+  if (l->concluded) {
+    effect_finish(&l->base.effect);
+    return;  // l may be gone
+  }
+  if (uv_now(l->dns->loop) >= l->deadline)
+    conclude_with(l, DNS_END_SILENCE);
+  else if (l->moving)
+    move_on(l);
   else
-    process(l, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    ares_process_fd(l->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+  schedule(l);
 }
 
 static void on_socket(uv_poll_t *poll, int status, int events)
@@ -358,6 +235,25 @@ static void socket_wanted(void *lookup, ares_socket_t socket, int readable, int 
   }
 }
 
+/* "192.0.2.1, 192.0.2.2:5300", as many as fit, and how many there are. */
+static void list_servers(struct lookup *l)
+{
+  struct ares_addr_port_node *servers = NULL;
+  char *out = l->base.server;
+  size_t used = 0, size = sizeof l->base.server;
+  ares_get_servers_ports(l->channel, &servers);
+  for (struct ares_addr_port_node *s = servers; s; s = s->next, l->servers++) {
+    char address[INET6_ADDRSTRLEN] = "", port[8] = "";
+    bool v6 = s->family == AF_INET6 && s->udp_port;
+    inet_ntop(s->family, &s->addr, address, sizeof address);
+    if (s->udp_port)
+      snprintf(port, sizeof port, ":%d", s->udp_port);
+    if (used < size)
+      used += (size_t)snprintf(out + used, size - used, v6 ? "%s[%s]%s" : "%s%s%s", used ? ", " : "", address, port);
+  }
+  ares_free_data(servers);
+}
+
 /* Repeats after 1/7, 3/7 and 7/7 of the time when there is one server. */
 static int open_channel(struct lookup *l)
 {
@@ -372,60 +268,62 @@ static int open_channel(struct lookup *l)
     l->channel = NULL;
   else if (l->server)
     status = ares_set_servers_ports_csv(l->channel, l->server);
+  if (status == ARES_SUCCESS)
+    list_servers(l);
   return status;
 }
 
 static void ask(struct lookup *l)
 {
-  ares_query(l->channel, l->current, ns_c_in, l->type, answered, l);
+  ares_query(l->channel, l->reading.current, DNS_CLASS_IN, (int)l->reading.type->number, answered, l);
 }
 
 /* ---- answers that need no question -------------------------------------------------------- */
 
-/* ARES_ENODATA: the name is settled here and has no such record. */
-static int answer_local(struct lookup *l, const char *v4, const char *v6)
+static bool asks_for(const struct lookup *l, unsigned type)
 {
-  const char *address = l->type == ns_t_a ? v4 : l->type == ns_t_aaaa ? v6 : NULL;
+  return l->reading.type->number == type;
+}
+
+/* The name is settled here: it has these addresses and nothing else. */
+static void answer_local(struct lookup *l, const char *v4, const char *v6)
+{
+  const char *address = asks_for(l, DNS_A) ? v4 : asks_for(l, DNS_AAAA) ? v6 : NULL;
   if (!address)
-    return ARES_ENODATA;
-  struct dns_answer *a = add_answer(l, v4 == address ? "A" : "AAAA", 0);
-  if (!a)
-    return ARES_ENOMEM;
-  snprintf(a->data, sizeof a->data, "%s", address);
-  return ARES_SUCCESS;
+    conclude_with(l, DNS_END_NO_DATA);
+  else if (dns_reading_add(&l->reading, l->reading.type->name, address, 0))
+    conclude(l);
+  else
+    conclude_with(l, DNS_END_MEMORY);
+}
+
+static bool answer_without_asking(struct lookup *l)
+{
+  unsigned char bytes[16];
+  if (inet_pton(AF_INET, l->name, bytes) == 1)
+    answer_local(l, l->name, NULL);
+  else if (inet_pton(AF_INET6, l->name, bytes) == 1)
+    answer_local(l, NULL, l->name);
+  else if (real_is_localhost(l->name))
+    answer_local(l, "127.0.0.1", "::1");
+  return l->concluded;
 }
 
 /* The machine's own table of hosts. ARES_ENOTFOUND: not there. */
 static int answer_from_hosts(struct lookup *l)
 {
   struct hostent *host = NULL;
-  int family = l->type == ns_t_a ? AF_INET : AF_INET6;
+  int family = asks_for(l, DNS_A) ? AF_INET : AF_INET6;
   int status = ares_gethostbyname_file(l->channel, l->name, family, &host);
-  for (char **a = status == ARES_SUCCESS ? host->h_addr_list : NULL; a && *a; a++)
-    if (host->h_addrtype == family && status == ARES_SUCCESS)
-      status = add_address(l, family, *a, 0);
+  for (char **a = status == ARES_SUCCESS ? host->h_addr_list : NULL; a && *a; a++) {
+    char text[INET6_ADDRSTRLEN];
+    if (host->h_addrtype == family && status == ARES_SUCCESS &&
+        !dns_reading_add(&l->reading, l->reading.type->name, inet_ntop(family, *a, text, sizeof text), 0))
+      status = ARES_ENOMEM;
+  }
   if (host)
     ares_free_hostent(host);
-  return status == ARES_SUCCESS && l->base.count == 0 ? ARES_ENOTFOUND : status;
-}
-
-static bool answer_without_asking(struct lookup *l)
-{
-  unsigned char bytes[NS_IN6ADDRSZ];
-  int status;
-  if (inet_pton(AF_INET, l->name, bytes) == 1)
-    status = answer_local(l, l->name, NULL);
-  else if (inet_pton(AF_INET6, l->name, bytes) == 1)
-    status = answer_local(l, NULL, l->name);
-  else if (real_is_localhost(l->name))
-    status = answer_local(l, "127.0.0.1", "::1");
-  else
-    return false;
-  if (status == ARES_SUCCESS)
-    conclude(l);
-  else
-    conclude_with(l, status);
-  return true;
+  return status == ARES_SUCCESS && l->reading.count == 0 ? ARES_ENOTFOUND : status;
 }
 
 /* ---- the interface -------------------------------------------------------------------------- */
@@ -440,93 +338,97 @@ static void destroy(struct effect *e)
   struct lookup *l = (struct lookup *)e;
   if (l->channel)
     ares_destroy(l->channel);
-  free(l->base.answers);
+  dns_answers_free(l->reading.answers, l->reading.count);
   free(l->server);
   uv_close((uv_handle_t *)&l->timer, timer_closed);
 }
 
-static int type_number(const char *type)
+/* With --local every name server is the local cloud's, as every origin is; one on loopback is a
+ * test's own. False: out of memory. */
+static bool choose_server(struct lookup *l, const char *server)
 {
-  return strcmp(type, "AAAA") == 0 ? ns_t_aaaa : strcmp(type, "CNAME") == 0 ? ns_t_cname :
-         strcmp(type, "TXT") == 0 ? ns_t_txt : ns_t_a;
+  const struct real_config *c = l->dns->config;
+  bool loopback = server && (strncmp(server, "127.", 4) == 0 || strncmp(server, "[::1]", 5) == 0 ||
+                             strcmp(server, "::1") == 0);
+  const char *chosen = c->local && (!loopback || strchr(server, ',')) ? c->dns_server : server;
+  l->server = copy_str(chosen);
+  return l->server || !chosen;
 }
 
-/* "127.0.0.1:5300", "[::1]:5300" or an address alone, and loopback when that is all there is. */
-static bool may_ask(const struct lookup *l)
+static void refuse(struct lookup *l, const char *code, const char *class, const char *what, const char *hint)
 {
-  char host[INET6_ADDRSTRLEN + 1];
-  const char *from = l->server + (l->server[0] == '[');
-  size_t n = l->server[0] == '[' ? strcspn(from, "]") : strcspn(from, ":");
-  snprintf(host, sizeof host, "%.*s", (int)n, from);
-  return real_allows(l->dns->config, host);
+  fault_set(&l->base.fault, code, class, "%s", what);
+  fault_hint(&l->base.fault, "%s", hint);
+  conclude(l);
+}
+
+/* True when the machine's own table settled it, one way or the other. */
+static bool settled_by_hosts(struct lookup *l)
+{
+  if (l->server || !(asks_for(l, DNS_A) || asks_for(l, DNS_AAAA)))
+    return false;
+  int status = answer_from_hosts(l);
+  if (status == ARES_SUCCESS)
+    conclude(l);
+  else if (status == ARES_ENOMEM)
+    conclude_with(l, DNS_END_MEMORY);
+  return l->concluded;
 }
 
 static void begin_asking(struct lookup *l)
 {
-  const struct real_config *c = l->dns->config;
-  struct fault *f = &l->base.fault;
-  if (c->local && (!l->server || !may_ask(l))) {
-    fault_set(f, "not-local", "fatal", "%.255s: --local asks no name server of the internet", l->name);
-    conclude(l);
+  char what[400];
+  if (l->dns->config->local && !l->server) {
+    snprintf(what, sizeof what, "%.255s: --local asks no name server of the internet", l->name);
+    refuse(l, "not-local", "fatal", what, "");
     return;
   }
   int status = open_channel(l);
   if (status == ARES_EBADSTR || status == ARES_ENODATA) {
-    fault_set(f, "dns-server", "misuse", "not the address of a name server: %.100s", l->server);
-    fault_hint(f, "write it as 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53");
-    conclude(l);
+    snprintf(what, sizeof what, "not the address of a name server: %.100s", l->server);
+    refuse(l, "dns-server", "misuse", what, "write it as 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53");
     return;
   }
-  bool address = l->type == ns_t_a || l->type == ns_t_aaaa;
-  if (status == ARES_SUCCESS && address && !l->server) {
-    status = answer_from_hosts(l);
-    if (status == ARES_SUCCESS) {
-      conclude(l);
-      return;
-    }
-    status = status == ARES_ENOMEM ? status : ARES_SUCCESS;
-  }
   if (status != ARES_SUCCESS)
-    conclude_with(l, status);
-  else
+    conclude_with(l, end_of(status));
+  else if (!settled_by_hosts(l))
     ask(l);
   schedule(l);
 }
 
 /* Keeps the name without its final dot; false: it is too long to be one. */
-static bool keep_name(struct lookup *l, const char *name)
+static bool keep_name(struct lookup *l, const char *name, const struct dns_type *type)
 {
   size_t n = strlen(name);
   if (n > 1 && name[n - 1] == '.')
     n--;
   snprintf(l->name, sizeof l->name, "%.*s", (int)n, name);
-  snprintf(l->current, sizeof l->current, "%s", l->name);
-  return n > 0 && n < 256;
+  dns_reading_init(&l->reading, type, l->name);
+  return n > 0 && n < sizeof l->name;
 }
 
 static struct dns_lookup *start(struct world_dns *base, const struct dns_question *q,
                                 effect_done *done, void *arg)
 {
   struct dns_ares *d = (struct dns_ares *)base;
-  const char *server = q->server ? q->server : d->config->local ? d->config->dns_server : NULL;
   struct lookup *l = calloc(1, sizeof *l);
   if (!l)
     return NULL;
   l->base.effect = (struct effect){.destroy = destroy, .done = done, .arg = arg};
   l->dns = d;
-  l->type = type_number(q->type);
   l->timeout = q->timeout;
-  l->server = copy_str(server);
   uv_timer_init(d->loop, &l->timer);
   l->timer.data = l;
   uv_update_time(d->loop);
+  l->started = uv_hrtime();
   l->deadline = uv_now(d->loop) + (uint64_t)(q->timeout * 1000);
-  if (server && !l->server) {
+  bool is_name = keep_name(l, q->name, dns_type_named(q->type));
+  if (!choose_server(l, q->server)) {
     destroy(&l->base.effect);
     return NULL;
   }
-  if (!keep_name(l, q->name))
-    conclude_with(l, ARES_EBADNAME);
+  if (!is_name)
+    conclude_with(l, DNS_END_NAME);
   else if (!answer_without_asking(l))
     begin_asking(l);
   return &l->base;

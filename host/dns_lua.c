@@ -1,6 +1,8 @@
-/* dns_lua.c - the module "dns": dns.lookup{...} raises when a name is not there, dns.find{...}
- * gives nil. */
+/* dns_lua.c - the module "dns.core": dns.lookup{...} raises when a name is not there, dns.find{...}
+ * gives nil. lua/dns.lua is the public half. */
+#include "buf_lua.h"
 #include "dns.h"
+#include "dns_record.h"
 #include "host.h"
 #include "opt.h"
 #include "task.h"
@@ -9,7 +11,8 @@
 #include <string.h>
 
 struct options {
-  const char *name, *type, *server;
+  const char *name, *type;
+  int server;
   double timeout;
 };
 
@@ -18,21 +21,76 @@ static const struct options defaults = {.type = "A", .timeout = 5};
 static const struct opt_field fields[] = {
   {"name", OPT_STRING, offsetof(struct options, name), true},
   {"type", OPT_STRING, offsetof(struct options, type), false},
-  {"server", OPT_STRING, offsetof(struct options, server), false},
+  {"server", OPT_ANY, offsetof(struct options, server), false},
   {"timeout", OPT_NUMBER, offsetof(struct options, timeout), false},
   {0},
 };
 
+/* ---- the question ------------------------------------------------------------------------ */
+
+static void check_type(lua_State *L, const char *what, const char *type)
+{
+  if (dns_type_named(type))
+    return;
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (const struct dns_type *t = dns_types; t->name; t++) {
+    luaL_addstring(&b, t == dns_types ? "" : t[1].name ? ", " : " or ");
+    luaL_addstring(&b, t->name);
+  }
+  luaL_pushresult(&b);
+  failure_misuse(L, "%s: option 'type' must be %s, not '%.20s'", what, lua_tostring(L, -1), type);
+}
+
 static void check_options(lua_State *L, const char *what, const struct options *o)
 {
-  static const char *const types[] = {"A", "AAAA", "CNAME", "TXT", NULL};
-  int i = 0;
-  while (types[i] && strcmp(types[i], o->type) != 0)
-    i++;
-  if (!types[i])
-    failure_misuse(L, "%s: option 'type' must be A, AAAA, CNAME or TXT, not '%.20s'", what, o->type);
+  check_type(L, what, o->type);
   if (o->timeout <= 0 || o->timeout > 3600)
     failure_misuse(L, "%s: option 'timeout' is seconds above 0, at most 3600", what);
+}
+
+/* Pushes the servers, joined by commas; NULL: none are given. */
+static const char *read_servers(lua_State *L, const char *what, int server)
+{
+  if (!server || lua_type(L, server) == LUA_TSTRING)
+    return server ? lua_tostring(L, server) : NULL;
+  size_t n = lua_istable(L, server) ? lua_rawlen(L, server) : 0;
+  if (n == 0 || n > 16)
+    failure_misuse(L, "%s: option 'server' is an address or a list of 1 to 16", what);
+  struct buf *list = buf_push(L, 4096);
+  for (size_t i = 1; i <= n; i++) {
+    if (lua_rawgeti(L, server, (lua_Integer)i) != LUA_TSTRING)
+      failure_misuse(L, "%s: option 'server' is an address or a list of them", what);
+    buf_printf(list, i == 1 ? "%s" : ",%s", lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+  if (!buf_ok(list))
+    failure_misuse(L, "%s: option 'server' is longer than any list of addresses", what);
+  return buf_str(list);
+}
+
+/* ---- the answers -------------------------------------------------------------------------- */
+
+static bool is_number(enum dns_kind kind)
+{
+  return kind == DNS_U8 || kind == DNS_U16 || kind == DNS_U32;
+}
+
+/* Sets the fields of a record that has more than its text. */
+static void set_fields(lua_State *L, const struct dns_answer *a)
+{
+  const struct dns_type *type = dns_type_named(a->type);
+  const char *text = a->data;
+  for (const struct dns_field *f = type ? type->fields : NULL; f && f->name; f++) {
+    const char *from = text;
+    size_t n = dns_record_field(f, &text);
+    lua_pushlstring(L, from, n);
+    if (is_number(f->kind)) {
+      lua_pushinteger(L, lua_tointeger(L, -1));
+      lua_remove(L, -2);
+    }
+    lua_setfield(L, -2, f->name);
+  }
 }
 
 static void push_answers(lua_State *L, const struct dns_lookup *l)
@@ -40,25 +98,67 @@ static void push_answers(lua_State *L, const struct dns_lookup *l)
   lua_createtable(L, (int)l->count, 0);
   for (size_t i = 0; i < l->count; i++) {
     const struct dns_answer *a = &l->answers[i];
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
     lua_pushstring(L, a->type);
     lua_setfield(L, -2, "type");
     lua_pushstring(L, a->data);
     lua_setfield(L, -2, "data");
     lua_pushinteger(L, a->ttl);
     lua_setfield(L, -2, "ttl");
+    set_fields(L, a);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
 }
+
+/* ---- errors ------------------------------------------------------------------------------- */
+
+/* Pushes the names of the servers that know better. */
+static void push_referral(lua_State *L, const struct dns_lookup *l)
+{
+  lua_newtable(L);
+  for (size_t i = 0; i < l->count; i++)
+    if (strcmp(l->answers[i].type, "NS") == 0) {
+      lua_pushstring(L, l->answers[i].data);
+      lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    }
+}
+
+static void set_text(lua_State *L, const char *key, const char *text)
+{
+  if (!*text)
+    return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, key);
+}
+
+/* Raises the fault with what callers may want to judge by; the options are at index 1. */
+static int raise(lua_State *L, const struct dns_lookup *l)
+{
+  lua_getfield(L, 1, "name");
+  failure_push(L, &l->fault, lua_tostring(L, -1));
+  set_text(L, "rcode", l->rcode);
+  set_text(L, "server", l->server);
+  lua_pushnumber(L, l->seconds);
+  lua_setfield(L, -2, "seconds");
+  if (l->negative_ttl >= 0) {
+    lua_pushinteger(L, l->negative_ttl);
+    lua_setfield(L, -2, "negative_ttl");
+  }
+  if (strcmp(l->fault.code, "dns-referral") == 0) {
+    push_referral(L, l);
+    lua_setfield(L, -2, "referral");
+  }
+  return lua_error(L);
+}
+
+/* ---- asking ------------------------------------------------------------------------------- */
 
 static int lookup_done(lua_State *L, int status, lua_KContext box)
 {
   (void)status;
   const struct dns_lookup *l = (struct dns_lookup *)effect_at(L, (int)box);
-  if (l->fault.code) {
-    lua_getfield(L, 1, "name");
-    return failure_raise(L, &l->fault, lua_tostring(L, -1));
-  }
+  if (l->fault.code)
+    return raise(L, l);
   push_answers(L, l);
   return 1;
 }
@@ -76,11 +176,15 @@ static int find_done(lua_State *L, int status, lua_KContext box)
 static int start(lua_State *L, const char *what, lua_KFunction done)
 {
   struct options o = defaults;
+  char reverse[80];
   lua_settop(L, 1);
   opt_read(L, 1, what, fields, &o);
   check_options(L, what, &o);
   struct task *task = task_current(L);
-  struct dns_question q = {.name = o.name, .type = o.type, .server = o.server, .timeout = o.timeout};
+  struct dns_question q = {.name = o.name, .type = o.type, .timeout = o.timeout};
+  q.server = read_servers(L, what, o.server);
+  if (strcmp(o.type, "PTR") == 0 && dns_reverse_name(o.name, reverse, sizeof reverse))
+    q.name = reverse;
   struct effect **box = effect_box(L);
   struct world_dns *dns = host_of(L)->world->dns;
   *box = (struct effect *)dns->start(dns, &q, task_wake, task);

@@ -5,22 +5,14 @@
  * are written once and referred to. Nothing here knows any name: the owner answers. */
 #include "nameserver.h"
 #include "address.h"
+#include "dns_record.h"
 #include "dns_wire.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER = 12, WAITING = 64, LABEL_MAX = 63, TEXT_MAX = 255, RECEIVED = 4096 };
-enum { QR = 0x8000, OPCODE = 0x7800, AA = 0x0400, TC = 0x0200, RD = 0x0100, RA = 0x0080 };
-enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_TXT = 16, TYPE_AAAA = 28, CLASS_IN = 1 };
-
-static const struct {
-  unsigned number;
-  const char *name;
-} types[] = {{TYPE_A, "A"}, {2, "NS"}, {TYPE_CNAME, "CNAME"}, {6, "SOA"}, {15, "MX"},
-             {TYPE_TXT, "TXT"}, {TYPE_AAAA, "AAAA"}, {33, "SRV"}, {65, "HTTPS"}, {255, "ANY"},
-             {257, "CAA"}, {0, NULL}};
+enum { WAITING = 64, RECEIVED = 4096 };
 
 /* ---- reading a query ------------------------------------------------------------------ */
 
@@ -50,7 +42,7 @@ static size_t read_name(const unsigned char *packet, size_t len, size_t at, char
   size_t used = 0;
   while (at < len && packet[at] != 0) {
     size_t n = packet[at];
-    if (n > LABEL_MAX || at + 1 + n > len || !add_label(name, &used, packet + at + 1, n))
+    if (n > DNS_LABEL || at + 1 + n > len || !add_label(name, &used, packet + at + 1, n))
       return 0;
     at += 1 + n;
   }
@@ -62,27 +54,25 @@ static size_t read_name(const unsigned char *packet, size_t len, size_t at, char
 
 static void name_type(struct nameserver_query *q, unsigned number)
 {
-  for (int i = 0; types[i].name; i++)
-    if (types[i].number == number) {
-      snprintf(q->type, sizeof q->type, "%s", types[i].name);
-      return;
-    }
   snprintf(q->type, sizeof q->type, "TYPE%u", number);
+  for (const struct dns_type *t = dns_types; t->name; t++)
+    if (t->number == number)
+      snprintf(q->type, sizeof q->type, "%s", t->name);
 }
 
 bool nameserver_read(const unsigned char *packet, size_t len, struct nameserver_query *q)
 {
-  if (len < HEADER)
+  if (len < DNS_HEADER)
     return false;
   *q = (struct nameserver_query){.id = get16(packet), .flags = get16(packet + 2)};
-  if (q->flags & (QR | OPCODE) || get16(packet + 4) != 1)
+  if (q->flags & (DNS_QR | DNS_OPCODE) || get16(packet + 4) != 1)
     return false;
-  size_t end = read_name(packet, len, HEADER, q->name);
-  if (end == 0 || end + 4 > len || get16(packet + end + 2) != CLASS_IN)
+  size_t end = read_name(packet, len, DNS_HEADER, q->name);
+  if (end == 0 || end + 4 > len || get16(packet + end + 2) != DNS_CLASS_IN)
     return false;
   name_type(q, get16(packet + end));
-  q->question_len = end + 4 - HEADER;
-  memcpy(q->question, packet + HEADER, q->question_len);
+  q->question_len = end + 4 - DNS_HEADER;
+  memcpy(q->question, packet + DNS_HEADER, q->question_len);
   return true;
 }
 
@@ -90,101 +80,75 @@ bool nameserver_read(const unsigned char *packet, size_t len, struct nameserver_
 
 int nameserver_rcode(const char *name)
 {
-  static const char *const names[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",
-                                      "REFUSED", NULL};
-  for (int i = 0; names[i]; i++)
-    if (strcmp(names[i], name) == 0)
-      return i;
+  const char *known;
+  for (unsigned i = 0; (known = dns_rcode_name(i)); i++)
+    if (strcmp(known, name) == 0)
+      return (int)i;
   return -1;
 }
 
 void nameserver_begin(struct nameserver_reply *r, const struct nameserver_query *q, int rcode)
 {
-  memset(r->bytes, 0, HEADER);
+  memset(r->bytes, 0, DNS_HEADER);
   put16(r->bytes, q->id);
-  put16(r->bytes + 2, (unsigned)(QR | AA | RA | rcode) | (q->flags & RD));
+  put16(r->bytes + 2, (unsigned)(DNS_QR | DNS_AA | DNS_RA | rcode) | (q->flags & DNS_RD));
   put16(r->bytes + 4, 1);
-  memcpy(r->bytes + HEADER, q->question, q->question_len);
-  r->len = HEADER + q->question_len;
-  r->owner = HEADER;
+  memcpy(r->bytes + DNS_HEADER, q->question, q->question_len);
+  r->len = DNS_HEADER + q->question_len;
+  r->owner = DNS_HEADER;
 }
 
-/* The name as labels, in `out` of 256 bytes; 0: it is no name. */
-static size_t encode_name(const char *name, unsigned char *out)
+/* Appends a record whose owner is the `owner_len` bytes at `owner`, counted at `count` in the header.
+ * Returns where its data begins; 0: the data is none of that type, or it did not fit and the reply
+ * is truncated now, which *cut tells. */
+static size_t add_record(struct nameserver_reply *r, const unsigned char *owner, size_t owner_len,
+                         const struct dns_type *type, const char *data, unsigned ttl, size_t count, bool *cut)
 {
-  size_t used = 0;
-  while (*name) {
-    size_t n = strcspn(name, ".");
-    if (n == 0 || n > LABEL_MAX || used + n + 2 > 255)
-      return 0;
-    out[used++] = (unsigned char)n;
-    memcpy(out + used, name, n);
-    used += n;
-    name += n + (name[n] == '.');
-  }
-  out[used++] = 0;
-  return used > 1 ? used : 0;
-}
-
-/* The text in strings of at most 255 bytes; 0: it is longer than a reply. */
-static size_t encode_text(const char *text, unsigned char *out)
-{
-  size_t left = strlen(text), used = 0;
-  if (left + left / TEXT_MAX + 1 > NAMESERVER_PACKET)
+  enum { FIXED = 10 };  /* type, class, ttl, length */
+  unsigned char encoded[NAMESERVER_PACKET + DNS_NAME_WIRE];
+  size_t n = type ? dns_record_write(type, data, encoded, sizeof encoded) : 0;
+  unsigned flags = get16(r->bytes + 2);
+  if (n == 0)
     return 0;
-  do {
-    size_t n = left < TEXT_MAX ? left : TEXT_MAX;
-    out[used++] = (unsigned char)n;
-    memcpy(out + used, text, n);
-    used += n;
-    text += n;
-    left -= n;
-  } while (left > 0);
-  return used;
-}
-
-/* Encodes data for the type; 0: it is none of that type. */
-static size_t encode(const char *type, const char *data, unsigned *number, unsigned char *out)
-{
-  if (strcmp(type, "A") == 0) {
-    *number = TYPE_A;
-    return inet_pton(AF_INET, data, out) == 1 ? 4 : 0;
+  *cut = flags & DNS_TC || r->len + owner_len + FIXED + n > sizeof r->bytes;
+  if (*cut) {
+    put16(r->bytes + 2, flags | DNS_TC);
+    return 0;
   }
-  if (strcmp(type, "AAAA") == 0) {
-    *number = TYPE_AAAA;
-    return inet_pton(AF_INET6, data, out) == 1 ? 16 : 0;
-  }
-  *number = strcmp(type, "CNAME") == 0 ? TYPE_CNAME : TYPE_TXT;
-  if (*number == TYPE_CNAME)
-    return encode_name(data, out);
-  return strcmp(type, "TXT") == 0 ? encode_text(data, out) : 0;
+  unsigned char *p = r->bytes + r->len;
+  memcpy(p, owner, owner_len);
+  p += owner_len;
+  put16(p, type->number);
+  put16(p + 2, DNS_CLASS_IN);
+  put32(p + 4, ttl);
+  put16(p + 8, (unsigned)n);
+  memcpy(p + FIXED, encoded, n);
+  r->len += owner_len + FIXED + n;
+  put16(r->bytes + count, get16(r->bytes + count) + 1);
+  return r->len - n;
 }
 
 bool nameserver_add(struct nameserver_reply *r, const char *type, const char *data, unsigned ttl)
 {
-  enum { FIXED = 12 };  /* reference to the owner, type, class, ttl, length */
-  unsigned char encoded[NAMESERVER_PACKET];
-  unsigned number, flags = get16(r->bytes + 2);
-  size_t n = encode(type, data, &number, encoded);
-  if (n == 0)
-    return false;
-  if (flags & TC || r->len + FIXED + n > sizeof r->bytes) {
-    put16(r->bytes + 2, flags | TC);
-    return true;
-  }
-  unsigned char *p = r->bytes + r->len;
-  put16(p, 0xc000 | (unsigned)r->owner);
-  put16(p + 2, number);
-  put16(p + 4, CLASS_IN);
-  put16(p + 6, ttl >> 16);
-  put16(p + 8, ttl & 0xffff);
-  put16(p + 10, (unsigned)n);
-  memcpy(p + FIXED, encoded, n);
-  if (number == TYPE_CNAME)
-    r->owner = r->len + FIXED;
-  r->len += FIXED + n;
-  put16(r->bytes + 6, get16(r->bytes + 6) + 1);
-  return true;
+  enum { ANSWERS = 6 };
+  const struct dns_type *t = dns_type_named(type);
+  unsigned char owner[2];
+  bool cut = false;
+  put16(owner, 0xc000 | (unsigned)r->owner);  // a reference
+  size_t at = add_record(r, owner, sizeof owner, t, data, ttl, ANSWERS, &cut);
+  if (at && t->number == DNS_CNAME)
+    r->owner = at;
+  return at || cut;
+}
+
+bool nameserver_add_authority(struct nameserver_reply *r, const char *zone, const char *type,
+                              const char *data, unsigned ttl)
+{
+  enum { AUTHORITIES = 8 };
+  unsigned char owner[DNS_NAME_WIRE];
+  size_t n = dns_name_write(zone, owner);
+  bool cut = false;
+  return n && (add_record(r, owner, n, dns_type_named(type), data, ttl, AUTHORITIES, &cut) || cut);
 }
 
 /* ---- the socket --------------------------------------------------------------------------- */

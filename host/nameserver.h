@@ -31,9 +31,12 @@ bool nameserver_read(const unsigned char *packet, size_t len, struct nameserver_
 /* The number of "NXDOMAIN", …; -1: there is no such code. */
 int nameserver_rcode(const char *name);
 void nameserver_begin(struct nameserver_reply *r, const struct nameserver_query *q, int rcode);
-/* Adds an answer of type A, AAAA, CNAME or TXT; what follows a CNAME is about its target.
+/* Adds an answer, its data as text (dns_record.h); what follows a CNAME is about its target.
  * False: the data is none of that type. An answer that does not fit marks the reply truncated. */
 bool nameserver_add(struct nameserver_reply *r, const char *type, const char *data, unsigned ttl);
+/* Adds a record of the authority section, after all answers: the SOA or NS of a zone. */
+bool nameserver_add_authority(struct nameserver_reply *r, const char *zone, const char *type,
+                              const char *data, unsigned ttl);
 
 /* Listens; port 0: any. NULL: *f says why. */
 struct nameserver *nameserver_new(struct uv_loop_s *loop, const char *address, int port,

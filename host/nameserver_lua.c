@@ -42,7 +42,7 @@ static struct handle *check_handle(lua_State *L)
 /* ---- replies ------------------------------------------------------------------------------ */
 
 struct answer {
-  const char *type, *data;
+  const char *name, *type, *data;
   lua_Integer ttl;
 };
 
@@ -56,24 +56,47 @@ static const struct opt_field answer_fields[] = {
 struct response {
   const char *rcode;
   lua_Integer ttl;
-  int answers;
+  int answers, authority;
 };
 
 static const struct opt_field response_fields[] = {
   {"rcode", OPT_STRING, offsetof(struct response, rcode), false},
   {"ttl", OPT_INTEGER, offsetof(struct response, ttl), false},
   {"answers", OPT_TABLE, offsetof(struct response, answers), false},
+  {"authority", OPT_TABLE, offsetof(struct response, authority), false},
   {0},
 };
 
-static void add_answer(lua_State *L, struct nameserver_reply *reply, lua_Integer ttl)
+static const struct opt_field authority_fields[] = {
+  {"name", OPT_STRING, offsetof(struct answer, name), true},
+  {"type", OPT_STRING, offsetof(struct answer, type), true},
+  {"data", OPT_STRING, offsetof(struct answer, data), true},
+  {"ttl", OPT_INTEGER, offsetof(struct answer, ttl), false},
+  {0},
+};
+
+/* Adds the record on top: an answer, or one of the authority section, which has a name. */
+static void add_record(lua_State *L, struct nameserver_reply *reply, lua_Integer ttl, bool authority)
 {
   struct answer a = {.ttl = ttl};
-  opt_read(L, -1, "nameserver: answer", answer_fields, &a);
+  const char *what = authority ? "nameserver: authority" : "nameserver: answer";
+  opt_read(L, -1, what, authority ? authority_fields : answer_fields, &a);
   if (a.ttl < 0 || a.ttl > INT32_MAX)
-    failure_misuse(L, "nameserver: answer: option 'ttl' is seconds, 0 to %d", INT32_MAX);
-  if (!nameserver_add(reply, a.type, a.data, (unsigned)a.ttl))
-    failure_misuse(L, "nameserver: answer: '%.100s' is no data of the type %.10s", a.data, a.type);
+    failure_misuse(L, "%s: option 'ttl' is seconds, 0 to %d", what, INT32_MAX);
+  unsigned seconds = (unsigned)a.ttl;
+  if (!(authority ? nameserver_add_authority(reply, a.name, a.type, a.data, seconds)
+                  : nameserver_add(reply, a.type, a.data, seconds)))
+    failure_misuse(L, "%s: '%.100s' is no data of the type %.10s", what, a.data, a.type);
+}
+
+static void add_records(lua_State *L, struct nameserver_reply *reply, int list, lua_Integer ttl, bool authority)
+{
+  size_t n = list ? lua_rawlen(L, list) : 0;
+  for (size_t i = 1; i <= n; i++) {
+    lua_rawgeti(L, list, (lua_Integer)i);
+    add_record(L, reply, ttl, authority);
+    lua_pop(L, 1);
+  }
 }
 
 /* Writes the handler's result, on top, as the reply. */
@@ -84,14 +107,10 @@ static void write_reply(lua_State *L, const struct nameserver_query *q, struct n
   int rcode = nameserver_rcode(r.rcode);
   if (rcode < 0)
     failure_misuse(L, "nameserver: reply: '%.20s' is no rcode (expected NOERROR, FORMERR, SERVFAIL, "
-                      "NXDOMAIN, NOTIMP or REFUSED)", r.rcode);
+                      "NXDOMAIN, NOTIMP, REFUSED, …)", r.rcode);
   nameserver_begin(reply, q, rcode);
-  size_t n = r.answers ? lua_rawlen(L, r.answers) : 0;
-  for (size_t i = 1; i <= n; i++) {
-    lua_rawgeti(L, r.answers, (lua_Integer)i);
-    add_answer(L, reply, r.ttl);
-    lua_pop(L, 1);
-  }
+  add_records(L, reply, r.answers, r.ttl, false);
+  add_records(L, reply, r.authority, r.ttl, true);
 }
 
 /* ---- serve ---------------------------------------------------------------------------------- */

@@ -7,7 +7,8 @@
  * a table of functions, all synchronous; `now` is the last argument of each:
  *   http(request)             request: method, host, path, query, headers, body
  *                             -> { status, body, headers = "name: value" lines }
- *   dns(name, type)           -> { { type=, data=, ttl= }, … }
+ *   dns(name, type, server)   -> { { type=, data=, ttl= }, … }; with a fault, ttl: for how long "not
+ *                                there" is remembered; server: who is asked instead of a resolver
  *   connect(url)              -> { session = integer }
  *   query(session, text, params) -> { columns = { "name" or "name:type oid" }, rows = { { texts } },
  *                                affected = n }

@@ -410,13 +410,26 @@ test("a name resolves some time after it was made", function()
   local c = new()
   upload(c, "web")
   attach(c, "web")
-  equal(resolve(c, HOST), { rcode = "NXDOMAIN", ttl = 60, answers = {} })
+  local missing = resolve(c, HOST)
+  equal({ missing.rcode, missing.ttl, #missing.answers }, { "NXDOMAIN", 60, 0 })
   c.now = c.now + 5
   equal(resolve(c, HOST .. "."), { rcode = "NOERROR", ttl = 300, answers = { { type = "A",
     data = "127.0.0.1" } } })
-  equal(resolve(c, HOST, "AAAA"), { rcode = "NOERROR", ttl = 300, answers = {} })
+  equal({ resolve(c, HOST, "AAAA").rcode, #resolve(c, HOST, "AAAA").answers }, { "NOERROR", 0 })
   equal(resolve(c, "api.github.com").answers[1].data, "127.0.0.1")
   equal(resolve(c, "elsewhere.example.com").rcode, "NXDOMAIN")
+end)
+
+test("a zone has an SOA and name servers; what is not there comes with the SOA", function()
+  local c = new()
+  local soa = "ada.ns.cloudflare.com dns.cloudflare.com 2400000000 10000 2400 604800 60"
+  equal(resolve(c, "revelations.studio", "SOA").answers, { { type = "SOA", data = soa } })
+  equal(resolve(c, "revelations.studio", "NS").answers,
+    { { type = "NS", data = "ada.ns.cloudflare.com" }, { type = "NS", data = "ivan.ns.cloudflare.com" } })
+  local authority = { { name = "revelations.studio", type = "SOA", data = soa, ttl = 60 } }
+  equal(resolve(c, "gone.revelations.studio").authority, authority)
+  equal(resolve(c, "revelations.studio", "MX"), { rcode = "NOERROR", ttl = 300, answers = {}, authority = authority })
+  equal(resolve(c, "ada.ns.cloudflare.com").answers, { { type = "A", data = "192.0.2.53" } })
 end)
 
 test("a record that is not proxied shows its content", function()

@@ -8,13 +8,19 @@ local nameserver = {}
 ---@field port? integer     0 to 65535; 0 takes a free one (0)
 
 ---@class nameserver.Answer
----@field type "A"|"AAAA"|"CNAME"|"TXT"
----@field data string       an address, a name, a text; what follows a CNAME is about its target
+---@field type dns.Type
+---@field data string       the record as text, as `dns.lookup` gives it: "10 mail.example.com" of an MX;
+---what follows a CNAME is about its target
 ---@field ttl? integer      seconds (the reply's)
 
+---A record about a zone: its SOA says for how long "not there" may be remembered.
+---@class nameserver.Authority: nameserver.Answer
+---@field name string       the zone
+
 ---@class nameserver.Reply
----@field rcode? "NOERROR"|"FORMERR"|"SERVFAIL"|"NXDOMAIN"|"NOTIMP"|"REFUSED"  ("NOERROR")
+---@field rcode? "NOERROR"|"FORMERR"|"SERVFAIL"|"NXDOMAIN"|"NOTIMP"|"REFUSED"|string  ("NOERROR")
 ---@field ttl? integer      seconds, of answers without one (60)
+---@field authority? nameserver.Authority[]  what is said of the zone
 ---@field answers? nameserver.Answer[]  what exceeds 512 bytes marks the reply as cut short
 
 ---@class nameserver.Server

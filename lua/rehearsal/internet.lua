@@ -18,20 +18,26 @@ local Internet = {}
 Internet.__index = Internet
 
 -- A resolver keeps "no such name" as long as the zone says, even when the name is there by then.
-function Internet:resolve(name, kind, now)
-  name = name:lower()
-  if (self.missing[name] or now) > now then return nil end
+-- Gives nil and for how many more seconds. A server that is named is asked itself: it keeps nothing.
+function Internet:resolve(name, kind, now, server)
+  name = name:lower():gsub("%.$", "")
+  local missing = not server and self.missing[name] or now
+  if missing > now then return nil, math.ceil(missing - now) end
   local answer = cloudflare.resolve(self.state, name, kind, now)
   if answer.rcode ~= "NXDOMAIN" then return answer end
-  self.missing[name] = now + answer.ttl
+  if not server then self.missing[name] = now + answer.ttl end
+  return nil, answer.ttl
 end
 
-function Internet:dns(name, kind, now)
-  local found = self:resolve(name, kind, now)
+function Internet:dns(name, kind, server, now)
+  local found, missing = self:resolve(name, kind, now, server)
   if not found then
-    return { fault = { "dns-not-found", "pending", ("no such name: %s (NXDOMAIN)"):format(name) }, delay = NAME }
+    local message = ("no such name: %s (NXDOMAIN)"):format(name)
+    return { fault = { "dns-not-found", "pending", message }, ttl = missing, delay = NAME }
   elseif #found.answers == 0 then
-    return { fault = { "dns-no-data", "pending", ("%s has no %s record"):format(name, kind) }, delay = NAME }
+    local soa = (found.authority or {})[1]
+    local message = ("%s has no %s record"):format(name, kind)
+    return { fault = { "dns-no-data", "pending", message }, ttl = soa and soa.ttl, delay = NAME }
   end
   local list = { delay = NAME }
   for i, answer in ipairs(found.answers) do

@@ -72,7 +72,7 @@ return function(text, disk)
   local net = internet.new(state)
   local world = {
     http = function(request, now) return net:http(request, now) end,
-    dns = function(name, kind, now) return net:dns(name, kind, now) end,
+    dns = function(name, kind, server, now) return net:dns(name, kind, server, now) end,
     connect = function(url, now) return late(ledger.connect(state, url, now), SQL) end,
     query = function(session, query, params) return late(ledger.query(state, session, query, params), SQL) end,
     process = function(argv, cwd, input) return programs.run(files, settings.workers, argv, cwd, input) end,

@@ -21,9 +21,12 @@ local function workers_dev(cloudflare, host)
   return script, script and script.subdomain.since
 end
 
-local function served(kind)
-  local answers = kind == "A" and { { type = "A", data = LOOPBACK } } or {}
-  return { rcode = "NOERROR", ttl = TTL, answers = answers }
+local function reply(answers, ttl)
+  return { rcode = "NOERROR", ttl = ttl or TTL, answers = answers }
+end
+
+local function served(kind, address)
+  return reply(kind == "A" and { { type = "A", data = address or LOOPBACK } } or {})
 end
 
 local function answers_for(record, kind)
@@ -40,25 +43,51 @@ local function lookup(state, name, kind, now)
   for _, record in ipairs(visible) do
     if record.proxied and (kind == "A" or kind == "AAAA") then return served(kind) end
     if not record.proxied and answers_for(record, kind) then
-      answers[#answers + 1] = { type = record.type, data = record.content }
+      local content = record.type == "MX" and ("%d %s"):format(record.priority or 0, record.content) or record.content
+      answers[#answers + 1] = { type = record.type, data = content }
       ttl = record.ttl > 1 and record.ttl or TTL
     end
   end
-  return { rcode = "NOERROR", ttl = ttl, answers = answers }
+  return reply(answers, ttl)
+end
+
+-- What the zone has at its own name, beside the records of its owner.
+local function apex(state, zone, name, kind)
+  if name ~= zone.name then return nil end
+  local answers = {}
+  for _, record in ipairs(zones.records(zone, state.settings.negative_ttl)) do
+    if record.type == kind then answers[#answers + 1] = { type = kind, data = record.data } end
+  end
+  return reply(answers)
+end
+
+-- The answer of a zone: "not there" comes with the SOA that says how long it may be remembered.
+local function of_zone(state, zone, name, kind, now)
+  local answer = lookup(state, name, kind, now)
+  if not answer or #answer.answers == 0 then answer = apex(state, zone, name, kind) or answer end
+  local negative_ttl = state.settings.negative_ttl
+  answer = answer or { rcode = "NXDOMAIN", ttl = negative_ttl, answers = {} }
+  if #answer.answers == 0 then
+    local soa = zones.records(zone, negative_ttl)[1]
+    answer.authority = { { name = soa.name, type = soa.type, data = soa.data, ttl = negative_ttl } }
+  end
+  return answer
 end
 
 ---@param state table   the world
 ---@param name string
 ---@param kind string   A, AAAA, …
 ---@param now number
----@return table answer  rcode, ttl, answers of type and data
+---@return table answer  rcode, ttl, answers of type and data; authority when there are none
 function edge.resolve(state, name, kind, now)
   name, kind = name:lower():gsub("%.$", ""), kind:upper()
   if api_hosts[name] then return served(kind) end
   local _, since = workers_dev(state.cloudflare, name)
   if since and since + state.settings.dns_delay <= now then return served(kind) end
-  return lookup(state, name, kind, now)
-    or { rcode = "NXDOMAIN", ttl = state.settings.negative_ttl, answers = {} }
+  if zones.servers[name] then return served(kind, zones.servers[name]) end
+  local zone = zones.holding(state.cloudflare, name)
+  if zone then return of_zone(state, zone, name, kind, now) end
+  return { rcode = "NXDOMAIN", ttl = state.settings.negative_ttl, answers = {} }
 end
 
 -- ---- what answers ------------------------------------------------------------------------

@@ -8,6 +8,20 @@ local zones = {}
 
 local name_servers = { "ada.ns.cloudflare.com", "ivan.ns.cloudflare.com" }
 
+---The zone's own records, as its name servers tell them, and where those servers are.
+---@param zone table
+---@param negative_ttl number  seconds
+function zones.records(zone, negative_ttl)
+  local soa = ("%s dns.cloudflare.com 2400000000 10000 2400 604800 %d"):format(name_servers[1], negative_ttl)
+  local records = { { name = zone.name, type = "SOA", data = soa } }
+  for _, server in ipairs(name_servers) do
+    records[#records + 1] = { name = zone.name, type = "NS", data = server }
+  end
+  return records
+end
+
+zones.servers = { [name_servers[1]] = "192.0.2.53", [name_servers[2]] = "192.0.2.54" }
+
 local function show(context, zone)
   local born = clock.iso(context.state.settings.created_at, 6)
   return {
