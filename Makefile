@@ -13,7 +13,8 @@ VERSION    := 0.1.0
 SANFLAGS   := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DDAVIT_VERSION='"$(VERSION)"' -Wall -Wextra -Wno-unused-parameter \
               -Ihost -I$B $(SANFLAGS) $(PKG_CFLAGS) $(CFLAGS)
-LIBS        = $(PKG_LIBS) -lm
+# libwslay has no .pc file.
+LIBS        = $(PKG_LIBS) -lwslay -lm
 LUA        := $(sort $(shell find lua -name '*.lua'))
 RECIPES    := $(sort $(wildcard recipes/*.lua))
 OBJ        := $(patsubst %.c,$B/%.o,$(wildcard host/*.c))

@@ -49,31 +49,6 @@ static int array(lua_State *L)
   return 1;
 }
 
-static size_t utf8_announced(unsigned char first)
-{
-  if (first < 0x80)
-    return 1;
-  if (first < 0xc2 || first > 0xf4)
-    return 0;
-  return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-}
-
-/* Sequences by the table of the Unicode standard: no overlong forms, no surrogates. */
-size_t json_utf8(const char *at, const char *end)
-{
-  const unsigned char *s = (const unsigned char *)at;
-  size_t n = utf8_announced(s[0]);
-  if (n > (size_t)(end - at))
-    return 0;
-  for (size_t i = 1; i < n; i++)
-    if ((s[i] & 0xc0) != 0x80)
-      return 0;
-  if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-      (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-    return 0;
-  return n;
-}
-
 /* ---- pointers: RFC 6901 --------------------------------------------------------------- */
 
 /* Pushes the name that ends at the next slash, with ~1 and ~0 undone; returns where it ends. */

@@ -26,6 +26,4 @@ int json_encode(lua_State *L);
 /* Replaces the value on top by what cjson's function makes of it: "decode" of the text of
  * one string or float, "encode" of one string. Only inside json_decode and json_encode. */
 void json_convert(lua_State *L, const char *function);
-/* The length of the UTF-8 sequence at `at`, 0 when it is none. */
-size_t json_utf8(const char *at, const char *end);
 #endif

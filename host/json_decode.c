@@ -6,6 +6,7 @@
 #include "failure.h"
 #include "json.h"
 #include "opt.h"
+#include "utf8.h"
 #include <ctype.h>
 #include <lauxlib.h>
 #include <math.h>
@@ -134,7 +135,7 @@ static const char *skip_character(struct reader *r, const char *at)
     refuse(r, at, "the string is not closed");
   if (c < 0x20)
     refuse(r, at, "control character in a string; it is written as \\u%04x", c);
-  size_t n = json_utf8(at, r->end);
+  size_t n = utf8_length(at, r->end);
   if (n == 0)
     refuse(r, at, "the text is not UTF-8");
   return at + n;

@@ -10,6 +10,7 @@
 #include "opt.h"
 #include "order.h"
 #include "secret.h"
+#include "utf8.h"
 #include <lauxlib.h>
 #include <math.h>
 #include <stdarg.h>
@@ -99,7 +100,7 @@ static bool check_string(struct writer *w, const char *at, const char *end)
 {
   bool plain = true;
   while (at < end) {
-    size_t n = json_utf8(at, end);
+    size_t n = utf8_length(at, end);
     if (n == 0)
       refuse(w, "the string is not UTF-8; base64 carries other bytes");
     plain &= *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20;
