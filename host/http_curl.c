@@ -73,20 +73,27 @@ static void record_connection(struct exchange *x)
   e->reused = made == 0 && timing(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
 }
 
-void exchange_stop(struct exchange *x)
+static void stop(struct exchange *x, bool keep)
 {
   x->base.phase = exchange_phase(x);
   exchange_stop_timer(x);
-  curl_multi_remove_handle(x->http->multi, x->easy);
+  x->connected = keep;
+  if (!keep)
+    curl_multi_remove_handle(x->http->multi, x->easy);
   http_loop_count(x->http, -1);
   x->state = ENDING;
   record_timing(x);
   record_connection(x);
 }
 
+void exchange_stop(struct exchange *x)
+{
+  stop(x, false);
+}
+
 void exchange_finish(struct exchange *x, CURLcode code)
 {
-  exchange_stop(x);
+  stop(x, x->connection && code == CURLE_OK);
   if (code != CURLE_OK)
     exchange_set_fault(x, code);
   else if (x->proxy[0] && x->base.status == 407)
@@ -213,10 +220,10 @@ static void destroy(struct effect *e)
   struct exchange *x = (struct exchange *)e;
   unqueue(x);
   exchange_stop_timer(x);
-  if (x->state == TRANSFERRING) {
+  if (x->state == TRANSFERRING || x->connected)
     curl_multi_remove_handle(x->http->multi, x->easy);
+  if (x->state == TRANSFERRING)
     http_loop_count(x->http, -1);
-  }
   for (int i = 0; i < 2; i++)
     if (x->lookup[i])
       effect_free(&x->lookup[i]->effect);
@@ -235,10 +242,9 @@ static void destroy(struct effect *e)
   free(x);
 }
 
-static struct http_exchange *start(struct world_http *base, const struct http_request *r,
-                                   effect_done *done, void *arg)
+struct http_exchange *exchange_start(struct http_curl *h, const struct http_request *r, bool connection,
+                                     effect_done *done, void *arg)
 {
-  struct http_curl *h = (struct http_curl *)base;
   struct exchange *x = http_loop_ready(h) ? calloc(1, sizeof *x) : NULL;
   if (!x)
     return NULL;
@@ -249,6 +255,7 @@ static struct http_exchange *start(struct world_http *base, const struct http_re
   x->started = http_seconds();
   x->timeouts = r->timeouts;
   x->fresh = r->fresh;
+  x->connection = connection;
   x->easy = http_loop_easy(h);
   x->method = strdup(r->method);
   buf_init(&x->body, BUF_LIMIT);
@@ -258,6 +265,12 @@ static struct http_exchange *start(struct world_http *base, const struct http_re
     return &x->base;
   destroy(&x->base.effect);
   return NULL;
+}
+
+static struct http_exchange *start(struct world_http *base, const struct http_request *r,
+                                   effect_done *done, void *arg)
+{
+  return exchange_start((struct http_curl *)base, r, false, done, arg);
 }
 
 struct world_http *http_curl_new(uv_loop_t *loop, const struct real_config *config,

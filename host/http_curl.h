@@ -8,6 +8,7 @@
  *   http_time.c     the timeouts
  *   http_resolve.c  finding the host's addresses
  *   http_fault.c    what went wrong, in which phase, whose fault
+ *   http_connection.c  a connection made the same way, for who speaks another protocol on it
  *
  * An exchange looks its host up through world_dns (curl's own resolver blocks the loop when a
  * transfer is dropped), hands the addresses to curl, and waits.
@@ -17,7 +18,8 @@
  * start().
  * Ownership: the exchange owns copies of all it was given; what held a secret is wiped. Sources
  * and sinks are the caller's and outlive it.
- * Invariants: 1. an easy handle is in the multi handle exactly in state TRANSFERRING.
+ * Invariants: 1. an easy handle is in the multi handle exactly in state TRANSFERRING, or when
+ *                `connected`.
  *             2. an exchange stands in the queue `soon` exactly while `queued` is true.
  *             3. nothing of curl is called from a callback of curl. */
 #ifndef HTTP_CURL_H
@@ -104,6 +106,8 @@ struct exchange {
   char *host, *method;
   int port, family;
   bool https, fresh;
+  bool connection;             /* only a connection is wanted (http_connection.h) */
+  bool connected;              /* and it is there: curl keeps it until the exchange goes */
   struct curl_slist *headers, *resolve, *connect_to;
   curl_mime *mime;
   struct buf body;
@@ -138,6 +142,9 @@ void exchange_end_soon(struct exchange *x);
 void exchange_stop(struct exchange *x);
 /* Hands the exchange over to curl. */
 void exchange_transfer(struct exchange *x);
+/* Begins an exchange, or a connection without one. NULL: out of memory. */
+struct http_exchange *exchange_start(struct http_curl *h, const struct http_request *r, bool connection,
+                                     effect_done *done, void *arg);
 /* Curl is through with it: records what there is, and ends it. */
 void exchange_finish(struct exchange *x, CURLcode code);
 

@@ -6,6 +6,7 @@
 #include "buf_lua.h"
 #include "effect.h"
 #include "failure.h"
+#include "header_lines.h"
 #include "headers.h"
 #include "host.h"
 #include "http.h"
@@ -46,67 +47,10 @@ static const struct opt_field fields[] = {
 
 /* ---- reading the request --------------------------------------------------------------- */
 
-static void check_token(lua_State *L, const char *what, const char *text)
-{
-  static const char *token = "!#$%&'*+-.^_`|~0123456789"
-                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  if (!*text || text[strspn(text, token)])
-    failure_misuse(L, "http.request: '%s' is not a valid %s", text, what);
-}
-
 static const char *resolve(lua_State *L, int idx, const char *url, const char *place, size_t *len)
 {
   struct destination to = {.kind = TO_HTTP, .what = url, .place = place};
   return secret_resolve(L, idx, &to, len);
-}
-
-/* Appends "Name: value" and a NUL for the header whose name is on top. */
-static void add_header(lua_State *L, int headers, const char *url, struct buf *lines)
-{
-  if (lua_type(L, -1) != LUA_TSTRING)
-    failure_misuse(L, "http.request: headers are a table name = value");
-  const char *name = lua_tostring(L, -1);
-  check_token(L, "header name", name);
-  lua_getfield(L, headers, name);
-  if (lua_type(L, -1) != LUA_TSTRING && !secret_test(L, -1))
-    failure_misuse(L, "http.request: header '%s' must be a string, not a %s", name,
-                   luaL_typename(L, -1));
-  char place[80];
-  size_t len;
-  snprintf(place, sizeof place, "header '%.60s'", name);
-  const char *value = resolve(L, -1, url, place, &len);
-  if (memchr(value, '\n', len) || memchr(value, '\r', len) || memchr(value, 0, len))
-    failure_misuse(L, "http.request: header '%s' holds a line break or NUL", name);
-  /* curl drops "Name:" and sends an empty value for "Name;" */
-  buf_printf(lines, len ? "%s: " : "%s;", name);
-  buf_add(lines, value, len);
-  buf_add_char(lines, 0);
-  lua_pop(L, 2);
-}
-
-/* Pushes the lines and the list of pointers into them. */
-static const char *const *read_headers(lua_State *L, const struct options *o)
-{
-  struct buf *lines = buf_push(L, 1 << 20);
-  int n = 0;
-  if (o->headers) {
-    order_keys(L, o->headers);
-    n = (int)lua_rawlen(L, -1);
-    for (int i = 1; i <= n; i++) {
-      lua_rawgeti(L, -1, i);
-      add_header(L, o->headers, o->url, lines);
-      lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-  }
-  if (!buf_ok(lines))
-    failure_misuse(L, "http.request: the headers are larger than 1 MiB");
-  const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
-  const char *p = buf_str(lines);
-  for (int i = 0; i < n; i++, p += strlen(p) + 1)
-    list[i] = p;
-  list[n] = NULL;
-  return list;
 }
 
 struct part_options {
@@ -145,7 +89,7 @@ static void read_parts(lua_State *L, const struct options *o, struct http_reques
 
 static void read_limits(lua_State *L, const struct options *o)
 {
-  check_token(L, "method", o->method);
+  header_check_token(L, "http.request", "method", o->method);
   if (o->max_body < 0)
     failure_misuse(L, "http.request: max_body is a number of bytes");
   if (o->body && o->parts)
@@ -293,7 +237,7 @@ static int request(lua_State *L)
   struct http_request r = {.method = o.method, .url = o.url, .fresh = o.fresh,
                            .max_body = (size_t)o.max_body};
   luaL_checkstack(L, 20, "request");
-  r.headers = read_headers(L, &o);
+  r.headers = header_lines_read(L, o.headers, "http.request", o.url);
   if (o.body)
     r.body = resolve(L, o.body, o.url, "body", &r.body_len);
   read_parts(L, &o, &r);

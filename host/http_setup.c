@@ -111,6 +111,15 @@ static void set_version(struct exchange *x, const struct http_request *r)
   curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, two && !r->fresh ? 1L : 0L);
 }
 
+/* Through a proxy, too, the other end is the host itself. */
+static void set_connection_only(CURL *e)
+{
+  curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L);
+  curl_easy_setopt(e, CURLOPT_HTTPPROXYTUNNEL, 1L);
+  curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(e, CURLOPT_PIPEWAIT, 0L);
+}
+
 /* The handshake begins: from here on its own limit counts, not that of the connection. */
 static CURLcode on_handshake(CURL *easy, void *ssl, void *arg)
 {
@@ -154,6 +163,8 @@ bool exchange_configure(struct exchange *x, const struct http_request *r)
     set_fresh(e);
   else if (!http_is_repeatable(r->method))
     send_once(x);
+  if (x->connection)
+    set_connection_only(e);
   exchange_receive(x, r);
   bool ok = exchange_set_route(x, &r->route) && exchange_set_body(x, r) && set_headers(x, r->headers);
   if (strcmp(r->method, "HEAD") == 0)

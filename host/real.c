@@ -110,7 +110,9 @@ bool real_init(struct real *r, int guard_fd)
     w->http = http_curl_new(&r->loop, &r->config, w->dns, w->environ);
     w->sql = sql_pq_new(&r->loop, &r->config, w->dns);
   }
-  if (w->clock && w->random && w->environ && w->files && w->process && w->http && w->sql)
+  if (w->http)
+    w->websocket = websocket_curl_new(&r->loop, w->http);
+  if (w->clock && w->websocket && w->random && w->environ && w->files && w->process && w->http && w->sql)
     return true;
   real_free(r);
   return false;
@@ -119,6 +121,7 @@ bool real_init(struct real *r, int guard_fd)
 void real_free(struct real *r)
 {
   struct world *w = &r->world;
+  websocket_curl_free(w->websocket);
   http_curl_free(w->http);
   sql_pq_free(w->sql);
   dns_ares_free(w->dns);

@@ -38,6 +38,7 @@ bool real_is_loopback(const char *host);
 struct world_clock *clock_uv_new(uv_loop_t *loop);
 struct world_http *http_curl_new(uv_loop_t *loop, const struct real_config *config,
                                  struct world_dns *dns, struct world_environ *environ);
+struct world_websocket *websocket_curl_new(uv_loop_t *loop, struct world_http *http);
 struct world_sql *sql_pq_new(uv_loop_t *loop, const struct real_config *config,
                              struct world_dns *dns);
 struct world_dns *dns_ares_new(uv_loop_t *loop, const struct real_config *config);
@@ -47,6 +48,7 @@ struct world_random *random_os_new(void);
 struct world_environ *environ_os_new(void);
 void clock_uv_free(struct world_clock *c);
 void http_curl_free(struct world_http *h);
+void websocket_curl_free(struct world_websocket *w);
 void sql_pq_free(struct world_sql *s);
 void dns_ares_free(struct world_dns *d);
 void process_guard_free(struct world_process *p);

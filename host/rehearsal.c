@@ -17,10 +17,11 @@ static void assemble(struct rehearsal *r, const struct rehearsal_options *o)
   rehearsal_process_open(&r->process);
   rehearsal_store_open(r);
   r->http.start = rehearsal_http;
+  r->websocket.connect = rehearsal_websocket;
   r->dns.start = rehearsal_dns;
   r->files.start = rehearsal_file;
   r->random.fill = rehearsal_random;
-  r->world = (struct world){.clock = &r->clock, .http = &r->http, .sql = &r->sql, .dns = &r->dns,
+  r->world = (struct world){.clock = &r->clock, .http = &r->http, .websocket = &r->websocket, .sql = &r->sql, .dns = &r->dns,
                             .process = &r->process, .random = &r->random, .files = &r->files,
                             .environ = &r->environ, .store = &r->store};
 }

@@ -6,7 +6,10 @@
  * The models are a Lua text that is called with `settings` and a table `disk` (below) and returns
  * a table of functions, all synchronous; `now` is the last argument of each:
  *   http(request)             request: method, host, path, query, headers, body
- *                             -> { status, body, headers = "name: value" lines }
+ *                             -> { status, body, headers = "name: value" lines }; to one with the header
+ *                                upgrade = "websocket" also { status = 101, protocol, messages = { { data =,
+ *                                binary =, after = seconds since the one before }, … }, close = { code =,
+ *                                reason =, after = } }
  *   dns(name, type, server)   -> { { type=, data=, ttl= }, … }; with a fault, ttl: for how long "not
  *                                there" is remembered; server: who is asked instead of a resolver
  *   connect(url)              -> { session = integer }

@@ -114,8 +114,6 @@ static enum http_phase phase_of(const char *code)
 static void read_answer(struct rehearsal *r, struct http_exchange *x, size_t max_body)
 {
   lua_State *L = r->L;
-  if (rehearsal_fault(r, &x->fault, NULL))
-    return;
   lua_getfield(L, ANSWER, "status");
   x->status = (int)lua_tointeger(L, -1);
   read_text(L, "headers", &x->headers);
@@ -126,23 +124,29 @@ static void read_answer(struct rehearsal *r, struct http_exchange *x, size_t max
     fault_set(&x->fault, "out-of-memory", "fatal", "not enough memory for the answer");
 }
 
-static void ask(struct rehearsal *r, struct http_exchange *x, const struct http_request *q)
+bool rehearsal_ask_http(struct rehearsal *r, const struct http_request *q, struct effect *e, struct fault *f)
 {
   lua_State *L = r->L;
   rehearsal_begin(r, "http");
   lua_newtable(L);
   rehearsal_set(L, "method", q->method, strlen(q->method));
   if (!push_url(L, q->url)) {
-    fault_set(&x->fault, "http-url", "misuse", "not an http or https URL: %.200s", q->url);
-    return;
+    fault_set(f, "http-url", "misuse", "not an http or https URL: %.200s", q->url);
+    return false;
   }
   push_headers(L, q);
   if (!push_body(L, q)) {
-    fault_set(&x->fault, "out-of-memory", "fatal", "not enough memory for the request");
-    return;
+    fault_set(f, "out-of-memory", "fatal", "not enough memory for the request");
+    return false;
   }
-  rehearsal_ask(r, 1, &x->effect);
-  read_answer(r, x, q->max_body ? q->max_body : BUF_LIMIT);
+  rehearsal_ask(r, 1, e);
+  return !rehearsal_fault(r, f, NULL);
+}
+
+static void ask(struct rehearsal *r, struct http_exchange *x, const struct http_request *q)
+{
+  if (rehearsal_ask_http(r, q, &x->effect, &x->fault))
+    read_answer(r, x, q->max_body ? q->max_body : BUF_LIMIT);
 }
 
 static void note(struct rehearsal *r, const struct http_exchange *x, const struct http_request *q)

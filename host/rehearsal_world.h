@@ -18,6 +18,7 @@ struct rehearsal {
   struct world world;
   struct world_clock clock;
   struct world_http http;
+  struct world_websocket websocket;
   struct world_sql sql;
   struct world_dns dns;
   struct world_process process;
@@ -69,9 +70,14 @@ void rehearsal_ask(struct rehearsal *r, int nargs, struct effect *e);
 bool rehearsal_fault(struct rehearsal *r, struct fault *f, char *sqlstate);
 void rehearsal_set(lua_State *L, const char *key, const char *value, size_t len);
 
+/* Asks the models what answers a request. False: *f says what went wrong. */
+bool rehearsal_ask_http(struct rehearsal *r, const struct http_request *q, struct effect *e, struct fault *f);
+
 /* ---- members -------------------------------------------------------------------------------------- */
 
 struct http_exchange *rehearsal_http(struct world_http *, const struct http_request *, effect_done *, void *);
+struct websocket_connect *rehearsal_websocket(struct world_websocket *, const struct websocket_request *,
+                                              effect_done *, void *);
 struct dns_lookup *rehearsal_dns(struct world_dns *, const struct dns_question *, effect_done *, void *);
 struct file_operation *rehearsal_file(struct world_files *, const struct file_request *, effect_done *, void *);
 void rehearsal_sql_open(struct world_sql *);

@@ -41,6 +41,7 @@ struct session {
   bool pinged;              /* since then */
   double closing;           /* seconds that the close may take */
   struct wait *waits;
+  bool unwatched, freed;    /* libuv has let go of the poll; the owner has let go of the session */
   char about[128];
 };
 
@@ -102,13 +103,29 @@ static struct effect *wait_for(struct websocket *ws, enum websocket_event event,
 
 static void arm(struct session *s);
 
+static void timer_closed(uv_handle_t *timer)
+{
+  struct session *s = timer->data;
+  frames_free(s->frames);
+  free(s);
+}
+
+static void poll_closed(uv_handle_t *poll)
+{
+  struct session *s = poll->data;
+  s->unwatched = true;
+  if (s->freed)
+    uv_close((uv_handle_t *)&s->timer, timer_closed);
+}
+
+/* The poll goes before its descriptor does, whose number may be another's at once. */
 static void leave(struct session *s)
 {
   if (s->state == GONE)
     return;
   s->state = GONE;
-  uv_poll_stop(&s->poll);
   uv_timer_stop(&s->timer);
+  uv_close((uv_handle_t *)&s->poll, poll_closed);
   s->transport.close(s->transport.arg);
 }
 
@@ -345,19 +362,6 @@ static void close_session(struct websocket *ws, unsigned code, const char *reaso
   pump(s);
 }
 
-static void timer_closed(uv_handle_t *timer)
-{
-  struct session *s = timer->data;
-  frames_free(s->frames);
-  free(s);
-}
-
-static void poll_closed(uv_handle_t *poll)
-{
-  struct session *s = poll->data;
-  uv_close((uv_handle_t *)&s->timer, timer_closed);
-}
-
 static void free_session(struct websocket *ws)
 {
   struct session *s = (struct session *)ws;
@@ -369,7 +373,9 @@ static void free_session(struct websocket *ws)
   leave(s);
   s->base.end.ended = true;
   notify(s);
-  uv_close((uv_handle_t *)&s->poll, poll_closed);
+  s->freed = true;
+  if (s->unwatched)
+    uv_close((uv_handle_t *)&s->timer, timer_closed);
 }
 
 void websocket_session_break(struct websocket *ws, const char *why)

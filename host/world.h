@@ -1,6 +1,6 @@
 /* world.h - the seam: every effect of Davit goes through these members.
  *
- * The real world is the libraries (clock_uv.c, http_curl.c, sql_pq.c, dns_ares.c,
+ * The real world is the libraries (clock_uv.c, http_curl.c, websocket_curl.c, sql_pq.c, dns_ares.c,
  * process_guard.c, files_uv.c, random_os.c, environ_os.c, store_*.c); a rehearsal brings
  * its own (rehearsal.h). Recipes, providers and bindings cannot tell. A member is a struct
  * of functions that take the member itself, so that an implementation embeds it at its start.
@@ -14,6 +14,7 @@
 #include "http.h"
 #include "process.h"
 #include "sql.h"
+#include "websocket.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -52,6 +53,7 @@ struct world_environ {
 struct world {
   struct world_clock *clock;
   struct world_http *http;
+  struct world_websocket *websocket;
   struct world_sql *sql;
   struct world_dns *dns;
   struct world_process *process;

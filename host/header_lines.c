@@ -1,0 +1,65 @@
+/* header_lines.c - headers of a request, from Lua; see header_lines.h. */
+#include "header_lines.h"
+#include "buf_lua.h"
+#include "failure.h"
+#include "order.h"
+#include "secret.h"
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+void header_check_token(lua_State *L, const char *what, const char *kind, const char *text)
+{
+  static const char *token = "!#$%&'*+-.^_`|~0123456789"
+                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  if (!*text || text[strspn(text, token)])
+    failure_misuse(L, "%s: '%s' is not a valid %s", what, text, kind);
+}
+
+/* Appends "Name: value" and a NUL for the header whose name is on top. */
+static void add_header(lua_State *L, int headers, const char *what, const char *url, struct buf *lines)
+{
+  if (lua_type(L, -1) != LUA_TSTRING)
+    failure_misuse(L, "%s: headers are a table name = value", what);
+  const char *name = lua_tostring(L, -1);
+  header_check_token(L, what, "header name", name);
+  lua_getfield(L, headers, name);
+  if (lua_type(L, -1) != LUA_TSTRING && !secret_test(L, -1))
+    failure_misuse(L, "%s: header '%s' must be a string, not a %s", what, name, luaL_typename(L, -1));
+  char place[80];
+  size_t len;
+  snprintf(place, sizeof place, "header '%.60s'", name);
+  struct destination to = {.kind = TO_HTTP, .what = url, .place = place};
+  const char *value = secret_resolve(L, -1, &to, &len);
+  if (memchr(value, '\n', len) || memchr(value, '\r', len) || memchr(value, 0, len))
+    failure_misuse(L, "%s: header '%s' holds a line break or NUL", what, name);
+  /* curl drops "Name:" and sends an empty value for "Name;" */
+  buf_printf(lines, len ? "%s: " : "%s;", name);
+  buf_add(lines, value, len);
+  buf_add_char(lines, 0);
+  lua_pop(L, 2);
+}
+
+const char *const *header_lines_read(lua_State *L, int headers, const char *what, const char *url)
+{
+  struct buf *lines = buf_push(L, 1 << 20);
+  int n = 0;
+  if (headers) {
+    order_keys(L, headers);
+    n = (int)lua_rawlen(L, -1);
+    for (int i = 1; i <= n; i++) {
+      lua_rawgeti(L, -1, i);
+      add_header(L, headers, what, url, lines);
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  if (!buf_ok(lines))
+    failure_misuse(L, "%s: the headers are larger than 1 MiB", what);
+  const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
+  const char *p = buf_str(lines);
+  for (int i = 0; i < n; i++, p += strlen(p) + 1)
+    list[i] = p;
+  list[n] = NULL;
+  return list;
+}
