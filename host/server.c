@@ -10,42 +10,17 @@
  * freed when both have let go. A client that goes away is noticed when the answer is sent.
  * Invariants: 1. a connection is suspended exactly while its request is WAITING or TAKEN.
  *             2. r->connection is NULL exactly when libmicrohttpd has let go of the request. */
-#include "server.h"
+#include "server_mhd.h"
 #include "address.h"
 #include "authority.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { HEADERS_MAX = 64 << 10, CONNECTION_MEMORY = 64 << 10 };
-enum state { RECEIVING, WAITING, TAKEN, ANSWERED, DROPPED };
-
-struct server {
-  uv_poll_t poll;
-  uv_timer_t timer;
-  struct MHD_Daemon *daemon;
-  struct authority *authority;
-  size_t max_body;
-  int port;
-  bool closing;
-  struct server_accept *accepting;
-  struct request *first, **last;  /* all requests, in the order they began */
-};
-
-struct request {
-  struct server_request base;
-  struct server *server;  /* NULL: closed */
-  struct MHD_Connection *connection;
-  struct MHD_Response *response;
-  unsigned status;
-  enum state state;
-  bool begun, held;       /* the first call was there; a taker has it */
-  struct request *next;
-};
 
 /* ---- requests ------------------------------------------------------------------------- */
 
@@ -189,6 +164,7 @@ static void on_completed(void *server, struct MHD_Connection *c, void **request,
     return;
   *request = NULL;
   r->connection = NULL;
+  server_upgrade_lost(r);
   release(r);
 }
 
@@ -257,11 +233,16 @@ static void on_events(uv_poll_t *poll, int status, int events)
   run(poll->data);
 }
 
+void server_run_soon(struct server *s)
+{
+  uv_timer_start(&s->timer, on_timer, 0, 0);
+}
+
 /* The connection goes on in the next turn of the loop. */
 static void resume(struct request *r)
 {
   MHD_resume_connection(r->connection);
-  uv_timer_start(&r->server->timer, on_timer, 0, 0);
+  server_run_soon(r->server);
 }
 
 /* ---- answering --------------------------------------------------------------------------------- */
@@ -281,12 +262,24 @@ static bool add_line(struct MHD_Response *response, const char *line, struct fau
   return false;
 }
 
-static bool add_lines(struct MHD_Response *response, const char *const *headers, struct fault *f)
+bool server_add_lines(struct MHD_Response *response, const char *const *headers, struct fault *f)
 {
   bool ok = true;
   for (; ok && headers && *headers; headers++)
     ok = add_line(response, *headers, f);
   return ok;
+}
+
+void server_queue(struct request *r, unsigned status, struct MHD_Response *response)
+{
+  r->status = status;
+  r->response = response;
+  if (r->state == TAKEN && r->connection) {
+    r->state = ANSWERED;
+    resume(r);
+  }
+  r->held = false;
+  release(r);
 }
 
 bool server_answer(struct server_request *base, int status, const char *const *headers,
@@ -299,18 +292,11 @@ bool server_answer(struct server_request *base, int status, const char *const *h
     fault_set(f, "out-of-memory", "fatal", "not enough memory for an answer of %zu bytes", len);
     return false;
   }
-  if (!add_lines(response, headers, f)) {
+  if (!server_add_lines(response, headers, f)) {
     MHD_destroy_response(response);
     return false;
   }
-  r->status = (unsigned)status;
-  r->response = response;
-  if (r->state == TAKEN && r->connection) {
-    r->state = ANSWERED;
-    resume(r);
-  }
-  r->held = false;
-  release(r);
+  server_queue(r, (unsigned)status, response);
   return true;
 }
 
@@ -369,7 +355,7 @@ struct server_accept *server_accept(struct server *s, effect_done *done, void *a
 
 static struct MHD_Daemon *start_daemon(struct server *s, const struct sockaddr_storage *at)
 {
-  unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+  unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE;
   flags |= at->ss_family == AF_INET6 ? MHD_USE_IPv6 : 0;
   flags |= s->authority ? MHD_USE_TLS : 0;
   struct MHD_OptionItem tls[] = {
@@ -437,6 +423,7 @@ int server_port(const struct server *s)
 static void drop_all(struct server *s)
 {
   s->closing = true;
+  server_end_upgraded(s);
   for (struct request *r = s->first; r; r = r->next)
     if (r->state == WAITING || r->state == TAKEN) {
       r->state = DROPPED;

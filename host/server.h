@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "effect.h"
 #include "failure.h"
+#include "websocket.h"
 
 struct uv_loop_s;
 struct authority;
@@ -46,6 +47,26 @@ struct server_accept *server_accept(struct server *s, effect_done *done, void *a
  * what cannot be sent, and the request is still the caller's. */
 bool server_answer(struct server_request *r, int status, const char *const *headers,
                    const void *body, size_t len, struct fault *f);
+/* A request that becomes a WebSocket. */
+struct server_upgrade {
+  struct effect effect;
+  struct fault fault;        /* "websocket-lost": the client has gone */
+  struct websocket *socket;  /* who sets it to NULL takes it over; else it is freed with this */
+  struct request *request;
+  struct websocket_limits limits;
+  char protocol[64];
+};
+
+struct server_upgrade_options {
+  const char *const *protocols;  /* that the server speaks, ended by NULL; the first that the client names counts */
+  const char *const *headers;    /* of the answer; as of server_answer */
+  struct websocket_limits limits;
+};
+
+/* Gives the request back and answers it with status 101. NULL: *f says why not, "server-upgrade" when the
+ * request does not ask for a WebSocket, and it is still the caller's. */
+struct server_upgrade *server_upgrade(struct server_request *r, const struct server_upgrade_options *o,
+                                      effect_done *done, void *arg, struct fault *f);
 /* Gives the request back; without an answer the connection is dropped. NULL is fine. */
 void server_drop(struct server_request *r);
 /* Stops listening and drops all connections; requests that were taken stay valid. NULL is fine. */

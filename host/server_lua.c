@@ -10,6 +10,7 @@
 #include "real.h"
 #include "server.h"
 #include "task.h"
+#include "websocket_lua.h"
 #include <lauxlib.h>
 #include <string.h>
 
@@ -281,6 +282,74 @@ static int respond(lua_State *L)
   return 0;
 }
 
+/* ---- WebSockets ---------------------------------------------------------------------------- */
+
+struct upgrade_options {
+  int protocols, headers;
+  struct websocket_settings settings;
+};
+
+static const struct opt_field upgrade_fields[] = {
+  {"protocols", OPT_TABLE, offsetof(struct upgrade_options, protocols), false},
+  {"headers", OPT_TABLE, offsetof(struct upgrade_options, headers), false},
+  WEBSOCKET_FIELDS(struct upgrade_options),
+  {0},
+};
+
+/* Pushes the list of names as C strings ended by NULL, anchored by the table. */
+static const char *const *read_protocols(lua_State *L, int list)
+{
+  size_t n = list ? lua_rawlen(L, list) : 0;
+  const char **names = lua_newuserdatauv(L, sizeof *names * (n + 1), 0);
+  for (size_t i = 0; i < n; i++) {
+    if (lua_rawgeti(L, list, (lua_Integer)i + 1) != LUA_TSTRING)
+      failure_misuse(L, "server: option 'protocols' is a list of names");
+    names[i] = lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  names[n] = NULL;
+  return names;
+}
+
+/* The handle stands below the box. */
+static int upgraded(lua_State *L, int status, lua_KContext box)
+{
+  (void)status;
+  struct server_upgrade *u = (struct server_upgrade *)effect_at(L, (int)box);
+  if (u->fault.code)
+    return failure_raise(L, &u->fault, NULL);
+  *(struct websocket **)lua_touserdata(L, (int)box - 1) = u->socket;
+  u->socket = NULL;
+  lua_pushvalue(L, (int)box - 1);
+  return 1;
+}
+
+/* request:upgrade{ protocols =, headers =, … } -> a WebSocket; raises "server-upgrade" when the request
+ * asks for none, and can still be answered then. */
+static int upgrade(lua_State *L)
+{
+  struct server_request **request = luaL_checkudata(L, 1, REQUEST);
+  struct upgrade_options o = {.settings = WEBSOCKET_DEFAULTS};
+  struct fault fault;
+  lua_settop(L, 2);
+  opt_read(L, 2, "server: websocket", upgrade_fields, &o);
+  struct server_upgrade_options so = {.limits = websocket_check_settings(L, "server: websocket", &o.settings)};
+  struct task *task = task_current(L);
+  so.protocols = read_protocols(L, o.protocols);
+  lua_pushnil(L);
+  so.headers = read_headers(L, o.headers ? o.headers : lua_gettop(L));
+  if (!*request)
+    return failure_misuse(L, "server: the request was answered already");
+  websocket_push(L, NULL, o.settings.close_timeout);
+  struct effect **box = effect_box(L);
+  struct server_upgrade *u = server_upgrade(*request, &so, task_wake, task, &fault);
+  if (!u)
+    return failure_raise(L, &fault, NULL);
+  *box = &u->effect;
+  *request = NULL;
+  return effect_wait(L, lua_gettop(L), upgraded);
+}
+
 static int drop(lua_State *L)  /* request:drop(), __close and __gc */
 {
   struct server_request **box = luaL_checkudata(L, 1, REQUEST);
@@ -296,7 +365,7 @@ int server_open(lua_State *L)
 {
   static const luaL_Reg server[] = {
     {"accept", accept_next}, {"close", server_close}, {"port", port}, {NULL, NULL}};
-  static const luaL_Reg request[] = {{"drop", drop}, {"respond", respond}, {NULL, NULL}};
+  static const luaL_Reg request[] = {{"drop", drop}, {"respond", respond}, {"upgrade", upgrade}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"listen", listen_on}, {NULL, NULL}};
   class_new(L, SERVER, server, server_close);
   class_new(L, REQUEST, request, drop);

@@ -156,10 +156,11 @@ static void opened(struct opening *o)
     .limits = o->limits, .about = o->host, .protocol = o->answer.protocol,
     .first = o->in.data + o->answer.head, .first_len = o->in.len - o->answer.head};
   unwatch(o);
-  o->connection = NULL;
-  o->base.socket = websocket_session_new(o->world->loop, &t, &so);
   o->base.phase = HTTP_DONE;
-  if (!o->base.socket)
+  o->base.socket = websocket_session_new(o->world->loop, &t, &so);
+  if (o->base.socket)
+    o->connection = NULL;
+  else
     fail(o, "out-of-memory", "fatal", "not enough memory");
   end(o);
 }

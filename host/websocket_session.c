@@ -246,6 +246,7 @@ static bool is_through(const struct session *s)
 static void pump(struct session *s)
 {
   bool more = true;
+  judge(s);
   for (int i = 0; i < ROUNDS && more && s->state != GONE && may_read(s); i++)
     more = read_piece(s);
   if (s->state != GONE)
@@ -414,7 +415,6 @@ struct websocket *websocket_session_new(uv_loop_t *loop, const struct websocket_
     if (s)
       frames_free(s->frames);
     free(s);
-    t->close(t->arg);
     return NULL;
   }
   uv_timer_init(loop, &s->timer);
@@ -422,7 +422,6 @@ struct websocket *websocket_session_new(uv_loop_t *loop, const struct websocket_
   uv_update_time(loop);
   s->heard = uv_now(loop);
   frames_put(s->frames, o->first, o->first_len);
-  judge(s);
-  pump(s);
+  uv_poll_start(&s->poll, UV_READABLE | UV_WRITABLE, on_events);
   return &s->base;
 }

@@ -29,7 +29,8 @@ struct websocket_session_options {
   size_t first_len;
 };
 
-/* Owns the transport from then on, and closes it. NULL: out of memory, and it is closed. */
+/* Owns the transport from then on, and closes it, but never in here. NULL: out of memory, and the
+ * transport is still the caller's. */
 struct websocket *websocket_session_new(struct uv_loop_s *loop, const struct websocket_transport *t,
                                         const struct websocket_session_options *o);
 /* The connection is gone for a reason of ours: it ends as lost, and the transport is closed. */

@@ -22,34 +22,69 @@ end
 
 -- Answering -------------------------------------------------------------------
 
-local reply_fields = { status = true, headers = true, body = true, close = true }
+local reply_fields = { status = true, headers = true, body = true, close = true, websocket = true,
+  protocols = true, max_message = true, max_queued = true, ping = true, close_timeout = true }
 
 ---A handler returns status, body, headers, or one table of them.
 local function read_reply(status, body, headers)
   if type(status) ~= "table" then return { status = status, body = body, headers = headers } end
   for name in pairs(status) do
     if not reply_fields[name] then
-      error(("server: unknown field '%s' in a reply (expected status, headers, body, close)"):format(name), 0)
+      error(("server: unknown field '%s' in a reply (expected status, headers, body, close, websocket …)")
+        :format(name), 0)
     end
   end
   return status
 end
 
+---Says close when the function returns, and that something went wrong when it raises.
+local function talk(ws, f)
+  local socket <close> = ws
+  local _, err = try(f, socket)
+  if not err then
+    socket:close()
+  else
+    if err.class ~= "cancelled" then try(socket.close, socket, 1011) end
+    error(err, 0)
+  end
+end
+
+---A reply with `websocket` makes a WebSocket of the request, if it asks for one.
+local function upgrade(request, reply)
+  local f = reply.websocket
+  check_function("server: websocket", f)
+  local ws, err = try(request.upgrade, request, { protocols = reply.protocols, headers = reply.headers,
+    max_message = reply.max_message, max_queued = reply.max_queued, ping = reply.ping,
+    close_timeout = reply.close_timeout })
+  if ws then return talk(ws, f) end
+  if err.code ~= "server-upgrade" then error(err, 0) end
+  request:respond(426, err.message .. "\n", { ["content-type"] = "text/plain", ["sec-websocket-version"] = "13" })
+end
+
 local function send(request, reply)
   if reply.close then
     request:drop()
+  elseif reply.websocket then
+    upgrade(request, reply)
   else
     request:respond(reply.status or 200, reply.body, reply.headers)
   end
 end
 
----Answers 500 when the handler raises; a cancellation drops the connection and goes on.
+---Answers 500 when the handler raises; a cancellation drops the connection and goes on. What goes wrong
+---on a WebSocket was answered with a close.
 local function answer(request, fields, handler, on_error)
   local connection <close> = request
-  local _, err = try(function() send(connection, read_reply(handler(fields))) end)
+  local reply
+  local _, err = try(function()
+    reply = read_reply(handler(fields))
+    send(connection, reply)
+  end)
   if not err then return end
   if err.class == "cancelled" then error(err, 0) end
-  connection:respond(500, tostring(err) .. "\n", { ["content-type"] = "text/plain" })
+  if not (reply and reply.websocket) then
+    connection:respond(500, tostring(err) .. "\n", { ["content-type"] = "text/plain" })
+  end
   if on_error then on_error(err, fields) end
 end
 

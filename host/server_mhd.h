@@ -1,0 +1,53 @@
+/* server_mhd.h - the parts of the server, as they see each other: server.c, and server_websocket.c for
+ * connections that leave HTTP. server.h is the outside. */
+#ifndef SERVER_MHD_H
+#define SERVER_MHD_H
+#include "server.h"
+#include <microhttpd.h>
+#include <uv.h>
+
+enum request_state { RECEIVING, WAITING, TAKEN, ANSWERED, DROPPED };
+
+struct upgraded;
+
+struct server {
+  uv_poll_t poll;
+  uv_timer_t timer;
+  struct MHD_Daemon *daemon;
+  struct authority *authority;
+  size_t max_body;
+  int port;
+  bool closing;
+  struct server_accept *accepting;
+  struct request *first, **last;  /* all requests, in the order they began */
+  struct upgraded *upgraded;      /* connections that are WebSockets now */
+};
+
+struct request {
+  struct server_request base;
+  struct server *server;  /* NULL: closed */
+  struct MHD_Connection *connection;
+  struct MHD_Response *response;
+  unsigned status;
+  enum request_state state;
+  bool begun, held;       /* the first call was there; a taker has it */
+  struct server_upgrade *upgrade;  /* waits until the connection is a WebSocket; or NULL */
+  struct request *next;
+};
+
+/* ---- server.c ---- */
+
+/* Lets libmicrohttpd run in the next turn of the loop. */
+void server_run_soon(struct server *s);
+/* The response goes to the client of a request that is taken, and the request is given back. */
+void server_queue(struct request *r, unsigned status, struct MHD_Response *response);
+/* Adds "Name: value" lines, ended by NULL. False: *f says which cannot be sent. */
+bool server_add_lines(struct MHD_Response *response, const char *const *headers, struct fault *f);
+
+/* ---- server_websocket.c ---- */
+
+/* The request's connection is gone before it was a WebSocket. */
+void server_upgrade_lost(struct request *r);
+/* Ends all WebSockets: the server goes. */
+void server_end_upgraded(struct server *s);
+#endif
