@@ -20,6 +20,7 @@ struct peer {
   struct real_config config;
   struct world_clock *clock;
   struct world_dns *dns;
+  struct world_environ *environ;
   struct world_http *http;
   struct world_websocket *websocket;
   uv_tcp_t listener, stream;
@@ -133,8 +134,9 @@ static int open_peer(void **state)
   *state = p;
   uv_loop_init(&p->loop);
   p->clock = clock_uv_new(&p->loop);
+  p->environ = environ_os_new();
   p->dns = dns_ares_new(&p->loop, &p->config);
-  p->http = http_curl_new(&p->loop, &p->config, p->dns);
+  p->http = http_curl_new(&p->loop, &p->config, p->dns, p->environ);
   p->websocket = websocket_curl_new(&p->loop, p->http);
   buf_init(&p->in, BUF_LIMIT);
   uv_tcp_init(&p->loop, &p->listener);
@@ -159,6 +161,7 @@ static int close_peer(void **state)
   http_curl_free(p->http);
   dns_ares_free(p->dns);
   clock_uv_free(p->clock);
+  environ_os_free(p->environ);
   uv_run(&p->loop, UV_RUN_DEFAULT);
   int left = uv_loop_close(&p->loop);  // fails on a handle left open
   buf_free(&p->in);
