@@ -73,7 +73,7 @@ static void conclude(struct lookup *l)
 static void conclude_with(struct lookup *l, enum dns_end end)
 {
   l->base.seconds = (double)(uv_hrtime() - l->started) / 1e9;
-  dns_fault(&l->base, end, l->name, &l->reading);
+  dns_fault(&l->base, end, l->name, &l->reading, l->timeout);
   conclude(l);
 }
 

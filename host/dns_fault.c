@@ -76,13 +76,14 @@ static void not_there(struct dns_lookup *l, enum dns_end end, const char *name, 
     fault_hint(f, "a record that was just created may take a while to be known everywhere");
 }
 
-static void silent(struct dns_lookup *l, const char *name, const struct dns_reading *r)
+static void silent(struct dns_lookup *l, const char *name, const struct dns_reading *r, double timeout)
 {
-  fault_set(&l->fault, "dns-timeout", "transient", "%s record of %.255s: no answer from %s within %.3g s",
-            r->type->name, name, l->server[0] ? l->server : "the name servers", l->seconds);
+  fault_set(&l->fault, "dns-timeout", "transient", "%s record of %.255s: no answer from %s within %g s",
+            r->type->name, name, l->server[0] ? l->server : "the name servers", timeout);
 }
 
-void dns_fault(struct dns_lookup *l, enum dns_end end, const char *name, const struct dns_reading *r)
+void dns_fault(struct dns_lookup *l, enum dns_end end, const char *name, const struct dns_reading *r,
+               double timeout)
 {
   set_rcode(l, end, r);
   switch (end) {
@@ -95,7 +96,7 @@ void dns_fault(struct dns_lookup *l, enum dns_end end, const char *name, const s
   case DNS_END_CIRCLE: failed(l, name, r, "the aliases lead in a circle, or to no name"); break;
   case DNS_END_BROKEN: failed(l, name, r, "the server's answer is malformed"); break;
   case DNS_END_NOBODY: failed(l, name, r, "nobody listens there: the connection was refused"); break;
-  case DNS_END_SILENCE: silent(l, name, r); break;
+  case DNS_END_SILENCE: silent(l, name, r, timeout); break;
   case DNS_END_NAME:
     fault_set(&l->fault, "dns-name", "misuse", "not a domain name: %.255s", name);
     break;

@@ -8,6 +8,7 @@ enum dns_end {
   DNS_END_CIRCLE, DNS_END_BROKEN, DNS_END_SILENCE, DNS_END_NOBODY, DNS_END_NAME, DNS_END_MEMORY,
 };
 
-/* Sets the fault and rcode of a look-up whose server and seconds are set. */
-void dns_fault(struct dns_lookup *l, enum dns_end end, const char *name, const struct dns_reading *r);
+/* Sets the fault and rcode of a look-up whose server and seconds are set; `timeout` is what it had. */
+void dns_fault(struct dns_lookup *l, enum dns_end end, const char *name, const struct dns_reading *r,
+               double timeout);
 #endif

@@ -384,7 +384,7 @@ static bool begin(struct opening *o, const struct websocket_request *r)
 {
   struct buf url;
   buf_init(&url, 64 << 10);
-  struct http_request q = {.method = "GET", .url = "", .route = r->route,
+  struct http_request q = {.method = "WebSocket", .url = "", .route = r->route,
                            .timeouts = {.total = r->timeout}};
   o->protocols = copy_str(r->protocols);
   bool ok = http_url(&url, r->url) && upgrade_key(o->key) && write_request(o, r, buf_str(&url)) &&

@@ -2,7 +2,7 @@
  *
  * wslay reads and writes single frames; messages, control frames and every rule about them are
  * here, so that a mistake of the peer has a name. After one, a close with the right code is sent
- * and nothing more is read. Pings are answered, a close is answered with its own code.
+ * and nothing more is read. Pings are answered, a close is answered with its own code and reason.
  *
  * Invariants: 1. at most one close is sent, and nothing after it.
  *             2. `message` is NULL exactly between messages. */
@@ -137,7 +137,7 @@ static void take_close(struct frames *f)
   s->code = code;
   if (n > 2)
     memcpy(s->reason, reason, n - 2);
-  frames_close(f, code, "");
+  frames_close(f, code, s->reason);
 }
 
 static void take_control(struct frames *f)

@@ -277,6 +277,7 @@ struct options {
   double timeout;
   struct websocket_settings settings;
   const char *ca, *certificate, *key, *proxy, *connect_to, *unix_socket;
+  lua_Integer family;
 };
 
 static const struct options defaults = {.timeout = 30, .settings = WEBSOCKET_DEFAULTS};
@@ -293,6 +294,7 @@ static const struct opt_field fields[] = {
   {"proxy", OPT_STRING, offsetof(struct options, proxy), false},
   {"connect_to", OPT_STRING, offsetof(struct options, connect_to), false},
   {"unix", OPT_STRING, offsetof(struct options, unix_socket), false},
+  {"family", OPT_INTEGER, offsetof(struct options, family), false},
   {0},
 };
 
@@ -366,7 +368,8 @@ static int connected(lua_State *L, int status, lua_KContext box)
 static struct http_route route_of(const struct options *o)
 {
   return (struct http_route){.unix_socket = o->unix_socket, .connect_to = o->connect_to, .proxy = o->proxy,
-                             .ca_file = o->ca, .certificate = o->certificate, .key = o->key};
+                             .ca_file = o->ca, .certificate = o->certificate, .key = o->key,
+                             .family = (int)o->family};
 }
 
 static int connect(lua_State *L)
@@ -378,6 +381,8 @@ static int connect(lua_State *L)
   r.limits = websocket_check_settings(L, "websocket.connect", &o.settings);
   if (o.timeout <= 0 || o.timeout > 3600)
     return failure_misuse(L, "websocket.connect: option 'timeout' is seconds above 0, at most 3600");
+  if (o.family != 0 && o.family != 4 && o.family != 6)
+    return failure_misuse(L, "websocket.connect: option 'family' is 4 or 6");
   const char *http_url = push_http_url(L, o.url);
   struct task *task = task_current(L);
   r.headers = header_lines_read(L, o.headers, "websocket.connect", http_url);

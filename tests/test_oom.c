@@ -122,7 +122,11 @@ CASE(minted_secrets, "local r = require 'http.core'.request { url = 'https://exa
                      " assert(tostring(r.secrets['/uri']):find 'U')")
 CASE(health_engine, "require 'health.core'.wait { url = 'https://example.com/', statuses = { [200] = true },"
              " json = { ['/version'] = '1' }, headers = {}, classes = {} }")
-CASE(dns, "require 'dns'.lookup { name = 'example.com' }")
+CASE(dns, "require 'dns'.lookup { name = 'example.com', server = { '192.0.2.1', '192.0.2.2' } }"
+          " require 'dns'.lookup { name = '192.0.2.1', type = 'PTR' }")
+CASE(websocket, "local ws <close> = require 'websocket'.connect { url = 'wss://example.com/', protocols = { 'a' },"
+                " headers = { a = 'b' } } ws:send 'x' local n = 0 for m in ws:messages() do n = n + 1 end"
+                " assert(n == 2 and ws.code == 1000) try(ws.send, ws, 'x') ws:close()")
 CASE(secrets, "local s = require 'secret.core'.new('N', 'a-secret-value', { 'https://example.com' })"
               " local t = 'Bearer ' .. s assert(tostring(t) ~= '')"
               " require 'http.core'.request { url = 'https://example.com/', headers = { authorization = t } }")
@@ -151,6 +155,7 @@ int main(void)
     cmocka_unit_test(stopping), cmocka_unit_test(errors),
     cmocka_unit_test(pairs_in_order), cmocka_unit_test(http), cmocka_unit_test(multipart),
     cmocka_unit_test(minted_secrets), cmocka_unit_test(health_engine), cmocka_unit_test(dns),
+    cmocka_unit_test(websocket),
     cmocka_unit_test(secrets), cmocka_unit_test(sql), cmocka_unit_test(files),
     cmocka_unit_test(masking), cmocka_unit_test(digests), cmocka_unit_test(yaml_text),
     cmocka_unit_test(runs_and_leases), cmocka_unit_test(printing),

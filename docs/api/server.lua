@@ -1,6 +1,6 @@
 ---@meta server
 
----An HTTP(S) server, for the local cloud and for tests.
+---An HTTP(S) server, WebSockets included, for the local cloud and for tests.
 ---Every request is answered in a task of its own, so a handler may wait.
 local server = {}
 
@@ -20,11 +20,16 @@ local server = {}
 ---@field body string
 ---@field address string     the client's address and port
 
----@class server.Reply
+---With `websocket` a reply makes a WebSocket of the request: the function gets it and talks on it as long as
+---it likes. When it returns the socket is closed with 1000, when it raises with 1011, when it is cancelled it is
+---dropped. A request that asks for no WebSocket (`request.headers.upgrade`) is answered with 426.
+---@class server.Reply : websocket.Settings
 ---@field status? integer    200 to 599 (200)
 ---@field headers? table<string, string|string[]>  lengths are set by the server
 ---@field body? string
 ---@field close? boolean     drops the connection without an answer
+---@field websocket? fun(ws: websocket.Socket)
+---@field protocols? string[]  of a WebSocket: those that are spoken here; the first that the client names counts
 
 ---@alias server.Handler fun(request: server.Request): integer|server.Reply, string?, table?
 
