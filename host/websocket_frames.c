@@ -7,6 +7,7 @@
  * Invariants: 1. at most one close is sent, and nothing after it.
  *             2. `message` is NULL exactly between messages. */
 #include "websocket_frames.h"
+#include "buf.h"
 #include "utf8.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct frames {
   const unsigned char *in;       /* bytes of the peer's that wslay has not taken yet */
   size_t in_len;
   struct buf output;
+  size_t sent;                   /* bytes of it that have gone */
   bool in_message;               /* a data message has begun and not ended */
   bool binary;
   struct buf message;            /* its payload so far */
@@ -290,9 +292,20 @@ bool frames_have_message(const struct frames *f)
   return f->first != NULL;
 }
 
-struct buf *frames_output(struct frames *f)
+const char *frames_output(const struct frames *f, size_t *len)
 {
-  return &f->output;
+  *len = f->output.len - f->sent;
+  return buf_str(&f->output) + f->sent;
+}
+
+/* What was sent may have held a secret; large memory is given back. */
+void frames_sent(struct frames *f, size_t n)
+{
+  f->sent += n;
+  if (f->sent < f->output.len)
+    return;
+  buf_wipe(&f->output);
+  f->sent = 0;
 }
 
 const struct frames_state *frames_state(const struct frames *f)

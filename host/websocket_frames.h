@@ -2,7 +2,6 @@
  * sockets, no time and no Lua. */
 #ifndef WEBSOCKET_FRAMES_H
 #define WEBSOCKET_FRAMES_H
-#include "buf.h"
 #include "websocket.h"
 
 struct frames;
@@ -30,7 +29,8 @@ bool frames_have_message(const struct frames *f);
 void frames_send(struct frames *f, bool binary, const void *data, size_t len);
 void frames_ping(struct frames *f);
 void frames_close(struct frames *f, unsigned code, const char *reason);
-/* What is to be sent; the caller drops what it has sent. */
-struct buf *frames_output(struct frames *f);
+/* What is to be sent now, and so many bytes of it have been. */
+const char *frames_output(const struct frames *f, size_t *len);
+void frames_sent(struct frames *f, size_t n);
 const struct frames_state *frames_state(const struct frames *f);
 #endif

@@ -47,6 +47,13 @@ struct session {
 
 /* ---- those that wait ------------------------------------------------------------------------- */
 
+static size_t to_send(const struct session *s)
+{
+  size_t len;
+  frames_output(s->frames, &len);
+  return len;
+}
+
 static bool ready(const struct websocket *ws, enum websocket_event event)
 {
   const struct session *s = (const struct session *)ws;
@@ -54,7 +61,7 @@ static bool ready(const struct websocket *ws, enum websocket_event event)
     return true;
   switch (event) {
   case WEBSOCKET_RECEIVED: return frames_have_message(s->frames);
-  case WEBSOCKET_DRAINED: return frames_output(s->frames)->len == 0;
+  case WEBSOCKET_DRAINED: return to_send(s) == 0;
   default: return false;
   }
 }
@@ -169,9 +176,10 @@ static void end_by_mistake(struct session *s)
 /* False: the connection is broken, and the session has ended. */
 static bool write_out(struct session *s)
 {
-  struct buf *out = frames_output(s->frames);
-  while (out->len > 0) {
-    long n = s->transport.write(s->transport.arg, out->data, out->len);
+  size_t len;
+  const char *out;
+  while (out = frames_output(s->frames, &len), len > 0) {
+    long n = s->transport.write(s->transport.arg, out, len);
     if (n == TRANSPORT_LATER)
       return true;
     if (n < 0) {
@@ -180,7 +188,7 @@ static bool write_out(struct session *s)
       leave(s);
       return false;
     }
-    buf_drop(out, (size_t)n);
+    frames_sent(s->frames, (size_t)n);
   }
   return true;
 }
@@ -189,7 +197,7 @@ static bool may_read(const struct session *s)
 {
   if (s->state == ENDED)
     return true;
-  return frames_queued(s->frames) < s->limits.max_queued && frames_output(s->frames)->len < OUTPUT_MAX;
+  return frames_queued(s->frames) < s->limits.max_queued && to_send(s) < OUTPUT_MAX;
 }
 
 /* What has ended is told; and what can go on goes on. */
@@ -240,7 +248,7 @@ static void on_events(uv_poll_t *poll, int status, int events);
  * not wait for it. */
 static bool is_through(const struct session *s)
 {
-  return s->state == ENDED && s->base.end.clean && frames_output(s->frames)->len == 0;
+  return s->state == ENDED && s->base.end.clean && to_send(s) == 0;
 }
 
 static void pump(struct session *s)
@@ -254,7 +262,7 @@ static void pump(struct session *s)
   if (is_through(s))
     leave(s);
   if (s->state != GONE) {
-    bool soon = frames_output(s->frames)->len || (more && may_read(s));  // bytes may wait inside the transport
+    bool soon = to_send(s) > 0 || (more && may_read(s));  // bytes may wait inside the transport
     int events = (may_read(s) ? UV_READABLE : 0) | (soon ? UV_WRITABLE : 0);
     if (events)
       uv_poll_start(&s->poll, events, on_events);
