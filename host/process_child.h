@@ -52,4 +52,14 @@ struct child {
 /* Opens its streams and asks the guard to start it. Fills ours[WATCHES], -1 where there is none;
  * what is open there is the caller's also when the fault of the child is set. */
 void process_start(struct child *c, const struct process_options *o, int *ours);
+
+/* Of process_guard.c: stops watching and closes; tells the owner to look again. */
+void process_close_watch(struct watch *w);
+void process_changed(struct child *c);
+
+/* Of process_input.c. */
+void process_on_input(uv_poll_t *poll, int status, int events);
+void process_end_input(struct child *c);
+bool process_write_input(struct process_child *base, const void *data, size_t len);
+void process_close_input(struct process_child *base);
 #endif

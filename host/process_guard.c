@@ -52,7 +52,7 @@ static void timer_closed(uv_handle_t *handle)
   release(c);
 }
 
-static void close_watch(struct watch *w)
+void process_close_watch(struct watch *w)
 {
   if (w->fd < 0)
     return;
@@ -64,7 +64,7 @@ static void close_watch(struct watch *w)
 static void close_watches(struct child *c)
 {
   for (int i = 0; i < WATCHES; i++)
-    close_watch(&c->watches[i]);
+    process_close_watch(&c->watches[i]);
 }
 
 static void leave_terminals(struct child *c)
@@ -91,7 +91,7 @@ static void end_output(struct child *c, int fd)
 {
   if (c->watches[fd].fd < 0)
     return;
-  close_watch(&c->watches[fd]);
+  process_close_watch(&c->watches[fd]);
   c->output(c->arg, fd, NULL, 0);
 }
 
@@ -140,14 +140,6 @@ static void look_for_oom(struct child *c)
     process_memory_describe(m, c->oom_kills, process_memory_kills(m), b->oom, sizeof b->oom);
 }
 
-static void end_input(struct child *c)
-{
-  c->base.deaf = true;
-  c->base.unwritten = 0;
-  close_watch(&c->watches[INPUT]);
-  buf_wipe(&c->input);
-}
-
 static void take_exit(struct child *c, const struct guard_report *r)
 {
   int status = r->value;
@@ -157,7 +149,7 @@ static void take_exit(struct child *c, const struct guard_report *r)
   c->base.core = WIFSIGNALED(status) && WCOREDUMP(status);
   c->base.peak = r->peak;
   look_for_oom(c);
-  end_input(c);
+  process_end_input(c);
   if (c->terminal && c->watches[OUTPUT].fd >= 0)
     uv_poll_start(&c->watches[OUTPUT].poll, UV_READABLE, on_output);
   if (outputs_ended(c)) {
@@ -168,7 +160,7 @@ static void take_exit(struct child *c, const struct guard_report *r)
   uv_timer_start(&c->timer, on_timer, HELD_MS, 0);
 }
 
-static void changed(struct child *c)
+void process_changed(struct child *c)
 {
   if (c->changed)
     c->changed(c->arg);
@@ -179,7 +171,7 @@ static void take_report(struct child *c, const struct guard_report *r)
   switch (r->event) {
   case GUARD_STARTED:
     c->base.pid = r->value;
-    changed(c);
+    process_changed(c);
     break;
   case GUARD_FAILED:
     process_fault_start(&c->base.fault, &(struct process_place){c->program, c->path, c->cwd}, r->value);
@@ -195,7 +187,7 @@ static void take_report(struct child *c, const struct guard_report *r)
 static void control_ended(struct child *c)
 {
   if (c->exited) {
-    close_watch(&c->watches[CONTROL]);
+    process_close_watch(&c->watches[CONTROL]);
     return;
   }
   process_fault_lost(&c->base.fault, &(struct process_place){.program = c->program}, true);
@@ -266,35 +258,6 @@ static void on_output(uv_poll_t *poll, int status, int events)
     conclude(c);
 }
 
-/* All was written: nothing is watched until there is more. */
-static void rest_input(struct child *c)
-{
-  uv_poll_stop(&c->watches[INPUT].poll);
-  buf_wipe(&c->input);
-  buf_init(&c->input, BUF_LIMIT);
-  c->written = 0;
-}
-
-/* EPIPE and the like are the child's decision not to read on. */
-static void on_input(uv_poll_t *poll, int status, int events)
-{
-  struct watch *w = poll->data;
-  struct child *c = w->child;
-  ssize_t n = status < 0 ? -1 : write(w->fd, c->input.data + c->written, c->input.len - c->written);
-  if (n < 0 && status == 0 && (errno == EAGAIN || errno == EINTR))
-    return;
-  if (n > 0)
-    c->written += (size_t)n;
-  c->base.unwritten = c->input.len - c->written;
-  if (n >= 0 && c->base.unwritten)
-    return;
-  if (n < 0 || !c->input_stays)
-    end_input(c);
-  else
-    rest_input(c);
-  changed(c);
-}
-
 /* A stalled loop runs its timers before it reads: what the child wrote is still there. */
 static void on_timer(uv_timer_t *timer)
 {
@@ -310,7 +273,7 @@ static void on_timer(uv_timer_t *timer)
 
 static bool watch(struct child *c, int which, int fd)
 {
-  static const uv_poll_cb callbacks[] = {on_input, on_output, on_output, on_control};
+  static const uv_poll_cb callbacks[] = {process_on_input, on_output, on_output, on_control};
   struct watch *w = &c->watches[which];
   if (fd < 0)
     return true;
@@ -446,28 +409,6 @@ static void send_signal(struct process_child *base, int signal)
   order(c, signal);
 }
 
-static bool give(struct process_child *base, const void *data, size_t len)
-{
-  struct child *c = (struct child *)base;
-  struct watch *w = &c->watches[INPUT];
-  if (w->fd < 0 || len == 0)
-    return true;
-  buf_add(&c->input, data, len);
-  if (!buf_ok(&c->input))
-    return false;
-  c->base.unwritten = c->input.len - c->written;
-  uv_poll_start(&w->poll, UV_WRITABLE, on_input);
-  return true;
-}
-
-static void close_input(struct process_child *base)
-{
-  struct child *c = (struct child *)base;
-  c->input_stays = false;
-  if (!c->base.unwritten)
-    end_input(c);
-}
-
 static bool alive(struct world_process *w, int pid)
 {
   return kill(pid, 0) == 0 || errno == EPERM;
@@ -480,7 +421,7 @@ struct world_process *process_guard_new(uv_loop_t *loop, int guard_fd)
   struct process_guard *g = calloc(1, sizeof *g);
   if (!g)
     return NULL;
-  g->base = (struct world_process){start, send_signal, give, close_input, alive};
+  g->base = (struct world_process){start, send_signal, process_write_input, process_close_input, alive};
   g->loop = loop;
   g->guard_fd = guard_fd;
   g->memory.fd = -1;
