@@ -10,7 +10,8 @@
  *   repeat N TEXT sends it N times; 0: until nobody takes it any more
  *   drip TEXT     a byte every 20 ms
  *   again         plays the steps from the first one
- *   wait          until the other side is gone
+ *   wait          takes what comes until the other side is gone
+ *   hold          takes nothing any more, for ever
  *   reset         ends the connection with RST; without, it is closed at the end of the steps,
  *                 and with TLS without its farewell
  *
@@ -167,6 +168,7 @@ static bool play(struct peer *p, char ***step)
             : strcmp(*s, "drip") == 0   ? drip(p, text, len)
             : strcmp(*s, "repeat") == 0 ? repeat(p, atol(s[1]), text, len)
             : strcmp(*s, "wait") == 0   ? wait_for_end(p)
+            : strcmp(*s, "hold") == 0   ? pause() == 0
             : strcmp(*s, "reset") == 0 && reset(p);
   free(text);
   return on;
