@@ -116,7 +116,7 @@ struct exchange {
   /* finding the host */
   char *target;                /* whose address is looked up: the host, or who stands before it */
   int target_port;
-  bool sent, denied;           /* it left once; the peer said that it did not look at it */
+  bool left;                   /* the request has left once */
   bool direct;                 /* a Unix socket: nothing is looked up */
   char proxy[264];             /* "host:port", or "" */
   struct dns_lookup *lookup[2];  /* IPv4, IPv6 */
