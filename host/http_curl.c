@@ -227,7 +227,8 @@ static void destroy(struct effect *e)
   for (int i = 0; i < 2; i++)
     if (x->lookup[i])
       effect_free(&x->lookup[i]->effect);
-  http_loop_return(x->http, x->easy);
+  http_loop_return(x->http, x->easy, x->plain);
+  curl_url_cleanup(x->url);
   curl_mime_free(x->mime);
   free(x->outgoing);
   free_secret_list(x->headers);

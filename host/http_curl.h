@@ -65,6 +65,7 @@ struct http_curl {
   uv_poll_t poll;              /* on the set */
   struct http_socket *sockets;
   int socket_count, under_way;
+  char encodings[40];          /* that curl unpacks */
   CURL *idle[HTTP_IDLE];
   int idle_count;
   uv_timer_t timer;            /* curl's */
@@ -103,9 +104,10 @@ struct exchange {
 
   /* the request */
   CURL *easy;
+  CURLU *url;
   char *host, *method;
   int port, family;
-  bool https, fresh;
+  bool https, fresh, plain;    /* plain: see http_loop_return */
   bool connection;             /* only a connection is wanted (http_connection.h) */
   bool connected;              /* and it is there: curl keeps it until the exchange goes */
   struct curl_slist *headers, *resolve, *connect_to;
@@ -153,7 +155,8 @@ void exchange_finish(struct exchange *x, CURLcode code);
 /* Makes the multi handle at the first use. False: out of memory. */
 bool http_loop_ready(struct http_curl *h);
 CURL *http_loop_easy(struct http_curl *h);
-void http_loop_return(struct http_curl *h, CURL *easy);
+/* `plain`: only options that every exchange sets have been set. */
+void http_loop_return(struct http_curl *h, CURL *easy, bool plain);
 /* One exchange more or less is with curl. */
 void http_loop_count(struct http_curl *h, int change);
 void http_loop_close(struct http_curl *h);

@@ -5,11 +5,13 @@
  * change what is watched. (One uv_poll a socket means up to eight calls a connection.) What
  * becomes readable while nobody wants it is taken out: the peer has closed it.
  *
- * Easy handles that were used are reset and used again: they keep their memory.
+ * Easy handles are used again, as they keep their memory. A plain exchange sets nothing that the
+ * next one does not set as well, so that its handle need not be reset.
  *
  * Invariant: sockets[fd] is all zero for every fd that is not a socket of curl's: on_close sees
  * to it, as the number will come again. */
 #include "http_curl.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -168,6 +170,14 @@ static bool open_set(struct http_curl *h)
   return true;
 }
 
+/* "" means the same to curl, which then makes the list for every exchange. */
+static void list_encodings(struct http_curl *h)
+{
+  int has = curl_version_info(CURLVERSION_NOW)->features;
+  snprintf(h->encodings, sizeof h->encodings, "%s%s%s", has & CURL_VERSION_LIBZ ? "deflate, gzip" : "identity",
+           has & CURL_VERSION_BROTLI ? ", br" : "", has & CURL_VERSION_ZSTD ? ", zstd" : "");
+}
+
 bool http_loop_ready(struct http_curl *h)
 {
   if (h->multi)
@@ -178,6 +188,7 @@ bool http_loop_ready(struct http_curl *h)
   h->multi = curl_multi_init();
   if (!h->multi)
     return false;
+  list_encodings(h);
   curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
   curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
   curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
@@ -186,17 +197,26 @@ bool http_loop_ready(struct http_curl *h)
   return true;
 }
 
-CURL *http_loop_easy(struct http_curl *h)
+/* What is the same for all exchanges. */
+static CURL *set_constants(struct http_curl *h, CURL *easy)
 {
-  CURL *easy = h->idle_count ? h->idle[--h->idle_count] : curl_easy_init();
   if (!easy)
     return NULL;
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, "davit/" DAVIT_VERSION);
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, h->encodings);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, h);
   return easy;
 }
 
-void http_loop_return(struct http_curl *h, CURL *easy)
+CURL *http_loop_easy(struct http_curl *h)
+{
+  return h->idle_count ? h->idle[--h->idle_count] : set_constants(h, curl_easy_init());
+}
+
+void http_loop_return(struct http_curl *h, CURL *easy, bool plain)
 {
   if (!easy)
     return;
@@ -204,7 +224,10 @@ void http_loop_return(struct http_curl *h, CURL *easy)
     curl_easy_cleanup(easy);
     return;
   }
-  curl_easy_reset(easy);
+  if (!plain) {
+    curl_easy_reset(easy);
+    set_constants(h, easy);
+  }
   h->idle[h->idle_count++] = easy;
 }
 

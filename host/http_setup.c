@@ -6,11 +6,12 @@
 
 /* ---- the URL ---------------------------------------------------------------------------------- */
 
+/* Keeps what it parsed: curl takes that instead of parsing once more. */
 bool exchange_parse_url(struct exchange *x, const char *url)
 {
-  CURLU *u = curl_url();
   char *scheme = NULL, *host = NULL, *port = NULL;
-  bool ok = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+  CURLU *u = x->url = curl_url();
+  bool ok = u && curl_url_set(u, CURLUPART_URL, url, CURLU_PATH_AS_IS) == CURLUE_OK &&
             curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
             curl_url_get(u, CURLUPART_HOST, &host, CURLU_PUNYCODE) == CURLUE_OK &&
             curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
@@ -23,7 +24,6 @@ bool exchange_parse_url(struct exchange *x, const char *url)
   curl_free(scheme);
   curl_free(host);
   curl_free(port);
-  curl_url_cleanup(u);
   return ok && x->host;
 }
 
@@ -51,8 +51,6 @@ static bool set_headers(struct exchange *x, const char *const *headers)
 {
   bool body = x->body.data || x->outgoing;
   bool ok = !body || http_add_line(&x->headers, "Expect:");
-  if (!has_header(headers, "user-agent"))
-    curl_easy_setopt(x->easy, CURLOPT_USERAGENT, "davit/" DAVIT_VERSION);
   if (body && !x->mime && !has_header(headers, "content-type"))  /* curl would claim a form */
     ok = ok && http_add_line(&x->headers, "Content-Type:");
   for (const char *const *h = headers; ok && h && *h; h++)
@@ -119,35 +117,36 @@ static CURLcode on_handshake(CURL *easy, void *ssl, void *arg)
 static void set_patience(struct exchange *x, const struct http_request *r)
 {
   exchange_limit_connect(x, r->timeouts.connect);
-  if (!x->https)
-    return;
   curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_FUNCTION, on_handshake);
   curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_DATA, x);
 }
 
-static void set_fresh(CURL *e)
+static void set_fresh(CURL *e, bool fresh)
 {
-  curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
-  curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
-  curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);  /* else no certificate is looked at */
+  curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)fresh);
+  curl_easy_setopt(e, CURLOPT_FORBID_REUSE, (long)fresh);
+  curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, (long)!fresh);  /* else no certificate is looked at */
+}
+
+/* Only options that every exchange sets: to one of the usual kind, by the usual way. */
+static bool is_plain(const struct http_request *r)
+{
+  const struct http_route *way = &r->route;
+  return !r->body && !r->source && !r->parts && http_is_repeatable(r->method) &&
+         strcmp(r->method, "HEAD") != 0 && strcmp(r->method, "PUT") != 0 && !way->unix_socket && !way->proxy &&
+         !way->ca_file && !way->certificate && !way->key && !way->family;
 }
 
 bool exchange_configure(struct exchange *x, const struct http_request *r)
 {
   CURL *e = x->easy;
   curl_easy_setopt(e, CURLOPT_PRIVATE, x);
-  curl_easy_setopt(e, CURLOPT_URL, r->url);
-  curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
-  curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(e, CURLOPT_CURLU, x->url);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->base.reason);
   set_version(x, r);
   set_patience(x, r);
-  if (r->fresh)
-    set_fresh(e);
-  else if (!http_is_repeatable(r->method))
+  set_fresh(e, r->fresh);
+  if (!http_is_repeatable(r->method))
     send_once(x);
   if (x->connection)
     set_connection_only(e);
@@ -155,5 +154,6 @@ bool exchange_configure(struct exchange *x, const struct http_request *r)
   bool ok = exchange_set_route(x, &r->route) && exchange_set_body(x, r) && set_headers(x, r->headers);
   if (strcmp(r->method, "HEAD") == 0)
     curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+  x->plain = is_plain(r) && !x->proxy[0];
   return ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
 }
