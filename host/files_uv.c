@@ -9,15 +9,13 @@
  * on the disk before that counts as done: a crash leaves the old file or the new one.
  *
  * Where a path leads is found once (beneath.h); everything after that goes on from there. */
-#include "beneath.h"
-#include "real.h"
+#include "files_uv.h"
 #include "write_all.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,21 +30,9 @@ struct files_uv {
   uv_loop_t *loop;
 };
 
-struct operation {
-  struct file_operation base;
-  uv_work_t work;
-  atomic_bool abandoned;  /* a thread of the pool looks at it */
-  enum file_action action;
-  char *path;   /* without slashes at its end: behind one, a link would be followed */
-  char *root;   /* or NULL */
-  char *data;
-  size_t len, max;
-  unsigned mode;
-};
-
 /* ---- faults ------------------------------------------------------------------------------ */
 
-static const char *code_of(int error)
+const char *operation_code(int error)
 {
   switch (error) {
   case ENOENT:
@@ -67,12 +53,11 @@ static const char *code_of(int error)
   }
 }
 
-/* Records errno. Returns false, for tail calls. */
-static bool fail(struct operation *op, const char *doing, const char *path)
+bool operation_fail(struct operation *op, const char *doing, const char *path)
 {
   char reason[128];
   int error = errno;
-  fault_set(&op->base.fault, code_of(error), "fatal", "%s %s: %s", doing, path,
+  fault_set(&op->base.fault, operation_code(error), "fatal", "%s %s: %s", doing, path,
             strerror_r(error, reason, sizeof reason));
   return false;
 }
@@ -84,19 +69,17 @@ void file_outside(struct fault *f, const char *doing, const char *path, const ch
   fault_hint(f, "{ outside = true } says that this is meant");
 }
 
-/* Finds where the operation's path leads; flags as in beneath.h. */
-static bool find(struct operation *op, const char *doing, int flags, struct spot *s)
+bool operation_find(struct operation *op, const char *doing, int flags, struct spot *s)
 {
   if (beneath_find(op->root, op->path, flags, s))
     return true;
   if (!s->outside)
-    return fail(op, doing, op->path);
+    return operation_fail(op, doing, op->path);
   file_outside(&op->base.fault, doing, op->path, op->root);
   return false;
 }
 
-/* Opens what was found. Links were followed already, unless nothing was looked at. */
-static int open_spot(const struct operation *op, const struct spot *s, int flags)
+int operation_open(const struct operation *op, const struct spot *s, int flags)
 {
   return openat(s->folder, s->name, flags | (op->root ? O_NOFOLLOW : 0) | O_CLOEXEC);
 }
@@ -132,7 +115,7 @@ static bool read_all(struct operation *op, int fd)
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     if (n < 0)
-      return fail(op, "reading", op->path);
+      return operation_fail(op, "reading", op->path);
     if (n == 0)
       return true;
     if ((size_t)n > op->max - b->len)
@@ -140,7 +123,7 @@ static bool read_all(struct operation *op, int fd)
     buf_add(b, chunk, (size_t)n);
     if (!buf_ok(b)) {
       errno = ENOMEM;
-      return fail(op, "reading", op->path);
+      return operation_fail(op, "reading", op->path);
     }
   }
 }
@@ -148,11 +131,11 @@ static bool read_all(struct operation *op, int fd)
 static void read_file(struct operation *op)
 {
   struct spot s;
-  if (!find(op, "reading", BENEATH_FOLLOW, &s))
+  if (!operation_find(op, "reading", BENEATH_FOLLOW, &s))
     return;
-  int fd = open_spot(op, &s, O_RDONLY | O_NONBLOCK);  // a pipe nobody writes to yet
+  int fd = operation_open(op, &s, O_RDONLY | O_NONBLOCK);  // a pipe nobody writes to yet
   if (fd < 0)
-    fail(op, "reading", op->path);
+    operation_fail(op, "reading", op->path);
   else
     read_all(op, fd);
   if (fd >= 0)
@@ -176,8 +159,8 @@ static bool sync_folder(struct operation *op, const char *folder)
 {
   int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
-    return fail(op, "opening", folder);
-  bool synced = fsync(fd) == 0 || fail(op, "writing", folder);
+    return operation_fail(op, "opening", folder);
+  bool synced = fsync(fd) == 0 || operation_fail(op, "writing", folder);
   close(fd);
   return synced;
 }
@@ -196,7 +179,7 @@ static bool make_folder(struct operation *op, const char *folder, const char *pa
     return false;
   if (mkdir(folder, 0777) == 0)
     return sync_folder(op, parent);
-  return (errno == EEXIST && is_folder(folder)) || fail(op, "making the folder", folder);
+  return (errno == EEXIST && is_folder(folder)) || operation_fail(op, "making the folder", folder);
 }
 
 static bool make_folders(struct operation *op, const char *folder)
@@ -205,7 +188,7 @@ static bool make_folders(struct operation *op, const char *folder)
     return true;
   char *parent = folder_of(folder);
   if (!parent)
-    return fail(op, "making the folder", folder);
+    return operation_fail(op, "making the folder", folder);
   bool made = make_folder(op, folder, parent);
   free(parent);
   return made;
@@ -216,21 +199,20 @@ static bool fill(struct operation *op, int fd)
 {
   bool filled = write_all(fd, op->data, op->len) && fchmod(fd, op->mode) == 0 && fsync(fd) == 0;
   if (!filled)
-    fail(op, "writing", op->path);
+    operation_fail(op, "writing", op->path);
   if (close(fd) != 0 && filled)
-    return fail(op, "writing", op->path);
+    return operation_fail(op, "writing", op->path);
   return filled;
 }
 
-/* Makes what is missing of the folders above the path, and finds its place in them. */
-static bool find_to_write(struct operation *op, struct spot *s)
+bool operation_find_to_write(struct operation *op, struct spot *s)
 {
   char *folder = op->root ? NULL : folder_of(op->path);
   bool made = op->root || (folder && make_folders(op, folder));
   if (!op->root && !folder)
-    fail(op, "writing", op->path);
+    operation_fail(op, "writing", op->path);
   free(folder);
-  return made && find(op, "writing", BENEATH_MAKE, s);
+  return made && operation_find(op, "writing", BENEATH_MAKE, s);
 }
 
 /* Creates a file beside the place under a name of its own; -1 with errno. */
@@ -252,12 +234,11 @@ static int open_beside(const struct spot *s, char **name)
   return -1;
 }
 
-/* Makes the names in the folder of a place durable. */
-static bool sync_around(struct operation *op, const struct spot *s)
+bool operation_sync_around(struct operation *op, const struct spot *s)
 {
   char *folder = folder_of(s->name);
   int fd = folder ? openat(s->folder, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-  bool synced = (fd >= 0 && fsync(fd) == 0) || fail(op, "writing", op->path);
+  bool synced = (fd >= 0 && fsync(fd) == 0) || operation_fail(op, "writing", op->path);
   if (fd >= 0)
     close(fd);
   free(folder);
@@ -269,14 +250,14 @@ static void replace(struct operation *op, const struct spot *s)
   char *temporary = NULL;
   int fd = open_beside(s, &temporary);
   if (fd < 0) {
-    fail(op, "writing", op->path);
+    operation_fail(op, "writing", op->path);
   } else if (!fill(op, fd)) {
     unlinkat(s->folder, temporary, 0);
   } else if (renameat(s->folder, temporary, s->folder, s->name) != 0) {
-    fail(op, "writing", op->path);
+    operation_fail(op, "writing", op->path);
     unlinkat(s->folder, temporary, 0);
   } else {
-    sync_around(op, s);
+    operation_sync_around(op, s);
   }
   free(temporary);
 }
@@ -284,7 +265,7 @@ static void replace(struct operation *op, const struct spot *s)
 static void write_file(struct operation *op)
 {
   struct spot s;
-  if (!find_to_write(op, &s))
+  if (!operation_find_to_write(op, &s))
     return;
   replace(op, &s);
   beneath_free(&s);
@@ -295,7 +276,7 @@ static void make_path(struct operation *op)
   struct spot s;
   if (!op->root)
     make_folders(op, op->path);
-  else if (find(op, "making the folder", BENEATH_FOLLOW | BENEATH_MAKE, &s))
+  else if (operation_find(op, "making the folder", BENEATH_FOLLOW | BENEATH_MAKE, &s))
     beneath_free(&s);
 }
 
@@ -363,18 +344,18 @@ static void join_names(struct operation *op, struct names *names)
     buf_add(&op->base.data, names->list[i], strlen(names->list[i]) + 1);
   errno = ENOMEM;
   if (!buf_ok(&op->base.data))
-    fail(op, "listing", op->path);
+    operation_fail(op, "listing", op->path);
 }
 
 static DIR *open_folder(struct operation *op)
 {
   struct spot s;
-  if (!find(op, "listing", BENEATH_FOLLOW, &s))
+  if (!operation_find(op, "listing", BENEATH_FOLLOW, &s))
     return NULL;
-  int fd = open_spot(op, &s, O_RDONLY | O_DIRECTORY);
+  int fd = operation_open(op, &s, O_RDONLY | O_DIRECTORY);
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
   if (!dir) {
-    fail(op, "listing", op->path);
+    operation_fail(op, "listing", op->path);
     if (fd >= 0)
       close(fd);
   }
@@ -391,7 +372,7 @@ static void list_folder(struct operation *op)
   if (read_names(dir, &names))
     join_names(op, &names);
   else
-    fail(op, "listing", op->path);
+    operation_fail(op, "listing", op->path);
   closedir(dir);
   for (size_t i = 0; i < names.count; i++)
     free(names.list[i]);
@@ -417,7 +398,7 @@ static bool empty_at(struct operation *op, int folder, const char *name)
   int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
   if (!dir) {
-    fail(op, "removing", op->path);
+    operation_fail(op, "removing", op->path);
     if (fd >= 0)
       close(fd);
     return false;
@@ -432,22 +413,22 @@ static bool remove_at(struct operation *op, int folder, const char *name)
   if (unlinkat(folder, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
     return true;
   if (errno != EISDIR && errno != EPERM)
-    return fail(op, "removing", op->path);
+    return operation_fail(op, "removing", op->path);
   struct stat st;
   if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode)) {
     errno = EPERM;
-    return fail(op, "removing", op->path);
+    return operation_fail(op, "removing", op->path);
   }
   if (!empty_at(op, folder, name))
     return false;
-  return unlinkat(folder, name, AT_REMOVEDIR) == 0 || fail(op, "removing", op->path);
+  return unlinkat(folder, name, AT_REMOVEDIR) == 0 || operation_fail(op, "removing", op->path);
 }
 
 /* A path that is not there is removed already; the folder above it, too. */
 static void remove_path(struct operation *op)
 {
   struct spot s;
-  if (!find(op, "removing", 0, &s)) {
+  if (!operation_find(op, "removing", 0, &s)) {
     if (strcmp(op->base.fault.code, "file-not-found") == 0)
       op->base.fault.code = NULL;
     return;
@@ -460,10 +441,10 @@ static void stat_file(struct operation *op)
 {
   struct spot s;
   struct stat st;
-  if (!find(op, "looking at", BENEATH_FOLLOW, &s))
+  if (!operation_find(op, "looking at", BENEATH_FOLLOW, &s))
     return;
   if (fstatat(s.folder, s.name, &st, op->root ? AT_SYMLINK_NOFOLLOW : 0) != 0) {
-    fail(op, "looking at", op->path);
+    operation_fail(op, "looking at", op->path);
   } else {
     op->base.size = (double)st.st_size;
     op->base.mtime = (double)st.st_mtim.tv_sec + (double)st.st_mtim.tv_nsec / 1e9;
@@ -497,6 +478,21 @@ static void work(uv_work_t *work)
   case FILE_STAT:
     stat_file(op);
     break;
+  case FILE_PIECE:
+    files_read_piece(op);
+    break;
+  case FILE_DIGEST:
+    files_digest(op);
+    break;
+  case FILE_BEGIN:
+    files_begin(op);
+    break;
+  case FILE_APPEND:
+    files_append(op);
+    break;
+  case FILE_PLACE:
+    files_place(op);
+    break;
   }
 }
 
@@ -505,6 +501,7 @@ static void free_operation(struct operation *op)
   buf_free(&op->base.data);
   free(op->path);
   free(op->root);
+  free(op->to);
   free(op->data);
   free(op);
 }
@@ -527,7 +524,8 @@ static void destroy(struct effect *e)
     return;
   }
   op->abandoned = true;
-  uv_cancel((uv_req_t *)&op->work);  /* worked() runs in any case */
+  if (op->action != FILE_REMOVE)
+    uv_cancel((uv_req_t *)&op->work);  /* worked() runs in any case */
 }
 
 /* ---- the interface ----------------------------------------------------------------------- */
@@ -557,13 +555,15 @@ static struct operation *new_operation(const struct file_request *r, effect_done
   op->action = r->action;
   op->path = copy_path(r->path);
   op->root = copy_str(r->root);
+  op->to = copy_str(r->to);
   op->data = copy_data(r);
   op->len = r->len;
   op->mode = r->mode;
   op->max = r->max;
+  op->offset = r->offset;
   op->work.data = op;
   buf_init(&op->base.data, BUF_LIMIT);
-  if (op->path && op->data && !!op->root == !!r->root)
+  if (op->path && op->data && !op->root == !r->root && !op->to == !r->to)
     return op;
   free_operation(op);
   return NULL;

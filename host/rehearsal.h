@@ -17,12 +17,13 @@
  *                                affected = n }
  *   close(session)
  *   process(argv, cwd)        -> { exit = n, output = text, errors = text }
- *   file(action, path, data, max) -> read: { data = text }; list: { names = list }; stat:
- *                                { size = n, folder = boolean }; write, remove, make: {}
+ *   file(action, path, data, max, mode, to, offset) -> read: { data = text }; list: { names = list };
+ *                             stat: { size = n, folder = boolean }; piece, digest: { data = text,
+ *                             size = n, stamp = n }; write, remove, make, begin, append, place: {}
  *   crash()                   Davit died: what only its connections held is gone
  * Any may return { fault = { code, class, message, sqlstate } } instead, and delay = seconds until
  * the answer arrives. `disk` reads the real files below the working folder: disk.read(path, max),
- * disk.list(path), disk.stat(path), each -> an answer as of `file`. */
+ * disk.list(path), disk.stat(path), disk.piece(path, offset, max), each -> an answer as of `file`. */
 #ifndef REHEARSAL_H
 #define REHEARSAL_H
 #include "buf.h"

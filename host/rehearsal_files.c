@@ -1,5 +1,7 @@
 /* rehearsal_files.c - files: the models keep what is written, and read the real ones below it. */
 #include "beneath.h"
+#include "buf_lua.h"
+#include "file_piece.h"
 #include "rehearsal_world.h"
 #include <dirent.h>
 #include <errno.h>
@@ -50,6 +52,8 @@ static void read_answer(struct rehearsal *r, struct file_operation *f)
   f->mode = (unsigned)lua_tointeger(L, -1);
   lua_getfield(L, ANSWER, "folder");
   f->is_folder = lua_toboolean(L, -1);
+  lua_getfield(L, ANSWER, "stamp");
+  f->stamp = (uint64_t)lua_tointeger(L, -1);
   lua_settop(L, ANSWER);
   if (!buf_ok(&f->data))
     fault_set(&f->fault, "out-of-memory", "fatal", "not enough memory for the file");
@@ -60,9 +64,10 @@ static bool stays_inside(const struct file_request *q, struct file_operation *f)
 {
   static const char *const doing[] = {
     [FILE_READ] = "reading", [FILE_WRITE] = "writing", [FILE_LIST] = "listing", [FILE_REMOVE] = "removing",
-    [FILE_STAT] = "looking at", [FILE_MAKE] = "making the folder"};
+    [FILE_STAT] = "looking at", [FILE_MAKE] = "making the folder", [FILE_PIECE] = "reading",
+    [FILE_DIGEST] = "reading", [FILE_BEGIN] = "writing", [FILE_APPEND] = "writing", [FILE_PLACE] = "writing"};
   struct spot s = {0};
-  bool follow = q->action != FILE_WRITE && q->action != FILE_REMOVE;
+  bool follow = q->action != FILE_WRITE && q->action != FILE_REMOVE && !q->to;
   bool found = beneath_find(q->root, q->path, BENEATH_ABSENT | (follow ? BENEATH_FOLLOW : 0), &s);
   if (found)
     beneath_free(&s);
@@ -74,7 +79,9 @@ static bool stays_inside(const struct file_request *q, struct file_operation *f)
 static const char *name_of(enum file_action action)
 {
   static const char *const names[] = {[FILE_READ] = "read", [FILE_WRITE] = "write", [FILE_LIST] = "list",
-                                      [FILE_REMOVE] = "remove", [FILE_STAT] = "stat", [FILE_MAKE] = "make"};
+                                      [FILE_REMOVE] = "remove", [FILE_STAT] = "stat", [FILE_MAKE] = "make",
+                                      [FILE_PIECE] = "piece", [FILE_DIGEST] = "digest", [FILE_BEGIN] = "begin",
+                                      [FILE_APPEND] = "append", [FILE_PLACE] = "place"};
   return names[action];
 }
 
@@ -84,9 +91,11 @@ static void ask(struct rehearsal *r, const struct file_request *q, struct file_o
   lua_pushstring(r->L, name_of(q->action));
   lua_pushstring(r->L, q->path);
   lua_pushlstring(r->L, q->data ? q->data : "", q->len);
-  lua_pushinteger(r->L, q->max ? (lua_Integer)q->max : BUF_LIMIT);
+  lua_pushinteger(r->L, q->max || q->action == FILE_PIECE ? (lua_Integer)q->max : BUF_LIMIT);
   lua_pushinteger(r->L, q->mode);
-  rehearsal_ask(r, 5, &f->effect);
+  lua_pushstring(r->L, q->to);
+  lua_pushinteger(r->L, (lua_Integer)q->offset);
+  rehearsal_ask(r, 7, &f->effect);
   read_answer(r, f);
 }
 
@@ -172,6 +181,30 @@ static int disk_read(lua_State *L)
   return 1;
 }
 
+/* disk.piece(path, offset, max) -> { data =, size =, stamp = } */
+static int disk_piece(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  uint64_t offset = (uint64_t)luaL_checkinteger(L, 2), stamp;
+  size_t max = (size_t)luaL_checkinteger(L, 3);
+  double size;
+  int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    return failed(L, "reading", path);
+  guard_descriptor(L, fd);
+  struct buf *piece = buf_push(L, BUF_LIMIT);
+  if (!file_stamp(fd, &size, &stamp) || !file_read_piece(fd, offset, max, piece))
+    return failed(L, "reading", path);
+  lua_createtable(L, 0, 3);
+  lua_pushlstring(L, buf_str(piece), piece->len);
+  lua_setfield(L, -2, "data");
+  lua_pushnumber(L, size);
+  lua_setfield(L, -2, "size");
+  lua_pushinteger(L, (lua_Integer)stamp);
+  lua_setfield(L, -2, "stamp");
+  return 1;
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
   return strcmp((*a)->d_name, (*b)->d_name);
@@ -234,6 +267,6 @@ static int disk_stat(lua_State *L)
 void rehearsal_push_disk(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"list", disk_list}, {"read", disk_read}, {"stat", disk_stat}, {NULL, NULL}};
+    {"list", disk_list}, {"piece", disk_piece}, {"read", disk_read}, {"stat", disk_stat}, {NULL, NULL}};
   luaL_newlib(L, functions);
 }

@@ -1,6 +1,10 @@
 ---The files of a rehearsal: what is written or removed stays in memory, everything else is read from
 ---the project's real folder.
+local sha256 = require "sha256"
+
 local overlay = {}
+
+local MOST = 1 << 30   -- bytes of a file, as in the real world's buffers
 
 local FILE_MODE, FOLDER_MODE = tonumber("644", 8), tonumber("755", 8)
 
@@ -25,6 +29,10 @@ local function missing(doing, path)
   return { fault = { "file-not-found", "fatal", ("%s %s: No such file or directory"):format(doing, path) } }
 end
 
+local function folder_in_the_way(doing)
+  return { fault = { "file-failed", "fatal", doing .. ": Is a directory" } }
+end
+
 local Overlay = {}
 Overlay.__index = Overlay
 
@@ -39,7 +47,7 @@ end
 
 local function real(path) return path == "" and "." or path end
 
-function Overlay:make(path, _, _, _, now)
+function Overlay:make_folders(path, now)
   while path ~= "" and not self.folders[path] do
     self.folders[path] = now or 0
     path = parent_of(path)
@@ -47,8 +55,17 @@ function Overlay:make(path, _, _, _, now)
   return {}
 end
 
-function Overlay:read(path, _, max)
-  local text = self.files[path]
+function Overlay:put(path, text, mode, now)
+  self.writes = self.writes + 1
+  self.files[path] = text
+  self.facts[path] = { mode = mode or FILE_MODE, mtime = now or 0, stamp = self.writes }
+  return self:make_folders(parent_of(path), now)
+end
+
+function Overlay:make(path, o) return self:make_folders(path, o.now) end
+
+function Overlay:read(path, o)
+  local text, max = self.files[path], o.max
   if text then
     if #text > max then
       return { fault = { "file-too-large", "fatal", ("reading %s: it is larger than %d bytes"):format(path, max) } }
@@ -59,10 +76,39 @@ function Overlay:read(path, _, max)
   return self.disk.read(real(path), max)
 end
 
-function Overlay:write(path, text, _, mode, now)
-  self.files[path] = text
-  self.facts[path] = { mode = mode or FILE_MODE, mtime = now or 0 }
-  return self:make(parent_of(path), nil, nil, nil, now)
+function Overlay:write(path, o) return self:put(path, o.text, o.mode, o.now) end
+
+function Overlay:piece(path, o)
+  local text = self.files[path]
+  if text then
+    return { data = text:sub(o.offset + 1, o.offset + o.max), size = #text, stamp = self.facts[path].stamp }
+  end
+  if self.folders[path] then return folder_in_the_way("reading " .. path) end
+  if self:hides(path) then return missing("reading", path) end
+  return self.disk.piece(real(path), o.offset, o.max)
+end
+
+function Overlay:digest(path)
+  local whole = self:piece(path, { offset = 0, max = MOST })
+  return whole.fault and whole or { data = sha256(whole.data), size = whole.size, stamp = whole.stamp }
+end
+
+function Overlay:begin(path, o)
+  if self:stat(o.to).folder then return folder_in_the_way(("writing %s for %s"):format(path, o.to)) end
+  return self:put(path, "", nil, o.now)
+end
+
+function Overlay:append(path, o)
+  local so_far = self.files[path]
+  if not so_far then return missing("writing", ("%s for %s"):format(path, o.to)) end
+  return self:put(path, so_far .. o.text, nil, o.now)
+end
+
+function Overlay:place(path, o)
+  local text = self.files[path]
+  if not text then return missing("writing", ("%s for %s"):format(path, o.to)) end
+  self.files[path] = nil
+  return self:put(o.to, text, o.mode, o.now)
 end
 
 function Overlay:remove(path)
@@ -103,21 +149,25 @@ function Overlay:list(path)
   return { names = names }
 end
 
----@param action "read"|"write"|"list"|"stat"|"make"|"remove"
+---@param action "read"|"write"|"list"|"stat"|"make"|"remove"|"piece"|"digest"|"begin"|"append"|"place"
 ---@param path string
 ---@param text? string  what is written
 ---@param max? integer  bytes to read at most
 ---@param mode? integer  of what is written
+---@param to? string    the place of a file that is begun, filled or placed
+---@param offset? integer  of a piece
 ---@param now? number  Unix seconds
----@return table answer  of the rehearsal's world: data, names, or size, mode, mtime, folder, or fault
-function Overlay:act(action, path, text, max, mode, now)
-  return self[action](self, normalise(path), text, max, mode, now)
+---@return table answer  as the world of a rehearsal takes it: data, names, size, mode, stamp, …, or fault
+function Overlay:act(action, path, text, max, mode, to, offset, now)
+  return self[action](self, normalise(path), {
+    text = text, max = max, mode = mode, to = to and normalise(to), offset = offset, now = now,
+  })
 end
 
 ---@param disk table       reads the real files
 ---@param hidden string[]  paths of real files that are not there in a rehearsal
 function overlay.new(disk, hidden)
-  local self = setmetatable({ disk = disk, files = {}, facts = {}, folders = {}, gone = {} }, Overlay)
+  local self = setmetatable({ disk = disk, files = {}, facts = {}, folders = {}, gone = {}, writes = 0 }, Overlay)
   for _, path in ipairs(hidden) do self.gone[normalise(path)] = true end
   return self
 end

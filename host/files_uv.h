@@ -1,0 +1,47 @@
+/* files_uv.h - an operation on files, as the threads of the pool work on it; files.h is the outside.
+ *
+ *   files_uv.c         the pool; files that are read and written whole, folders
+ *   files_pieces_uv.c  files that are read and written in pieces */
+#ifndef FILES_UV_H
+#define FILES_UV_H
+#include "beneath.h"
+#include "real.h"
+#include <stdatomic.h>
+
+struct operation {
+  struct file_operation base;
+  uv_work_t work;
+  atomic_bool abandoned;  /* a thread of the pool looks at it */
+  enum file_action action;
+  char *path;   /* without slashes at its end: behind one, a link would be followed */
+  char *root;   /* or NULL */
+  char *to;     /* or NULL */
+  char *data;
+  size_t len, max;
+  unsigned mode;
+  uint64_t offset;
+};
+
+/* ---- files_uv.c -------------------------------------------------------------------------- */
+
+/* The fault's code for an errno. */
+const char *operation_code(int error);
+/* Records errno. Returns false, for tail calls. */
+bool operation_fail(struct operation *op, const char *doing, const char *path);
+/* Finds where the operation's path leads; flags as in beneath.h. */
+bool operation_find(struct operation *op, const char *doing, int flags, struct spot *s);
+/* Makes what is missing of the folders above the path, and finds its place in them. */
+bool operation_find_to_write(struct operation *op, struct spot *s);
+/* Opens what was found. Links were followed already, unless nothing was looked at. */
+int operation_open(const struct operation *op, const struct spot *s, int flags);
+/* Makes the names in the folder of a place durable. */
+bool operation_sync_around(struct operation *op, const struct spot *s);
+
+/* ---- files_pieces_uv.c ------------------------------------------------------------------- */
+
+void files_read_piece(struct operation *op);
+void files_digest(struct operation *op);
+void files_begin(struct operation *op);
+void files_append(struct operation *op);
+void files_place(struct operation *op);
+#endif
