@@ -16,7 +16,7 @@ static void assemble(struct rehearsal *r, const struct rehearsal_options *o)
   rehearsal_sql_open(&r->sql);
   rehearsal_process_open(&r->process);
   rehearsal_store_open(r);
-  r->http.start = rehearsal_http;
+  rehearsal_http_open(&r->http);
   r->websocket.connect = rehearsal_websocket;
   r->dns.start = rehearsal_dns;
   r->files.start = rehearsal_file;

@@ -63,12 +63,12 @@ static double monotonic(struct world_clock *c)
   return rehearsal_elapsed(REHEARSAL_OF(clock, c)) + UPTIME;
 }
 
-/* Of equal times the one that started first. */
+/* Of equal times the one that started first; not one that waits for another to go on. */
 static struct pending *earliest(const struct rehearsal *r)
 {
   struct pending *best = NULL;
   for (struct pending *p = r->pending; p; p = p->next)
-    if (!best || p->due <= best->due)
+    if (p->due < INFINITY && (!best || p->due <= best->due))
       best = p;
   return best;
 }
@@ -76,9 +76,9 @@ static struct pending *earliest(const struct rehearsal *r)
 static void finish(struct rehearsal *r, struct pending *p)
 {
   r->now = p->due > r->now ? p->due : r->now;
+  if (p->deliver && !p->deliver(effect_of(p)))
+    return;
   unlink_pending(p);
-  if (p->deliver)
-    p->deliver(effect_of(p));
   effect_finish(effect_of(p));
 }
 

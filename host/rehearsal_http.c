@@ -1,14 +1,46 @@
-/* rehearsal_http.c - HTTP exchanges, answered by the models. */
+/* rehearsal_http.c - HTTP exchanges, answered by the models.
+ *
+ * A request is given to the models whole, and so comes their answer. Where a source or a sink takes
+ * its time, the exchange is due when it is resumed: that costs no time of the rehearsal's. */
 #include "rehearsal_world.h"
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BOUNDARY "davit-rehearsal-boundary"
 
+struct text {
+  struct buf text;
+  struct http_source source;  /* read is NULL: none */
+};
+
+/* States: READING -> DUE, the models were asked -> GIVING, where a sink takes the body. */
+struct exchange {
+  struct http_exchange base;
+  struct rehearsal *r;
+  enum { READING, DUE, GIVING } state;
+  int request;            /* the table for the models, without its body */
+  char what[256];         /* "GET host/path", for the log */
+  struct text *texts;
+  size_t text_count, text_at;
+  bool in_source;
+  struct buf sent;
+  struct http_sink sink;  /* take is NULL: none */
+  size_t max_body, given;
+};
+
 static void release(struct effect *e)
 {
-  struct http_exchange *x = (struct http_exchange *)e;
-  buf_free(&x->headers);
-  buf_free(&x->body);
+  struct exchange *x = (struct exchange *)e;
+  luaL_unref(x->r->L, LUA_REGISTRYINDEX, x->request);
+  for (size_t i = 0; x->texts && i < x->text_count; i++)
+    buf_wipe(&x->texts[i].text);
+  free(x->texts);
+  buf_wipe(&x->sent);
+  buf_free(&x->base.headers);
+  buf_free(&x->base.body);
 }
 
 /* ---- the request ---------------------------------------------------------------------------- */
@@ -61,7 +93,7 @@ static void push_headers(lua_State *L, const struct http_request *r)
   lua_setfield(L, -2, "headers");
 }
 
-static void add_part(struct buf *b, const struct http_part *p)
+static void add_part_head(struct buf *b, const struct http_part *p)
 {
   buf_printf(b, "--" BOUNDARY "\r\nContent-Disposition: form-data; name=\"%s\"", p->name);
   if (p->filename)
@@ -69,25 +101,79 @@ static void add_part(struct buf *b, const struct http_part *p)
   if (p->type)
     buf_printf(b, "\r\nContent-Type: %s", p->type);
   buf_add_str(b, "\r\n\r\n");
-  buf_add(b, p->data, p->len);
-  buf_add_str(b, "\r\n");
 }
 
-static bool push_body(lua_State *L, const struct http_request *r)
+/* Pushes the table of a request, without its body. */
+static bool push_request(lua_State *L, const struct http_request *q, struct fault *f)
 {
-  struct buf b;
-  buf_init(&b, BUF_LIMIT);
-  if (r->body)
-    buf_add(&b, r->body, r->body_len);
-  for (size_t i = 0; i < r->part_count; i++)
-    add_part(&b, &r->parts[i]);
-  if (r->parts)
-    buf_add_str(&b, "--" BOUNDARY "--\r\n");
-  bool ok = buf_ok(&b);
-  if (ok)
-    rehearsal_set(L, "body", buf_str(&b), b.len);
-  buf_free(&b);
-  return ok;
+  lua_newtable(L);
+  rehearsal_set(L, "method", q->method, strlen(q->method));
+  bool is_url = push_url(L, q->url);
+  push_headers(L, q);
+  if (!is_url)
+    fault_set(f, "http-url", "misuse", "not an http or https URL: %.200s", q->url);
+  return is_url;
+}
+
+/* A body is texts with what a source gives after each of them. */
+static void plan_body(struct exchange *x, const struct http_request *q)
+{
+  struct text *t = x->texts;
+  if (q->source)
+    t[0].source = *q->source;
+  else
+    buf_add(&t[0].text, q->body, q->body_len);
+  for (size_t i = 0; i < q->part_count; i++, t++) {
+    const struct http_part *p = &q->parts[i];
+    add_part_head(&t->text, p);
+    if (p->source)
+      t->source = *p->source;
+    else
+      buf_add(&t->text, p->data, p->len);
+    buf_add_str(&t[1].text, "\r\n");
+  }
+  if (q->parts)
+    buf_add_str(&t->text, "--" BOUNDARY "--\r\n");
+}
+
+static bool make_texts(struct exchange *x, const struct http_request *q)
+{
+  x->text_count = q->part_count + 1;
+  x->texts = calloc(x->text_count, sizeof *x->texts);
+  if (!x->texts)
+    return false;
+  for (size_t i = 0; i < x->text_count; i++)
+    buf_init(&x->texts[i].text, BUF_LIMIT);
+  plan_body(x, q);
+  for (size_t i = 0; i < x->text_count; i++)
+    if (!buf_ok(&x->texts[i].text))
+      return false;
+  return true;
+}
+
+/* Reads a source to its end. Else HTTP_LATER, or HTTP_FAILED. */
+static long read_source(struct http_source *s, struct buf *to)
+{
+  char piece[1 << 14];
+  long n;
+  while ((n = s->read(s->arg, piece, sizeof piece)) > 0)
+    buf_add(to, piece, (size_t)n);
+  return n;
+}
+
+/* Goes on with reading the body; 0 when all of it is there. */
+static long read_body(struct exchange *x)
+{
+  for (; x->text_at < x->text_count; x->text_at++, x->in_source = false) {
+    struct text *t = &x->texts[x->text_at];
+    if (!x->in_source)
+      buf_add(&x->sent, buf_str(&t->text), t->text.len);
+    x->in_source = true;
+    long n = t->source.read ? read_source(&t->source, &x->sent) : 0;
+    if (n != 0)
+      return n;
+  }
+  return 0;
 }
 
 /* ---- the answer ------------------------------------------------------------------------------- */
@@ -111,68 +197,179 @@ static enum http_phase phase_of(const char *code)
          : strcmp(code, "http-too-large") == 0 ? HTTP_BODY : HTTP_FIRST_BYTE;
 }
 
-static void read_answer(struct rehearsal *r, struct http_exchange *x, size_t max_body)
+static void out_of_memory(struct exchange *x, const char *what)
 {
-  lua_State *L = r->L;
+  fault_set(&x->base.fault, "out-of-memory", "fatal", "not enough memory for the %s", what);
+}
+
+static void read_answer(struct exchange *x)
+{
+  lua_State *L = x->r->L;
+  struct http_exchange *e = &x->base;
+  if (rehearsal_fault(x->r, &e->fault, NULL))
+    return;
   lua_getfield(L, ANSWER, "status");
-  x->status = (int)lua_tointeger(L, -1);
-  read_text(L, "headers", &x->headers);
-  read_text(L, "body", &x->body);
-  if (x->body.len > max_body)
-    fault_set(&x->fault, "http-too-large", "fatal", "the answer is larger than %zu bytes", max_body);
-  if (!buf_ok(&x->headers) || !buf_ok(&x->body))
-    fault_set(&x->fault, "out-of-memory", "fatal", "not enough memory for the answer");
+  e->status = (int)lua_tointeger(L, -1);
+  read_text(L, "headers", &e->headers);
+  read_text(L, "body", &e->body);
+  e->received = (double)e->body.len;
+  snprintf(e->protocol, sizeof e->protocol, "1.1");
+  if (e->body.len > x->max_body)
+    fault_set(&e->fault, "http-too-large", "fatal", "the answer is larger than %zu bytes", x->max_body);
+  if (!buf_ok(&e->headers) || !buf_ok(&e->body))
+    out_of_memory(x, "answer");
+}
+
+static void note(struct exchange *x)
+{
+  if (x->base.fault.code)
+    rehearsal_note(x->r, "http %s -> %s", x->what, x->base.fault.code);
+  else
+    rehearsal_note(x->r, "http %s -> %d", x->what, x->base.status);
 }
 
 bool rehearsal_ask_http(struct rehearsal *r, const struct http_request *q, struct effect *e, struct fault *f)
 {
-  lua_State *L = r->L;
   rehearsal_begin(r, "http");
-  lua_newtable(L);
-  rehearsal_set(L, "method", q->method, strlen(q->method));
-  if (!push_url(L, q->url)) {
-    fault_set(f, "http-url", "misuse", "not an http or https URL: %.200s", q->url);
+  if (!push_request(r->L, q, f))
     return false;
-  }
-  push_headers(L, q);
-  if (!push_body(L, q)) {
-    fault_set(f, "out-of-memory", "fatal", "not enough memory for the request");
-    return false;
-  }
+  rehearsal_set(r->L, "body", q->body ? q->body : "", q->body_len);
   rehearsal_ask(r, 1, e);
   return !rehearsal_fault(r, f, NULL);
 }
 
-static void ask(struct rehearsal *r, struct http_exchange *x, const struct http_request *q)
+/* The request leaves: the models answer, and the answer is due when they say. */
+static void ask(struct exchange *x)
 {
-  if (rehearsal_ask_http(r, q, &x->effect, &x->fault))
-    read_answer(r, x, q->max_body ? q->max_body : BUF_LIMIT);
+  lua_State *L = x->r->L;
+  rehearsal_reach(x->r, POINT_HTTP, false);
+  rehearsal_begin(x->r, "http");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, x->request);
+  rehearsal_set(L, "body", buf_str(&x->sent), x->sent.len);
+  rehearsal_ask(x->r, 1, &x->base.effect);
+  read_answer(x);
+  x->base.phase = phase_of(x->base.fault.code);
+  x->state = DUE;
+  note(x);
+  rehearsal_reach(x->r, POINT_HTTP, true);
 }
 
-static void note(struct rehearsal *r, const struct http_exchange *x, const struct http_request *q)
+/* ---- in pieces --------------------------------------------------------------------------------- */
+
+static void wait_for_resume(struct exchange *x)
 {
+  rehearsal_pending(&x->base.effect)->due = INFINITY;
+}
+
+/* Reads what the sources have now, and asks when that is all. */
+static void read_and_ask(struct exchange *x)
+{
+  long n = read_body(x);
+  if (n == HTTP_LATER)
+    wait_for_resume(x);
+  else if (n < 0)
+    fault_set(&x->base.fault, "http-source", "fatal", "%s: the body could not be read", x->what);
+  else if (!buf_ok(&x->sent))
+    out_of_memory(x, "request");
+  else
+    ask(x);
+}
+
+/* Gives the sink what is left. False: it takes no more now. */
+static bool give(struct exchange *x)
+{
+  enum { PIECE = 1 << 14 };
+  struct buf *body = &x->base.body;
+  while (x->given < body->len) {
+    size_t left = body->len - x->given, n = left < PIECE ? left : PIECE;
+    long taken = x->sink.take(x->sink.arg, body->data + x->given, n);
+    if (taken == HTTP_LATER)
+      return false;
+    if (taken != (long)n) {
+      fault_set(&x->base.fault, "http-sink", "fatal", "%s: the answer could not be kept", x->what);
+      return true;
+    }
+    x->given += n;
+  }
+  buf_free(body);
+  return true;
+}
+
+/* Whether it has ended. */
+static bool deliver(struct effect *e)
+{
+  struct exchange *x = (struct exchange *)e;
+  if (x->state == READING && !x->base.fault.code) {
+    read_and_ask(x);
+    return x->base.fault.code != NULL && x->state == READING;
+  }
+  x->state = GIVING;
+  if (x->base.fault.code || !x->sink.take || x->base.status / 100 != 2 || give(x))
+    return true;
+  wait_for_resume(x);
+  return false;
+}
+
+static void resume(struct http_exchange *e)
+{
+  struct exchange *x = (struct exchange *)e;
+  struct pending *p = rehearsal_pending(&e->effect);
+  if (p->due == INFINITY)
+    p->due = x->r->now;
+}
+
+/* ---- the interface -------------------------------------------------------------------------------- */
+
+static bool has_sources(const struct http_request *q)
+{
+  for (size_t i = 0; i < q->part_count; i++)
+    if (q->parts[i].source)
+      return true;
+  return q->source != NULL;
+}
+
+/* Keeps the table of the request. False: its URL is none. */
+static bool keep_request(struct exchange *x, const struct http_request *q)
+{
+  lua_State *L = x->r->L;
+  bool is_url = push_request(L, q, &x->base.fault);
+  x->request = luaL_ref(L, LUA_REGISTRYINDEX);
   const char *where = strstr(q->url, "://");
   where = where ? where + 3 : q->url;
-  int len = (int)strcspn(where, "?");
-  if (x->fault.code)
-    rehearsal_note(r, "http %s %.*s -> %s", q->method, len, where, x->fault.code);
-  else
-    rehearsal_note(r, "http %s %.*s -> %d", q->method, len, where, x->status);
+  snprintf(x->what, sizeof x->what, "%s %.*s", q->method, (int)strcspn(where, "?"), where);
+  return is_url;
 }
 
-struct http_exchange *rehearsal_http(struct world_http *h, const struct http_request *q, effect_done *done,
-                                     void *arg)
+static void begin(struct exchange *x, const struct http_request *q)
+{
+  if (!keep_request(x, q))
+    return;
+  if (!make_texts(x, q))
+    out_of_memory(x, "request");
+  else if (!has_sources(q))
+    read_and_ask(x);
+}
+
+static struct http_exchange *start(struct world_http *h, const struct http_request *q, effect_done *done, void *arg)
 {
   struct rehearsal *r = REHEARSAL_OF(http, h);
-  rehearsal_reach(r, POINT_HTTP, false);
-  struct http_exchange *x = rehearsal_effect(r, sizeof *x, done, arg, release);
+  struct exchange *x = rehearsal_effect(r, sizeof *x, done, arg, release);
   if (!x)
     return NULL;
-  buf_init(&x->headers, 1 << 20);
-  buf_init(&x->body, BUF_LIMIT);
-  ask(r, x, q);
-  x->phase = phase_of(x->fault.code);
-  note(r, x, q);
-  rehearsal_reach(r, POINT_HTTP, true);
-  return x;
+  x->r = r;
+  x->request = LUA_NOREF;
+  x->max_body = q->max_body ? q->max_body : BUF_LIMIT;
+  buf_init(&x->sent, BUF_LIMIT);
+  buf_init(&x->base.headers, 1 << 20);
+  buf_init(&x->base.body, BUF_LIMIT);
+  if (q->sink)
+    x->sink = *q->sink;
+  rehearsal_pending(&x->base.effect)->deliver = deliver;
+  begin(x, q);
+  return &x->base;
+}
+
+void rehearsal_http_open(struct world_http *h)
+{
+  *h = (struct world_http){.start = start, .resume = resume};
 }

@@ -19,7 +19,7 @@ static void release(struct effect *e)
   buf_free(&s->texts[1]);
 }
 
-static void deliver(struct effect *e)
+static bool deliver(struct effect *e)
 {
   struct stand_in *s = (struct stand_in *)e;
   s->child.deaf = true;
@@ -28,6 +28,7 @@ static void deliver(struct effect *e)
       s->output(s->output_arg, s->merged ? 1 : i + 1, buf_str(&s->texts[i]), s->texts[i].len);
   for (int fd = 1; fd <= (s->merged ? 1 : 2) && s->output && !s->child.fault.code; fd++)
     s->output(s->output_arg, fd, NULL, 0);
+  return true;
 }
 
 static void push_argv(lua_State *L, const char *const *argv)

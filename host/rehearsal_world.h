@@ -10,7 +10,9 @@ struct pending {
   struct pending *next;
   struct rehearsal *r;
   double due;
-  void (*deliver)(struct effect *);  /* runs when it is due, before its owner is told; or NULL */
+  /* Runs when it is due, before its owner is told; or NULL. False: it has not ended, and has another
+   * time when it is due; INFINITY: when another effect says so. */
+  bool (*deliver)(struct effect *);
   void (*release)(struct effect *);
 };
 
@@ -70,12 +72,12 @@ void rehearsal_ask(struct rehearsal *r, int nargs, struct effect *e);
 bool rehearsal_fault(struct rehearsal *r, struct fault *f, char *sqlstate);
 void rehearsal_set(lua_State *L, const char *key, const char *value, size_t len);
 
-/* Asks the models what answers a request. False: *f says what went wrong. */
+/* Asks the models what answers a request whose body is in memory. False: *f says what went wrong. */
 bool rehearsal_ask_http(struct rehearsal *r, const struct http_request *q, struct effect *e, struct fault *f);
 
 /* ---- members -------------------------------------------------------------------------------------- */
 
-struct http_exchange *rehearsal_http(struct world_http *, const struct http_request *, effect_done *, void *);
+void rehearsal_http_open(struct world_http *);
 struct websocket_connect *rehearsal_websocket(struct world_websocket *, const struct websocket_request *,
                                               effect_done *, void *);
 struct dns_lookup *rehearsal_dns(struct world_dns *, const struct dns_question *, effect_done *, void *);
