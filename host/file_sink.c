@@ -47,7 +47,8 @@ static void out_of_memory(struct file_sink *s)
 
 static void ask(struct file_sink *s, enum step step, enum file_action action)
 {
-  struct file_request r = {.action = action, .path = s->temporary, .to = s->path, .mode = 0644};
+  struct file_request r = {.action = action, .path = s->temporary, .root = s->options.root, .to = s->path,
+                           .mode = 0644};
   if (action == FILE_APPEND) {
     r.data = s->filling.data;
     r.len = s->filling.len;

@@ -10,6 +10,7 @@ struct file_sink;
 
 struct file_sink_options {
   const char *path;           /* the place; the file is beside it until it is whole */
+  const char *root;           /* of files.h; stays, or NULL */
   bool hashes;                /* its SHA-256 is wanted */
   const char *sha256;         /* what that has to be, in lower case, or NULL: else it is not placed */
   void (*changed)(void *arg); /* from the loop: it was begun, takes more, is placed, dropped, or failed */

@@ -67,7 +67,8 @@ static void have_read(void *arg)
 
 static void ask(struct file_source *s, size_t max)
 {
-  struct file_request r = {.action = FILE_PIECE, .path = s->path, .offset = s->asked, .max = max};
+  struct file_request r = {.action = FILE_PIECE, .path = s->path, .root = s->options.root,
+                           .offset = s->asked, .max = max};
   s->next = s->files->start(s->files, &r, have_read, s);
   s->asked += max;
   if (!s->next)

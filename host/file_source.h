@@ -10,6 +10,7 @@ struct file_source;
 
 struct file_source_options {
   const char *path;
+  const char *root;           /* of files.h; stays, or NULL */
   uint64_t stamp;             /* the file it has to be, of a look before; 0: any */
   void (*changed)(void *arg); /* from the loop: it was opened, has more to read, or failed */
   void *arg;

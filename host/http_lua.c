@@ -1,15 +1,16 @@
 /* http_lua.c - the module "http.core": one exchange from Lua; lua/http.lua is the public half.
  *
  * Secrets in headers, body and parts are resolved here, each checked against the URL, into
- * memory that is wiped as soon as the world has its copy. Values that `secrets` names are
+ * memory that is wiped when the call ends. Values that `secrets` names are
  * taken out of the reply before it becomes a Lua string. */
 #include "buf_lua.h"
 #include "effect.h"
 #include "failure.h"
+#include "files_lua.h"
 #include "header_lines.h"
 #include "headers.h"
 #include "host.h"
-#include "http.h"
+#include "http_lua.h"
 #include "http_route_lua.h"
 #include "json_span.h"
 #include "opt.h"
@@ -23,14 +24,18 @@
 
 struct options {
   const char *url, *method;
-  int headers, body, parts, secrets;
+  int headers, body, parts, secrets, sigv4;
+  struct http_file_options files;
   struct http_route_options route;
   lua_Integer max_body;
   bool fresh;
 };
 
+/* What was not asked for depends on where the bodies go. */
+#define UNSET LUA_MININTEGER
+
 static const struct options defaults = {
-  .method = "GET", .max_body = 16 << 20};
+  .method = "GET", .max_body = UNSET};
 
 static const struct opt_field fields[] = {
   {"url", OPT_STRING, offsetof(struct options, url), true},
@@ -39,6 +44,8 @@ static const struct opt_field fields[] = {
   {"body", OPT_TEXT, offsetof(struct options, body), false},
   {"multipart", OPT_TABLE, offsetof(struct options, parts), false},
   {"secrets", OPT_TABLE, offsetof(struct options, secrets), false},
+  {"sigv4", OPT_TABLE, offsetof(struct options, sigv4), false},
+  HTTP_FILE_OPTIONS(files),
   HTTP_ROUTE_OPTIONS(route),
   {"max_body", OPT_INTEGER, offsetof(struct options, max_body), false},
   {"fresh", OPT_BOOLEAN, offsetof(struct options, fresh), false},
@@ -54,7 +61,7 @@ static const char *resolve(lua_State *L, int idx, const char *url, const char *p
 }
 
 struct part_options {
-  const char *name, *filename, *type;
+  const char *name, *filename, *type, *from;
   int data;
 };
 
@@ -62,35 +69,50 @@ static const struct opt_field part_fields[] = {
   {"name", OPT_STRING, offsetof(struct part_options, name), true},
   {"filename", OPT_STRING, offsetof(struct part_options, filename), false},
   {"type", OPT_STRING, offsetof(struct part_options, type), false},
-  {"data", OPT_TEXT, offsetof(struct part_options, data), true},
+  {"data", OPT_TEXT, offsetof(struct part_options, data), false},
+  {"from", OPT_STRING, offsetof(struct part_options, from), false},
   {0},
 };
 
-/* Pushes the array of parts and the values it points into. */
-static void read_parts(lua_State *L, const struct options *o, struct http_request *r)
+/* Pushes what the part points into. */
+static void read_part(lua_State *L, const char *url, struct http_part *part, const char **file)
+{
+  struct part_options p = {0};
+  char place[80];
+  opt_read(L, -1, "http.request: multipart", part_fields, &p);
+  if (!p.data == !p.from)
+    failure_misuse(L, "http.request: multipart: part '%s' has either data or from", p.name);
+  snprintf(place, sizeof place, "part '%.60s'", p.name);
+  *part = (struct http_part){.name = p.name, .filename = p.filename, .type = p.type};
+  *file = p.from;
+  if (p.data)
+    part->data = resolve(L, p.data, url, place, &part->len);
+}
+
+/* Pushes the arrays of parts and of their files, and what they point into. */
+static void read_parts(lua_State *L, const struct options *o, struct http_call *c)
 {
   size_t n = o->parts ? lua_rawlen(L, o->parts) : 0;
   if (o->parts && n == 0)
     failure_misuse(L, "http.request: multipart is a list of {name=, data=, …} with at least one");
   struct http_part *parts = lua_newuserdatauv(L, sizeof *parts * (n + 1), 0);
+  const char **files = lua_newuserdatauv(L, sizeof *files * (n + 1), 0);
+  bool from_files = false;
   luaL_checkstack(L, (int)n * 3 + 20, "multipart");
   for (size_t i = 0; i < n; i++) {
-    struct part_options p = {0};
-    char place[80];
     lua_rawgeti(L, o->parts, (lua_Integer)i + 1);
-    opt_read(L, -1, "http.request: multipart", part_fields, &p);
-    snprintf(place, sizeof place, "part '%.60s'", p.name);
-    parts[i] = (struct http_part){.name = p.name, .filename = p.filename, .type = p.type};
-    parts[i].data = resolve(L, p.data, o->url, place, &parts[i].len);
+    read_part(L, o->url, &parts[i], &files[i]);
+    from_files = from_files || files[i];
   }
-  r->parts = n ? parts : NULL;
-  r->part_count = n;
+  c->request.parts = n ? parts : NULL;
+  c->request.part_count = n;
+  c->files.part_files = from_files ? files : NULL;
 }
 
 static void read_limits(lua_State *L, const struct options *o)
 {
   header_check_token(L, "http.request", "method", o->method);
-  if (o->max_body < 0)
+  if (o->max_body < 0 && o->max_body != UNSET)
     failure_misuse(L, "http.request: max_body is a number of bytes");
   if (o->body && o->parts)
     failure_misuse(L, "http.request: body and multipart exclude each other");
@@ -187,9 +209,9 @@ static void take_secrets(lua_State *L, struct http_exchange *x)
   lua_settop(L, result);
 }
 
-static void push_reply(lua_State *L, struct http_exchange *x)
+void http_reply_push(lua_State *L, struct http_exchange *x)
 {
-  lua_createtable(L, 0, 11);
+  lua_createtable(L, 0, 13);
   int reply = lua_gettop(L);
   take_secrets(L, x);
   lua_setfield(L, reply, "secrets");
@@ -207,50 +229,115 @@ static void push_reply(lua_State *L, struct http_exchange *x)
   lua_setfield(L, reply, "address");
   lua_getfield(L, 1, "url");
   lua_setfield(L, reply, "url");
+  lua_pushinteger(L, (lua_Integer)x->received);
+  lua_setfield(L, reply, "received");
   http_timing_push(L, &x->timing);
   lua_setfield(L, reply, "timing");
   lua_pushboolean(L, x->reused);
   lua_setfield(L, reply, "reused");
 }
 
+int http_fault_raise(lua_State *L, const struct http_exchange *x)
+{
+  lua_getfield(L, 1, "url");
+  http_fault_push(L, x, lua_tostring(L, -1));
+  return lua_error(L);
+}
+
+/* ---- the request ------------------------------------------------------------------------------ */
+
+static void read_options(lua_State *L, const char *what, struct options *o)
+{
+  *o = defaults;
+  luaL_checkstack(L, 40, "options");
+  opt_read(L, 1, what, fields, o);
+  read_limits(L, o);
+}
+
+void http_call_read(lua_State *L, const char *what, const struct file_operation *digest, struct http_call *c)
+{
+  struct options o;
+  read_options(L, what, &o);
+  *c = (struct http_call){.request = {.method = o.method, .url = o.url, .fresh = o.fresh}, .streams = c->streams};
+  struct http_request *r = &c->request;
+  luaL_checkstack(L, 20, "request");
+  r->headers = header_lines_read(L, o.headers, what, o.url);
+  if (o.body)
+    r->body = resolve(L, o.body, o.url, "body", &r->body_len);
+  read_parts(L, &o, c);
+  http_files_read(L, what, &o.files, c);
+  bool whole = !c->has_files && !c->streams;
+  http_route_read(L, what, &o.route, whole, r);
+  r->max_body = o.max_body != UNSET ? (size_t)o.max_body : whole ? 16 << 20 : 1 << 30;
+  if (digest)
+    c->files.stamp = digest->stamp;
+  if (o.sigv4)
+    http_sign(L, what, o.sigv4, digest ? buf_str(&digest->data) : NULL, r);
+}
+
 static int request_done(lua_State *L, int status, lua_KContext box)
 {
   (void)status;
   struct http_exchange *x = (struct http_exchange *)effect_at(L, (int)box);
-  if (x->fault.code) {
-    lua_getfield(L, 1, "url");
-    http_fault_push(L, x, lua_tostring(L, -1));
-    return lua_error(L);
-  }
+  if (x->fault.code)
+    return http_fault_raise(L, x);
   luaL_checkstack(L, 20, "reply");
-  push_reply(L, x);
+  http_reply_push(L, x);
   return 1;
+}
+
+static int run(lua_State *L, const struct file_operation *digest)
+{
+  struct http_call c = {.streams = false};
+  struct task *task = task_current(L);
+  http_call_read(L, "http.request", digest, &c);
+  if (c.has_files)
+    return http_files_run(L, &c);
+  struct effect **box = effect_box(L);
+  struct world_http *http = host_of(L)->world->http;
+  *box = (struct effect *)http->start(http, &c.request, task_wake, task);
+  return effect_wait(L, lua_gettop(L), request_done);
+}
+
+static int have_digest(lua_State *L, int status, lua_KContext box)
+{
+  struct file_operation *op = (struct file_operation *)effect_at(L, (int)box);
+  (void)status;
+  if (op->fault.code) {
+    lua_getfield(L, 1, "from");
+    return failure_raise(L, &op->fault, lua_tostring(L, -1));
+  }
+  return run(L, op);
+}
+
+/* A file has to be read whole before a request that signs it can begin. */
+static int look_at_file(lua_State *L, const struct options *o)
+{
+  struct file_request r = {.action = FILE_DIGEST, .path = o->files.from};
+  struct task *task = task_current(L);
+  struct world_files *files = host_of(L)->world->files;
+  r.root = o->files.outside ? NULL : files_root(L);
+  struct effect **box = effect_box(L);
+  *box = (struct effect *)files->start(files, &r, task_wake, task);
+  return effect_wait(L, lua_gettop(L), have_digest);
 }
 
 static int request(lua_State *L)
 {
-  struct options o = defaults;
+  struct options o;
   lua_settop(L, 1);
-  opt_read(L, 1, "http.request", fields, &o);
-  read_limits(L, &o);
-  struct task *task = task_current(L);
-  struct http_request r = {.method = o.method, .url = o.url, .fresh = o.fresh,
-                           .max_body = (size_t)o.max_body};
-  luaL_checkstack(L, 20, "request");
-  r.headers = header_lines_read(L, o.headers, "http.request", o.url);
-  if (o.body)
-    r.body = resolve(L, o.body, o.url, "body", &r.body_len);
-  read_parts(L, &o, &r);
-  http_route_read(L, "http.request", &o.route, true, &r);
-  struct effect **box = effect_box(L);
-  struct world_http *http = host_of(L)->world->http;
-  *box = (struct effect *)http->start(http, &r, task_wake, task);
-  return effect_wait(L, lua_gettop(L), request_done);
+  read_options(L, "http.request", &o);
+  if (o.files.from && o.sigv4 && http_sign_needs_digest(L, o.sigv4))
+    return look_at_file(L, &o);
+  lua_settop(L, 1);
+  return run(L, NULL);
 }
 
 int http_open(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"request", request}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"presign", http_presign}, {"request", request}, {"stream", http_stream}, {NULL, NULL}};
+  http_stream_open(L);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -178,14 +178,16 @@ static void destroy(struct effect *e)
   free(t);
 }
 
-static bool open_source(struct transfer *t, size_t i, const char *path, uint64_t stamp)
+static bool open_source(struct transfer *t, size_t i, const char *path, const struct transfer_options *from)
 {
-  struct file_source_options o = {.path = path, .stamp = stamp, .changed = changed, .arg = t};
+  struct file_source_options o = {.path = path, .root = from->root, .changed = changed, .arg = t};
+  if (path == from->from)
+    o.stamp = from->stamp;
   t->sources[i] = file_source_new(t->world->files, &o);
   return t->sources[i] != NULL;
 }
 
-static bool open_parts(struct transfer *t, const char *const *files)
+static bool open_parts(struct transfer *t, const struct transfer_options *o)
 {
   size_t n = t->request.part_count;
   t->parts = calloc(n, sizeof *t->parts);
@@ -195,7 +197,7 @@ static bool open_parts(struct transfer *t, const char *const *files)
   t->source_count = n;
   for (size_t i = 0; i < n; i++) {
     t->parts[i] = t->request.parts[i];
-    if (files[i] && !open_source(t, i, files[i], 0))
+    if (o->part_files[i] && !open_source(t, i, o->part_files[i], o))
       return false;
   }
   t->request.parts = t->parts;
@@ -206,12 +208,12 @@ static bool open_from(struct transfer *t, const struct transfer_options *o)
 {
   t->sources = calloc(1, sizeof *t->sources);
   t->source_count = t->sources ? 1 : 0;
-  return t->sources && open_source(t, 0, o->from, o->stamp);
+  return t->sources && open_source(t, 0, o->from, o);
 }
 
 static bool open_sink(struct transfer *t, const struct transfer_options *o)
 {
-  struct file_sink_options s = {.path = o->to, .hashes = o->hashes, .sha256 = o->sha256,
+  struct file_sink_options s = {.path = o->to, .root = o->root, .hashes = o->hashes, .sha256 = o->sha256,
                                 .changed = changed, .arg = t};
   t->sink = file_sink_new(t->world, &s);
   return t->sink != NULL;
@@ -221,7 +223,7 @@ static bool prepare(struct transfer *t, const struct transfer_options *o)
 {
   if (o->from && !open_from(t, o))
     return false;
-  if (o->part_files && !open_parts(t, o->part_files))
+  if (o->part_files && !open_parts(t, o))
     return false;
   if (o->to && !open_sink(t, o))
     return false;

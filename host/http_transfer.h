@@ -8,6 +8,7 @@
 #include "world.h"
 
 struct transfer_options {
+  const char *root;               /* the paths stay in it (files.h); NULL: they may lead anywhere */
   const char *from;               /* the request's body is this file; or NULL */
   uint64_t stamp;                 /* which it has to be; 0: any */
   const char *const *part_files;  /* for each of the request's parts a file, or NULL; may be NULL */
@@ -24,8 +25,8 @@ struct http_transfer {
   const char *sha256;             /* of what came, if it was wanted; else "" */
 };
 
-/* The request, and all it and the options point to, have to stay until the transfer has ended or
- * was freed. NULL: out of memory. */
+/* The request, and all that it and the options point to, have to stay until there is an exchange, or
+ * the transfer has ended or was freed. With part_files, one at least is a file. NULL: out of memory. */
 struct http_transfer *transfer_start(struct world *world, const struct http_request *request,
                                      const struct transfer_options *o, effect_done *done, void *arg);
 /* Goes on with an exchange that a sink of the request's own has paused. */
