@@ -3,12 +3,14 @@
 ---budgets, paging, and the words for a status that nobody wanted.
 local again = require "http.again"
 local budget = require "http.budget"
+local conditional = require "http.conditional"
 local core = require "http.core"
 local json = require "json"
 local options = require "options"
 local pages = require "http.pages"
 local redirect = require "http.redirect"
 local status = require "http.status"
+local stream = require "http.stream"
 local url = require "url"
 
 local http = {}
@@ -82,9 +84,29 @@ end
 
 function http.request(o)
   if type(o) ~= "table" then return core.request(o) end   -- refused
-  return setmetatable(perform(prepare(o), core.request), Answer)
+  local request, known = prepare(o), o.unless
+  request.unless = nil
+  if known ~= nil then conditional.ask(request, known) end
+  local answer = perform(request, core.request)
+  answer.etag = status.header(answer, "etag")
+  if known ~= nil then answer = conditional.settle(known, answer) end
+  return setmetatable(answer, Answer)
 end
 
+function http.stream(o)
+  if type(o) ~= "table" then return core.stream(o) end   -- refused
+  stream.check(o)
+  local handle
+  local answer = perform(prepare(o), function(request)
+    local reply
+    reply, handle = core.stream(request)
+    return reply
+  end)
+  if not handle then return status.raise(o, answer) end
+  return stream.new(answer, handle)
+end
+
+http.presign = core.presign
 http.budget = budget.new
 
 function http.expect(o, ...)
