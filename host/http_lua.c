@@ -231,7 +231,7 @@ void http_reply_push(lua_State *L, struct http_exchange *x)
   lua_setfield(L, reply, "url");
   lua_pushinteger(L, (lua_Integer)x->received);
   lua_setfield(L, reply, "received");
-  push_timing(L, &x->timing);
+  http_timing_push(L, &x->timing);
   lua_setfield(L, reply, "timing");
   lua_pushboolean(L, x->reused);
   lua_setfield(L, reply, "reused");

@@ -6,8 +6,6 @@
 #include "sigv4.h"
 #include "digest.h"
 #include "sigv4_url.h"
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,25 +173,26 @@ static bool hash_request(struct signing *s, char hex[SHA256_HEX + 1])
   return ok;
 }
 
-static bool hmac(unsigned char key[KEY], const char *text)
+/* The next key of the chain. */
+static bool derive(unsigned char key[HMAC_MAX], const char *text)
 {
-  unsigned char out[KEY];
-  bool ok = HMAC(EVP_sha256(), key, KEY, (const unsigned char *)text, strlen(text), out, NULL) != NULL;
+  unsigned char out[HMAC_MAX];
+  bool ok = hmac(HMAC_SHA256, key, KEY, text, strlen(text), out) == KEY;
   memcpy(key, out, KEY);
   wipe(out, sizeof out);
   return ok;
 }
 
 /* The key of one day, region and service. */
-static bool derive_key(const struct signing *s, unsigned char key[KEY])
+static bool derive_key(const struct signing *s, unsigned char key[HMAC_MAX])
 {
   struct buf first;
   buf_init(&first, LIMIT);
   buf_printf(&first, "AWS4%s", s->k->key);
-  bool ok = buf_ok(&first) && HMAC(EVP_sha256(), first.data, (int)first.len, (const unsigned char *)s->date,
-                                   strlen(s->date), key, NULL);
+  bool ok = buf_ok(&first) &&
+            hmac(HMAC_SHA256, first.data, first.len, s->date, strlen(s->date), key) == KEY;
   buf_wipe(&first);
-  return ok && hmac(key, s->k->region) && hmac(key, s->k->service) && hmac(key, "aws4_request");
+  return ok && derive(key, s->k->region) && derive(key, s->k->service) && derive(key, "aws4_request");
 }
 
 static void add_scope(struct buf *b, const struct signing *s)
@@ -203,7 +202,7 @@ static void add_scope(struct buf *b, const struct signing *s)
 
 static bool sign(struct signing *s, char signature[SHA256_HEX + 1])
 {
-  unsigned char key[KEY];
+  unsigned char key[HMAC_MAX];
   char hash[SHA256_HEX + 1];
   struct buf b;
   if (!hash_request(s, hash))
