@@ -39,12 +39,11 @@ const paths = {
   },
   "/short": (q, r) => { r.writeHead(200, { "content-length": 1000 }); r.write("x".repeat(500), () => r.destroy()); },
   "/moved": (q, r) => { r.writeHead(307, { location: "/take" }); q.resume(); q.on("end", () => r.end()); },
-  // a connection that is used again is dead
+  // a connection that is used again dies without an answer
   "/once": (q, r) => {
     const n = (uses.get(q.socket) || 0) + 1;
     uses.set(q.socket, n);
-    if (n > 1) return q.socket.destroy();
-    read(q, (seen) => r.end(seen));
+    read(q, (seen) => (n > 1 ? q.socket.destroy() : r.end(seen)));
   },
 };
 const server = http.createServer((q, r) => paths[q.url](q, r));
