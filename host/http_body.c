@@ -239,6 +239,13 @@ static size_t keep_line(struct exchange *x, const char *line, size_t len, size_t
   return buf_ok(b) ? all : stop(x, STOP_MEMORY);
 }
 
+static bool end_headers(struct exchange *x)
+{
+  bool of_answer = x->in_headers && x->base.status >= 200;
+  x->in_headers = false;
+  return !of_answer || exchange_watch_gzip(x);
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
   struct exchange *x = arg;
@@ -256,7 +263,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
   if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
     begin_answer(x, line, len);
   else if (!len)
-    x->in_headers = false;
+    return end_headers(x) ? all : stop(x, STOP_MEMORY);
   else if (x->in_headers)
     return keep_line(x, line, len, all);
   return all;

@@ -98,6 +98,8 @@ void exchange_finish(struct exchange *x, CURLcode code)
     exchange_set_fault(x, code);
   else if (x->proxy[0] && x->base.status == 407)
     exchange_set_proxy_fault(x, 407);
+  else if (!exchange_gzip_is_whole(x))
+    exchange_lost(x, "http-lost", "the compressed answer was cut off");
   else
     x->base.phase = HTTP_DONE;
   exchange_end(x);
@@ -231,6 +233,7 @@ static void destroy(struct effect *e)
   curl_url_cleanup(x->url);
   curl_mime_free(x->mime);
   free(x->outgoing);
+  free(x->gzip);
   free_secret_list(x->headers);
   curl_slist_free_all(x->resolve);
   curl_slist_free_all(x->connect_to);

@@ -6,6 +6,7 @@
  *   http_route.c    where the connection goes, and whom TLS trusts
  *   http_body.c     what goes out and what comes in, piece by piece, and the limits of it
  *   http_time.c     the timeouts
+ *   http_gzip.c     whether an answer in gzip came whole
  *   http_resolve.c  finding the host's addresses
  *   http_fault.c    what went wrong, in which phase, whose fault
  *   http_connection.c  a connection made the same way, for who speaks another protocol on it
@@ -129,6 +130,7 @@ struct exchange {
   size_t header_bytes;         /* of all answers, the interim ones too */
   int header_lines;
   bool in_headers;             /* lines of the answer, not of its trailer */
+  struct gzip_watch *gzip;     /* NULL: it is not compressed in this way */
 };
 
 /* ---- http_curl.c ------------------------------------------------------------------------ */
@@ -191,6 +193,13 @@ bool exchange_set_route(struct exchange *x, const struct http_route *r);
 bool exchange_set_body(struct exchange *x, const struct http_request *r);
 /* The callbacks for the answer. */
 void exchange_receive(struct exchange *x, const struct http_request *r);
+
+/* ---- http_gzip.c ------------------------------------------------------------------------- */
+
+/* At the end of the headers: looks at the body from now on, if it is in gzip. False: no memory. */
+bool exchange_watch_gzip(struct exchange *x);
+/* At the end: false when the stream that came was cut off. */
+bool exchange_gzip_is_whole(const struct exchange *x);
 
 /* ---- http_resolve.c ---------------------------------------------------------------------- */
 

@@ -316,6 +316,30 @@ test("paths stay inside the project unless the request says otherwise", function
   equal(files.list(path "project/new"), { "out" })
 end)
 
+test("a compressed answer is stored as it was before, and one that was cut off is an error", function()
+  local _ <close> = scratch()
+  local lines = {}
+  for i = 0, 19999 do lines[i + 1] = "line " .. i .. "\n" end
+  local plain = table.concat(lines)
+  with_peer(function(url)
+    local function fetch(cut, how, to)
+      return http.request { url = url .. "/gzip", headers = { ["x-how"] = cut .. " " .. how }, to = to }
+    end
+    for _, how in ipairs { "length", "chunked", "close" } do
+      equal(fetch(0, how, path "out").received, #plain)
+      equal(fs.read(path "out"), plain)
+      equal(fetch(0, how).body, plain)
+      fs.remove(path "out")
+      for _, cut in ipairs { 1, 4, 8, 9, 5000 } do
+        local err = raises("the compressed answer was cut off", fetch, cut, how, path "out")
+        equal({ err.code, err.class }, { "http-lost", "transient" })
+        raises("the compressed answer was cut off", fetch, cut, how)
+      end
+      equal(fs.list(FOLDER), {})
+    end
+  end)
+end)
+
 -- In pieces ----------------------------------------------------------------------------------
 
 test("pieces come while the answer goes on", function()

@@ -6,7 +6,9 @@ local fs = require "fs"
 local peer = { node = "build/npm/node_modules/.bin/node" }
 
 local SERVER = [[
-const http = require("http"), crypto = require("crypto");
+const http = require("http"), crypto = require("crypto"), zlib = require("zlib");
+const plain = Buffer.from(Array.from({ length: 20000 }, (_, i) => `line ${i}\n`).join(""));
+const packed = zlib.gzipSync(plain);
 let held = [], waiting = [], uses = new Map();
 const free = (list, f) => { const all = list.splice(0); all.forEach(f); return String(all.length); };
 const read = (q, then) => {
@@ -38,6 +40,17 @@ const paths = {
     r.on("drain", go); go();
   },
   "/short": (q, r) => { r.writeHead(200, { "content-length": 1000 }); r.write("x".repeat(500), () => r.destroy()); },
+  // whole or cut, by its length, in chunks, or until the connection ends
+  "/gzip": (q, r) => {
+    const [cut, how] = q.headers["x-how"].split(" ");
+    const body = packed.subarray(0, packed.length - Number(cut));
+    r.sendDate = false;
+    if (how === "length") r.setHeader("content-length", body.length);
+    if (how === "close") { r.setHeader("connection", "close"); r.useChunkedEncodingByDefault = false; }
+    r.writeHead(200, { "content-encoding": "gzip" });
+    for (let i = 0; i < body.length; i += 1000) r.write(body.subarray(i, i + 1000));
+    r.end();
+  },
   "/moved": (q, r) => { r.writeHead(307, { location: "/take" }); q.resume(); q.on("end", () => r.end()); },
   // a connection that is used again dies without an answer
   "/once": (q, r) => {
