@@ -132,7 +132,7 @@ static void set_fresh(CURL *e, bool fresh)
 static bool is_plain(const struct http_request *r)
 {
   const struct http_route *way = &r->route;
-  return !r->body && !r->source && !r->parts && http_is_repeatable(r->method) &&
+  return !r->body && !r->source && !r->sink && !r->parts && http_is_repeatable(r->method) &&
          strcmp(r->method, "HEAD") != 0 && strcmp(r->method, "PUT") != 0 && !way->unix_socket && !way->proxy &&
          !way->ca_file && !way->certificate && !way->key && !way->family;
 }
@@ -142,6 +142,8 @@ bool exchange_configure(struct exchange *x, const struct http_request *r)
   CURL *e = x->easy;
   curl_easy_setopt(e, CURLOPT_PRIVATE, x);
   curl_easy_setopt(e, CURLOPT_CURLU, x->url);
+  if (r->sink)
+    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");  // of gzip a part is known as one
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->base.reason);
   set_version(x, r);
   set_patience(x, r);

@@ -82,10 +82,22 @@ local function perform(request, exchange)
   return policy.retry and again.send(policy, policy.retry, send) or send()
 end
 
+-- What is large may take its time, as long as bytes go on coming; said here, as redirects share it.
+local LARGE = { idle = 60, total = 3600 }
+
+local function has_files(request)
+  if request.from or request.to then return true end
+  for _, part in ipairs(type(request.multipart) == "table" and request.multipart or {}) do
+    if type(part) == "table" and part.from then return true end
+  end
+  return false
+end
+
 function http.request(o)
   if type(o) ~= "table" then return core.request(o) end   -- refused
   local request, known = prepare(o), o.unless
   request.unless = nil
+  if request.timeout == nil and has_files(request) then request.timeout = LARGE end
   if known ~= nil then conditional.ask(request, known) end
   local answer = perform(request, core.request)
   answer.etag = status.header(answer, "etag")
@@ -97,9 +109,11 @@ function http.stream(o)
   if type(o) ~= "table" then return core.stream(o) end   -- refused
   stream.check(o)
   local handle
-  local answer = perform(prepare(o), function(request)
+  local request = prepare(o)
+  if request.timeout == nil then request.timeout = LARGE end
+  local answer = perform(request, function(exchange)
     local reply
-    reply, handle = core.stream(request)
+    reply, handle = core.stream(exchange)
     return reply
   end)
   if not handle then return status.raise(o, answer) end

@@ -171,6 +171,18 @@ test("an answer in pieces is asked for with a signature, too", function()
   end)
 end)
 
+test("at another origin only a key that is bound to it signs", function()
+  with_service(function(there)
+    server.with(function() return 307, "", { location = there.url .. "/moved" } end, function(s)
+      equal(http.request { url = s.url, sigv4 = sign() }.body, "no authorization: nil")
+      local key = secret.new("R2_SECRET_4", KEY, { s.url, there.url })
+      equal(http.request { url = s.url, sigv4 = sign { key = key } }.body, "signed")
+      local here = secret.new("R2_SECRET_5", KEY, { s.url })
+      equal(http.request { url = s.url, sigv4 = sign { key = here } }.body, "no authorization: nil")
+    end)
+  end)
+end)
+
 -- Secrets --------------------------------------------------------------------------------------------
 
 test("a key that is a secret signs where it belongs, and nowhere else", function()

@@ -101,6 +101,12 @@ local function headers_for(request, to, crossing, without_body)
   return kept
 end
 
+-- A key that is a secret knows where it may sign.
+local function signs_at(sigv4, to)
+  local key = type(sigv4) == "table" and sigv4.key
+  return secret.is(key) and secret.admitted(key, to)
+end
+
 local function next_request(request, code, to, crossing)
   local changed = {}
   for name, value in pairs(request) do changed[name] = value end
@@ -110,6 +116,7 @@ local function next_request(request, code, to, crossing)
     for _, name in ipairs(bodies) do changed[name] = nil end
   end
   for _, name in ipairs(crossing and of_origin or {}) do changed[name] = nil end
+  if crossing and not signs_at(request.sigv4, to) then changed.sigv4 = nil end
   changed.url, changed.headers = to, headers_for(request, to, crossing, without_body)
   return changed
 end
