@@ -159,6 +159,61 @@ static void files_are_written_to_memory_only(void **state)
   rehearsal_free(r);
 }
 
+/* Models that answer every request with what it was, a second later. */
+#define ECHO \
+  "local _, disk = ...\n" \
+  "local files = require('rehearsal.overlay').new(disk, {})\n" \
+  "return { file = function(...) return files:act(...) end, http = function(q)\n" \
+  "  local status = q.path == '/no' and 404 or q.headers['if-none-match'] and 304 or 200\n" \
+  "  return { status = status, headers = 'etag: \"1\"\\n', body = q.method .. ' ' .. q.body, delay = 1 } end }\n"
+
+static void bodies_come_from_files_and_go_to_files_in_memory(void **state)
+{
+  struct rehearsal *r = rehearsal_new(&(struct rehearsal_options){
+    .models = ECHO, .settings = "{}", .environ = variables, .start = 1.8e9, .seed = 1});
+  assert_non_null(r);
+  assert_int_equal(run(r, "local fs, http, sha256 = require 'fs', require 'http', require 'sha256'\n"
+                          "local text, url = ('0123456789abcdef'):rep(40000), 'https://example.com'\n"
+                          "fs.write('build/rehearsed/in', text)\n"
+                          "local sent = http.request { url = url, method = 'PUT', from = 'build/rehearsed/in' }\n"
+                          "assert(sent.body == 'PUT ' .. text and sent.received == #sent.body)\n"
+                          "local form = http.request { url = url, method = 'POST', multipart = {\n"
+                          "  { name = 'a', data = 'x' }, { name = 'b', from = 'build/rehearsed/in', type = 'text/plain' } } }\n"
+                          "assert(form.body:find('name=\"b\"\\r\\nContent-Type: text/plain\\r\\n\\r\\n' .. text .. '\\r\\n--', 1, true))\n"
+                          "assert(form.body:find('name=\"a\"\\r\\n\\r\\nx\\r\\n', 1, true))\n"
+                          "local real = http.request { url = url, method = 'PUT', from = 'tests/run.lua' }\n"
+                          "assert(real.body == 'PUT ' .. fs.read 'tests/run.lua')\n"
+                          "local got = http.request { url = url, method = 'PUT', from = 'build/rehearsed/in',\n"
+                          "  to = 'build/rehearsed/out', sha256 = true }\n"
+                          "assert(got.body == '' and got.sha256 == sha256('PUT ' .. text))\n"
+                          "assert(fs.read 'build/rehearsed/out' == 'PUT ' .. text)\n"
+                          "assert(http.request { url = url .. '/no', to = 'build/rehearsed/no' }.body == 'GET ')\n"
+                          "local _, gone = try(http.request, { url = url, method = 'PUT', from = 'build/rehearsed/none' })\n"
+                          "assert(gone.code == 'file-not-found' and #fs.list 'build/rehearsed' == 2)\n"
+                          "return 1"), 1);
+  assert_int_equal(access("build/rehearsed", F_OK), -1);
+  assert_true(rehearsal_elapsed(r) >= 5 && rehearsal_elapsed(r) < 5.1);  /* a second for each answer, none for the files */
+  rehearsal_free(r);
+}
+
+static void answers_come_in_pieces_and_requests_are_signed(void **state)
+{
+  struct rehearsal *r = rehearsal_new(&(struct rehearsal_options){
+    .models = ECHO, .settings = "{}", .environ = variables, .start = 1.8e9, .seed = 1});
+  assert_non_null(r);
+  assert_int_equal(run(r, "local http, url, all = require 'http', 'https://example.com', {}\n"
+                          "for line in http.stream { url = url, method = 'POST', body = 'a\\nb\\n' .. ('x'):rep(900000) }:lines() do\n"
+                          "  all[#all + 1] = line sleep(1)\n"
+                          "end\n"
+                          "assert(#all == 3 and all[1] == 'POST a' and #all[3] == 900000)\n"
+                          "local first = http.request { url = url }\n"
+                          "assert(http.request { url = url, unless = first }.unchanged)\n"
+                          "local link = http.presign { url = url, sigv4 = { region = 'auto', key_id = 'K', key = 'k' } }\n"
+                          "assert(link:find('X-Amz-Date=20270115T0800', 1, true))\n"
+                          "return 1"), 1);
+  rehearsal_free(r);
+}
+
 static void children_are_stand_ins_however_they_are_had(void **state)
 {
   struct rehearsal *r = new_world(1);
@@ -467,6 +522,8 @@ int main(void)
     cmocka_unit_test(the_environment_is_a_list_and_nobody_is_at_a_terminal),
     cmocka_unit_test(a_file_of_secrets_gives_names_and_no_value),
     cmocka_unit_test(files_are_written_to_memory_only),
+    cmocka_unit_test(bodies_come_from_files_and_go_to_files_in_memory),
+    cmocka_unit_test(answers_come_in_pieces_and_requests_are_signed),
     cmocka_unit_test(children_are_stand_ins_however_they_are_had),
     cmocka_unit_test(the_same_seed_draws_the_same_numbers),
     cmocka_unit_test(every_effect_and_every_record_is_two_points),
