@@ -51,13 +51,6 @@ struct http_timeouts {
   double total;
 };
 
-/* AWS Signature Version 4, for S3 and R2. */
-struct http_sigv4 {
-  const char *region, *service;  /* "auto", "s3" */
-  const char *key_id, *key;
-  const char *token;             /* of a session, or NULL */
-};
-
 /* Certificates and keys are PEM files. NULL: what the machine or the environment says. */
 struct http_route {
   const char *unix_socket;       /* the connection goes to this socket; the URL names the host */
@@ -76,7 +69,6 @@ struct http_request {
   const struct http_part *parts;     /* instead of a body */
   size_t part_count;
   const struct http_sink *sink;      /* NULL: the answer's body is kept */
-  const struct http_sigv4 *sigv4;    /* NULL: not signed */
   struct http_timeouts timeouts;
   struct http_route route;
   size_t max_body;                 /* bytes, decompressed; more is the fault "http-too-large" */

@@ -61,16 +61,16 @@ static void check_word(lua_State *L, const char *what, const char *option, const
 
 /* Pushes the bytes that the key points to. */
 static void read_key(lua_State *L, const char *what, int sigv4, const char *url, struct sign_options *o,
-                     struct http_sigv4 *k)
+                     struct sigv4_key *k)
 {
   *o = (struct sign_options){.service = "s3"};
   luaL_checkstack(L, 20, "sigv4");
   opt_read(L, sigv4, "http.request: sigv4", sign_fields, o);
   check_word(L, what, "region", o->region);
   check_word(L, what, "service", o->service);
-  *k = (struct http_sigv4){.region = o->region, .service = o->service};
-  k->key_id = resolve(L, what, o->key_id, url, "sigv4 key_id");
-  k->key = resolve(L, what, o->key, url, "sigv4 key");
+  *k = (struct sigv4_key){.region = o->region, .service = o->service};
+  k->id = resolve(L, what, o->key_id, url, "sigv4 key_id");
+  k->secret = resolve(L, what, o->key, url, "sigv4 key");
   if (o->token)
     k->token = resolve(L, what, o->token, url, "sigv4 token");
 }
@@ -134,7 +134,7 @@ static const char *const *join(lua_State *L, const char *const *own, const struc
 void http_sign(lua_State *L, const char *what, int sigv4, const char *digest, struct http_request *r)
 {
   struct sign_options o;
-  struct http_sigv4 k;
+  struct sigv4_key k;
   struct sigv4_signed out;
   char hex[SHA256_HEX + 1];
   struct world_clock *clock = host_of(L)->world->clock;
@@ -179,7 +179,7 @@ int http_presign(lua_State *L)
   enum { WEEK = 604800 };
   struct presign_options p = {.method = "GET", .expires = 3600};
   struct sign_options o;
-  struct http_sigv4 k;
+  struct sigv4_key k;
   struct sigv4_signed out;
   struct world_clock *clock = host_of(L)->world->clock;
   lua_settop(L, 1);

@@ -245,10 +245,3 @@ struct http_transfer *transfer_start(struct world *world, const struct http_requ
   destroy(&t->base.effect);
   return NULL;
 }
-
-void transfer_resume(struct http_transfer *base)
-{
-  struct transfer *t = (struct transfer *)base;
-  if (t->state == RUNNING)
-    t->world->http->resume(t->base.exchange);
-}

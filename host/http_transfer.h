@@ -29,6 +29,4 @@ struct http_transfer {
  * the transfer has ended or was freed. With part_files, one at least is a file. NULL: out of memory. */
 struct http_transfer *transfer_start(struct world *world, const struct http_request *request,
                                      const struct transfer_options *o, effect_done *done, void *arg);
-/* Goes on with an exchange that a sink of the request's own has paused. */
-void transfer_resume(struct http_transfer *t);
 #endif

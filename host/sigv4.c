@@ -16,7 +16,7 @@ enum { LIMIT = 1 << 20, KEY = 32 };
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
 struct signing {
-  const struct http_sigv4 *k;
+  const struct sigv4_key *k;
   const struct sigv4_request *r;
   char time[20], date[12];   /* "20150830T123600Z", "20150830" */
   struct sigv4_url url;
@@ -188,7 +188,7 @@ static bool derive_key(const struct signing *s, unsigned char key[HMAC_MAX])
 {
   struct buf first;
   buf_init(&first, LIMIT);
-  buf_printf(&first, "AWS4%s", s->k->key);
+  buf_printf(&first, "AWS4%s", s->k->secret);
   bool ok = buf_ok(&first) &&
             hmac(HMAC_SHA256, first.data, first.len, s->date, strlen(s->date), key) == KEY;
   buf_wipe(&first);
@@ -232,7 +232,7 @@ static void add_headers(const struct signing *s, struct sigv4_signed *out)
 
 static void add_authorization(const struct signing *s, const char *signature, struct sigv4_signed *out)
 {
-  buf_printf(&out->headers, "Authorization: " ALGORITHM " Credential=%s/", s->k->key_id);
+  buf_printf(&out->headers, "Authorization: " ALGORITHM " Credential=%s/", s->k->id);
   add_scope(&out->headers, s);
   buf_printf(&out->headers, ", SignedHeaders=%s, Signature=%s", buf_str(&s->names), signature);
   buf_add_char(&out->headers, 0);
@@ -252,7 +252,7 @@ static enum sigv4_outcome outcome(bool ok, const struct sigv4_signed *out)
   return ok && buf_ok(&out->headers) && buf_ok(&out->url) ? SIGV4_DONE : SIGV4_NO_MEMORY;
 }
 
-static void begin(struct signing *s, const struct http_sigv4 *k, const struct sigv4_request *r,
+static void begin(struct signing *s, const struct sigv4_key *k, const struct sigv4_request *r,
                   struct sigv4_signed *out)
 {
   *s = (struct signing){.k = k, .r = r};
@@ -270,7 +270,7 @@ static void end(struct signing *s)
   buf_wipe(&s->fields);
 }
 
-enum sigv4_outcome sigv4_sign(const struct http_sigv4 *k, const struct sigv4_request *r,
+enum sigv4_outcome sigv4_sign(const struct sigv4_key *k, const struct sigv4_request *r,
                               struct sigv4_signed *out)
 {
   struct signing s;
@@ -296,7 +296,7 @@ static void write_parameters(const struct signing *s, unsigned expires, struct b
 {
   struct buf credential;
   buf_init(&credential, LIMIT);
-  buf_printf(&credential, "%s/", s->k->key_id);
+  buf_printf(&credential, "%s/", s->k->id);
   add_scope(&credential, s);
   buf_add_str(b, "X-Amz-Algorithm=" ALGORITHM "&X-Amz-Credential=");
   sigv4_escape(b, buf_str(&credential));
@@ -328,7 +328,7 @@ static bool add_parameters(struct signing *s, unsigned expires)
   return ok;
 }
 
-enum sigv4_outcome sigv4_presign(const struct http_sigv4 *k, const struct sigv4_request *r,
+enum sigv4_outcome sigv4_presign(const struct sigv4_key *k, const struct sigv4_request *r,
                                  unsigned expires, struct sigv4_signed *out)
 {
   struct signing s;

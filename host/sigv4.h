@@ -6,9 +6,14 @@
 #ifndef SIGV4_H
 #define SIGV4_H
 #include "buf.h"
-#include "http.h"
 
 #define SIGV4_UNSIGNED "UNSIGNED-PAYLOAD"
+
+struct sigv4_key {
+  const char *region, *service;  /* "auto", "s3" */
+  const char *id, *secret;
+  const char *token;             /* of a session, or NULL */
+};
 
 struct sigv4_request {
   const char *method, *url;
@@ -26,11 +31,11 @@ struct sigv4_signed {
 enum sigv4_outcome { SIGV4_DONE, SIGV4_NO_URL, SIGV4_NO_MEMORY };
 
 /* Signs by headers. Whatever the outcome, *out is to be freed with sigv4_free. */
-enum sigv4_outcome sigv4_sign(const struct http_sigv4 *k, const struct sigv4_request *r,
+enum sigv4_outcome sigv4_sign(const struct sigv4_key *k, const struct sigv4_request *r,
                               struct sigv4_signed *out);
 /* Signs by the query: the URL works for so many seconds, for whoever sends the method and headers of
  * the request. */
-enum sigv4_outcome sigv4_presign(const struct http_sigv4 *k, const struct sigv4_request *r,
+enum sigv4_outcome sigv4_presign(const struct sigv4_key *k, const struct sigv4_request *r,
                                  unsigned expires, struct sigv4_signed *out);
 /* Overwrites what it held. */
 void sigv4_free(struct sigv4_signed *s);

@@ -34,23 +34,33 @@ static void count(void *arg)
   ++*(int *)arg;
 }
 
-static struct file_operation *start(struct fixture *f, enum file_action action, const char *path,
-                                    const char *data)
+static struct file_operation *start_for(struct fixture *f, enum file_action action, const char *path,
+                                        const char *to, const char *data)
 {
-  struct file_request r = {.action = action, .path = path, .data = data,
+  struct file_request r = {.action = action, .path = path, .to = to, .data = data,
                            .len = data ? strlen(data) : 0, .mode = 0640, .max = 1000};
   return f->files->start(f->files, &r, count, &f->calls);
 }
 
-/* Runs one operation to its end, and returns the fault's code or "". */
-static const char *run(struct fixture *f, enum file_action action, const char *path, const char *data)
+static struct file_operation *start(struct fixture *f, enum file_action action, const char *path,
+                                    const char *data)
 {
-  struct file_operation *op = start(f, action, path, data);
+  return start_for(f, action, path, NULL, data);
+}
+
+/* Runs one operation to its end, and returns the fault's code or "". */
+static const char *run_to_end(struct fixture *f, struct file_operation *op)
+{
   while (!op->effect.finished)
     uv_run(&f->loop, UV_RUN_ONCE);
   const char *code = op->fault.code ? op->fault.code : "";
   effect_free(&op->effect);
   return code;
+}
+
+static const char *run(struct fixture *f, enum file_action action, const char *path, const char *data)
+{
+  return run_to_end(f, start(f, action, path, data));
 }
 
 static const char *in(const struct fixture *f, const char *name, char path[128])
@@ -142,6 +152,109 @@ static void the_size_and_kind_of_a_file_are_told(void **state)
   effect_free(&op->effect);
 }
 
+/* ---- in pieces ------------------------------------------------------------------------------ */
+
+static void a_piece_is_what_there_is_from_an_offset_on(void **state)
+{
+  static const struct { unsigned offset; size_t max; const char *expected; } pieces[] = {
+    {0, 3, "012"}, {3, 3, "345"}, {8, 5, "89"}, {10, 5, ""}, {99, 5, ""}, {4, 0, ""}};
+  struct fixture *f = *state;
+  char path[128];
+  run(f, FILE_WRITE, in(f, "file", path), "0123456789");
+  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+    struct file_request r = {.action = FILE_PIECE, .path = path, .offset = pieces[i].offset, .max = pieces[i].max};
+    struct file_operation *op = f->files->start(f->files, &r, count, &f->calls);
+    while (!op->effect.finished)
+      uv_run(&f->loop, UV_RUN_ONCE);
+    assert_string_equal(buf_str(&op->data), pieces[i].expected);
+    assert_int_equal((int)op->size, 10);
+    effect_free(&op->effect);
+  }
+}
+
+static uint64_t stamp_of(struct fixture *f, const char *path)
+{
+  struct file_operation *op = start(f, FILE_DIGEST, path, NULL);
+  while (!op->effect.finished)
+    uv_run(&f->loop, UV_RUN_ONCE);
+  uint64_t stamp = op->stamp;
+  effect_free(&op->effect);
+  return stamp;
+}
+
+static void a_file_that_was_replaced_has_another_stamp(void **state)
+{
+  struct fixture *f = *state;
+  char path[128];
+  run(f, FILE_WRITE, in(f, "file", path), "text");
+  uint64_t before = stamp_of(f, path);
+  assert_true(before != 0 && before == stamp_of(f, path));
+  run(f, FILE_WRITE, path, "text");
+  assert_true(before != stamp_of(f, path));
+}
+
+static void what_is_no_regular_file_has_no_pieces(void **state)
+{
+  struct fixture *f = *state;
+  char path[128];
+  assert_string_equal(run(f, FILE_PIECE, f->folder, NULL), "file-failed");
+  assert_string_equal(run(f, FILE_DIGEST, "/dev/null", NULL), "file-failed");
+  assert_string_equal(run(f, FILE_PIECE, in(f, "none", path), NULL), "file-not-found");
+}
+
+static void what_was_begun_is_filled_and_placed(void **state)
+{
+  struct fixture *f = *state;
+  char begun[128], place[128];
+  struct stat st;
+  in(f, "new/.begun", begun);
+  in(f, "new/place", place);
+  assert_string_equal(run_to_end(f, start_for(f, FILE_APPEND, begun, place, "x")), "file-not-found");
+  assert_string_equal(run_to_end(f, start_for(f, FILE_BEGIN, begun, place, NULL)), "");
+  assert_string_equal(run_to_end(f, start_for(f, FILE_BEGIN, begun, place, NULL)), "file-exists");
+  assert_string_equal(run_to_end(f, start_for(f, FILE_APPEND, begun, place, "one ")), "");
+  assert_string_equal(run_to_end(f, start_for(f, FILE_APPEND, begun, place, "two")), "");
+  assert_int_not_equal(access(place, F_OK), 0);
+  assert_string_equal(run_to_end(f, start_for(f, FILE_PLACE, begun, place, NULL)), "");
+  assert_int_equal(stat(place, &st), 0);
+  assert_int_equal(st.st_mode & 07777, 0640);
+  assert_int_equal((int)st.st_size, 7);
+  assert_int_not_equal(access(begun, F_OK), 0);
+}
+
+static void nothing_is_begun_where_a_folder_is(void **state)
+{
+  struct fixture *f = *state;
+  char begun[128], place[128];
+  run(f, FILE_MAKE, in(f, "place", place), NULL);
+  assert_string_equal(run_to_end(f, start_for(f, FILE_BEGIN, in(f, ".begun", begun), place, NULL)), "file-failed");
+  assert_int_not_equal(access(begun, F_OK), 0);
+}
+
+/* Whenever somebody gives up: he frees what is under way, then starts to remove and frees that, too. */
+static void who_gives_up_leaves_nothing(void **state)
+{
+  struct fixture *f = *state;
+  char begun[128], place[128];
+  in(f, "place", place);
+  for (int i = 0; i < 200; i++) {
+    char name[32];
+    snprintf(name, sizeof name, ".begun-%d", i);
+    in(f, name, begun);
+    struct file_operation *op = start_for(f, FILE_BEGIN, begun, place, NULL);
+    for (int turns = i % 3; turns > 0; turns--)
+      uv_run(&f->loop, UV_RUN_NOWAIT);
+    effect_free(&op->effect);
+    effect_free(&start(f, FILE_REMOVE, begun, NULL)->effect);
+  }
+  uv_run(&f->loop, UV_RUN_DEFAULT);
+  struct file_operation *left = start(f, FILE_LIST, f->folder, NULL);
+  while (!left->effect.finished)
+    uv_run(&f->loop, UV_RUN_ONCE);
+  assert_string_equal(buf_str(&left->data), "");
+  effect_free(&left->effect);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, open_fixture, close_fixture)
@@ -152,6 +265,12 @@ int main(void)
     WITH_FOLDER(removing_a_link_with_a_slash_removes_the_link),
     WITH_FOLDER(a_list_shows_a_link_to_a_folder_as_no_folder),
     WITH_FOLDER(the_size_and_kind_of_a_file_are_told),
+    WITH_FOLDER(a_piece_is_what_there_is_from_an_offset_on),
+    WITH_FOLDER(a_file_that_was_replaced_has_another_stamp),
+    WITH_FOLDER(what_is_no_regular_file_has_no_pieces),
+    WITH_FOLDER(what_was_begun_is_filled_and_placed),
+    WITH_FOLDER(nothing_is_begun_where_a_folder_is),
+    WITH_FOLDER(who_gives_up_leaves_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,15 +11,15 @@
 #define EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* The examples of the S3 documentation: 24 May 2013, and those of the test suite: 30 August 2015. */
-static const struct http_sigv4 s3 = {"us-east-1", "s3", "AKIAIOSFODNN7EXAMPLE",
+static const struct sigv4_key s3 = {"us-east-1", "s3", "AKIAIOSFODNN7EXAMPLE",
                                      "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", NULL};
-static const struct http_sigv4 suite = {"us-east-1", "service", "AKIDEXAMPLE",
+static const struct sigv4_key suite = {"us-east-1", "service", "AKIDEXAMPLE",
                                         "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", NULL};
 enum { MAY_2013 = 1369353600, AUGUST_2015 = 1440938160 };
 
 #define HEADERS(...) (const char *const[]){__VA_ARGS__, NULL}
 
-static void signs(const struct http_sigv4 *k, const struct sigv4_request *r, const char *signature)
+static void signs(const struct sigv4_key *k, const struct sigv4_request *r, const char *signature)
 {
   struct sigv4_signed out;
   assert_int_equal(sigv4_sign(k, r, &out), SIGV4_DONE);

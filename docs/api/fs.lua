@@ -1,7 +1,7 @@
 ---@meta fs
 
 ---Files. Paths are relative to the working folder. Every function waits, and other tasks go on
----meanwhile; a write that is cancelled after it began is still carried out.
+---meanwhile; a write that is cancelled after it began, and a removal, are still carried out.
 ---
 ---In a project, paths stay inside of its folder, the one with davit.yaml: what leads out of it, by
 ---"..", as an absolute path or through a link, is refused, at the moment it is opened, unless the

@@ -24,7 +24,14 @@ local http = {}
 ---@field json? any                 the body as JSON, with its content type; may hold secrets
 ---@field form? table<string, string|number|boolean>  the body as a form
 ---@field multipart? http.Part[]    the body as multipart/form-data
----@field timeout? number|http.Timeouts  seconds for the whole exchange (30), or each part by itself
+---@field from? string              the body is this file, read in pieces while it is sent: see "files" below
+---@field to? string                the body of a 2xx answer goes to this file, in pieces: see "files" below
+---@field sha256? string|true       with `to`: what the file's SHA-256 has to be; true: it is told in the answer
+---@field outside? boolean          the paths may lead out of the project (false)
+---@field unless? http.Answer       an answer to the same URL: if it still holds, it is given back, `unchanged`
+---@field sigv4? http.SigV4         signs the request for S3, R2 and their like
+---@field timeout? number|http.Timeouts  seconds for the whole exchange (30; files and streams: an hour, and 60
+---without a byte), or each part by itself
 ---@field unix? string              path of the Unix socket to connect to; the URL names the host
 ---@field connect_to? string        address or name, with or without a port, to connect to instead of the URL's host
 ---@field proxy? string             URL (http, https, socks5, socks4a); "": none; absent: of the environment
@@ -32,7 +39,7 @@ local http = {}
 ---@field certificate? string       PEM file of the client's certificate
 ---@field key? string               PEM file of its key, unless that is in the certificate's file
 ---@field family? 4|6               only addresses of this family (both)
----@field max_body? integer         bytes of the answer's body at most (16 MiB)
+---@field max_body? integer         bytes of the answer at most, decompressed (16 MiB; files and streams: 1 GiB)
 ---@field fresh? boolean            a new connection that is not reused (false)
 ---@field secrets? table<string, http.Minted>  JSON pointer -> what to take out of the answer
 ---@field redirects? integer        how many are followed at most; 0: a 3xx is an answer (10)
@@ -50,9 +57,22 @@ local http = {}
 
 ---@class http.Part
 ---@field name string
----@field data string|secret
+---@field data? string|secret       either this
+---@field from? string              or this file, as in http.Options
 ---@field filename? string
 ---@field type? string              content type
+
+---AWS Signature Version 4. What is signed is what is sent: the path is escaped, the query sorted, escaped and
+---written as name=value (a plus in it is a space), and every header is signed but those that change on the way.
+---`key_id`, `key` and `token` may be secrets that are bound to the URL. The body is hashed, a file before it is sent.
+---After a redirect to another origin only a `key` that is a secret bound to it signs.
+---@class http.SigV4
+---@field region string             "auto" for R2
+---@field service? string           ("s3")
+---@field key_id string|secret
+---@field key string|secret
+---@field token? string|secret      of a session
+---@field unsigned? boolean         the body is not hashed: over https only (false)
 
 ---A value that the service minted: it leaves the body before the body becomes a Lua string.
 ---@class http.Minted
@@ -62,7 +82,11 @@ local http = {}
 ---@class http.Answer
 ---@field status integer
 ---@field headers table<string, string>  names in lower case; repeated ones joined by ", "
----@field body string               decompressed
+---@field body string               decompressed; "" when it went to a file
+---@field received integer          bytes of the body, decompressed, wherever they went
+---@field sha256? string            of the file, with `to` and `sha256`: 64 hexadecimal digits
+---@field etag? string              the header
+---@field unchanged? boolean        true: the service said that the answer given as `unless` still holds; this is it
 ---@field url string                where it came from in the end
 ---@field hops { url: string, status: integer }[]  the redirects that led there
 ---@field attempts? integer         how many it took, with `retry`
@@ -86,6 +110,8 @@ function Answer:json() end
 ---"http-first-byte-timeout", "http-idle-timeout", "http-timeout" (the total), "http-lost" (the connection broke),
 ---"http-protocol" (the answer is no valid HTTP): transient; unknown for a POST or PATCH that may have been applied,
 ---"http-too-large" (fatal: over max_body, or headers over 256 KiB or 1000 lines),
+---"http-digest" (fatal: the file is not what `sha256` says; it was not put in its place),
+---"file-…" (fatal, see fs; "file-changed": a file changed while it was sent),
 ---"http-proxy" (the proxy said no or is not there; transient or fatal, misuse for a URL that is none),
 ---"http-tls-files" (misuse: ca, certificate or key cannot be used), "http-url" (misuse),
 ---"dns-…" (see dns), "not-local" (fatal: --local has no stand-in), "secret-refused" (fatal), "misuse".
@@ -109,6 +135,21 @@ function Answer:json() end
 ---Retry-After. A reply that was lost is *unknown* and never repeated, unless `idempotent` says that it may be, for
 ---example because it carries an idempotency key. The last answer is the answer, whatever its status. Retry-After
 ---is waited in full, or given up on when the policy's budget does not hold it. `timeout` is each attempt's own.
+---
+---**Files** are read and written in pieces, so that a body of any size takes less than 1 MiB of memory; who is slower
+---holds the other back. A file is looked at before anything is sent: what is not there, is no regular file, or
+---cannot be written is an error without an effect. `from` sends Content-Length, is read anew for every redirect and
+---attempt, and must not change meanwhile ("file-changed"). `to` makes missing folders and writes to a file beside its
+---place (".davit-…") that gets the name, and mode 0644, when all has come and is on the disk: what breaks off or is
+---cancelled leaves nothing, and whatever was there stays. (After a kill -9 the file beside it is left.) The bodies of
+---other statuses are in the answer, as always. What arrives in gzip is stored decompressed; of gzip a part is known
+---as one ("http-lost"), of other codings it is not, so no other is asked for.
+---
+---With **unless** the request asks by ETag, or by date where there is none; a 304 gives the answer from before,
+---with `unchanged`, and GitHub does not count it against the limit:
+---
+---    last = http.expect { url = url, unless = last }
+---    if not last.unchanged then … end
 ---@param o http.Options
 ---@return http.Answer
 function http.request(o) end
@@ -121,6 +162,47 @@ function http.request(o) end
 ---@param ... integer   the statuses wanted (200, 201, 202, 204)
 ---@return http.Answer
 function http.expect(o, ...) end
+
+---An answer whose body is read while it comes. It is closed by `close`, by the end of its scope (`<close>`), and by
+---leaving a loop over its pieces or lines; then the connection is dropped.
+---@class http.Stream
+---@field status integer            2xx
+---@field headers table<string, string>  and url, hops, protocol, address, timing of an http.Answer, as far as known
+local Stream = {}
+
+---Waits for more of the body. What comes faster than it is read waits at the peer; 256 KiB are kept at most. An
+---error that ends the exchange is raised after all that had come. One task reads at a time.
+---@return string|nil piece  of whatever size has come; nil at the end
+function Stream:read() end
+
+---@return fun(): string|nil  the pieces to the end
+function Stream:pieces() end
+
+---Raises "http-too-large" for a line over 1 MiB.
+---@return fun(): string|nil  the lines to the end, without "\n" or "\r\n"
+function Stream:lines() end
+
+function Stream:close() end
+
+---Sends a request and gives the body in pieces as they come, for live logs and for what is too large to hold. Waits
+---for the first piece, or the end. Redirects, retries and budgets are those of http.request, and so are the options,
+---but for those about files, `secrets` and `unless`. A status that is not 2xx raises "http-status", as http.expect.
+---
+---    for line in http.stream { url = logs, timeout = { idle = 3600, total = 86400 } }:lines() do … end
+---@param o http.Options
+---@return http.Stream
+function http.stream(o) end
+
+---@class http.PresignOptions
+---@field url string
+---@field method? string            what the URL is for ("GET")
+---@field expires? integer          seconds that it works for, up to a week (3600)
+---@field sigv4 http.SigV4          `key` may be a secret, key_id and token not: the URL shows them
+
+---A URL that works without a key, for whoever has it, until it expires. Does not wait.
+---@param o http.PresignOptions
+---@return string url
+function http.presign(o) end
 
 ---@class http.PagesOptions: http.Options
 ---@field style "link"|"page"|"cursor"
