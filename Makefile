@@ -1,4 +1,4 @@
-# make | make demo | make test | make SAN=1 test | make bench | make install PREFIX=/usr DESTDIR=… | V=1 shows commands
+# make | make demo | make test | make SAN=1 test | make bench | make fuzz | make install PREFIX=/usr DESTDIR=… | V=1 shows commands
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 PKGS   := lua5.4 lua5.4-cjson libuv libcurl libcares libpq sqlite3 yaml-0.1 libcrypto libmicrohttpd gnutls
@@ -62,7 +62,19 @@ $B/test_store $B/test_store_postgres: $B/tests/postgres_server.o
 $B/peer: $B/tests/peer.o
 	@echo "  LD   $@"
 	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$B/test_fuzz: $B/tests/fuzz/fuzz.o
 units: $B/davit $B/peer $(UNITS)
+
+# What the fuzzers have found so far stays in tests/fuzz/corpus, which every check replays. The short form
+# is the same each time; make fuzz SECONDS=3600 searches, make fuzz-afl does it with AFL++.
+FUZZ_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+$B/fuzz: $B/tests/fuzz/entry.o $B/tests/fuzz/fuzz.o $(filter-out %/main.o,$(OBJ))
+	@echo "  LD   $@"
+	$(Q)$(CC) $(SANFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
+fuzz:
+	$(Q)tests/fuzz/run.sh clang build/fuzz '-fsanitize=fuzzer-no-link $(FUZZ_FLAGS)'
+fuzz-afl:
+	$(Q)tests/fuzz/run.sh afl-clang-fast build/afl '$(FUZZ_FLAGS)'
 
 # Both install what is missing before they build.
 demo:
@@ -90,6 +102,6 @@ install: $B/davit
 clean:
 	rm -rf build
 
-.PHONY: all units demo test check bench install clean
+.PHONY: all units demo test check bench fuzz fuzz-afl install clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(wildcard $B/tests/*.d $B/tests/bench/*.d)
+-include $(OBJ:.o=.d) $(wildcard $B/tests/*.d $B/tests/bench/*.d $B/tests/fuzz/*.d)

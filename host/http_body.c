@@ -6,10 +6,10 @@
  *
  * Limits are in force always: bytes of the body as they come out of decompression, wherever they
  * go, and bytes and lines of the headers, those of interim answers and trailers included. */
+#include "headers.h"
 #include "http_curl.h"
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { HEADER_BYTES = 256 << 10, HEADER_LINES = 1000 };
 
@@ -151,11 +151,6 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 
 /* ---- the answer's headers -------------------------------------------------------------------------- */
 
-static char lower(char c)
-{
-  return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
 /* "HTTP/1.1 200 OK": what came before was an interim answer. */
 static void begin_answer(struct exchange *x, const char *line, size_t len)
 {
@@ -168,73 +163,10 @@ static void begin_answer(struct exchange *x, const char *line, size_t len)
   x->in_headers = true;
 }
 
-/* The value of the first header of this name so far, up to the line's end; NULL: none. */
-static const char *find_header(const struct buf *headers, const char *name, size_t name_len)
-{
-  const char *p = headers->len ? headers->data : "";
-  for (; *p; p = strchr(p, '\n') + 1)
-    if (strncmp(p, name, name_len) == 0 && p[name_len] == ':')
-      return p + name_len + 1;
-  return NULL;
-}
-
-static bool is_length(const char *value, size_t len)
-{
-  enum { DIGITS = 18 };  /* what an off_t takes */
-  size_t digits = 0;
-  for (; len && (*value == ' ' || *value == '\t'); value++)
-    len--;
-  while (digits < len && value[digits] >= '0' && value[digits] <= '9')
-    digits++;
-  len -= digits;
-  for (value += digits; len && (*value == ' ' || *value == '\t'); value++)
-    len--;
-  return digits > 0 && digits <= DIGITS && len == 0;
-}
-
-/* A length that is none, or two that differ: a lie, or two answers taken for one. */
-static bool lies(const struct buf *headers, const char *line, size_t len)
-{
-  static const char name[] = "content-length";
-  size_t n = sizeof name - 1;
-  if (len <= n || strncasecmp(line, name, n) != 0 || line[n] != ':')
-    return false;
-  const char *value = line + n + 1, *before = find_header(headers, name, n);
-  if (!is_length(value, len - n - 1))
-    return true;
-  return before && (strcspn(before, "\n") != len - n - 1 || memcmp(before, value, len - n - 1) != 0);
-}
-
-/* Keeps "name: value\n". */
-static bool keep_header(struct buf *b, const char *line, size_t len)
-{
-  size_t at = b->len;
-  const char *colon = memchr(line, ':', len);
-  if (!colon || lies(b, line, len))
-    return false;
-  buf_add(b, line, len);
-  buf_add_char(b, '\n');
-  for (char *c = b->data + at; buf_ok(b) && *c != ':'; c++)
-    *c = lower(*c);
-  return true;
-}
-
-/* A line that begins with a space belongs to the one before. */
-static bool keep_folded(struct buf *b, const char *line, size_t len)
-{
-  if (!b->len)
-    return false;
-  b->data[b->len - 1] = ' ';
-  buf_add(b, line, len);
-  buf_add_char(b, '\n');
-  return true;
-}
-
 static size_t keep_line(struct exchange *x, const char *line, size_t len, size_t all)
 {
   struct buf *b = &x->base.headers;
-  bool folded = *line == ' ' || *line == '\t';
-  if (!(folded ? keep_folded(b, line, len) : keep_header(b, line, len)))
+  if (!headers_keep(b, line, len))
     return stop(x, STOP_GARBAGE);
   return buf_ok(b) ? all : stop(x, STOP_MEMORY);
 }

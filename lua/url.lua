@@ -115,7 +115,7 @@ end
 local function check_built(o)
   if o.scheme and not o.scheme:find("^%a[%w+.-]*$") then options.misuse("url.build: '%s' is no scheme", o.scheme) end
   if type(o.host) == "string" and (o.host:find '[/?#@%[%]%z\1-\32\127"<>\\^`{|}]' or o.host:find(":", 1, true)
-      and not o.host:find "^[%x:.]+$") then
+      and not (o.host:find "^[%x:.]+$" or o.host:find "^v%x+%.")) then
     options.misuse("url.build: '%s' is no host", o.host)
   end
   if o.port and (o.port < 0 or o.port > 65535) then options.misuse("url.build: %d is no port", o.port) end

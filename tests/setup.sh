@@ -74,5 +74,13 @@ install_npm() {
   cp tests/package-lock.json $npm/.installed
 }
 
+# The package with libFuzzer has the number of Debian's clang in its name.
+install_fuzzer() {
+  number=$(dpkg-query -W -f='${Depends}' clang 2>/dev/null | sed -n 's/.*clang-\([0-9]*\).*/\1/p')
+  packages=${number:+libclang-rt-$number-dev}
+  install_packages
+}
+
 install_packages
+[ "$want" != test ] || install_fuzzer
 [ "$want" = build ] || install_npm
