@@ -13,6 +13,10 @@ enum file_action {
   FILE_REMOVE,  /* a file, or a folder with all in it; absent is fine */
   FILE_STAT,    /* size, is_folder, mode, mtime */
   FILE_MAKE,    /* a folder and those above it; there already is fine */
+  FILE_EXTEND,  /* writes behind what the file holds; makes the file and missing folders */
+  FILE_COPY,    /* of a regular file, to `to`, like FILE_WRITE; permissions go along */
+  FILE_MOVE,    /* a file, link or folder to `to`; makes missing folders. "file-elsewhere": to another disk */
+  FILE_MODE,    /* gives a file or folder the mode */
 
   /* A file in pieces. What is received goes into a file beside its place until it is whole. */
   FILE_PIECE,   /* of a regular file: data are `max` bytes from `offset` on, fewer at its end; size, stamp */
@@ -26,7 +30,7 @@ struct file_request {
   enum file_action action;
   const char *path;
   const char *root;   /* absolute: a path that leads out of it is "file-outside"; NULL: none does */
-  const char *to;     /* the place of a file that is begun, filled or placed */
+  const char *to;     /* of a copy or a move; the place of a file that is begun, filled or placed */
   const void *data;
   size_t len;
   unsigned mode;      /* of a file that is written: 0644 */
@@ -35,7 +39,7 @@ struct file_request {
 };
 
 /* Faults: "file-not-found", "file-denied", "file-exists", "file-full" (no space), "file-outside",
- * "file-failed"; all fatal, with the system's reason in the message. */
+ * "file-elsewhere", "file-failed"; all fatal, with the system's reason in the message. */
 struct file_operation {
   struct effect effect;
   struct fault fault;

@@ -94,12 +94,11 @@ static struct file_request read_request(lua_State *L, enum file_action action, c
 }
 
 /* "0644" -> 0644 */
-static unsigned read_mode(lua_State *L, const char *text)
+static unsigned read_mode(lua_State *L, const char *what, const char *text)
 {
   size_t n = strlen(text);
   if (n == 0 || n > 4 || strspn(text, "01234567") != n)
-    failure_misuse(L, "fs.write: option 'mode' must be octal digits like \"0644\", not \"%s\"",
-                   text);
+    failure_misuse(L, "%s must be octal digits like \"0644\", not \"%s\"", what, text);
   return (unsigned)strtoul(text, NULL, 8);
 }
 
@@ -171,7 +170,7 @@ static int write_file(lua_State *L)
   struct options o = {.mode = "0644"};
   struct file_request r = read_request(L, FILE_WRITE, "fs.write", 3, write_fields, &o);
   read_text(L, "fs.write", &r);
-  r.mode = read_mode(L, o.mode);
+  r.mode = read_mode(L, "fs.write: option 'mode'", o.mode);
   return run(L, &r, done);
 }
 
@@ -207,7 +206,7 @@ static int list_folder(lua_State *L)
 }
 
 /* Removing what the working folder lies in is always a mistake: an empty variable in a path. */
-static void check_removable(lua_State *L, const char *path)
+static void check_removable(lua_State *L, const char *what, const char *path)
 {
   size_t n = strlen(path);
   while (n > 0 && path[n - 1] == '/')
@@ -217,7 +216,7 @@ static void check_removable(lua_State *L, const char *path)
     from--;
   bool dots = n - from <= 2 && strspn(path + from, ".") >= n - from;
   if (n == 0 || dots)
-    failure_misuse(L, "fs.remove: will not remove \"%s\"", path);
+    failure_misuse(L, "%s \"%s\"", what, path);
 }
 
 /* fs.remove(path, {outside=}) */
@@ -225,7 +224,7 @@ static int remove_file(lua_State *L)
 {
   struct options o = {0};
   struct file_request r = read_request(L, FILE_REMOVE, "fs.remove", 2, plain_fields, &o);
-  check_removable(L, r.path);
+  check_removable(L, "fs.remove: will not remove", r.path);
   return run(L, &r, done);
 }
 
@@ -274,11 +273,51 @@ static int stat_path(lua_State *L)
   return run(L, &r, have_stat);
 }
 
+/* fs.append(path, text, {outside=}) */
+static int append_file(lua_State *L)
+{
+  struct options o = {0};
+  struct file_request r = read_request(L, FILE_EXTEND, "fs.append", 3, plain_fields, &o);
+  read_text(L, "fs.append", &r);
+  r.mode = 0644;
+  return run(L, &r, done);
+}
+
+/* fs.core.copy_file(from, to, {outside=}): lua/fs.lua copies folders */
+static int copy_file(lua_State *L)
+{
+  struct options o = {0};
+  struct file_request r = read_request(L, FILE_COPY, "fs.copy", 3, plain_fields, &o);
+  r.to = check_path(L, 2, "fs.copy");
+  return run(L, &r, done);
+}
+
+/* fs.core.rename(from, to, {outside=}): lua/fs.lua moves to other disks */
+static int rename_path(lua_State *L)
+{
+  struct options o = {0};
+  struct file_request r = read_request(L, FILE_MOVE, "fs.move", 3, plain_fields, &o);
+  r.to = check_path(L, 2, "fs.move");
+  check_removable(L, "fs.move: will not move", r.path);
+  return run(L, &r, done);
+}
+
+/* fs.chmod(path, mode, {outside=}) */
+static int change_mode(lua_State *L)
+{
+  struct options o = {0};
+  struct file_request r = read_request(L, FILE_MODE, "fs.chmod", 3, plain_fields, &o);
+  r.mode = read_mode(L, "fs.chmod: the mode", opt_string(L, 2, "fs.chmod", "mode", &r.len));
+  r.len = 0;
+  return run(L, &r, done);
+}
+
 /* ---- the modules --------------------------------------------------------------------------- */
 
 static void push_functions(lua_State *L, bool fenced)
 {
   static const luaL_Reg functions[] = {
+    {"append", append_file}, {"chmod", change_mode}, {"copy_file", copy_file}, {"rename", rename_path},
     {"exists", exists},  {"list", list_folder},   {"make", make_folder}, {"read", read_file},
     {"remove", remove_file}, {"stat", stat_path}, {"write", write_file}, {NULL, NULL}};
   luaL_newlibtable(L, functions);

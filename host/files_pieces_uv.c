@@ -91,7 +91,7 @@ static bool place_is_folder(const struct operation *op, const struct spot *s)
 void files_begin(struct operation *op)
 {
   struct spot s;
-  if (!operation_find_to_write(op, &s))
+  if (!operation_find_to_write(op, op->path, &s))
     return;
   int fd = -1;
   if (place_is_folder(op, &s))

@@ -69,14 +69,19 @@ void file_outside(struct fault *f, const char *doing, const char *path, const ch
   fault_hint(f, "{ outside = true } says that this is meant");
 }
 
-bool operation_find(struct operation *op, const char *doing, int flags, struct spot *s)
+static bool find(struct operation *op, const char *doing, const char *path, int flags, struct spot *s)
 {
-  if (beneath_find(op->root, op->path, flags, s))
+  if (beneath_find(op->root, path, flags, s))
     return true;
   if (!s->outside)
-    return operation_fail(op, doing, op->path);
-  file_outside(&op->base.fault, doing, op->path, op->root);
+    return operation_fail(op, doing, path);
+  file_outside(&op->base.fault, doing, path, op->root);
   return false;
+}
+
+bool operation_find(struct operation *op, const char *doing, int flags, struct spot *s)
+{
+  return find(op, doing, op->path, flags, s);
 }
 
 int operation_open(const struct operation *op, const struct spot *s, int flags)
@@ -205,18 +210,17 @@ static bool fill(struct operation *op, int fd)
   return filled;
 }
 
-bool operation_find_to_write(struct operation *op, struct spot *s)
+bool operation_find_to_write(struct operation *op, const char *path, struct spot *s)
 {
-  char *folder = op->root ? NULL : folder_of(op->path);
+  char *folder = op->root ? NULL : folder_of(path);
   bool made = op->root || (folder && make_folders(op, folder));
   if (!op->root && !folder)
-    operation_fail(op, "writing", op->path);
+    operation_fail(op, "writing", path);
   free(folder);
-  return made && operation_find(op, "writing", BENEATH_MAKE, s);
+  return made && find(op, "writing", path, BENEATH_MAKE, s);
 }
 
-/* Creates a file beside the place under a name of its own; -1 with errno. */
-static int open_beside(const struct spot *s, char **name)
+int operation_open_beside(const struct spot *s, char **name)
 {
   char *slash = strrchr(s->name, '/');
   for (int i = 0; i < 100; i++) {
@@ -248,7 +252,7 @@ bool operation_sync_around(struct operation *op, const struct spot *s)
 static void replace(struct operation *op, const struct spot *s)
 {
   char *temporary = NULL;
-  int fd = open_beside(s, &temporary);
+  int fd = operation_open_beside(s, &temporary);
   if (fd < 0) {
     operation_fail(op, "writing", op->path);
   } else if (!fill(op, fd)) {
@@ -265,7 +269,7 @@ static void replace(struct operation *op, const struct spot *s)
 static void write_file(struct operation *op)
 {
   struct spot s;
-  if (!operation_find_to_write(op, &s))
+  if (!operation_find_to_write(op, op->path, &s))
     return;
   replace(op, &s);
   beneath_free(&s);
@@ -478,6 +482,18 @@ static void work(uv_work_t *work)
   case FILE_STAT:
     stat_file(op);
     break;
+  case FILE_EXTEND:
+    files_extend(op);
+    break;
+  case FILE_COPY:
+    files_copy(op);
+    break;
+  case FILE_MOVE:
+    files_move(op);
+    break;
+  case FILE_MODE:
+    files_set_mode(op);
+    break;
   case FILE_PIECE:
     files_read_piece(op);
     break;
@@ -555,7 +571,7 @@ static struct operation *new_operation(const struct file_request *r, effect_done
   op->action = r->action;
   op->path = copy_path(r->path);
   op->root = copy_str(r->root);
-  op->to = copy_str(r->to);
+  op->to = r->to ? copy_path(r->to) : NULL;
   op->data = copy_data(r);
   op->len = r->len;
   op->mode = r->mode;

@@ -1,6 +1,7 @@
 /* files_uv.h - an operation on files, as the threads of the pool work on it; files.h is the outside.
  *
  *   files_uv.c         the pool; files that are read and written whole, folders
+ *   files_move_uv.c    files that are copied, moved, extended
  *   files_pieces_uv.c  files that are read and written in pieces */
 #ifndef FILES_UV_H
 #define FILES_UV_H
@@ -31,11 +32,20 @@ bool operation_fail(struct operation *op, const char *doing, const char *path);
 /* Finds where the operation's path leads; flags as in beneath.h. */
 bool operation_find(struct operation *op, const char *doing, int flags, struct spot *s);
 /* Makes what is missing of the folders above the path, and finds its place in them. */
-bool operation_find_to_write(struct operation *op, struct spot *s);
+bool operation_find_to_write(struct operation *op, const char *path, struct spot *s);
+/* Creates a file beside the place under a name of its own, to be freed; -1 with errno. */
+int operation_open_beside(const struct spot *s, char **name);
 /* Opens what was found. Links were followed already, unless nothing was looked at. */
 int operation_open(const struct operation *op, const struct spot *s, int flags);
 /* Makes the names in the folder of a place durable. */
 bool operation_sync_around(struct operation *op, const struct spot *s);
+
+/* ---- files_move_uv.c ---------------------------------------------------------------------- */
+
+void files_extend(struct operation *op);
+void files_copy(struct operation *op);
+void files_move(struct operation *op);
+void files_set_mode(struct operation *op);
 
 /* ---- files_pieces_uv.c ------------------------------------------------------------------- */
 

@@ -59,28 +59,37 @@ static void read_answer(struct rehearsal *r, struct file_operation *f)
     fault_set(&f->fault, "out-of-memory", "fatal", "not enough memory for the file");
 }
 
+static bool is_inside(const struct file_request *q, const char *path, bool follow, const char *doing,
+                      struct file_operation *f)
+{
+  struct spot s = {0};
+  if (beneath_find(q->root, path, BENEATH_ABSENT | (follow ? BENEATH_FOLLOW : 0), &s))
+    beneath_free(&s);
+  else if (s.outside)
+    file_outside(&f->fault, doing, path, q->root);
+  return !f->fault.code;
+}
+
 /* What the models keep has no links: where the real ones lead decides. */
 static bool stays_inside(const struct file_request *q, struct file_operation *f)
 {
   static const char *const doing[] = {
     [FILE_READ] = "reading", [FILE_WRITE] = "writing", [FILE_LIST] = "listing", [FILE_REMOVE] = "removing",
-    [FILE_STAT] = "looking at", [FILE_MAKE] = "making the folder", [FILE_PIECE] = "reading",
+    [FILE_STAT] = "looking at", [FILE_MAKE] = "making the folder", [FILE_EXTEND] = "writing",
+    [FILE_COPY] = "reading", [FILE_MOVE] = "moving", [FILE_MODE] = "changing", [FILE_PIECE] = "reading",
     [FILE_DIGEST] = "reading", [FILE_BEGIN] = "writing", [FILE_APPEND] = "writing", [FILE_PLACE] = "writing"};
-  struct spot s = {0};
-  bool follow = q->action != FILE_WRITE && q->action != FILE_REMOVE && !q->to;
-  bool found = beneath_find(q->root, q->path, BENEATH_ABSENT | (follow ? BENEATH_FOLLOW : 0), &s);
-  if (found)
-    beneath_free(&s);
-  else if (s.outside)
-    file_outside(&f->fault, doing[q->action], q->path, q->root);
-  return !f->fault.code;
+  bool copy = q->action == FILE_COPY;
+  bool follow = copy || (q->action != FILE_WRITE && q->action != FILE_REMOVE && !q->to);
+  return is_inside(q, q->path, follow, doing[q->action], f) &&
+         (!q->to || is_inside(q, q->to, false, "writing", f));
 }
 
 static const char *name_of(enum file_action action)
 {
   static const char *const names[] = {[FILE_READ] = "read", [FILE_WRITE] = "write", [FILE_LIST] = "list",
                                       [FILE_REMOVE] = "remove", [FILE_STAT] = "stat", [FILE_MAKE] = "make",
-                                      [FILE_PIECE] = "piece", [FILE_DIGEST] = "digest", [FILE_BEGIN] = "begin",
+                                      [FILE_EXTEND] = "extend", [FILE_COPY] = "copy", [FILE_MOVE] = "move",
+                                      [FILE_MODE] = "set_mode", [FILE_PIECE] = "piece", [FILE_DIGEST] = "digest", [FILE_BEGIN] = "begin",
                                       [FILE_APPEND] = "append", [FILE_PLACE] = "place"};
   return names[action];
 }

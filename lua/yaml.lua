@@ -126,7 +126,9 @@ local function write_number(w, value)
   if math.type(value) == "integer" and (value > INTEGER_MAX or value < -INTEGER_MAX) then
     refuse(w, "the integer %d is beyond 2^53; write it as a string", value)
   end
-  w.add(json.encode(value))
+  local digits = json.encode(value)
+  local whole = math.type(value) == "float" and not digits:find "[.e]"   -- would be read as an integer
+  w.add(whole and digits .. ".0" or digits)
 end
 
 function write(w, value, indent)

@@ -147,6 +147,137 @@ test("stat tells what stands there, how large it is, since when and for whom", f
   equal(raises("looking at .*/none: No such file", fs.stat, folder / "none").code, "file-not-found")
 end)
 
+-- ---- more than one ---------------------------------------------------------------------------------
+
+test("appending makes the file and puts texts one behind the other", function()
+  local folder <close> = scratch()
+  fs.append(folder / "a/log", "one\n")
+  fs.append(folder / "a/log", "two\n")
+  equal(fs.read(folder / "a/log"), "one\ntwo\n")
+  raises("writing .*/a: Is a directory", fs.append, folder / "a", "x")
+  raises("fs.append: the text holds a secret", fs.append, folder / "x",
+    require "secret.core".new("T", "hunter2hunter2", { "program:cat" }))
+end)
+
+test("chmod changes permissions, of folders too", function()
+  local folder <close> = scratch()
+  fs.write(folder / "run.sh", "")
+  fs.chmod(folder / "run.sh", "0755")
+  fs.chmod(folder.path, "0700")
+  equal({ fs.stat(folder / "run.sh").mode, fs.stat(folder.path).mode }, { "0755", "0700" })
+  raises("changing .*/none: No such file", fs.chmod, folder / "none", "0755")
+  raises("fs.chmod: the mode must be octal digits", fs.chmod, folder / "run.sh", "+x")
+end)
+
+local function tree(folder, paths)
+  for _, path in ipairs(paths) do fs.write(folder / path, "text of " .. path) end
+end
+
+local function walked(root, o)
+  local list = {}
+  for path, kind in fs.walk(root, o) do list[#list + 1] = kind == "folder" and path .. "/" or path end
+  return list
+end
+
+test("walking gives every path below, folders before what is in them", function()
+  local folder <close> = scratch()
+  tree(folder, { "b", "a/y", "a/x/1", "a/x/2", "c/d" })
+  equal(walked(folder.path), { "a/", "a/x/", "a/x/1", "a/x/2", "a/y", "b", "c/", "c/d" })
+  equal(walked(folder.path, { except = { "a/x", "**/d" } }), { "a/", "a/y", "b", "c/" })
+  raises("listing .*/none", fs.walk, folder / "none")
+  raises("option 'except' must be a pattern", fs.walk, folder.path, { except = 1 })
+end)
+
+test("walking does not follow links, so it ends", function()
+  local folder <close> = scratch()
+  fs.write(folder / "a/file", "")
+  process.run { argv = { "ln", "-s", "..", folder / "a/up" } }
+  equal(walked(folder.path), { "a/", "a/file", "a/up" })
+end)
+
+test("a glob finds files in folders of every depth", function()
+  local folder <close> = scratch()
+  tree(folder, { "a.c", "src/b.c", "src/b.h", "src/x/c.c", "src/x/y/d.c", "lib/e.c" })
+  local function found(pattern, o)
+    local list = fs.glob(folder / pattern, o)
+    for i, path in ipairs(list) do list[i] = path:sub(#folder.path + 2) end
+    return list
+  end
+  equal(found "**/*.c", { "a.c", "lib/e.c", "src/b.c", "src/x/c.c", "src/x/y/d.c" })
+  equal(found "src/*.{c,h}", { "src/b.c", "src/b.h" })
+  equal(found "src/**/*.c", { "src/b.c", "src/x/c.c", "src/x/y/d.c" })
+  equal(found("**/*.c", { except = { "src/x", "lib/**" } }), { "a.c", "src/b.c" })
+  equal(found "src/b.c", { "src/b.c" })
+  equal(found "none/*", {})
+  equal(fs.glob "tests/fs_tes?.lua", { "tests/fs_test.lua" })
+  equal(fs.glob "Make*ile", { "Makefile" })
+  equal(raises("is missing", fs.glob, "a[").code, "glob-invalid")
+end)
+
+test("copying takes contents and permissions along, of files and of folders", function()
+  local folder <close> = scratch()
+  tree(folder, { "from/a", "from/b/c" })
+  fs.write(folder / "from/run.sh", ("x"):rep(200000), { mode = "0750" })
+  fs.make(folder / "from/empty")
+  fs.copy(folder / "from", folder / "to/here")
+  equal(walked(folder / "to/here"), { "a", "b/", "b/c", "empty/", "run.sh" })
+  equal({ #fs.read(folder / "to/here/run.sh"), fs.stat(folder / "to/here/run.sh").mode }, { 200000, "0750" })
+  fs.copy(folder / "from/a", folder / "to/here/b/c")
+  equal(fs.read(folder / "to/here/b/c"), "text of from/a")
+  equal(walked(folder / "from"), { "a", "b/", "b/c", "empty/", "run.sh" })
+end)
+
+test("a copy that cannot be made leaves what was there", function()
+  local folder <close> = scratch()
+  tree(folder, { "a", "d/x" })
+  equal(raises("looking at .*/none: No such file", fs.copy, folder / "none", folder / "b").code, "file-not-found")
+  raises("writing .*/d: Is a directory", fs.copy, folder / "a", folder / "d")
+  raises("lies in", fs.copy, folder / "d", folder / "d/inner")
+  raises("reading /dev/null: Invalid argument", fs.copy, "/dev/null", folder / "null")
+  equal(walked(folder.path), { "a", "d/", "d/x" })
+  raises("fs.copy: where to", fs.copy, folder / "a")
+end)
+
+test("moving renames files and folders and replaces files", function()
+  local folder <close> = scratch()
+  tree(folder, { "a", "b", "d/x", "e/y" })
+  fs.move(folder / "a", folder / "b")
+  fs.move(folder / "d", folder / "new/place")
+  equal(walked(folder.path), { "b", "e/", "e/y", "new/", "new/place/", "new/place/x" })
+  equal(fs.read(folder / "b"), "text of a")
+  equal(raises("moving .*/new: Directory not empty", fs.move, folder / "new", folder / "e").code, "file-exists")
+  raises("moving .*/none: No such file", fs.move, folder / "none", folder / "made/here")
+  equal(fs.exists(folder / "made"), false)
+  raises("fs.move: will not move \"%.\"", fs.move, ".", folder / "x")
+end)
+
+test("what is moved to another disk is copied and removed", function()
+  if not try(fs.stat, "/dev/shm") or process.run({ argv = { "stat", "-c", "%d", "/dev/shm" } }).output
+    == process.run({ argv = { "stat", "-c", "%d", "." } }).output then
+    skip "there is no other disk to write to"
+  end
+  local folder <close> = scratch()
+  tree(folder, { "d/x", "d/y/z" })
+  local there = "/dev/shm/davit-fs-test-" .. require("uuid").v4()
+  fs.move(folder / "d", there)
+  equal(walked(there), { "x", "y/", "y/z" })
+  equal(fs.exists(folder / "d"), false)
+  fs.remove(there)
+end)
+
+test("a temporary folder is empty, its own, and gone with its scope", function()
+  local path
+  do
+    local one <close> = fs.temporary()
+    local two <close> = fs.temporary()
+    path = one.path
+    equal(one.path ~= two.path, true)
+    fs.write(one / "a/b", "text")
+    equal({ fs.read(one.path .. "/a/b"), tostring(one), fs.stat(one.path).mode }, { "text", path, "0700" })
+  end
+  equal(fs.exists(path), false)
+end)
+
 -- ---- inside the project ----------------------------------------------------------------------------
 
 ---A project's folder with something beside it; fenced / "name" is a path in it. The fence goes
@@ -242,6 +373,37 @@ test("links that go in circles end", function()
   link("b", p / "a")
   link("a", p / "b")
   raises("reading .*/a: Too many levels", fs.read, p / "a")
+end)
+
+test("what is made of several calls stays inside, too", function()
+  local p <close> = fenced()
+  fs.write(p / "inner/file", "text")
+  link("../../beside", p / "inner/link")
+  refused(fs.append, p / "../beside", "x")
+  refused(fs.append, p / "inner/link", "x")
+  refused(fs.chmod, p / "../beside", "0600")
+  refused(fs.copy, p / "../beside", p / "here")
+  refused(fs.copy, p / "inner/link", p / "here")
+  refused(fs.copy, p / "inner/file", p / "../there")
+  refused(fs.move, p / "inner/file", p / "../there")
+  refused(fs.move, p / "../beside", p / "here")
+  refused(fs.walk, p / "..")
+  refused(fs.glob, p / "../*")
+  fs.move(p / "inner/link", p / "link")
+  equal(fs.glob(p / "**"), { p / "inner/file", p / "link" })
+  fs.copy(p / "../beside", p / "here", { outside = true })
+  equal({ fs.read(p / "here"), core.read(p.path .. "/beside") }, { "outside", "outside" })
+  equal(core.list(p.path), { "beside", "project/" })
+end)
+
+test("in a project a temporary folder stands inside of it", function()
+  local p <close> = fenced()
+  do
+    local folder <close> = fs.temporary()
+    fs.write(folder / "x", "text")
+    equal(fs.glob(p / ".davit/tmp/*/x")[1]:sub(-2), "/x")
+  end
+  equal(fs.list(p / ".davit/tmp"), {})
 end)
 
 test("whoever says outside may go anywhere", function()

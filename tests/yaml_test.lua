@@ -258,6 +258,13 @@ test("values of every kind are read back", function()
   end
 end)
 
+test("a float stays one, whole or not", function()
+  for _, value in ipairs { 1.0, -0.0, 1e15, 1e20, 2.0 ^ 53, 0.1 } do
+    local back = yaml.decode(yaml.encode(value))
+    equal({ math.type(back), 1 / back }, { "float", 1 / value })
+  end
+end)
+
 test("a secret in the value makes the text a template", function()
   local token = require "secret.core".new("TOKEN", "hunter2hunter2", { "program:cat" })
   local text = yaml.encode { auth = { token = token, user = "x" }, z = 1 }

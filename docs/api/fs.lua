@@ -78,4 +78,67 @@ function fs.exists(path, options) end
 ---@return fs.Stat
 function fs.stat(path, options) end
 
+---Writes behind what the file holds; makes the file and the folders that are missing.
+---
+---Raises a misuse for a text that holds a secret.
+---@param path string
+---@param text string
+---@param options? fs.Options
+function fs.append(path, text, options) end
+
+---Gives a file or a folder its permissions.
+---@param path string
+---@param mode string  octal digits: "0755"
+---@param options? fs.Options
+function fs.chmod(path, mode, options) end
+
+---Copies a file, with its permissions, or a folder with all in it; makes the folders that are missing.
+---A file in the place is replaced at once, a folder is filled up. What a link leads to is copied; a
+---link to a folder, in a folder that is copied, is an error.
+---
+---Raises a misuse when `to` lies in `from`.
+---@param from string
+---@param to string
+---@param options? fs.Options
+function fs.copy(from, to, options) end
+
+---Moves a file, a link or a folder; makes the folders that are missing. A file in the place is replaced
+---at once. To another disk it is copied first and then removed.
+---
+---Raises `file-exists` when a folder that is not empty is in the place, and a misuse for ".", "..", "/".
+---@param from string
+---@param to string
+---@param options? fs.Options
+function fs.move(from, to, options) end
+
+---@class fs.WalkOptions: fs.Options
+---@field except? string|string[]  globs: what matches is passed over, a folder with all in it
+
+---For each path below a folder, relative to it, and its kind; sorted, a folder before what is in it.
+---Links are files here and not followed. It waits: `for path, kind in fs.walk "src" do … end`.
+---@param folder string
+---@param options? fs.WalkOptions
+---@return fun(): string|nil, "file"|"folder"|nil
+function fs.walk(folder, options) end
+
+---The files that a glob names (see `glob`), sorted as fs.walk finds them. Folders in which none can be are
+---not opened; where the pattern leads to no folder the list is empty. `except` names paths below the
+---pattern's part without stars: "build/**" in "*", "**/test/**" in "src/**".
+---
+---Raises `glob-invalid`.
+---@param pattern string
+---@param options? fs.WalkOptions
+---@return string[] paths
+function fs.glob(pattern, options) end
+
+---@class fs.Temporary
+---@field path string
+---@field remove fun(self)  what the end of its scope does
+---@operator div(string): string
+
+---An empty folder that goes away with its scope: `local folder <close> = fs.temporary()`, and
+---`folder / "name"` is a path in it. It stands in the project's .davit/tmp, without a project in TMPDIR.
+---@return fs.Temporary
+function fs.temporary() end
+
 return fs

@@ -111,6 +111,43 @@ function Overlay:place(path, o)
   return self:put(o.to, text, o.mode, o.now)
 end
 
+function Overlay:extend(path, o)
+  local so_far = self:read(path, { max = MOST })
+  if self:stat(path).folder then return folder_in_the_way("writing " .. path) end
+  local facts = self:stat(path)
+  return self:put(path, (so_far.data or "") .. o.text, facts.mode, o.now)
+end
+
+function Overlay:copy(path, o)
+  local facts = self:stat(path)
+  if facts.fault then return missing("reading", path) end
+  if facts.folder then return folder_in_the_way("reading " .. path) end
+  if self:stat(o.to).folder then return folder_in_the_way("writing " .. o.to) end
+  return self:put(o.to, self:read(path, { max = MOST }).data, facts.mode, o.now)
+end
+
+function Overlay:move(path, o)
+  local facts = self:stat(path)
+  if facts.fault then return missing("moving", path) end
+  if not facts.folder then
+    local answer = self:copy(path, o)
+    return answer.fault and answer or self:remove(path)
+  end
+  self:make_folders(o.to, o.now)
+  for _, name in ipairs(self:list(path).names) do
+    name = name:gsub("/$", "")
+    self:move(path .. "/" .. name, { to = o.to .. "/" .. name, now = o.now })
+  end
+  return self:remove(path)
+end
+
+function Overlay:set_mode(path, o)
+  local facts = self:stat(path)
+  if facts.fault then return missing("changing", path) end
+  if not facts.folder then self:put(path, self:read(path, { max = MOST }).data, o.mode, facts.mtime) end
+  return {}
+end
+
 function Overlay:remove(path)
   for _, list in ipairs { self.files, self.folders } do
     for name in pairs(list) do
@@ -149,12 +186,12 @@ function Overlay:list(path)
   return { names = names }
 end
 
----@param action "read"|"write"|"list"|"stat"|"make"|"remove"|"piece"|"digest"|"begin"|"append"|"place"
+---@param action string  "read", "write" …: a method above, named by host/rehearsal_files.c
 ---@param path string
 ---@param text? string  what is written
 ---@param max? integer  bytes to read at most
 ---@param mode? integer  of what is written
----@param to? string    the place of a file that is begun, filled or placed
+---@param to? string    of a copy or a move; the place of a file that is begun, filled or placed
 ---@param offset? integer  of a piece
 ---@param now? number  Unix seconds
 ---@return table answer  as the world of a rehearsal takes it: data, names, size, mode, stamp, …, or fault
