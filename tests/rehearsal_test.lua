@@ -203,6 +203,40 @@ test("a recipe cannot see the machine", function()
   equal(result.reference.inventory[1]:find("by rehearsal with nothing at 18000", 1, true) ~= nil, true)
 end)
 
+test("files of a rehearsal behave as files do, stay inside the project, and are not there afterwards", function()
+  with_recipe([[
+    local fs, root = require "fs", require("project").current().root
+    local said = {}
+    local function note(...) said[#said + 1] = table.concat({ ... }, " ") end
+    do
+      local folder <close> = fs.temporary()
+      fs.write(folder / "a", "x", { mode = "0600" })
+      fs.append(folder / "a", "y")
+      fs.copy(folder / "a", folder / "b/c")
+      fs.move(folder / "b", folder / "d")
+      for path, kind in fs.walk(folder.path) do note(path, kind) end
+      note(fs.read(folder / "d/c"), fs.stat(folder / "d/c").mode, #fs.glob(folder / "**/c"))
+    end
+    note(#fs.glob(root .. "/.davit/tmp/**"), fs.stat(root .. "/davit.yaml").kind)
+    fs.copy(root .. "/davit.yaml", root .. "/notes")
+    fs.append(root .. "/notes", "# more")
+    fs.move(root .. "/notes", root .. "/moved")
+    note(fs.read(root .. "/moved"):sub(-6), tostring(fs.exists(root .. "/notes")))
+    for _, f in ipairs { fs.read, fs.list, fs.exists, fs.make, fs.remove, fs.stat } do
+      note(select(2, try(f, root .. "/../x")).code)
+    end
+    note(select(2, try(fs.copy, root .. "/moved", "/etc/x")).code)
+    run.ensure(the_comment(table.concat(said, "; ")))
+  ]], function(folder)
+    local result = rehearse(folder, { recipe = "toy", every = 1 })
+    equal(result.failed, {})
+    local refused = ("file-outside; "):rep(6) .. "file-outside"
+    equal(result.reference.inventory[1]:match("a file.*outside"),
+      "a file; d folder; d/c file; xy 0600 1; 0 file; # more false; " .. refused)
+    equal({ fs.exists(folder .. "/.davit/tmp"), fs.exists(folder .. "/moved") }, { false, false })
+  end)
+end)
+
 -- The command line ----------------------------------------------------------------------------
 
 local function davit(folder, ...)

@@ -133,9 +133,13 @@ CASE(secrets, "local s = require 'secret.core'.new('N', 'a-secret-value', { 'htt
 CASE(sql, "local s <close> = require 'sql.core'.connect { url = 'postgresql://u:' .. require 'secret.core'"
           ".new('N', 'a-secret-value', { 'sql:*' }) .. '@h/d' }"
           " s:query('select $1, $2', { 1, 'x' }) s:query 'select 1'")
-CASE(files, "local fs = require 'fs' try(fs.read, 'x') try(fs.list, '.') try(fs.write, 'x', 'y') fs.exists 'x'")
+CASE(files, "local fs = require 'fs' try(fs.read, 'x') try(fs.list, '.') try(fs.write, 'x', 'y') fs.exists 'x'"
+     " try(fs.stat, '.') try(fs.append, 'x', 'y') try(fs.copy, 'x', 'y') try(fs.move, 'x', 'y')")
 CASE(masking, "local m = require 'mask' assert(m.text 'plain' == 'plain')")
-CASE(digests, "require 'sha256' 'abc' require 'base64'.encode 'abc'")
+CASE(digests, "require 'sha256' 'abc' require 'base64'.encode 'abc' require 'hmac'.sha256('k', 't')"
+              " require 'hex'.decode 'abcd' local s = require 'secret.core'.new('N', 'a-secret-value', { 'sql:*' })"
+              " require 'hmac'.sha512(s, 't', { to = { 'sql:*' } }) require 'url'.encode(s)")
+CASE(lines_of_dotenv, "require 'dotenv.core'.decode 'A=1\\nB=\"x\"\\n'")
 CASE(yaml_text, "require 'yaml'.decode 'a: [1, {b: c}]'")
 /* The world keeps what earlier attempts recorded; their leases run out. */
 CASE(runs_and_leases, "sleep(100) local s <close> = require 'store.core'.open 'x' s:forget 'a'"
@@ -158,6 +162,7 @@ int main(void)
     cmocka_unit_test(websocket),
     cmocka_unit_test(secrets), cmocka_unit_test(sql), cmocka_unit_test(files),
     cmocka_unit_test(masking), cmocka_unit_test(digests), cmocka_unit_test(yaml_text),
+    cmocka_unit_test(lines_of_dotenv),
     cmocka_unit_test(runs_and_leases), cmocka_unit_test(printing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
