@@ -66,15 +66,15 @@ $B/test_fuzz: $B/tests/fuzz/fuzz.o
 units: $B/davit $B/peer $(UNITS)
 
 # What the fuzzers have found so far stays in tests/fuzz/corpus, which every check replays. The short form
-# is the same each time; make fuzz SECONDS=3600 searches, make fuzz-afl does it with AFL++.
+# is the same each time; make fuzz TIME=3600 searches, make fuzz-afl does it with AFL++.
 FUZZ_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 $B/fuzz: $B/tests/fuzz/entry.o $B/tests/fuzz/fuzz.o $(filter-out %/main.o,$(OBJ))
 	@echo "  LD   $@"
 	$(Q)$(CC) $(SANFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
 fuzz:
-	$(Q)tests/fuzz/run.sh clang build/fuzz '-fsanitize=fuzzer-no-link $(FUZZ_FLAGS)'
+	+$(Q)tests/fuzz/run.sh clang build/fuzz '-fsanitize=fuzzer-no-link $(FUZZ_FLAGS)'
 fuzz-afl:
-	$(Q)tests/fuzz/run.sh afl-clang-fast build/afl '$(FUZZ_FLAGS)'
+	+$(Q)tests/fuzz/run.sh afl-clang-fast build/afl '$(FUZZ_FLAGS)'
 
 # Both install what is missing before they build.
 demo:

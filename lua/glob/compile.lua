@@ -10,6 +10,8 @@ local LENGTH_MAX = 4096
 ---@field either table  state -> { states } that are entered with it
 ---@field first integer
 ---@field last integer
+---@field sets table   for whoever runs it: see glob.lua
+---@field count integer
 
 local function invalid(pattern, what, hint)
   failure { code = "glob-invalid", about = pattern, hint = hint,
@@ -21,7 +23,8 @@ local CHARACTER = "^[\xC2-\xF4][\x80-\xBF][\x80-\xBF]?[\x80-\xBF]?"
 
 ---@return string character  at the byte i; a byte that begins none stands for itself
 function compile.character(text, i)
-  return text:match(CHARACTER, i) or text:sub(i, i)
+  local byte = text:byte(i)
+  return byte and byte >= 0xC2 and text:match(CHARACTER, i) or text:sub(i, i)
 end
 
 local function not_slash(c) return c ~= "/" end
@@ -194,7 +197,9 @@ function compile.machine(pattern)
     Compiler)
   local first = self:state()
   local last = self:sequence(first, 1)
-  return { accept = self.accept, to = self.to, either = self.either, first = first, last = last }
+  return {
+    accept = self.accept, to = self.to, either = self.either, first = first, last = last, sets = {}, count = 0,
+  }
 end
 
 return compile
