@@ -28,8 +28,8 @@ bool sha256_hex(const void *data, size_t len, char hex[SHA256_HEX + 1])
   return true;
 }
 
-size_t hmac_code(enum hmac_hash hash, const void *key, size_t key_len, const void *data, size_t len,
-                 unsigned char out[HMAC_MAX])
+size_t hmac(enum hmac_hash hash, const void *key, size_t key_len, const void *data, size_t len,
+            unsigned char out[HMAC_MAX])
 {
   const EVP_MD *md = hash == HMAC_SHA1 ? EVP_sha1() : hash == HMAC_SHA512 ? EVP_sha512() : EVP_sha256();
   unsigned n = 0;
@@ -40,7 +40,7 @@ bool hmac_sha256_hex(const void *key, size_t key_len, const void *data, size_t l
                      char hex[SHA256_HEX + 1])
 {
   unsigned char hash[HMAC_MAX];
-  if (!hmac_code(HMAC_SHA256, key, key_len, data, len, hash))
+  if (!hmac(HMAC_SHA256, key, key_len, data, len, hash))
     return false;
   write_hex(hash, hex);
   return true;

@@ -15,8 +15,8 @@ bool hmac_sha256_hex(const void *key, size_t key_len, const void *data, size_t l
 enum hmac_hash { HMAC_SHA1, HMAC_SHA256, HMAC_SHA512 };
 enum { HMAC_MAX = 64 };
 /* Writes the code and returns how many bytes it has; 0: out of memory. */
-size_t hmac_code(enum hmac_hash hash, const void *key, size_t key_len, const void *data, size_t len,
-                 unsigned char out[HMAC_MAX]);
+size_t hmac(enum hmac_hash hash, const void *key, size_t key_len, const void *data, size_t len,
+            unsigned char out[HMAC_MAX]);
 
 /* Room that base64_encode needs, its NUL included, and base64_decode. */
 size_t base64_encoded_max(size_t len);

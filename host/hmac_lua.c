@@ -30,7 +30,7 @@ static size_t compute(lua_State *L, unsigned char code[HMAC_MAX])
   const char *text = read_bytes(L, 3, names[hash], "text", &len);
   if (key_len > INT32_MAX)
     failure_misuse(L, "%s: the key is too long", names[hash]);
-  size_t n = hmac_code((enum hmac_hash)hash, key, key_len, text, len, code);
+  size_t n = hmac((enum hmac_hash)hash, key, key_len, text, len, code);
   if (n == 0)
     failure_memory(L);
   return n;
