@@ -1,6 +1,7 @@
 /* files_uv.h - an operation on files, as the threads of the pool work on it; files.h is the outside.
  *
- *   files_uv.c         the pool; files that are read and written whole, folders
+ *   files_uv.c         the pool; files that are read and written whole
+ *   files_folder_uv.c  folders that are listed and removed
  *   files_move_uv.c    files that are copied, moved, extended
  *   files_pieces_uv.c  files that are read and written in pieces */
 #ifndef FILES_UV_H
@@ -39,6 +40,11 @@ int operation_open_beside(const struct spot *s, char **name);
 int operation_open(const struct operation *op, const struct spot *s, int flags);
 /* Makes the names in the folder of a place durable. */
 bool operation_sync_around(struct operation *op, const struct spot *s);
+
+/* ---- files_folder_uv.c ------------------------------------------------------------------- */
+
+void files_list(struct operation *op);
+void files_remove(struct operation *op);
 
 /* ---- files_move_uv.c ---------------------------------------------------------------------- */
 
