@@ -11,8 +11,8 @@ local fields = { { "a", "string" }, { "n", "number" }, { "i", "integer" }, { "b"
   { "x", "text" }, { "l", "label" } }
 
 local function used(f, ...)
-  local _, err = try(f, ...)
-  assert(not err or err.class == "misuse" or err.code == "base64-invalid" or err.code == "yaml-invalid", tostring(err))
+  local worked, err = pcall(f, ...)
+  assert(worked or err.class == "misuse" or err.code == "base64-invalid" or err.code == "yaml-invalid", tostring(err))
 end
 
 return function(text)
