@@ -156,6 +156,6 @@ bool exchange_configure(struct exchange *x, const struct http_request *r)
   bool ok = exchange_set_route(x, &r->route) && exchange_set_body(x, r) && set_headers(x, r->headers);
   if (strcmp(r->method, "HEAD") == 0)
     curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
-  x->plain = is_plain(r) && !x->proxy[0];
+  x->plain = is_plain(r) && !x->proxy[0] && !x->connection;
   return ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
 }

@@ -20,17 +20,18 @@ end
 local HEAD = [[
 local fs = require "fs"
 local made = os.getenv "MADE"
+local outside = { outside = true }
 local function thing(name)
   local path = made .. "/" .. name
   return {
-    name, find = function() return fs.exists(path) and { name = name } or nil end,
-    create = function() fs.write(path, name) return { name = name } end,
-    destroy = function() fs.remove(path) end,
+    name, find = function() return fs.exists(path, outside) and { name = name } or nil end,
+    create = function() fs.write(path, name, outside) return { name = name } end,
+    destroy = function() fs.remove(path, outside) end,
   }
 end
 -- A door that the test opens.
 local function wait_for(door)
-  while not fs.exists(made .. "/../" .. door) do sleep(0.05) end
+  while not fs.exists(made .. "/../" .. door, outside) do sleep(0.05) end
 end
 ]]
 

@@ -28,6 +28,7 @@ struct lookup {
   struct dns_lookup base;
   struct names *names;
   struct dns_answer answer;
+  char data[64];
   uv_timer_t timer;
 };
 
@@ -63,7 +64,8 @@ static struct dns_lookup *lookup_start(struct world_dns *base, const struct dns_
   uv_timer_init(n->loop, &l->timer);
   if (n->address) {
     snprintf(l->answer.type, sizeof l->answer.type, "%s", q->type);
-    snprintf(l->answer.data, sizeof l->answer.data, "%s", n->address);
+    snprintf(l->data, sizeof l->data, "%s", n->address);
+    l->answer.data = l->data;
     l->base.count = 1;
   } else {
     fault_set(&l->base.fault, "dns-not-found", "pending", "%s does not exist", q->name);
