@@ -516,6 +516,76 @@ static void a_server_that_refers_to_others_names_them(void **state)
   effect_free(&l->effect);
 }
 
+/* ---- anything at all ------------------------------------------------------------------------------------------------- */
+
+static unsigned next_random(unsigned *seed)
+{
+  return (*seed = *seed * 1103515245u + 12345u) >> 16;
+}
+
+/* A good answer of every type with a few bytes changed or cut off: it is read within its bounds (SAN=1). */
+static void answers_with_wrong_bytes_are_read_within_their_bounds(void **state)
+{
+  static struct packet good, bad;
+  unsigned seed = 1;
+  (void)state;
+  add(&good, "\1\2\201\200\0\1\0\0\0\0\0\0\1x\4test\0\0\1\0\1", 24);
+  add_alias(&good, "x.test", "y.test");
+  add_answer(&good, "y.test", DNS_A, address, 4);
+  add_answer(&good, "y.test", DNS_TXT, "\3one\3two", 8);
+  add_answer(&good, "y.test", 15, "\0\12\4mail\300\16", 9);
+  add_answer(&good, "y.test", 257, "\0\5issueca", 9);
+  add_answer(&good, "y.test", 33, "\0\1\0\2\0\3\2db\300\16", 11);
+  add_record(&good, "test", DNS_SOA, soa, sizeof soa - 1);
+  count(&good, 8);
+  for (int round = 0; round < 200000; round++) {
+    struct dns_reading r;
+    dns_reading_init(&r, &dns_types[round % 10], "x.test");
+    memcpy(bad.bytes, good.bytes, good.len);
+    for (unsigned n = next_random(&seed) % 4; n > 0; n--)
+      bad.bytes[next_random(&seed) % good.len] = (unsigned char)next_random(&seed);
+    unsigned char *exact = malloc(good.len);
+    bad.len = round % 5 ? good.len : next_random(&seed) % good.len;
+    memcpy(exact, bad.bytes, bad.len);
+    assert_int_not_equal(dns_message_read(&r, exact, bad.len), DNS_NO_MEMORY);
+    dns_answers_free(r.answers, r.count);
+    free(exact);
+  }
+}
+
+/* What is written is read back as the same. */
+static void records_survive_the_way_to_the_wire_and_back(void **state)
+{
+  static const char *const rows[][2] = {
+    {"A", "192.0.2.1"}, {"AAAA", "2001:db8::1"}, {"CAA", "128 issuewild ca.example; a=b c"}, {"NS", "ns.example"},
+    {"MX", "0 ."}, {"SRV", "1 2 65535 a\\.b.example"}, {"TXT", "any text; with \\ and \""}, {"PTR", "a\\032b.example"},
+    {"SOA", "a.example b.example 4294967295 1 2 3 4"}};
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    const struct dns_type *type = dns_type_named(rows[i][0]);
+    unsigned char wire[1024];
+    struct buf text;
+    buf_init(&text, 4096);
+    size_t n = dns_record_write(type, rows[i][1], wire, sizeof wire);
+    assert_true(n > 0);
+    assert_true(dns_record_read(type, wire, n, 0, n, &text));
+    assert_string_equal(buf_str(&text), rows[i][1]);
+    buf_free(&text);
+  }
+}
+
+static void text_that_is_no_record_of_its_type_is_refused(void **state)
+{
+  static const char *const rows[][2] = {
+    {"A", "::1"}, {"A", ""}, {"MX", "mail.example"}, {"MX", "65536 mail.example"}, {"MX", "-1 mail.example"},
+    {"NS", ""}, {"NS", "a..b"}, {"SRV", "1 2 3"}, {"SOA", "a b 1 2 3 4"}, {"CAA", "256 issue x"}, {"PTR", "a\\999b"}};
+  unsigned char wire[1024];
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (dns_record_write(dns_type_named(rows[i][0]), rows[i][1], wire, sizeof wire))
+      fail_msg("%s '%s' was taken", rows[i][0], rows[i][1]);
+}
+
 /* ---- TCP -------------------------------------------------------------------------------------------------------------- */
 
 static void giant_text(struct liar *s, const struct packet *query, struct packet *reply, bool tcp)
@@ -640,6 +710,9 @@ int main(void)
     BEFORE_LIAR(a_missing_name_says_for_how_long),
     BEFORE_LIAR(the_soa_of_another_zone_says_nothing),
     BEFORE_LIAR(a_server_that_refers_to_others_names_them),
+    cmocka_unit_test(answers_with_wrong_bytes_are_read_within_their_bounds),
+    cmocka_unit_test(records_survive_the_way_to_the_wire_and_back),
+    cmocka_unit_test(text_that_is_no_record_of_its_type_is_refused),
     BEFORE_LIAR(a_text_of_64000_bytes_comes_over_tcp),
     BEFORE_LIAR(an_answer_that_is_cut_short_over_tcp_too_is_told),
     BEFORE_LIAR(silence_over_tcp_is_a_timeout),

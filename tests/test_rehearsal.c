@@ -260,6 +260,24 @@ static void write_point(void *arg, const struct rehearsal_point *p)
            rehearsal_kind_name(p->kind), p->index);
 }
 
+/* The resolver remembers that a name is missing; the zone's own servers know what is there now. */
+static void a_zone_has_servers_that_remember_nothing(void **state)
+{
+  struct rehearsal *r = new_world(1);
+  assert_int_equal(run(r, "local dns, zone = require 'dns', 'revelations.studio'\n"
+                          "assert(dns.lookup({ name = zone, type = 'SOA' })[1].minimum == 60)\n"
+                          "assert(#dns.lookup { name = zone, type = 'NS' } == 2)\n"
+                          "local _, err = try(dns.lookup, { name = 'gone.' .. zone })\n"
+                          "assert(err.code == 'dns-not-found' and err.negative_ttl == 60)\n"
+                          "sleep(20)\n"
+                          "_, err = try(dns.lookup, { name = 'gone.' .. zone })\n"
+                          "assert(err.negative_ttl < 41 and err.negative_ttl > 38)\n"
+                          "_, err = try(dns.authoritative, { name = 'gone.' .. zone })\n"
+                          "assert(err.code == 'dns-not-found' and err.negative_ttl == 60, tostring(err))\n"
+                          "return 1"), 1);
+  rehearsal_free(r);
+}
+
 static void every_effect_and_every_record_is_two_points(void **state)
 {
   struct rehearsal *r = new_world(1);
@@ -526,6 +544,7 @@ int main(void)
     cmocka_unit_test(answers_come_in_pieces_and_requests_are_signed),
     cmocka_unit_test(children_are_stand_ins_however_they_are_had),
     cmocka_unit_test(the_same_seed_draws_the_same_numbers),
+    cmocka_unit_test(a_zone_has_servers_that_remember_nothing),
     cmocka_unit_test(every_effect_and_every_record_is_two_points),
     cmocka_unit_test(before_an_effect_it_never_happened_and_after_it_it_did),
     cmocka_unit_test(what_was_under_way_is_told_to_nobody),

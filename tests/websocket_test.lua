@@ -2,6 +2,7 @@
 local authority = require "authority"
 local fs = require "fs"
 local http = require "http"
+local nameserver = require "nameserver"
 local process = require "process"
 local secret = require "secret.core"
 local server = require "server"
@@ -259,6 +260,70 @@ test("a message over the limit ends the connection on the side that has the limi
     while not code do sleep(0.001) end
   end)
   equal(code, 1009)
+end)
+
+-- Ways to the server -------------------------------------------------------------------------------
+
+-- Runs in a process of its own: the mapping of --local is for a whole process.
+local LOCAL_CLIENT = [[
+local port, dns = ...
+require("local.core").connect { http_port = 1, https_port = math.tointeger(tonumber(port)), dns = dns,
+  ca_file = "ca.pem", hosts = { "live.test" } }
+local websocket = require "websocket"
+local ws <close> = websocket.connect { url = "wss://live.test/tail" }
+ws:send "hello"
+local _, err = try(websocket.connect, { url = "wss://elsewhere.test/" })
+print(ws:receive(), err.code)
+]]
+
+test("with --local wss leads to the local cloud, by its name server and its authority", function()
+  local davit = os.getenv "DAVIT" or "build/davit"
+  local here = process.run({ argv = { "pwd" } }).output:match("[^\n]+")
+  local folder = process.run({ argv = { "mktemp", "-d" } }).output:match("[^\n]+")
+  local ca, host, said = authority.new {}, nil, nil
+  process.run { argv = { "tee", folder .. "/ca.pem" }, input = ca:pem() }
+  process.run { argv = { "tee", folder .. "/client.lua" }, input = LOCAL_CLIENT }
+  with_socket(function(ws, request)
+    host = request.host
+    echo(ws)
+  end, function(_, s)
+    task.nursery(function(spawn)
+      local names <close> = nameserver.listen {}
+      spawn("names", function()
+        names:serve(function() return { answers = { { type = "A", data = "127.0.0.1" } } } end)
+      end)
+      said = process.run { argv = { here .. "/" .. davit, "client.lua", tostring(s.port), "127.0.0.1:" .. names.port },
+        cwd = folder, timeout = 30 }
+    end)
+  end, { tls = ca })
+  process.run { argv = { "rm", "-r", folder } }
+  equal({ host, said.output }, { "live.test", "hello\tnot-local\n" })
+end)
+
+local PROXY = [[
+const net = require("net"), http = require("http");
+const proxy = http.createServer((q, r) => { r.writeHead(500); r.end(); });
+proxy.on("connect", (q, client, head) => {
+  if (q.url.startsWith("denied")) { client.end("HTTP/1.1 403 Forbidden\r\n\r\n"); return; }
+  const [host, port] = q.url.split(":");
+  const server = net.connect(port, "127.0.0.1", () => {
+    client.write("HTTP/1.1 200 OK\r\n\r\n"); server.write(head); server.pipe(client); client.pipe(server);
+  });
+  server.on("error", () => client.destroy()); client.on("error", () => server.destroy());
+});
+proxy.listen(0, "127.0.0.1", () => console.log(proxy.address().port));
+]]
+
+test("through a proxy the connection is a tunnel, also without TLS, and the proxy finds the host", function()
+  if not fs.exists(node) then skip "node is not in build/npm" end
+  local child <close> = process.start { argv = { node, "-e", PROXY } }
+  local proxy = "http://127.0.0.1:" .. child:line()
+  with_socket(echo, function(_, s)
+    local ws <close> = websocket.connect { url = ("ws://nowhere.test:%d/"):format(s.port), proxy = proxy }
+    ws:send "through"
+    equal(ws:receive(), "through")
+    equal(raises("", websocket.connect, { url = "ws://denied.test/", proxy = proxy }).code, "http-proxy")
+  end)
 end)
 
 -- Misuse ------------------------------------------------------------------------------------------------
