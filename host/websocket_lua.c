@@ -16,6 +16,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define WEBSOCKET "davit.websocket"
 #define MESSAGE "davit.websocket.message"
@@ -327,6 +328,23 @@ static const char *push_http_url(lua_State *L, const char *url)
   return lua_pushfstring(L, "http%s", url + 2);
 }
 
+static bool is_header(const char *line, const char *name)
+{
+  size_t n = strlen(name);
+  return strncasecmp(line, name, n) == 0 && (name[n - 1] == '-' || line[n] == ':' || line[n] == ';');
+}
+
+/* The handshake's own headers, which nobody else may set. */
+static void check_headers(lua_State *L, const char *const *headers)
+{
+  static const char *const ours[] = {"upgrade", "connection", "sec-websocket-", "content-length",
+                                     "transfer-encoding", NULL};
+  for (; *headers; headers++)
+    for (int i = 0; ours[i]; i++)
+      if (is_header(*headers, ours[i]))
+        failure_misuse(L, "websocket.connect: the handshake sets '%s' itself (protocols has an option)", ours[i]);
+}
+
 static void set_text(lua_State *L, const char *name, const char *text)
 {
   if (!text || !*text)
@@ -386,6 +404,7 @@ static int connect(lua_State *L)
   const char *http_url = push_http_url(L, o.url);
   struct task *task = task_current(L);
   r.headers = header_lines_read(L, o.headers, "websocket.connect", http_url);
+  check_headers(L, r.headers);
   r.protocols = read_protocols(L, o.protocols);
   websocket_push(L, http_url, o.settings.close_timeout);
   struct effect **box = effect_box(L);

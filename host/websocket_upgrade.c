@@ -174,12 +174,14 @@ bool upgrade_read(const struct buf *in, const char *key, const char *protocols, 
     return *wrong != NULL;
   }
   *a = (struct upgrade_answer){.status = read_status(text), .head = (size_t)(end - text), .body = -1};
+  if (a->status < 100 || memchr(text, 0, a->head)) {
+    *wrong = "does not answer in HTTP";
+    return true;
+  }
   const char *lines = strchr(text, '\n') + 1;
   if (find_header(lines, end, "content-length", &length))
     a->body = strtol(length.value, NULL, 10);
-  if (a->status < 100 || memchr(text, 0, a->head))
-    *wrong = "does not answer in HTTP";
-  else if (a->status == 101)
+  if (a->status == 101)
     *wrong = check_switch(lines, end, key, protocols, a);
   return true;
 }

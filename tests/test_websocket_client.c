@@ -290,6 +290,17 @@ static void not_http(struct peer *p)
   say_text(p, "SSH-2.0-OpenSSH_9.2\r\n");
 }
 
+static void with_nul(struct peer *p)
+{
+  static const char text[] = "HTTP/1.1\0 101 x\r\nUpgrade: websocket\r\n\r\n";
+  say(p, text, sizeof text - 1);
+}
+
+static void a_nul_in_the_answer_is_told(void **state)
+{
+  expect_refusal(*state, with_nul, "websocket-handshake", "does not answer in HTTP");
+}
+
 static void a_handshake_that_does_not_fit_is_told(void **state)
 {
   struct peer *p = *state;
@@ -650,6 +661,7 @@ int main(void)
     WITH_PEER(an_extension_that_nobody_asked_for_is_told),
     WITH_PEER(a_protocol_that_nobody_asked_for_is_told),
     WITH_PEER(what_is_no_http_is_told),
+    WITH_PEER(a_nul_in_the_answer_is_told),
     WITH_PEER(headers_without_end_are_told),
     WITH_PEER(a_refusal_has_its_status_and_its_words),
     WITH_PEER(a_refusal_that_ends_with_the_connection_is_read_to_its_end),

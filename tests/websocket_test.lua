@@ -338,6 +338,7 @@ test("misuse of websocket.connect is named", function()
   raises("option 'ping' is seconds", websocket.connect, { url = "ws://x", ping = -1 })
   raises("max_message and max_queued are numbers", websocket.connect, { url = "ws://x", max_message = 0 })
   raises("not a valid protocol", websocket.connect, { url = "ws://x", protocols = { "a b" } })
+  raises("the handshake sets 'upgrade' itself", websocket.connect, { url = "ws://x", headers = { Upgrade = "h2c" } })
   raises("header 'x' holds a line break", websocket.connect, { url = "ws://x", headers = { x = "a\r\nb: c" } })
 end)
 

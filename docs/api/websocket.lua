@@ -18,7 +18,7 @@ local websocket = {}
 ---@class websocket.Options : websocket.Settings
 ---@field url string            ws://… or wss://…, without a fragment; a secret in it is refused
 ---@field headers? table<string, string|secret.Secret>  of the handshake. A secret must be bound to the URL's
----host; wss counts as https, ws as http
+---host; wss counts as https, ws as http. Those of the handshake itself (upgrade, sec-websocket-…) are refused
 ---@field protocols? string[]   subprotocols, the preferred one first
 ---@field timeout? number       seconds until the socket is open, at most 3600 (30)
 ---@field ca? string            PEM file of the only authorities to trust
