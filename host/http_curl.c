@@ -178,12 +178,12 @@ void exchange_transfer(struct exchange *x)
   x->base.timing.dns = x->transferred - x->started;
   curl_easy_setopt(x->easy, CURLOPT_RESOLVE, x->resolve);
   curl_easy_setopt(x->easy, CURLOPT_CONNECT_TO, x->connect_to);
-  if (curl_multi_add_handle(x->http->multi, x->easy) == CURLM_OK) {
+  if (exchange_watch_time(x) && curl_multi_add_handle(x->http->multi, x->easy) == CURLM_OK) {
     x->state = TRANSFERRING;
     http_loop_count(x->http, 1);
-    exchange_watch_time(x);
     return;
   }
+  exchange_stop_timer(x);
   fault_set(&x->base.fault, "out-of-memory", "fatal", "%s %s: curl took no more transfers",
             x->method, x->host);
   exchange_end_soon(x);

@@ -167,9 +167,10 @@ double http_loop_active(const struct exchange *x);
 
 /* ---- http_time.c ------------------------------------------------------------------------- */
 
-/* Begins to count, once curl has the exchange. */
-void exchange_watch_time(struct exchange *x);
-void exchange_set_timer(struct exchange *x, double due);
+/* Begins to count, as curl gets the exchange. False: out of memory. */
+bool exchange_watch_time(struct exchange *x);
+/* False: out of memory. */
+bool exchange_set_timer(struct exchange *x, double due);
 void exchange_stop_timer(struct exchange *x);
 /* Curl's own limit for the connection; 0: none. */
 void exchange_limit_connect(struct exchange *x, double seconds);

@@ -177,10 +177,8 @@ static void looked_up(void *arg)
     under_way += l && !l->effect.finished;
     telling += l && l->effect.finished && (!l->fault.code || is_fault(l, "dns-not-found"));
   }
-  if (!under_way)
+  if (!under_way || (telling && !exchange_set_timer(x, http_seconds() + RESOLUTION_DELAY)))
     exchange_settle(x);
-  else if (telling)
-    exchange_set_timer(x, http_seconds() + RESOLUTION_DELAY);
 }
 
 static double time_for_lookup(const struct exchange *x)

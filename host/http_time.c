@@ -38,12 +38,6 @@ static void on_clock(uv_timer_t *clock)
   arm(h);
 }
 
-void exchange_set_timer(struct exchange *x, double due)
-{
-  timer_start(&x->http->deadlines, &x->timer, due);
-  arm(x->http);
-}
-
 void exchange_stop_timer(struct exchange *x)
 {
   if (!x->timer.slot)
@@ -160,19 +154,26 @@ static void on_due(void *arg)
   if (o.code)
     time_out(x, &o);
   else if (o.next != INFINITY)
-    exchange_set_timer(x, o.next);
+    exchange_set_timer(x, o.next);  /* has room: it is the one that went off */
 }
 
-void exchange_watch_time(struct exchange *x)
+bool exchange_set_timer(struct exchange *x, double due)
 {
   x->timer.fire = on_due;
   x->timer.arg = x;
+  if (!timer_start(&x->http->deadlines, &x->timer, due))
+    return false;
+  arm(x->http);
+  return true;
+}
+
+bool exchange_watch_time(struct exchange *x)
+{
   struct outlook o = {.now = http_seconds(), .next = INFINITY};
   look(x, HTTP_CONNECT, &o);
   if (o.code)
     o.next = o.now;  /* the look-up took it all: ends in the next turn */
-  if (o.next != INFINITY)
-    exchange_set_timer(x, o.next);
+  return o.next == INFINITY || exchange_set_timer(x, o.next);
 }
 
 /* Curl shares its own limit out among the addresses; the handshake has one of ours. */

@@ -329,7 +329,8 @@ test("an HTTP/2 connection that goes away in the middle loses what was under way
     equal(ask({}, "/warm").protocol, "2")
     for _, path in ipairs { "/away", "/cut", "/vanish" } do
       local _, err = try(ask, { method = "POST", body = "x" }, path)
-      equal({ path, err.code, err.class, err.phase }, { path, "http-lost", "unknown", "first byte" })
+      equal({ path, err.code, err.class }, { path, "http-lost", "unknown" })
+      equal(err.phase == "send" or err.phase == "first byte", true)
     end
     local _, err = try(ask, { timeout = { idle = 0.2 } }, "/half")
     equal({ err.code, err.phase }, { "http-idle-timeout", "body" })

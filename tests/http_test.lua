@@ -120,6 +120,33 @@ test("looking up the host counts for the timeout", function()
   equal(result.output, "dns-timeout\ttrue\n")
 end)
 
+-- Of each name one family is answered, and the other met with silence.
+local half_silent_names = [[
+local http, server, task = require "http", require "server", require "task"
+local names = require "nameserver".listen {}
+local function answer(name, type)
+  if not name:find("^" .. type:lower() .. "%.") then return end
+  return { answers = { { type = type, data = type == "A" and "192.0.2.1" or "2001:db8::1", ttl = 1 } } }
+end
+server.with(function() return 200, "ok" end, function(s)
+  require "local.core".connect { http_port = s.port, https_port = 1, dns = "127.0.0.1:" .. names.port,
+    ca_file = "none", hosts = { "*.example.test" } }
+  try(task.nursery, function(spawn)
+    spawn("names", function() names:serve(answer) end)
+    for _, name in ipairs { "a", "aaaa" } do
+      local reply, err = try(http.request, { url = "http://" .. name .. ".example.test/", timeout = 5 })
+      print(reply and reply.body or err)
+    end
+    failure { code = "end", message = "of the name server" }
+  end)
+end)
+]]
+
+test("a family of addresses that nobody answers for does not delay the other", function()
+  local davit = os.getenv "DAVIT" or "build/davit"
+  equal(require "process".run { argv = { davit, "eval", half_silent_names } }.output, "ok\nok\n")
+end)
+
 test("many exchanges run at the same time on reused connections", function()
   server.with(function(request) sleep(0.02) return 200, request.path end, function(s)
     local branches = {}
