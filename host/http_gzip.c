@@ -104,6 +104,7 @@ bool exchange_watch_gzip(struct exchange *x)
   if (!x->gzip)
     return false;
   x->gzip->chunked = has_line(headers, "transfer-encoding", "chunked");
+  x->plain = false;
   curl_easy_setopt(x->easy, CURLOPT_DEBUGFUNCTION, on_debug);
   curl_easy_setopt(x->easy, CURLOPT_DEBUGDATA, x);
   curl_easy_setopt(x->easy, CURLOPT_VERBOSE, 1L);

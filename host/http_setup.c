@@ -128,7 +128,8 @@ static void set_fresh(CURL *e, bool fresh)
   curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, (long)!fresh);  /* else no certificate is looked at */
 }
 
-/* Only options that every exchange sets: to one of the usual kind, by the usual way. */
+/* Only options that every exchange sets: one of the usual kind, by the usual way. Who sets another
+ * option makes this false, or the next exchange on the handle has it too. */
 static bool is_plain(const struct http_request *r)
 {
   const struct http_route *way = &r->route;
