@@ -413,6 +413,33 @@ test("a request goes to another address, and only to the family that is asked fo
   end)
 end)
 
+test("a request goes over a Unix socket, which is named in errors", function()
+  local folder <const> = process.run { argv = { "mktemp", "-d" } }.output:match("[^\n]+")
+  local path = folder .. "/socket"
+  with_peer({ "--unix", path, "read", "send", OK .. "content-length: 2\\r\\n\\r\\nok" }, function()
+    equal(http.request { url = "http://some.test/", unix = path }.body, "ok")
+  end)
+  fs.remove(folder)
+  local err = raises("no connection at " .. path:gsub("%p", "%%%0"), http.request, { url = "http://some.test/", unix = path })
+  equal({ err.code, err.phase, err.address }, { "http-refused", "connect", path })
+end)
+
+test("a client shows its certificate to a server that asks for one", function()
+  with_pem(function(folder)
+    local child <close> = process.start { cwd = folder, argv = { "openssl", "s_server", "-accept", "127.0.0.1:0", "-www",
+      "-cert", "cert.pem", "-key", "key.pem", "-Verify", "1", "-CAfile", "cert.pem", "-verify_return_error" } }
+    local port
+    repeat port = child:line():match("^ACCEPT .*:(%d+)") until port
+    local o = { url = "https://right.test/", connect_to = "127.0.0.1:" .. port, ca = folder .. "/cert.pem", fresh = true }
+    local _, without = try(http.request, o)
+    equal(without.code == "http-tls" or without.code == "http-lost", true)
+    o.certificate, o.key = folder .. "/cert.pem", folder .. "/key.pem"
+    equal(http.request(o).status, 200)
+    o.key = "/nowhere/key.pem"
+    equal(raises("", http.request, o).code, "http-tls-files")
+  end)
+end)
+
 test("misuse of the way and of the limits names the option", function()
   local url = "http://127.0.0.1/"
   raises("unknown option 'conect' %(expected connect, tls", http.request, { url = url, timeout = { conect = 1 } })

@@ -1,6 +1,6 @@
-/* peer.c - a server that misbehaves as it is told: peer [--tls CERT KEY] STEP…
+/* peer.c - a server that misbehaves as it is told: peer [--unix PATH | --tls CERT KEY] STEP…
  *
- * It listens on a free port of 127.0.0.1, prints the port, and plays the steps on every
+ * It listens on a free port of 127.0.0.1, prints the port (0 for a Unix socket), and plays the steps on every
  * connection, each in a process of its own:
  *
  *   tls           the handshake, with the files of --tls
@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -204,6 +205,18 @@ static int listen_on_loopback(void)
   return fd;
 }
 
+static int listen_on_socket(const char *path)
+{
+  struct sockaddr_un a = {.sun_family = AF_UNIX};
+  snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 64) != 0)
+    die("listen");
+  puts("0");
+  fflush(stdout);
+  return fd;
+}
+
 int main(int argc, char **argv)
 {
   struct peer p = {0};
@@ -214,9 +227,11 @@ int main(int argc, char **argv)
       die("certificate");
     steps += 3;
   }
+  const char *path = argc > 2 && strcmp(argv[1], "--unix") == 0 ? argv[2] : NULL;
   signal(SIGPIPE, SIG_IGN);
   signal(SIGCHLD, SIG_IGN);
-  int listening = listen_on_loopback();
+  steps += path ? 2 : 0;
+  int listening = path ? listen_on_socket(path) : listen_on_loopback();
   while ((p.fd = accept(listening, NULL, NULL)) >= 0) {
     if (fork() == 0) {
       close(listening);
