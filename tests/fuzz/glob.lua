@@ -4,7 +4,7 @@ local glob = require "glob"
 
 return function(text)
   local pattern, path = text:match "^([^\n]*)\n(.*)$"
-  pattern, path = (pattern or text):sub(1, 24), (path or text):sub(1, 40)
+  pattern, path = (pattern or text):sub(1, 12), (path or text):sub(1, 20)
   local compiled, err = try(glob.compile, pattern)
   if err then
     assert(err.code == "glob-invalid", tostring(err))
