@@ -135,6 +135,17 @@ test("a redirect and another attempt read the file anew", function()
     equal(http.request { url = url .. "/moved", method = "PUT", from = path "in" }.body,
       ("%d %s"):format(#text, sha256(text)))
   end)
+  local asked = 0
+  server.with(function(request)
+    asked = asked + 1
+    if asked < 3 then return 503, "not yet" end
+    return echo(request)
+  end, function(s)
+    local answer = http.request { url = s.url, method = "PUT", from = path "in", to = path "out",
+      retry = { first = 0.001 } }
+    equal({ answer.attempts, fs.read(path "out") }, { 3, ("%d %s"):format(#text, sha256(text)) })
+    equal(fs.list(FOLDER), { "in", "out" })
+  end)
 end)
 
 test("a kept connection that turns out dead costs no request with a file", function()
