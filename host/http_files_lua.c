@@ -26,6 +26,9 @@ static void check_to(lua_State *L, const char *what, const char *path, const cha
     failure_misuse(L, "%s: option 'to' names a file, not a folder: \"%s\"", what, path);
   if (strcmp(method, "HEAD") == 0)
     failure_misuse(L, "%s: the answer to HEAD has no body that could go to a file", what);
+  if (lua_getfield(L, 1, "secrets") != LUA_TNIL)
+    failure_misuse(L, "%s: an answer with secrets in it does not go to a file", what);
+  lua_pop(L, 1);
 }
 
 /* true: the digest is wanted; a text: what it has to be. */

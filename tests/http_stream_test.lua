@@ -207,6 +207,8 @@ test("where nothing can be written is told before anything is asked", function()
       { url = s.url, to = path "file/below" }).class, "fatal")
     raises("names a file, not a folder", http.request, { url = s.url, to = FOLDER .. "/" })
     raises("HEAD has no body", http.request, { url = s.url, to = path "out", method = "HEAD" })
+    raises("an answer with secrets in it does not go to a file", http.request,
+      { url = s.url, to = path "out", secrets = { ["/key"] = { name = "K", to = {} } } })
   end)
   equal(asked, 0)
   equal(fs.list(FOLDER), { "file" })

@@ -25,7 +25,8 @@ local http = {}
 ---@field form? table<string, string|number|boolean>  the body as a form
 ---@field multipart? http.Part[]    the body as multipart/form-data
 ---@field from? string              the body is this file, read in pieces while it is sent: see "files" below
----@field to? string                the body of a 2xx answer goes to this file, in pieces: see "files" below
+---@field to? string                the body of a 2xx answer goes to this file, in pieces: see "files" below; not
+---with `secrets`
 ---@field sha256? string|true       with `to`: what the file's SHA-256 has to be; true: it is told in the answer
 ---@field outside? boolean          the paths may lead out of the project (false)
 ---@field unless? http.Answer       an answer to the same URL: if it still holds, it is given back, `unchanged`
