@@ -119,21 +119,42 @@ static bool find_element(struct cursor *c, const char *token, size_t len)
   return len > 0;
 }
 
-bool json_span(const char *text, size_t len, const char *pointer, size_t *from, size_t *to)
+/* Moves to the value at the pointer. */
+static bool follow(struct cursor *c, const char *pointer)
 {
-  struct cursor c = {text, text + len, 0};
   while (*pointer == '/') {
     const char *token = ++pointer;
     size_t n = strcspn(token, "/");
     pointer += n;
-    bool found = take(&c, '{') ? find_member(&c, token, n)
-                               : take(&c, '[') && find_element(&c, token, n);
+    bool found = take(c, '{') ? find_member(c, token, n)
+                              : take(c, '[') && find_element(c, token, n);
     if (!found)
       return false;
   }
-  skip_space(&c);
+  skip_space(c);
+  return !*pointer;
+}
+
+bool json_span_value(const char *text, size_t len, const char *pointer, size_t *from, size_t *to)
+{
+  struct cursor c = {text, text + len, 0};
+  if (!follow(&c, pointer))
+    return false;
+  const char *start = c.p;
+  if (!skip_value(&c) || c.p == start)
+    return false;
+  *from = (size_t)(start - text);
+  *to = (size_t)(c.p - text);
+  return true;
+}
+
+bool json_span(const char *text, size_t len, const char *pointer, size_t *from, size_t *to)
+{
+  struct cursor c = {text, text + len, 0};
+  if (!follow(&c, pointer))
+    return false;
   const char *start = c.p + 1;
-  if (*pointer || !skip_string(&c))
+  if (!skip_string(&c))
     return false;
   *from = (size_t)(start - text);
   *to = (size_t)(c.p - text) - 1;

@@ -3,6 +3,7 @@
  * core.start{ root=, settings=, environ={ "NAME=value" }, seed=, jobs=, replay=, log=,
  *             every=, limit= } -> exploration
  * exploration:next() -> a packet's text; false: none yet, ask again; nil: the end
+ * core.play: see rehearsal_play.c
  * Closing one that goes on kills its process, and with it all that this has forked. */
 #include "class.h"
 #include "effect.h"
@@ -11,6 +12,7 @@
 #include "opt.h"
 #include "real.h"
 #include "rehearsal_explore.h"
+#include "rehearsal_play.h"
 #include "task.h"
 #include <errno.h>
 #include <lauxlib.h>
@@ -225,7 +227,7 @@ static int next(lua_State *L)
 int rehearsal_open(lua_State *L)
 {
   static const luaL_Reg methods[] = {{"close", close_exploration}, {"next", next}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"start", start}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"play", rehearsal_play}, {"start", start}, {NULL, NULL}};
   class_new(L, EXPLORATION, methods, close_exploration);
   luaL_newlib(L, functions);
   return 1;

@@ -27,7 +27,8 @@ void rehearsal_ask(struct rehearsal *r, int nargs, struct effect *e)
 static const char *constant(const char *text)
 {
   static const char *const known[] = {
-    "http-refused", "http-timeout", "http-lost", "http-tls", "http-url", "dns-not-found", "dns-no-data",
+    "http-refused", "http-timeout", "http-connect-timeout", "http-lost", "http-tls", "http-certificate",
+    "http-too-large", "http-url", "dns-not-found", "dns-no-data",
     "dns-failed", "dns-timeout", "sql-connect", "sql-error", "sql-lost", "sql-timeout", "process-not-found",
     "process-failed", "file-not-found", "file-denied", "file-exists", "file-full", "file-too-large",
     "file-outside", "file-failed", "pending", "transient", "unknown", "misuse", NULL};

@@ -1,57 +1,89 @@
----Waiting until a service is up, and until it is this version that serves.
----The engine is in C (host/health.c); here are the policy, the classes and their texts.
+---Waiting until services are up, and until it is this version that serves.
+---The engine is in C (host/health*.c); here are the options, the presets, the classes and the texts.
+local classes = require "health.classes"
 local core = require "health.core"
+local expect = require "health.expect"
 local options = require "options"
+local report = require "health.report"
+local spec = require "health.spec"
 
 local health = {}
 
----Which answers mean "not yet" and which mean "never". Keys: statuses, families of them,
----codes of the HTTP primitive's errors.
-health.classes = {
-  ["1xx"] = "fatal", ["2xx"] = "fatal", ["3xx"] = "fatal", ["4xx"] = "failing", ["5xx"] = "transient",
-  [404] = "pending",                       -- a provider's placeholder before the first deploy arrives
-  [408] = "transient", [425] = "transient", [429] = "throttled",
-  [401] = "fatal", [403] = "fatal",        -- an access page stands in the way
-  [500] = "failing",                       -- the new code throws
-  [523] = "pending", [525] = "pending", [526] = "pending", [530] = "pending",
-  ["http-refused"] = "pending", ["http-lost"] = "transient", ["http-timeout"] = "transient",
-  ["http-connect-timeout"] = "pending", ["http-tls"] = "pending", ["http-certificate"] = "pending",
-  ["dns-not-found"] = "pending", ["dns-no-data"] = "pending", ["dns-failed"] = "transient",
-  ["dns-timeout"] = "transient", ["http-too-large"] = "fatal", ["not-local"] = "fatal",
-  hints = {
-    pending = "it never came up: look at the deployment, its DNS record and its certificate",
-    stale = "an older version is still serving: was the new one deployed, and to this host?",
-    failing = "the service itself reports an error: its log says why",
-    fatal = "something answers that will not become healthy by waiting: is the URL right?",
-    transient = "the service is not stable: its log and the provider's status page say why",
-    throttled = "the service limits requests: wait, or look from fewer places",
+---What an answer means: the rows of lua/health/classes.lua, in their order.
+health.classes = classes
+
+---Policies under a name, as options of health.wait.
+health.presets = {
+  -- As runbooks write it: half a minute for the certificate, then ten attempts, 5, 10, 20, 40, 80 s apart.
+  runbook = {
+    delay = 30, grace = 0, attempts = 10, deadline = 300, pace = { slow = 0, edge = 0 },
+    backoff = { initial = 5, multiplier = 2, max = 80, jitter = "none" },
+  },
+  -- The same for what follows: the zone has its certificate.
+  runbook_next = {
+    delay = 15, grace = 0, attempts = 10, deadline = 300, pace = { slow = 0, edge = 0 },
+    backoff = { initial = 5, multiplier = 2, max = 80, jitter = "none" },
   },
 }
 
-local expected = { { "status", "any" }, { "json", "table" }, { "headers", "table" } }
+-- The engine's form of the rows -------------------------------------------------------------------
 
-local function set_of_statuses(status)
-  local set = {}
-  for _, s in ipairs(type(status) == "table" and status or { status or 200 }) do set[s] = true end
-  return set
+local row_fields = {
+  { "name", "string", true }, { "codes", "table" }, { "details", "table" }, { "status", "any" }, { "says", "table" },
+  { "header", "string" }, { "holds", "string" }, { "slow", "boolean" }, { "grace", "any", true },
+  { "after", "any", true }, { "hint", "string" },
+}
+
+local function cell(value)
+  return type(value) == "table" and value or { value }
 end
 
-local function lower_names(headers)
-  local lowered = {}
-  for name, value in pairs(headers or {}) do lowered[name:lower()] = value end
-  return lowered
+local function rows_of(list)
+  local rows = {}
+  for i, row in ipairs(list) do
+    options.read(("health.classes[%d]"):format(i), row, row_fields)
+    rows[i] = {
+      name = row.name, codes = row.codes, details = row.details, says = row.says, header = row.header,
+      holds = row.holds, slow = row.slow, hint = row.hint, grace = cell(row.grace), after = cell(row.after),
+      statuses = row.status and expect.statuses("health.classes: status", row.status),
+    }
+  end
+  return rows
 end
 
+-- Waiting ---------------------------------------------------------------------------------------------
+
+local CONCURRENCY <const> = 128   -- probes under way at once
+
+local function needed(need, count)
+  if need == nil or need == "all" then return count end
+  if need == "any" then return 1 end
+  if math.type(need) ~= "integer" or need < 1 or need > count then
+    options.misuse("health.wait: need is \"all\", \"any\" or a number from 1 to %d, not '%s'", count, tostring(need))
+  end
+  return need
+end
+
+---@param o health.Options
+---@return health.Result
 function health.wait(o)
-  local request = {}
-  for name, value in pairs(type(o) == "table" and o or {}) do request[name] = value end
-  local expect = options.read("health.wait: expect", request.expect or {}, expected)
-  request.expect = nil
-  request.statuses = set_of_statuses(expect.status)
-  request.json = expect.json or {}
-  request.headers = lower_names(expect.headers)
-  request.classes = health.classes
-  return core.wait(request)
+  o = spec.read(o)
+  local specs, targets, keys = spec.all(o)
+  if #keys == 0 then options.misuse("health.wait: targets holds none") end
+  if o.concurrency and o.concurrency < 1 or o.rate and o.rate <= 0 then
+    options.misuse("health.wait: concurrency is at least 1, rate is probes a second, above 0")
+  end
+  local raw = core.wait {
+    specs = specs, targets = targets, rules = rows_of(health.classes), need = needed(o.need, #keys),
+    concurrency = o.concurrency or CONCURRENCY, rate = o.rate or 0,
+  }
+  return report.ending(o, raw, keys)
+end
+
+---@param o health.Comparison
+---@return health.Compared
+function health.compare(o)
+  return require("health.compare")(health.wait, o)
 end
 
 return health

@@ -29,7 +29,7 @@ test("a healthy service needs one look", function()
 end)
 
 test("it waits through placeholders and unavailability, and the timeline says so", function()
-  server.with(sequence { { 404 }, { 503 }, { 429 }, { 200 } }, function(s)
+  server.with(sequence { { 404, "error code: 1042" }, { 503 }, { 429 }, { 200 } }, function(s)
     local result = health.wait(options(s.url))
     local classes = {}
     for i, look in ipairs(result.timeline) do classes[i] = look.class end
@@ -98,8 +98,8 @@ test("misuse names the option", function()
   raises("option 'url' is required", health.wait, {})
   raises("attempts and fatal_after are at least 1", health.wait, { url = "http://x/", attempts = 0 })
   raises("times are seconds above 0", health.wait, { url = "http://x/", backoff = 0 })
-  raises("expect.json is a table text = text, found a string = a boolean", health.wait,
-    { url = "http://x/", expect = { json = { ["/ok"] = true } } })
-  raises("expect.headers is a table text = text, found a string = a number", health.wait,
+  raises("expect.json%['/ok'%] must be a string, a number, true or false, or {.*not a function", health.wait,
+    { url = "http://x/", expect = { json = { ["/ok"] = print } } })
+  raises("expect.headers%['x%-version'%] must be a string, or {.*not a number", health.wait,
     { url = "http://x/", expect = { headers = { ["x-version"] = 2 } } })
 end)

@@ -1,0 +1,544 @@
+/* health_engine.c - when to look at each target, and when it is over; see health.h.
+ *
+ * A target waits for its timer, is queued until there is room for its probe, probes, has an
+ * answer, and waits again; or it parks while another's probe stands for it (health_origin.c); in
+ * the end it is over. Timers and exchanges only move it on and wake the owner, who calls
+ * health_turn: there answers are judged and probes begin.
+ *
+ * Invariants: 1. a target has at most one exchange, and none unless it probes or is answered.
+ *             2. no look is due after the target's deadline, and the one at the deadline is the
+ *                last; when room or rate hold it up it begins later, and alone may.
+ *             3. a target that is over has no timer, no exchange, and a verdict. */
+#include "health.h"
+#include "mask.h"
+#include "world.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+void health_link_init(struct health_link *l)
+{
+  l->prev = l->next = l;
+}
+
+void health_link_add(struct health_link *list, struct health_link *l)
+{
+  l->prev = list->prev;
+  l->next = list;
+  list->prev->next = l;
+  list->prev = l;
+}
+
+void health_link_drop(struct health_link *l)
+{
+  l->prev->next = l->next;
+  l->next->prev = l->prev;
+  health_link_init(l);
+}
+
+double health_now(const struct health_engine *e)
+{
+  return e->world.clock->monotonic(e->world.clock);
+}
+
+const char *health_verdict_name(enum health_verdict v)
+{
+  static const char *const names[] = {
+    [HEALTH_OPEN] = "open", [HEALTH_OK] = "ok", [HEALTH_FAILED] = "failed",
+    [HEALTH_TIMED_OUT] = "timed-out", [HEALTH_INCONCLUSIVE] = "inconclusive"};
+  return names[v];
+}
+
+static double elapsed(const struct health_target *t)
+{
+  return health_now(t->engine) - t->engine->started;
+}
+
+/* ---- judging an answer --------------------------------------------------------------------------- */
+
+enum { EXCERPT = 4096, QUOTED = 100 };  /* bytes of a page that are looked at, and shown */
+
+/* One printable line of the text, cut between characters. */
+static void add_quoted(char *to, size_t size, const char *text, size_t len)
+{
+  size_t n = 0, most = len < QUOTED ? len : QUOTED;
+  while (most && most < len && ((unsigned char)text[most] & 0xC0) == 0x80)
+    most--;
+  for (size_t i = 0; i < most && n + 1 < size; i++) {
+    char c = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
+    if (c != ' ' || (n && to[n - 1] != ' '))
+      to[n++] = c;
+  }
+  to[n] = 0;
+}
+
+/* The inside of <title>; NULL: none that ends within the text. */
+static const char *title_of(const char *text, size_t *len)
+{
+  const char *at = strcasestr(text, "<title");
+  at = at ? strchr(at, '>') : NULL;
+  const char *end = at ? strcasestr(at, "</title") : NULL;
+  if (!end)
+    return NULL;
+  at++;
+  at += strspn(at, " \t\r\n");
+  *len = end > at ? (size_t)(end - at) : 0;
+  return *len ? at : NULL;
+}
+
+/* ": error code: 1101": a page's title, or how a plain answer begins. Masked before it is cut. */
+static void quote_body(const struct health_engine *e, const struct http_exchange *x, char *to, size_t size)
+{
+  struct buf text;
+  size_t len = x->body.len < EXCERPT ? x->body.len : EXCERPT;
+  buf_init(&text, 8 * EXCERPT);
+  mask_text(e->world.mask, buf_str(&x->body), len, &text);
+  const char *from = title_of(buf_str(&text), &len);
+  if (!from) {
+    from = buf_str(&text);
+    len = text.len;
+  }
+  if (buf_ok(&text) && len && *from != '<' && size > 3) {
+    memcpy(to, ": ", 3);
+    add_quoted(to + 2, size - 2, from, len);
+  }
+  buf_free(&text);
+}
+
+static void describe(const struct health_engine *e, const struct http_exchange *x, struct health_look *l)
+{
+  int n = snprintf(l->reason, sizeof l->reason, "status %d", x->status);
+  if (x->status >= 400)
+    quote_body(e, x, l->reason + n, sizeof l->reason - (size_t)n);
+}
+
+/* "8f2b…-LHR": the airport's code behind the ray's number. */
+static void read_colo(const struct http_exchange *x, char *colo, size_t size)
+{
+  size_t len;
+  const char *ray = health_header(x, "cf-ray", &len);
+  const char *dash = ray ? memchr(ray, '-', len) : NULL;
+  size_t n = dash ? len - (size_t)(dash + 1 - ray) : 0;
+  if (n == 0 || n >= size)
+    return;
+  for (size_t i = 1; i <= n; i++)
+    if (dash[i] < 'A' || dash[i] > 'Z')
+      return;
+  memcpy(colo, dash + 1, n);
+}
+
+/* Seconds, or the date of HTTP; 0: neither. */
+static double read_retry_after(const struct health_engine *e, const struct http_exchange *x)
+{
+  size_t len;
+  char text[64], *rest;
+  const char *value = health_header(x, "retry-after", &len);
+  if (!value || len == 0 || len >= sizeof text)
+    return 0;
+  snprintf(text, sizeof text, "%.*s", (int)len, value);
+  double seconds = strtod(text, &rest);
+  if (rest != text && !*rest && isfinite(seconds))
+    return fmax(0, seconds);
+  struct tm tm = {0};
+  rest = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+  return rest && !*rest ? fmax(0, (double)timegm(&tm) - e->world.clock->now(e->world.clock)) : 0;
+}
+
+static void read_answer(const struct health_target *t, const struct http_exchange *x, struct health_look *l,
+                        const char **code)
+{
+  const struct health_expect *e = &t->spec->expect;
+  l->status = x->status;
+  read_colo(x, l->colo, sizeof l->colo);
+  l->retry_after = read_retry_after(t->engine, x);
+  describe(t->engine, x, l);
+  if (!health_status_in(&e->statuses, x->status))
+    return;
+  char why[256];
+  *code = health_expect_miss(e, x, why, sizeof why);
+  if (*code) {
+    struct buf text;
+    buf_init(&text, 4096);
+    mask_text(t->engine->world.mask, why, strlen(why), &text);
+    snprintf(l->reason, sizeof l->reason, "%s", buf_str(&text));
+    buf_free(&text);
+  } else {
+    l->class = HEALTHY;
+  }
+}
+
+void health_judge(const struct health_target *t, const struct http_exchange *x, double probed,
+                  struct health_look *l)
+{
+  const struct health_engine *e = t->engine;
+  const char *code = x->fault.code;
+  *l = (struct health_look){.at = probed - e->started, .class = FATAL, .timing = x->timing};
+  if (code)
+    snprintf(l->reason, sizeof l->reason, "%.300s", x->fault.message);
+  else
+    read_answer(t, x, l, &code);
+  if (l->class == HEALTHY)
+    return;
+  bool served = t->spec->established || t->first_ok >= 0;
+  l->rule = health_rule_find(e->rules, e->rule_count, code, x);
+  l->class = served ? l->rule->after.class : l->rule->grace.class;
+}
+
+/* ---- deciding ----------------------------------------------------------------------------------------- */
+
+static void release_exchange(struct health_target *t)
+{
+  effect_free(t->exchange ? &t->exchange->effect : NULL);
+  t->exchange = NULL;
+}
+
+static void settle(struct health_target *t, enum health_verdict verdict)
+{
+  struct health_engine *e = t->engine;
+  timer_stop(e->world.timers, &t->timer);
+  if (t->state == QUEUED || t->state == ANSWERED)
+    health_link_drop(&t->link);
+  e->in_flight -= t->state == PROBING;
+  health_origin_leaves(t);
+  release_exchange(t);
+  t->state = OVER;
+  t->verdict = verdict;
+  t->ended = elapsed(t);
+  e->over++;
+  e->ok += verdict == HEALTH_OK;
+}
+
+static void count(struct health_target *t, const struct health_look *l)
+{
+  t->looks++;
+  t->counted += l->at >= t->spec->pacing.grace;
+  t->in_class = t->looks > 1 && l->class == t->class ? t->in_class + 1 : 1;
+  if (t->looks == 1 || l->rule != t->rule) {
+    t->in_row = 0;
+    t->rule_since = l->at;
+  }
+  t->in_row++;
+  t->class = l->class;
+  t->rule = l->rule;
+}
+
+/* As often, or as long, as ends the wait. */
+static bool beyond_limit(const struct health_target *t, const struct health_look *l)
+{
+  const struct health_spec *s = t->spec;
+  bool served = s->established || t->first_ok >= 0;
+  const struct health_cell *cell = served ? &l->rule->after : &l->rule->grace;
+  bool own = cell->class == l->class && !s->fixed_after[l->class];  // not reclassified, not overruled
+  if (own && cell->seconds > 0 && l->at - t->rule_since >= cell->seconds)
+    return true;
+  if (own && cell->times)
+    return t->in_row >= cell->times;
+  return s->fatal_after[l->class] && t->in_class >= s->fatal_after[l->class];
+}
+
+static const double ROUNDING = 1e-6;  /* seconds: what sums of times may be off */
+
+/* Healthy, and long enough, and often enough. */
+static bool proven(struct health_target *t, const struct health_look *l)
+{
+  const struct health_spec *s = t->spec;
+  if (t->first_ok < 0)
+    t->first_ok = l->at;
+  if (t->ok_in_row++ == 0)
+    t->ok_since = l->at;
+  return t->ok_in_row >= s->rise && l->at - t->ok_since >= s->stable_for - ROUNDING;
+}
+
+/* What the time's end means: nothing was learned of it, or it was not healthy. */
+static enum health_verdict at_the_end(const struct health_target *t)
+{
+  const int *counts = t->timeline.counts;
+  bool unsure = t->class == HEALTHY || counts[THROTTLED] == t->timeline.count;
+  return unsure ? HEALTH_INCONCLUSIVE : HEALTH_TIMED_OUT;
+}
+
+bool health_decide(struct health_target *t, const struct health_look *l)
+{
+  const struct health_spec *s = t->spec;
+  if (!health_timeline_add(&t->timeline, l))
+    t->engine->memory = true;
+  count(t, l);
+  if (l->class != HEALTHY)
+    t->ok_in_row = t->sampled = 0;
+  else if (proven(t, l)) {
+    settle(t, HEALTH_OK);
+    return true;
+  }
+  if (l->class != HEALTHY && l->rule && beyond_limit(t, l))
+    settle(t, HEALTH_FAILED);
+  else if (t->last || (s->attempts && t->counted >= s->attempts))
+    settle(t, at_the_end(t));
+  return t->state == OVER;
+}
+
+/* ---- when to look again ------------------------------------------------------------------------------- */
+
+void health_schedule(struct health_target *t, double due)
+{
+  struct health_engine *e = t->engine;
+  double deadline = e->started + t->spec->pacing.deadline;
+  if (due >= deadline) {
+    due = fmax(deadline, health_now(e));
+    t->last = true;
+  }
+  if (!timer_start(e->world.timers, &t->timer, due))
+    e->memory = true;
+}
+
+/* While it proves itself: the last look is when it has been stable for long enough. */
+static double pause_healthy(struct health_target *t, double at)
+{
+  const struct health_spec *s = t->spec;
+  double left = s->stable_for - (at - t->ok_since);
+  double pace = s->pacing.edge > 0 ? s->pacing.edge : s->pacing.initial;
+  if (t->ok_in_row < s->rise)
+    return pace;
+  return fmax(0, fmin(left, s->pacing.soak));
+}
+
+static double pause_after(struct health_target *t, const struct health_look *l)
+{
+  const struct health_pacing *p = &t->spec->pacing;
+  const struct health_engine *e = t->engine;
+  uint64_t bit = l->rule ? UINT64_C(1) << ((l->rule - e->rules) & 63) : 0;
+  bool is_new = t->looks > 1 && !(t->rules_seen & bit);
+  t->rules_seen |= bit;
+  if (l->class == HEALTHY)
+    return pause_healthy(t, l->at);
+  double pause;
+  if (p->interval > 0 && l->at <= p->grace)
+    pause = p->interval;
+  else if (p->slow > 0 && l->rule && l->rule->slow)
+    pause = health_pace_slow(p, &t->pace, elapsed(t), t->in_row);
+  else if (p->edge > 0 && is_new)
+    pause = health_pace_edge(p, &t->pace);
+  else
+    pause = health_pace_backoff(p, &t->pace);
+  return fmax(pause, l->retry_after);
+}
+
+/* ---- probes ---------------------------------------------------------------------------------------------- */
+
+static void enqueue(struct health_target *t)
+{
+  t->state = QUEUED;
+  health_link_add(&t->engine->queue, &t->link);
+  t->engine->world.wake(t->engine->world.arg);
+}
+
+static void due(void *target)
+{
+  struct health_target *t = target;
+  if (t->state == PARKED) {
+    health_link_drop(&t->link);
+    t->origin->waiting--;
+    t->last = true;
+  }
+  enqueue(t);
+}
+
+static void answered(void *target)
+{
+  struct health_target *t = target;
+  struct health_engine *e = t->engine;
+  e->in_flight--;
+  t->state = ANSWERED;
+  health_link_add(&e->answered, &t->link);
+  e->world.wake(e->world.arg);
+}
+
+static double shorter(double timeout, double left)
+{
+  return timeout > 0 ? fmin(timeout, left) : left;
+}
+
+/* A look before the deadline ends there, so that the one at the deadline can begin. */
+static void limit_times(const struct health_target *t, struct http_timeouts *to)
+{
+  double left = t->engine->started + t->spec->pacing.deadline - t->probed;
+  if (!t->last && left > 0)
+    to->total = shorter(to->total, left);
+}
+
+static void probe(struct health_target *t)
+{
+  struct health_engine *e = t->engine;
+  const struct health_spec *s = t->spec;
+  t->probed = health_now(e);
+  struct http_request r = {.method = s->method, .url = t->url, .headers = s->headers, .body = s->body,
+                           .body_len = s->body_len, .timeouts = s->timeouts, .route = s->route,
+                           .max_body = s->max_body, .fresh = s->fresh};
+  limit_times(t, &r.timeouts);
+  t->exchange = e->world.start(e->world.arg, t, &r, answered, t);
+  if (!t->exchange) {
+    e->memory = true;
+    return;
+  }
+  t->state = PROBING;
+  t->probes++;
+  e->probes++;
+  e->in_flight++;
+  e->may_start = e->rate > 0 ? fmax(t->probed, e->may_start) + 1 / e->rate : 0;
+  health_origin_probes(t);
+}
+
+static void wake_owner(void *engine)
+{
+  struct health_engine *e = engine;
+  e->world.wake(e->world.arg);
+}
+
+static void start_queued(struct health_engine *e)
+{
+  while (!e->memory && !health_link_empty(&e->queue) && e->in_flight < e->concurrency) {
+    struct health_target *t = (struct health_target *)e->queue.next;
+    if (e->rate > 0 && health_now(e) < e->may_start) {
+      e->memory |= !timer_start(e->world.timers, &e->pacer, e->may_start);
+      return;
+    }
+    health_link_drop(&t->link);
+    if (!health_origin_parks(t, INFINITY))
+      probe(t);
+  }
+}
+
+/* ---- the interface ------------------------------------------------------------------------------------------ */
+
+static void prepare(struct health_engine *e, int i)
+{
+  struct health_target *t = &e->targets[i];
+  t->engine = e;
+  t->state = WAITING;
+  t->first_ok = -1;
+  t->timer = (struct timer){.fire = due, .arg = t};
+  t->timeline = (struct health_timeline){.keep = t->spec->keep};
+  health_link_init(&t->link);
+  health_pace_seed(&t->pace, t->spec->seed, (uint64_t)i);
+}
+
+bool health_begin(struct health_engine *e)
+{
+  health_link_init(&e->queue);
+  health_link_init(&e->answered);
+  e->started = health_now(e);
+  e->pacer = (struct timer){.fire = wake_owner, .arg = e};
+  for (int i = 0; i < e->count; i++)
+    prepare(e, i);
+  if (!health_origins_new(e))
+    return false;
+  for (int i = 0; i < e->count; i++) {
+    struct health_target *t = &e->targets[i];
+    if (t->spec->pacing.delay > 0)
+      health_schedule(t, e->started + t->spec->pacing.delay);
+    else
+      enqueue(t);
+  }
+  return !e->memory;
+}
+
+void health_end(struct health_engine *e)
+{
+  if (!e->targets)
+    return;
+  timer_stop(e->world.timers, &e->pacer);
+  for (int i = 0; i < e->count; i++) {
+    struct health_target *t = &e->targets[i];
+    timer_stop(e->world.timers, &t->timer);
+    release_exchange(t);
+    health_timeline_free(&t->timeline);
+  }
+  health_origins_free(e);
+  e->targets = NULL;
+}
+
+/* A success of several probes is one look: the samples before the last only count. */
+static bool is_sample(struct health_target *t, const struct health_look *l)
+{
+  if (l->class != HEALTHY || t->spec->samples <= 1 || ++t->sampled >= t->spec->samples) {
+    t->sampled = 0;
+    return false;
+  }
+  return true;
+}
+
+void health_take(struct health_target *t, const struct health_look *l)
+{
+  struct health_engine *e = t->engine;
+  snprintf(t->address, sizeof t->address, "%.63s", t->exchange->address);
+  health_link_drop(&t->link);
+  t->state = WAITING;
+  health_origin_learns(t, l, health_origin_lost(t->exchange));
+  release_exchange(t);
+  if (is_sample(t, l)) {
+    enqueue(t);
+    return;
+  }
+  if (health_decide(t, l))
+    return;
+  double next = health_now(e) + pause_after(t, l);
+  if (t->origin->down && health_origin_parks(t, next))
+    return;
+  health_schedule(t, next);
+}
+
+struct health_target *health_asks(struct health_engine *e, struct health_look *look)
+{
+  for (struct health_link *l = e->answered.next; l != &e->answered; l = l->next) {
+    struct health_target *t = (struct health_target *)l;
+    if (t->spec->asks) {
+      health_judge(t, t->exchange, t->probed, look);
+      return t;
+    }
+  }
+  return NULL;
+}
+
+bool health_good(const struct health_engine *e)
+{
+  return e->ok >= e->need;
+}
+
+static bool decided(const struct health_engine *e)
+{
+  return health_good(e) || e->over - e->ok > e->count - e->need;
+}
+
+/* Those that nobody needs any more. */
+static void settle_rest(struct health_engine *e)
+{
+  for (int i = 0; i < e->count; i++)
+    if (e->targets[i].state != OVER)
+      settle(&e->targets[i], HEALTH_INCONCLUSIVE);
+}
+
+static bool judge_answers(struct health_engine *e)
+{
+  struct health_link *l = e->answered.next;
+  while (l != &e->answered && !decided(e)) {
+    struct health_target *t = (struct health_target *)l;
+    l = l->next;
+    struct health_look look;
+    if (t->spec->asks)
+      continue;
+    health_judge(t, t->exchange, t->probed, &look);
+    health_take(t, &look);
+  }
+  return decided(e);
+}
+
+bool health_turn(struct health_engine *e)
+{
+  if (judge_answers(e)) {
+    settle_rest(e);
+    return true;
+  }
+  start_queued(e);
+  return false;
+}
