@@ -172,7 +172,8 @@ struct health_look {
 struct health_kept {
   const struct health_rule *rule;
   char *reason;
-  float at, retry_after, dns, connect, tls, first_byte, total;
+  double at;
+  float retry_after, dns, connect, tls, first_byte, total;
   short status;
   unsigned char class;
   bool shared;

@@ -228,8 +228,9 @@ static void count(struct health_target *t, const struct health_look *l)
 static bool beyond_limit(const struct health_target *t, const struct health_look *l)
 {
   const struct health_spec *s = t->spec;
+  static const struct health_cell none = {.class = HEALTHY};  // of a healthy look that was reclassified
   bool served = s->established || t->first_ok >= 0;
-  const struct health_cell *cell = served ? &l->rule->after : &l->rule->grace;
+  const struct health_cell *cell = !l->rule ? &none : served ? &l->rule->after : &l->rule->grace;
   bool own = cell->class == l->class && !s->fixed_after[l->class];  // not reclassified, not overruled
   if (own && cell->seconds > 0 && l->at - t->rule_since >= cell->seconds)
     return true;
@@ -271,7 +272,7 @@ bool health_decide(struct health_target *t, const struct health_look *l)
     settle(t, HEALTH_OK);
     return true;
   }
-  if (l->class != HEALTHY && l->rule && beyond_limit(t, l))
+  if (l->class != HEALTHY && beyond_limit(t, l))
     settle(t, HEALTH_FAILED);
   else if (t->last || (s->attempts && t->counted >= s->attempts))
     settle(t, at_the_end(t));

@@ -18,8 +18,8 @@
 #include "task.h"
 #include "world.h"
 #include <lauxlib.h>
+#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define WAITING_CALL "davit.health"
@@ -112,12 +112,10 @@ static void set_text(lua_State *L, const char *name, const char *value)
   lua_setfield(L, -2, name);
 }
 
-/* Of single precision: as many digits as it has. */
+/* Of single precision: no more digits than are true. */
 static double rounded(float value)
 {
-  char text[32];
-  snprintf(text, sizeof text, "%.7g", (double)value);
-  return strtod(text, NULL);
+  return round((double)value * 1e6) / 1e6;
 }
 
 static void push_timing(lua_State *L, const struct health_kept *k)
@@ -133,7 +131,7 @@ static void push_timing(lua_State *L, const struct health_kept *k)
 static void push_kept(lua_State *L, const struct health_kept *k)
 {
   lua_createtable(L, 0, 8);
-  set_number(L, "at", rounded(k->at));
+  set_number(L, "at", k->at);
   set_text(L, "class", health_class_name((enum health_class)k->class));
   set_text(L, "reason", k->reason);
   set_text(L, "row", k->rule ? k->rule->name : NULL);
@@ -228,7 +226,7 @@ enum { SHOWN = 64 << 10 };  /* bytes of a body that a hook sees */
 static void push_look(lua_State *L, const struct health_target *t, const struct health_look *l)
 {
   const struct http_exchange *x = t->exchange;
-  struct health_kept k = {.rule = l->rule, .reason = (char *)l->reason, .at = (float)l->at,
+  struct health_kept k = {.rule = l->rule, .reason = (char *)l->reason, .at = l->at,
                           .retry_after = (float)l->retry_after, .dns = (float)l->timing.dns,
                           .connect = (float)l->timing.connect, .tls = (float)l->timing.tls,
                           .first_byte = (float)l->timing.first_byte, .total = (float)l->timing.total,

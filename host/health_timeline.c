@@ -29,7 +29,7 @@ static bool make_room(struct health_timeline *t, int slot)
 static void fill(struct health_kept *k, const struct health_look *l, char *reason)
 {
   *k = (struct health_kept){
-    .rule = l->rule, .reason = reason, .at = (float)l->at, .retry_after = (float)l->retry_after,
+    .rule = l->rule, .reason = reason, .at = l->at, .retry_after = (float)l->retry_after,
     .dns = (float)l->timing.dns, .connect = (float)l->timing.connect, .tls = (float)l->timing.tls,
     .first_byte = (float)l->timing.first_byte, .total = (float)l->timing.total,
     .status = (short)l->status, .class = (unsigned char)l->class, .shared = l->shared};

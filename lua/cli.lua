@@ -89,6 +89,8 @@ end
 
 function verbs.rehearse(arguments) return require("cli.rehearse").run(arguments) end
 
+function verbs.wait(arguments) return require("cli.wait").run(arguments) end
+
 local function run_file(arguments)
   local chunk, err = core.load_file(arguments[1])
   if not chunk then usage(err) end
@@ -99,7 +101,7 @@ end
 
 -- Verbs of the design that later versions bring: a clear answer instead of "no such recipe".
 local reserved = {
-  check = true, init = true, wait = true, mask = true, artifact = true,
+  check = true, init = true, mask = true, artifact = true,
 }
 
 local function verb_names()
@@ -108,7 +110,8 @@ local function verb_names()
   return names
 end
 
-local helps_itself = { eval = true, rehearse = true, run = true }
+local helps_itself = { eval = true, rehearse = true, run = true, wait = true }
+local helps_at_once = { rehearse = true, wait = true }
 
 local function dispatch(arguments)
   local first = arguments[1]
@@ -120,7 +123,9 @@ local function dispatch(arguments)
   end
   local verb = verbs[first]
   if verb and not helps_itself[first] and flags.asks_for_help(arguments) then return verbs.help {} end
-  if verb and first ~= "rehearse" and (arguments[2] == "--help" or arguments[2] == "-h") then return verbs.help {} end
+  if verb and not helps_at_once[first] and (arguments[2] == "--help" or arguments[2] == "-h") then
+    return verbs.help {}
+  end
   if verb then return verb(table.move(arguments, 2, #arguments, 1, {})) end
   if reserved[first] then usage(("'%s' is not available in version %s"):format(first, core.version)) end
   return verbs.run(arguments, verb_names())

@@ -69,9 +69,15 @@ return {
 
   { name = "refused", codes = { "http-refused" }, grace = "pending", after = "failing",
     hint = "nothing accepts connections there: was the service started, and on this host and port?" },
-  { name = "no-answer", codes = { "http-timeout*", "http-connect*", "http-idle*", "http-first-byte*", "http-lost" },
-    grace = "pending", after = "failing",
+  { name = "no-answer", grace = "pending", after = "failing",
+    codes = { "http-timeout", "http-connect*", "http-tls-timeout", "http-first-byte*", "http-idle*", "http-lost" },
     hint = "it does not answer in time: is it overloaded, or does a firewall drop the connection?" },
+  { name = "no-http", codes = { "http-protocol" }, grace = "failing", after = "failing",
+    hint = "what answers there does not speak HTTP: is it https://, or another port?" },
+  { name = "proxy", codes = { "http-proxy" }, grace = "transient", after = "transient",
+    hint = "the proxy does not let it through: look at http_proxy, https_proxy and no_proxy" },
+  { name = "bad-files", codes = { "http-tls-files" }, grace = "fatal", after = "fatal",
+    hint = "ca_file, certificate and key are PEM files" },
   { name = "too-large", codes = { "http-too-large" }, grace = "fatal", after = "fatal",
     hint = "a health page is small: is the URL right? max_body allows more" },
 

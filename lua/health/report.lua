@@ -21,10 +21,10 @@ local function where(target)
   return target.colo and (", seen at the edge %s"):format(target.colo) or ""
 end
 
-local function fail_one(o, target)
+local function fail_one(target)
   failure {
-    code = "not-healthy", class = error_class[target.class] or target.class or "pending", about = o.url,
-    message = ("%s is not healthy after %s in %.1f s: %s%s"):format(target.name or o.url, looks(target.attempts),
+    code = "not-healthy", class = error_class[target.class] or target.class or "pending", about = target.url,
+    message = ("%s is not healthy after %s in %.1f s: %s%s"):format(target.name or target.url, looks(target.attempts),
       target.seconds, seen(target), where(target)),
     hint = target.hint, verdict = target.verdict, timeline = target.timeline, attempts = target.attempts,
     seconds = target.seconds, counts = target.counts, row = target.row, targets = { target },
@@ -76,6 +76,7 @@ end
 ---@return health.Result
 function report.ending(o, raw, keys)
   if o.targets then
+    if not raw.good and #raw.targets == 1 then fail_one(raw.targets[1]) end
     if not raw.good then fail_many(o, raw, keys) end
     local attempts = 0
     for _, target in ipairs(raw.targets) do attempts = attempts + target.attempts end
@@ -83,7 +84,7 @@ function report.ending(o, raw, keys)
       targets = by_key(keys, raw.targets) }
   end
   local target = raw.targets[1]
-  if not raw.good then fail_one(o, target) end
+  if not raw.good then fail_one(target) end
   return target
 end
 
