@@ -400,3 +400,15 @@ test("a cancelled wait ends at once, whatever is under way", function()
     return { err.code, math.floor(core.monotonic() - began + 0.5) }
   ]]), { "deadline", 2 })
 end)
+
+-- ---- the study ----------------------------------------------------------------------------------------------------------
+
+test("a first deployment is found healthy five times sooner than by the runbook, with at most twice the probes", function()
+  local study = require("core").load_file("tests/health_study.lua")()
+  local rows = study(400, 5, 1)
+  local runbook, ours = rows[1], rows[2]
+  equal({ runbook.policy, ours.policy }, { "runbook", "health.wait" })
+  equal(runbook.lag.median / ours.lag.median >= 5, true)
+  equal(ours.probes.mean <= 2 * runbook.probes.mean and ours.probes.median <= 2 * runbook.probes.median, true)
+  equal(ours.lag.p99 < runbook.lag.p90, true)
+end)

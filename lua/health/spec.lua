@@ -28,7 +28,7 @@ spec.defaults = {
 }
 
 spec.backoff = { initial = 0.5, multiplier = 2, max = 5, jitter = "decorrelated" }
-spec.pace = { slow = 5.5, edge = 0.5, soak = 2 }
+spec.pace = { slow = 5.4, edge = 0.5, soak = 2 }
 
 -- Checks ----------------------------------------------------------------------------------------
 
