@@ -156,6 +156,8 @@ static void say(const struct health_proof *p, const struct found *f, char *why, 
              *value ? "'" : "");
   else if (p->where == IN_BODY && !*f->shown)
     snprintf(why, size, "the body does not %s '%.60s'", p->how == MATCHES ? "match" : "contain", value);
+  else if (p->how == IS_THERE)
+    snprintf(why, size, "%s is not there", name);
   else if (!f->there)
     snprintf(why, size, "%s is nothing, not '%.60s'", name, value);
   else

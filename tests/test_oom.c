@@ -120,8 +120,15 @@ CASE(multipart, "require 'http.core'.request { url = 'https://example.com/', met
 CASE(minted_secrets, "local r = require 'http.core'.request { url = 'https://example.com/',"
                      " secrets = { ['/uri'] = { name = 'U', to = { 'sql:*' } } } }"
                      " assert(tostring(r.secrets['/uri']):find 'U')")
-CASE(health_engine, "require 'health.core'.wait { url = 'https://example.com/', statuses = { [200] = true },"
-             " json = { ['/version'] = '1' }, headers = {}, classes = {} }")
+CASE(health_engine, "local spec = { method = 'GET', headers = { 'a: b', 'c: ' .. require 'secret.core'.new('N', 'a-secret-value',"
+     " { 'https://example.com' }) }, statuses = { 200, 299 }, latency = 0, family = 0, fresh = true, max_body = 100,"
+     " proofs = { { where = 'json', how = 'matches', name = '/version', value = '(%d+)', wanted = '1' } }, connect_timeout = 1,"
+     " tls_timeout = 0, first_byte_timeout = 0, timeout = 1, delay = 0, grace = 0, deadline = 9, interval = 0, initial = 1,"
+     " multiplier = 2, max = 4, jitter = 'full', slow = 0, edge = 0, soak = 1, seed = 1, established = false, samples = 2,"
+     " rise = 2, stable_for = 0, attempts = 0, fatal_after = { failing = { 3, true } }, keep = 2, hook = function() end }"
+     " local r = require 'health.core'.wait { specs = { spec }, targets = { 'https://example.com/', 1, 'a', 'https://example.com/b', 1, false },"
+     " rules = { { name = 'x', says = { 'y' }, statuses = { 400, 499 }, grace = { 'failing', times = 2 }, after = { 'fatal' } } },"
+     " need = 1, concurrency = 2, rate = 0 } assert(r.good)")
 CASE(dns, "require 'dns'.lookup { name = 'example.com', server = { '192.0.2.1', '192.0.2.2' } }"
           " require 'dns'.lookup { name = '192.0.2.1', type = 'PTR' }")
 CASE(websocket, "local ws <close> = require 'websocket'.connect { url = 'wss://example.com/', protocols = { 'a' },"
