@@ -71,6 +71,8 @@ static void add_quoted(char *to, size_t size, const char *text, size_t len)
     if (c != ' ' || (n && to[n - 1] != ' '))
       to[n++] = c;
   }
+  while (n && to[n - 1] == ' ')
+    n--;
   to[n] = 0;
 }
 

@@ -103,3 +103,152 @@ test("misuse names the option", function()
   raises("expect.headers%['x%-version'%] must be a string, or {.*not a number", health.wait,
     { url = "http://x/", expect = { headers = { ["x-version"] = 2 } } })
 end)
+
+-- ---- real connections -----------------------------------------------------------------------------
+
+test("every probe has a connection of its own, unless it is asked otherwise", function()
+  local peers = {}
+  local function serve(request)
+    peers[#peers + 1] = request.address
+    return 200
+  end
+  local function distinct(more)
+    peers = {}
+    server.with(serve, function(s) health.wait(options(s.url, more)) end)
+    local seen, n = {}, 0
+    for _, peer in ipairs(peers) do
+      n = n + (seen[peer] and 0 or 1)
+      seen[peer] = true
+    end
+    return { #peers, n }
+  end
+  equal(distinct { samples = 3 }, { 3, 3 })
+  equal(distinct { samples = 3, fresh = false }, { 3, 1 })
+end)
+
+test("method, headers and body are sent, and a secret only where it belongs", function()
+  local secret = require("secret.core")
+  server.with(function(request)
+    return request.headers.authorization == "Bearer correct-horse" and 200 or 401, request.method .. " " .. request.body
+  end, function(s)
+    local token = secret.new("T", "correct-horse", { s.url })
+    local seen
+    health.wait { url = s.url .. "/x", method = "POST", body = "{}", headers = { authorization = "Bearer " .. token },
+      on_attempt = function(look) seen = look.body end }
+    equal(seen, "POST {}")
+    local other = secret.new("T", "another-secret", { "https://example.com" })
+    local _, err = try(health.wait, { url = s.url, headers = { authorization = other } })
+    equal(err.code, "secret-refused")
+  end)
+end)
+
+test("the connection may go elsewhere, and the host stays the URL's", function()
+  server.with(function(request) return request.host == "app.example" and 200 or 404 end, function(s)
+    local seen = health.wait { url = "http://app.example/", connect_to = "127.0.0.1:" .. s.port }
+    equal({ seen.attempts, seen.address }, { 1, "127.0.0.1:" .. s.port })
+  end)
+end)
+
+test("certificates tell which kind of wrong they are", function()
+  local authority = require("authority").new()
+  server.with(function() return 200 end, function(s)
+    local _, err = try(health.wait, { url = "https://localhost:" .. s.port, deadline = 2 })
+    equal({ err.row, err.class, #err.timeline }, { "untrusted-certificate", "fatal", 1 })
+    equal(err.hint:find("ca_file", 1, true) ~= nil, true)
+  end, { tls = authority })
+  local fs = require "fs"
+  local folder = require("process").run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
+  fs.write(folder .. "/ca.pem", authority:pem())
+  server.with(function() return 200 end, function(s)
+    local o = { url = "https://localhost:" .. s.port, ca_file = folder .. "/ca.pem", deadline = 5, pace = { slow = 0 } }
+    equal(health.wait(o).attempts, 1)
+    authority:refuse("localhost", true)
+    o.on_attempt = function() authority:refuse("localhost", false) end
+    local seen = health.wait(o)
+    equal({ seen.timeline[1].row, seen.timeline[1].class, seen.attempts }, { "no-certificate", "pending", 2 })
+  end, { tls = authority })
+  fs.remove(folder)
+end)
+
+test("https to a port that speaks http is no matter of waiting", function()
+  server.with(function() return 200 end, function(s)
+    local _, err = try(health.wait, { url = "https://127.0.0.1:" .. s.port })
+    equal({ err.row, err.class }, { "no-tls", "fatal" })
+  end)
+end)
+
+test("an answer that is garbage is judged and no more", function()
+  local deep = ("["):rep(100000)
+  for _, body in ipairs { "", "{", '{"version":', '{"version":"1', '{"version":"\\ud800"}', deep, '{"a":' .. deep, "\0\0\0", '"',
+    '{"version":nul}', ("x"):rep(500000), "\xff\xfe<title>", "<title>" .. ("y"):rep(9000), '{"\\u0076ersion":"2"}' } do
+    server.with(function() return 200, body end, function(s)
+      local _, err = try(health.wait, { url = s.url, version = "2", deadline = 0.01,
+        expect = { body = { pattern = "v(%d+)" }, json = { ["/a/0/b~1c/~0"] = 1 } } })
+      equal({ #body, err.class }, { #body, "stale" })
+    end)
+    server.with(function() return 500, body end, function(s)
+      local _, err = try(health.wait, { url = s.url, deadline = 0.01 })
+      equal({ #body, err.code, #err.timeline[1].reason < 200 }, { #body, "not-healthy", true })
+    end)
+  end
+end)
+
+test("a body without end stops at max_body", function()
+  server.with(function() return 200, ("x"):rep(3 << 20) end, function(s)
+    local _, err = try(health.wait, { url = s.url })
+    equal({ err.row, err.class }, { "too-large", "fatal" })
+  end)
+end)
+
+test("a server that drops connections is waited for", function()
+  local n = 0
+  server.with(function()
+    n = n + 1
+    return n < 3 and { close = true } or 200
+  end, function(s)
+    local seen = health.wait(options(s.url))
+    equal({ seen.timeline[1].row, seen.timeline[1].class, seen.attempts }, { "no-answer", "pending", 3 })
+  end)
+end)
+
+test("10,000 targets in one process", function()
+  local asked = 0
+  server.with(function(request)
+    asked = asked + 1
+    return request.path:find "7$" and asked < 5000 and 503 or 200
+  end, function(s)
+    local targets = {}
+    for i = 1, 10000 do targets[i] = s.url .. "/" .. i end
+    local seen = health.wait { targets = targets, timeout = 60 }
+    equal({ seen.verdict, #seen.targets, seen.targets[7].url }, { "ok", 10000, s.url .. "/7" })
+    equal({ seen.probes == asked, seen.targets[7].counts.transient ~= nil, seen.targets[8].attempts }, { true, true, 1 })
+  end)
+end)
+
+-- ---- waiting like every primitive ---------------------------------------------------------------------
+
+test("it waits inside of a recipe's own coroutines, beside other tasks, and ends with its task", function()
+  server.with(function() return 503 end, function(s)
+    local co = coroutine.wrap(function() return try(health.wait, { url = s.url, deadline = 0.05 }) end)
+    local _, err = co()
+    equal(err.verdict, "timed-out")
+    local _, failed = try(parallel, {
+      waits = function() health.wait { url = s.url } end, fails = function() failure { code = "mine", message = "no" } end,
+    })
+    equal(failed.code, "mine")
+  end)
+end)
+
+test("a wait that nobody goes on with frees what it holds", function()
+  server.with(function(request)
+    if request.path == "/slow" then sleep(5) end
+    return 200
+  end, function(s)
+    parallel { one = function()
+      local co = coroutine.create(function() health.wait { url = s.url .. "/slow" } end)
+      try(require("task").deadline, 0.02, coroutine.resume, co)
+    end }
+    for i = 1, 300000 do local _ = { i } end   -- so much garbage is collected meanwhile
+    equal(health.wait { url = s.url }.attempts, 1)
+  end)
+end)
