@@ -45,6 +45,14 @@ local hints = {
   [404] = "look at the repository and the number; a token without access sees nothing",
 }
 
+-- 422 is any refusal; one of them says that the thing is there, for who looks.
+local function class_of(answer, reply)
+  for _, err in ipairs(type(reply) == "table" and type(reply.errors) == "table" and reply.errors or {}) do
+    if type(err) == "table" and err.code == "already_exists" then return "converge" end
+  end
+  return service.class(answer.status)
+end
+
 local function judge(answer, absent)
   local reply = answer.body ~= "" and try(json.decode, answer.body) or {}
   answer.reply = reply
@@ -54,7 +62,7 @@ local function judge(answer, absent)
     return nil
   end
   local text = type(reply) == "table" and reply.message or "no reason was given"
-  local fault = limit_of(answer, text) or { class = service.class(answer.status),
+  local fault = limit_of(answer, text) or { class = class_of(answer, reply),
     hint = hints[answer.status] }
   fault.code = ("github-%d"):format(answer.status)
   fault.message = ("status %d: %s"):format(answer.status, text)

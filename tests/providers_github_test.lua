@@ -159,3 +159,14 @@ test("a missing permission is not a limit", function()
   equal(#w.pauses, 0)
   raises("status 401.*the token is not accepted", client("wrong").pull, 42)
 end)
+
+test("that it is there already is for whoever looks, other refusals are for good", function()
+  local w <close> = open()
+  local function class_of(body)
+    w:fail("pulls/42", { status = 422, body = body })
+    return select(2, try(client().pull, 42)).class
+  end
+  equal(class_of '{"message":"Validation Failed","errors":[{"resource":"Label","code":"already_exists"}]}', "converge")
+  equal(class_of '{"message":"Validation Failed","errors":[{"code":"invalid"}]}', "fatal")
+  equal(class_of '{"message":"Validation Failed","errors":["x"]}', "fatal")
+end)

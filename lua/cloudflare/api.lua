@@ -20,7 +20,8 @@ local unusable = { class = "fatal",
   hint = "the token is unknown, expired or cut off: copy it again or create another" }
 local no_route = { class = "fatal",
   hint = "an id in that address is not valid: look at the account id and the zone first" }
-local internal = { class = "transient" }
+local internal = { class = "transient",
+  hint = "Cloudflare's side fails: https://www.cloudflarestatus.com says whether it is known" }
 local already = { class = "converge" }
 local occupied = { class = "fatal",
   hint = "a record of somebody else has that host: remove it or choose another host" }
@@ -33,12 +34,17 @@ local meanings = {
   [7000] = no_route, [7003] = no_route,
   [10002] = internal, [10013] = internal, [10014] = internal,
   [10035] = { class = "transient", refused = true },   -- another change of it is under way
+  [10046] = { class = "transient", refused = true },   -- a bulk change is
   [10007] = { class = "fatal", hint = "the Worker is not there: deploy it first" },
   [10057] = { class = "fatal",
     hint = "the version before has no such binding to inherit: give it a value" },
   [81057] = already, [81058] = already, [81062] = already,
   [81053] = occupied, [81054] = occupied, [100117] = occupied,
 }
+
+-- What was just made is not known yet everywhere.
+local on_its_way = { class = "transient", refused = true,
+  hint = "it was made a moment ago, and Cloudflare does not show it everywhere: try again" }
 
 -- Not found, as Workers, their environments, and DNS records say it.
 local absent_codes = { [10007] = true, [10090] = true, [10092] = true, [81044] = true }
@@ -87,13 +93,18 @@ local function hint_of(meaning, code, needs)
   return ("the token needs the permission '%s', and the account must be its own"):format(needs)
 end
 
-local function fault_of(answer, reply, needs)
+local function meaning_of(answer, code, o)
+  if answer.status == 429 then return { class = "throttled" } end   -- code 10000 comes with it, too
+  if o.just_made and absent_codes[code] then return on_its_way end
+  return meanings[code] or answer.status >= 500 and internal or { class = service.class(answer.status) }
+end
+
+local function fault_of(answer, reply, o)
   local code, text = first_error(reply)
-  local throttled = answer.status == 429   -- looked at first: code 10000 comes with it, too
-  local meaning = not throttled and meanings[code] or { class = service.class(answer.status) }
+  local meaning = meaning_of(answer, code, o)
   return { code = ("cloudflare-%s"):format(code or answer.status), class = meaning.class,
     message = described(answer, code, text), refused = meaning.refused,
-    hint = not throttled and hint_of(meaning, code, needs) or nil }, code
+    hint = answer.status ~= 429 and hint_of(meaning, code, o.needs) or nil }, code
 end
 
 -- `success` decides, not the status; 204 and 205 have no body.
@@ -103,7 +114,7 @@ local function judge(answer, o)
   if type(reply) ~= "table" then return malformed(answer) end
   answer.reply = reply
   if reply.success == true then return nil end
-  local fault, code = fault_of(answer, reply, o.needs)
+  local fault, code = fault_of(answer, reply, o)
   if o.absent and is_absent(answer.status, code) then
     answer.reply = { success = true }
     return nil
@@ -125,6 +136,7 @@ end
 ---@field secrets? table     as of http.request
 ---@field absent? boolean    a thing that is not there is nil, not an error
 ---@field safe? boolean      may arrive twice; POST may not unless this says so
+---@field just_made? boolean  we have made what it is about: "not found" means "not yet"
 
 ---@param o cloudflare.Request
 ---@return any result   nil when there is none

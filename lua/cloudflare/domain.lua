@@ -72,7 +72,7 @@ end
 local function create(account, o)
   local overwrite = has_own_record(account, o, owner_of(account, o))
   account:workers(("/scripts/%s/domains/records"):format(url.encode(o.worker)), {
-    method = "PUT", what = ("attach the domain %s to the Worker %s"):format(o.host, o.worker),
+    method = "PUT", just_made = true, what = ("attach the domain %s to the Worker %s"):format(o.host, o.worker),
     json = { override_scope = true, override_existing_origin = false,
       override_existing_dns_record = overwrite, origins = origins_of(account, o) } })
   local thing = domain.at(account, o.host)
