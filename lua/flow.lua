@@ -379,13 +379,18 @@ function Environment:domain(worker)
   return self.cloudflare.domain { host = worker.host, worker = worker.script, marker = self.marker }
 end
 
+-- The zone's own servers remember nothing; a resolver that is asked too early does, for half an hour. It is
+-- asked only where the servers cannot be, from behind a firewall for example.
 local function known(host)
-  local found, err = try(dns.find, { name = host, type = "A" })
+  local found, err = try(dns.authoritative, { name = host, timeout = 3 })
+  if found or err.class == "pending" then return found end
+  if err.class ~= "transient" then error(err, 0) end
+  found, err = try(dns.find, { name = host, type = "A" })
   if err and err.class ~= "transient" then error(err, 0) end
   return found
 end
 
----Asks the name servers until the host is known, without a fixed pause.
+---Asks the zone's name servers until the host is known, without a fixed pause.
 ---@param host string
 ---@param deadline number  seconds
 function flow.wait_for_name(host, deadline)

@@ -35,7 +35,8 @@ function flow.build(worker) end
 ---@return flow.Bundle
 function flow.bundle(worker) end
 
----Asks the name servers until the host is known. Raises "not-healthy" (pending) when it is not in time.
+---Asks the zone's name servers until the host is known, and the machine's resolver only where those cannot be
+---asked: it would remember for long that the name was not there. Raises "not-healthy" (pending) when it is not in time.
 ---@param host string
 ---@param deadline number  seconds
 function flow.wait_for_name(host, deadline) end
