@@ -3,7 +3,8 @@
  *
  *   health_pattern.c   Lua's patterns, with a limit to what one may cost
  *   health_expect.c    does an answer hold what is expected of it
- *   health_class.c     what an answer means: the first rule that fits
+ *   health_class.c     which class an answer has: the first rule that fits
+ *   health_judge.c     what a probe means to a target
  *   health_pace.c      how long until the next look
  *   health_timeline.c  what was seen, bounded
  *   health_origin.c    while an origin refuses, one probe stands for all its targets
@@ -269,7 +270,7 @@ void health_take(struct health_target *t, const struct health_look *look);
 /* Enough are healthy. */
 bool health_good(const struct health_engine *e);
 
-/* ---- between health_engine.c and health_origin.c ------------------------------------------------------ */
+/* ---- between health_engine.c, health_judge.c and health_origin.c ------------------------------------------ */
 
 /* Where probes go: what makes one fail before there was a connection holds for all that go there. */
 struct health_origin {

@@ -203,8 +203,11 @@ static void push_result(lua_State *L, const struct health_target *t)
   lua_setfield(L, -2, "timeline");
 }
 
+/* The collector rests meanwhile (call_close wakes it): all that is made here is kept, and going
+ * through it again and again costs as much as the probes of many targets. */
 static int finish(lua_State *L, const struct health_engine *e)
 {
+  lua_gc(L, LUA_GCSTOP);
   lua_createtable(L, 0, 4);
   lua_pushboolean(L, health_good(e));
   lua_setfield(L, -2, "good");
@@ -310,6 +313,7 @@ static int call_close(lua_State *L)  /* __close and __gc */
 {
   struct call *c = luaL_checkudata(L, 1, WAITING_CALL);
   health_end(&c->engine);
+  lua_gc(L, LUA_GCRESTART);
   return 0;
 }
 

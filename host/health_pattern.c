@@ -204,26 +204,46 @@ static const char *parenthesis(struct search *s, const char *at, const char *p)
   return rest;
 }
 
+/* %b and %f, of which p is the %: moves both on. False: no match. */
+static bool special(struct search *s, const char **at, const char **p)
+{
+  if ((*p)[1] == 'b') {
+    *at = balanced(s, *at, *p + 2);
+    *p += 4;
+    return *at != NULL;
+  }
+  const char *set = *p + 2, *end = after_set(set);
+  *p = end;
+  return at_frontier(s, *at, set, end);
+}
+
+/* One character, class or set that has no * + -: moves both on, or says where the whole ends. */
+static bool single(struct search *s, const char **at, const char **p, const char *end, const char **whole)
+{
+  bool here = fits(s, *at, *p, end);
+  if (*end != '?') {
+    *at += here;
+    *p = end;
+    return here;
+  }
+  *whole = here ? match(s, *at + 1, end + 1) : NULL;
+  *p = end + 1;
+  return !*whole;
+}
+
 /* Where the match of p at `at` ends; NULL: none. Recursion goes as deep as p is long. */
 static const char *match(struct search *s, const char *at, const char *p)
 {
+  const char *whole = NULL;
   while (*p && s->steps < MOST_STEPS) {
     s->steps++;
     if (*p == '(' || *p == ')')
       return parenthesis(s, at, p);
     if (*p == '$' && !p[1])
       return at == s->end ? at : NULL;
-    if (*p == '%' && p[1] == 'b') {
-      if (!(at = balanced(s, at, p + 2)))
+    if (*p == '%' && (p[1] == 'b' || p[1] == 'f')) {
+      if (!special(s, &at, &p))
         return NULL;
-      p += 4;
-      continue;
-    }
-    if (*p == '%' && p[1] == 'f') {
-      const char *end = after_set(p + 2);
-      if (!at_frontier(s, at, p + 2, end))
-        return NULL;
-      p = end;
       continue;
     }
     const char *end = after_one(p);
@@ -231,18 +251,8 @@ static const char *match(struct search *s, const char *at, const char *p)
       return longest(s, at, p, end, *end == '+');
     if (*end == '-')
       return shortest(s, at, p, end);
-    bool here = fits(s, at, p, end);
-    if (*end == '?') {
-      const char *rest = here ? match(s, at + 1, end + 1) : NULL;
-      if (rest)
-        return rest;
-      p = end + 1;
-      continue;
-    }
-    if (!here)
-      return NULL;
-    at++;
-    p = end;
+    if (!single(s, &at, &p, end, &whole))
+      return whole;
   }
   return *p ? NULL : at;
 }

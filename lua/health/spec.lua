@@ -221,10 +221,10 @@ local function keep_of(count)
 end
 
 local function read_item(key, item)
-  if type(item) == "string" then item = { url = item } end
+  if type(item) == "string" then return item end
   item = options.read(("health.wait: targets[%s]"):format(tostring(key)), item, fields)
   if not item.url then options.misuse("health.wait: targets[%s]: option 'url' is required", tostring(key)) end
-  return item
+  return item.url, item
 end
 
 ---What the engine takes: the specs, and url, number of the spec, name or false of each target.
@@ -240,14 +240,14 @@ function spec.all(o)
   local keep = keep_of(#keys)
   local specs, targets = { spec.new(base, keep) }, {}
   for i, key in ipairs(keys) do
-    local item, number = read_item(key, o.targets[key]), 1
-    if not is_plain(item) then
+    local number, url, item = 1, read_item(key, o.targets[key])
+    if item and not is_plain(item) then
       number = #specs + 1
       specs[number] = spec.new(over(base, item), keep)
     end
     local n = 3 * (i - 1)
-    targets[n + 1], targets[n + 2] = item.url, number
-    targets[n + 3] = item.name or type(key) == "string" and key or false
+    targets[n + 1], targets[n + 2] = url, number
+    targets[n + 3] = item and item.name or type(key) == "string" and key or false
   end
   return specs, targets, keys
 end
