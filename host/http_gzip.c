@@ -108,7 +108,6 @@ bool exchange_watch_gzip(struct exchange *x)
   curl_easy_setopt(x->easy, CURLOPT_DEBUGFUNCTION, on_debug);
   curl_easy_setopt(x->easy, CURLOPT_DEBUGDATA, x);
   curl_easy_setopt(x->easy, CURLOPT_VERBOSE, 1L);
-  x->plain = false;
   return true;
 }
 
