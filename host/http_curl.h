@@ -22,7 +22,7 @@
  * Invariants: 1. an easy handle is in the multi handle exactly in state TRANSFERRING, or when
  *                `connected`.
  *             2. an exchange stands in the queue `soon` exactly while `queued` is true.
- *             3. nothing of curl is called from a callback of curl. */
+ *             3. no transfer is added, removed or unpaused from inside a callback of curl. */
 #ifndef HTTP_CURL_H
 #define HTTP_CURL_H
 #include "real.h"

@@ -80,6 +80,8 @@ void exchange_lost(struct exchange *x, const char *code, const char *what)
 void exchange_timed_out(struct exchange *x, const char *code, const char *what, double seconds)
 {
   char text[128];
+  if (x->base.phase == HTTP_CONNECT)
+    exchange_forget_addresses(x);
   snprintf(text, sizeof text, "%s within %g s (phase: %s)", what, seconds, http_phase_name(x->base.phase));
   exchange_lost(x, code, text);
 }
