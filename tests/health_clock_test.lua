@@ -405,7 +405,7 @@ end)
 
 test("a first deployment is found healthy five times sooner than by the runbook, with at most twice the probes", function()
   local study = require("core").load_file("tests/health_study.lua")()
-  local rows = study(400, 5, 1)
+  local rows = study(1500, 1, 1)
   local runbook, ours = rows[1], rows[2]
   equal({ runbook.policy, ours.policy }, { "runbook", "health.wait" })
   equal(runbook.lag.median / ours.lag.median >= 5, true)
