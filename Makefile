@@ -1,4 +1,4 @@
-# make | make demo | make test | make SAN=1 test | make bench | make fuzz | make install PREFIX=/usr DESTDIR=… | V=1 shows commands
+# make | make demo | make test | make SAN=1 test | make bench [QUICK=1] | make fuzz | make install PREFIX=/usr DESTDIR=… | V=1 shows commands
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 PKGS   := lua5.4 lua5.4-cjson libuv libcurl libcares libpq sqlite3 yaml-0.1 libcrypto libmicrohttpd gnutls
@@ -87,21 +87,26 @@ test:
 check: units
 	$(Q)tests/run.sh $B $(UNITS)
 
-# What things cost on this machine: each file prints a table.
+# What things cost on this machine, beside what one would pick instead; writes docs/performance.md.
+# QUICK=1: tiny rounds with what is installed, to see that they work. ONLY="http waiting": these, and no page.
+bench:
+	$(if $(QUICK),,$(Q)tests/setup.sh bench)
+	$(Q)$(MAKE) --no-print-directory benches
+	$(Q)QUICK=$(QUICK) $B/davit tests/bench/all.lua $(ONLY)
+benches: $B/davit $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
 $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $< $(BENCH_LIBS)
+$B/bench/curl_multi: BENCH_LIBS = -lcurl
 $B/bench/connections: $B/tests/bench/connections.o $B/tests/postgres_server.o $(filter-out %/main.o,$(OBJ))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
-bench: $B/davit $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
-	$(Q)for f in tests/bench/*.lua; do $< $$f || exit 1; done
 
 install: $B/davit
 	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/davit
 clean:
 	rm -rf build
 
-.PHONY: all units demo test check bench fuzz fuzz-afl install clean
+.PHONY: all units demo test check bench benches fuzz fuzz-afl install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(wildcard $B/tests/*.d $B/tests/bench/*.d $B/tests/fuzz/*.d)

@@ -56,6 +56,7 @@ end
 ---@field times? integer    one after the other (1)
 ---@field output? boolean   what the last one wrote is wanted
 ---@field any_ending? boolean  not only exit code 0
+---@field all? boolean         processor time of processes too for which nobody waits
 
 ---What running a program costs: the list of its times. Raises when it ends otherwise than with 0.
 ---@param argv string[]
@@ -67,6 +68,7 @@ function measure.costs(argv, o)
   local all = { measure.folder .. "/spawn", "-n", tostring(o.times or 1), "-o", o.output and file or "/dev/null" }
   if o.core then table.move({ "-c", tostring(o.core) }, 1, 2, #all + 1, all) end
   if o.any_ending then all[#all + 1] = "-x" end
+  if o.all then all[#all + 1] = "-a" end
   table.move(argv, 1, #argv, #all + 1, all)
   local costs = {}
   local result = process.run { argv = all, env = { QUICK = false } }

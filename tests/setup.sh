@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs what is missing to build Davit and to run its tests or its demo.
-#   tests/setup.sh [build|demo|test]
+# Installs what is missing to build Davit and to run its tests, its demo or its benches.
+#   tests/setup.sh [build|demo|test|bench]
 # It says what it installs before it does. Debian's packages come by apt (through sudo only
-# when not root); npm parts, from tests/package.json, go to build/npm and nowhere else.
+# when not root); npm parts, from tests/package.json, go to build/npm and nowhere else, those that
+# only the benches measure, from tests/bench/package.json, to build/bench-npm.
 set -eu
 cd "$(dirname "$0")/.."
 want=${1:-test}
@@ -12,10 +13,12 @@ build="gcc libc6-dev make pkg-config liblua5.4-dev lua-cjson-dev libuv1-dev libc
   libwslay-dev"
 demo="postgresql curl ca-certificates"
 test="libcmocka-dev lua-check shellcheck clang"
+bench="libcmocka-dev lua5.4 nghttp2-server openssl"
 
 packages=$build
 [ "$want" = build ] || packages="$packages $demo"
 [ "$want" = test ] && packages="$packages $test"
+[ "$want" = bench ] && packages="$packages $bench"
 [ "$want" = build ] || command -v npm >/dev/null || packages="$packages nodejs npm"
 
 installed() {
@@ -81,6 +84,18 @@ install_fuzzer() {
   install_packages
 }
 
+# What the benches measure beside Davit. npm ci would want the parts of other systems in the lockfile, too.
+install_bench_npm() {
+  npm=build/bench-npm
+  cmp -s tests/bench/package-lock.json $npm/.installed && return 0
+  echo "davit: installing by npm, into $npm: $(sed -n 's/^    "\([a-z-]*\)": "\(.*\)",*$/\1/p' tests/bench/package.json | tr '\n' ' ')"
+  mkdir -p $npm
+  cp tests/bench/package.json tests/bench/package-lock.json tests/.npmrc $npm/
+  (cd $npm && npm install --no-audit --no-fund --loglevel=error >/dev/null)
+  cp tests/bench/package-lock.json $npm/.installed
+}
+
 install_packages
 [ "$want" != test ] || install_fuzzer
 [ "$want" = build ] || install_npm
+if [ "$want" = bench ]; then install_bench_npm; fi

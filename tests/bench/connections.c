@@ -1,5 +1,7 @@
 /* connections.c - what the store in PostgreSQL can do on this machine: a table.
  *
+ *   connections [quick]    quick: so little that its figures mean nothing
+ *
  * The server is one of its own that waits for the disk. Each process has connections of its own. */
 #include "../postgres_server.h"
 #include "store.h"
@@ -15,9 +17,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { DATA = 500, SECONDS = 4, RUNS = 200, EVENTS = 60 };
+enum { DATA = 500, EVENTS = 60 };
 
 struct bench {
+  int seconds;  /* of each rate */
+  int runs;     /* whose size is measured */
+  int each;     /* connections of each process that holds many */
   struct postgres_server *server;
   char url[256];
 };
@@ -77,7 +82,7 @@ static void raw_writes(const struct bench *b, const char *label, bool grown)
   char file[128], record[DATA] = {0};
   snprintf(file, sizeof file, "%s/raw", b->server->folder);
   FILE *f = fopen(file, "w");
-  double until = now() + SECONDS / 2.0;
+  double until = now() + b->seconds / 2.0;
   long n = 0;
   for (int i = 0; grown && i < 100000; i++)
     fwrite(record, sizeof record, 1, f);
@@ -87,7 +92,7 @@ static void raw_writes(const struct bench *b, const char *label, bool grown)
     if (write(fileno(f), record, sizeof record) < 0 || fdatasync(fileno(f)) != 0)
       exit(1);
   fclose(f);
-  printf("%-44s %8.0f a second\n", label, (double)n / (SECONDS / 2.0));
+  printf("%-44s %8.0f a second\n", label, (double)n / (b->seconds / 2.0));
 }
 
 /* ---- many at once ------------------------------------------------------------------------------- */
@@ -101,7 +106,7 @@ static void work_until(const struct bench *b, work *w, int i, int to)
   struct store *s = open_store(b);
   snprintf(name, sizeof name, "preview-%d", i);
   w(s, name);
-  for (double until = now() + SECONDS; now() < until; n++)
+  for (double until = now() + b->seconds; now() < until; n++)
     w(s, name);
   s->ops->free(s);
   _exit(write(to, &n, sizeof n) == sizeof n ? 0 : 1);
@@ -123,7 +128,7 @@ static double rate(const struct bench *b, work *w, int processes)
     wait(NULL);
   close(ends[0]);
   close(ends[1]);
-  return (double)all / SECONDS;
+  return (double)all / b->seconds;
 }
 
 static void take_and_release(struct store *s, const char *name)
@@ -156,13 +161,13 @@ static void measure_rates(const struct bench *b)
 
 /* ---- many holders -------------------------------------------------------------------------------- */
 
-enum { PROCESSES = 10, EACH = 100, ROUNDS = 4 };
+enum { PROCESSES = 10, LARGEST = 100, ROUNDS = 4 };
 
-static double renew_all(struct store **stores)
+static double renew_all(const struct bench *b, struct store **stores)
 {
   struct fault f;
   double left, began = now();
-  for (int i = 0; i < EACH; i++)
+  for (int i = 0; i < b->each; i++)
     check(stores[i]->ops->renew(stores[i], &left, ignore, NULL, &f), &f);
   return now() - began;
 }
@@ -170,9 +175,9 @@ static double renew_all(struct store **stores)
 /* Takes the leases; then, each time it is told to, renews them and tells how long that took. */
 static void hold_many(const struct bench *b, int who, int to, int from)
 {
-  struct store *stores[EACH];
+  struct store *stores[LARGEST];
   char name[32], go;
-  for (int i = 0; i < EACH; i++) {
+  for (int i = 0; i < b->each; i++) {
     snprintf(name, sizeof name, "holder-%d-%d", who, i);
     stores[i] = open_store(b);
     take(stores[i], name, 3600);
@@ -181,7 +186,7 @@ static void hold_many(const struct bench *b, int who, int to, int from)
   for (int round = 0; round <= ROUNDS; round++) {
     if (write(to, &took, sizeof took) != sizeof took || read(from, &go, 1) != 1)
       _exit(1);
-    took = renew_all(stores);
+    took = renew_all(b, stores);
   }
   _exit(write(to, &took, sizeof took) == sizeof took ? 0 : 1);
 }
@@ -220,7 +225,8 @@ static void measure_holders(const struct bench *b, const char *label, bool aged)
   }
   for (int i = 0; i < PROCESSES; i++)
     wait(NULL);
-  printf("%-44s %8.0f a second\n", label, PROCESSES * EACH * ROUNDS / took);
+  int width = printf("%s, %d connections", label, PROCESSES * b->each);
+  printf("%*s %8.0f a second\n", 44 - width, "", PROCESSES * b->each * ROUNDS / took);
 }
 
 /* ---- size ---------------------------------------------------------------------------------------- */
@@ -231,7 +237,7 @@ static void measure_size(const struct bench *b)
   struct store *s = open_store(b);
   postgres_server_sql(b->server, "postgres", "truncate davit.run, davit.event");
   for (int event = 0; event < EVENTS; event++)
-    for (int r = 0; r < RUNS; r++) {
+    for (int r = 0; r < b->runs; r++) {
       snprintf(run, sizeof run, "preview-20260101-120000-%04d", r);
       append(s, run);
     }
@@ -242,28 +248,29 @@ static void measure_size(const struct bench *b)
     char text[128], label[64];
     snprintf(text, sizeof text, "select pg_total_relation_size('%s')", tables[i]);
     snprintf(label, sizeof label, "a run of %d events: %s", EVENTS, tables[i]);
-    printf("%-44s %8lld bytes\n", label, postgres_server_sql(b->server, "postgres", text) / RUNS);
+    printf("%-44s %8lld bytes\n", label, postgres_server_sql(b->server, "postgres", text) / b->runs);
   }
   printf("%-44s %8lld bytes\n", "the same by davit.run", postgres_server_sql(b->server, "postgres",
          "select avg(bytes)::bigint from davit.run"));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  struct bench b = {.server = postgres_server_start(true)};
+  bool quick = argc > 1 && strcmp(argv[1], "quick") == 0;
+  struct bench b = {quick ? 1 : 4, quick ? 5 : 200, quick ? 2 : LARGEST, postgres_server_start(true), ""};
   if (!b.server) {
     fputs("there is no PostgreSQL on this machine\n", stderr);
     return 1;
   }
   setbuf(stdout, NULL);
   postgres_server_url(b.server, 0, "postgres", b.url, sizeof b.url);
-  printf("events of %d bytes, %d s each\n", DATA, SECONDS);
+  printf("events of %d bytes, %d s each\n", DATA, b.seconds);
   raw_writes(&b, "write and fdatasync, a file that grows", false);
   raw_writes(&b, "write and fdatasync, a file that is there", true);
   measure_rates(&b);
-  measure_holders(&b, "renewals that write, 1,000 connections", true);
+  measure_holders(&b, "renewals that write", true);
   postgres_server_sql(b.server, "postgres", "truncate davit.lease");
-  measure_holders(&b, "looks for requests, 1,000 connections", false);
+  measure_holders(&b, "looks for requests", false);
   measure_size(&b);
   postgres_server_stop(b.server);
   return 0;

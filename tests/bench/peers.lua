@@ -76,7 +76,7 @@ end
 ---@return table<string, string>
 function peers.versions()
   local versions = { build = core.build }
-  for name, make in pairs(makers) do
+  for _, make in pairs(makers) do
     local peer = make()
     versions[peer.name] = peer.missing or peer.version
   end

@@ -136,7 +136,7 @@ local function recorded(place)
 end
 
 local function tell_sizes(list)
-  print "The journal of each flow of the sample project: three Workers, one database"
+  measure.heading "The journal of each flow of the sample project: three Workers, one database"
   for _, flow in ipairs(list) do
     local text = 0
     for _, event in ipairs(flow.events) do text = text + event.bytes end
@@ -155,18 +155,25 @@ local function write_flows(list)
   fs.write("tests/bench/flows.json", "[" .. table.concat(lines, ",\n") .. "]\n")
 end
 
+local ROUNDS <const> = measure.rounds(3)
+
+local _ <close> = mode ~= "record" and measure.section {
+  name = "preview", title = "The journal's share of a flow",
+  about = "How long `davit preview --local` and `davit cleanup --local` wait for their store, of the time from start to " ..
+    "end, against `davit cloud` with real workerd and PostgreSQL.",
+} or nil
+
 local why_not = places.missing()
 if why_not then
-  print("The journal's share of the preview flow: not measured, " .. why_not)
+  measure.heading "Against davit cloud"
+  measure.line("all of its rows", "not measured: %s", why_not)
   return 0
 end
 
-local ROUNDS <const> = 3
-
 local server <close> = mode ~= "record" and measure.postgres() or nil
-do
+if not measure.quick then
   local place <close> = new_place()
-  if mode ~= "record" then print(("The journal's share of a flow against davit cloud; median of %d"):format(ROUNDS)) end
+  measure.heading("Against davit cloud; median of %d", ROUNDS)
   tell_flows(place, "SQLite", nil, 100, mode == "record" and 1 or ROUNDS)
   if server then tell_flows(place, "PostgreSQL", server:url "postgres", 200, ROUNDS) end
   local list = recorded(place)
@@ -175,7 +182,7 @@ do
 end
 if mode ~= "record" then
   local place <close> = new_place(AT_ONCE)
-  print(("The same against a cloud that answers at once; median of %d"):format(ROUNDS))
+  measure.heading("The same against a cloud that answers at once; median of %d", ROUNDS)
   tell_flows(place, "SQLite", nil, 100, ROUNDS)
   if server then tell_flows(place, "PostgreSQL", server:url "postgres", 200, ROUNDS) end
 end

@@ -4,7 +4,13 @@ local json = require "json"
 local measure = core.load_file("tests/measure.lua")()
 local process = require "process"
 
-local ROUNDS <const> = 3
+local ROUNDS <const> = measure.rounds(3)
+
+local _ <close> = measure.section {
+  name = "rehearsal", title = "Rehearsed runs",
+  about = "Whole runs of the sample project's recipes on models of the three services, on virtual time: one undisturbed " ..
+    "and one for every crash at every point, each judged. No peer has the like.",
+}
 
 local function rehearse(arguments)
   local argv = { os.getenv "DAVIT" or "build/davit", "rehearse", table.unpack(arguments) }
@@ -13,7 +19,7 @@ local function rehearse(arguments)
   return json.decode(result.output:match("([^\n]+)\n*$")).summary
 end
 
-print(("Rehearsals on one core; median of %d"):format(ROUNDS))
+measure.heading("On one core; median of %d", ROUNDS)
 for _, arguments in ipairs { { "preview", "--pr", "42" }, { "cleanup", "--pr", "42", "--after", "preview" } } do
   local rates, summary = {}, nil
   for i = 1, ROUNDS do

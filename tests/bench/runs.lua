@@ -6,7 +6,14 @@ local measure = core.load_file("tests/measure.lua")()
 local runs = require "run"
 local store = require "store.core"
 
-local ROUNDS <const>, STEPS <const>, BRANCHES <const>, LONG <const> = 7, 500, 50, 1000
+local ROUNDS <const>, STEPS <const>, BRANCHES <const> = measure.rounds(7), measure.quick and 100 or 500, 50
+local LONG <const> = measure.quick and 100 or 1000
+
+local _ <close> = measure.section {
+  name = "runs", title = "Durable steps",
+  about = "`run.step`, each with its intent and its result made durable, beside write and fdatasync of the same bytes " ..
+    "twice a step: the disk is the floor.",
+}
 
 local RESULT <const> = { id = ("x"):rep(430) }
 
@@ -119,6 +126,6 @@ add_rows(rows, "SQLite", sqlite)
 if postgres then add_rows(rows, "PostgreSQL on this machine", postgres) end
 measure.rates(("Durable steps of two events of %d bytes"):format(bytes), rows, ROUNDS)
 
-print(("A run of %d steps whose last is missing, resumed; median of %d"):format(LONG, ROUNDS))
+measure.heading("A run of %d steps whose last is missing, resumed; median of %d", LONG, ROUNDS)
 tell_resume("SQLite", sqlite)
 if postgres then tell_resume("PostgreSQL on this machine", postgres) end

@@ -10,7 +10,15 @@ local process = require "process"
 local simulation = core.load_file("tests/simulation.lua")()
 local sql = require "sql"
 
-local o = {
+local _ <close> = measure.section {
+  name = "scale", title = "Many runners on one PostgreSQL",
+  about = "Simulated runners, each a process that carries many pull requests at once; server and runners share this " ..
+    "machine. docs/scale.md reads these figures.",
+}
+
+local o = measure.quick and {
+  seconds = 1, loads = { { 1, 1 } }, pushes = 1, supersede_every = 10, live = 50, live_seconds = 1, listed = { 500 },
+} or {
   seconds = 5,                                      -- of each load
   loads = { { 1, 1 }, { 2, 4 }, { 4, 8 }, { 8, 8 } },  -- runners, pull requests that each carries at once
   pushes = 4, supersede_every = 10,
@@ -85,8 +93,7 @@ local function load(n, runners, at_once)
   tell_latency("a pull request's life", tally.life)
 end
 
-print(("Pull requests on one PostgreSQL: a preview, %d pushes, the cleanup, with no time between the events; %g s each")
-  :format(o.pushes, o.seconds))
+measure.heading("A preview, %d pushes, the cleanup, with no time between the events; %g s each", o.pushes, o.seconds)
 for n, pair in ipairs(o.loads) do load(n, table.unpack(pair)) end
 
 -- Size -----------------------------------------------------------------------------------------------------
@@ -104,7 +111,7 @@ local function tell_sizes()
   session:query "vacuum analyze davit.event, davit.run, davit.lease"
   local runs, events = ask "count(*)::float8 from davit.run", ask "count(*)::float8 from davit.event"
   local lives = ask("count(*)::float8 from davit.lease where name like $1", simulation.project .. "/%")
-  print(("On disk: %.0f pull requests, %.0f runs, %.0f events (%.1f a run)"):format(lives, runs, events, events / runs))
+  measure.heading("On disk: %.0f pull requests, %.0f runs, %.0f events (%.1f a run)", lives, runs, events, events / runs)
   local all = 0
   for _, name in ipairs { "event", "run", "lease" } do all = all + tell_size_of(name, runs) end
   measure.line("all", "%.0f bytes an event, %.1f kB a run, %.1f kB a pull request", all / events, all / runs / 1000,
@@ -129,7 +136,7 @@ local function tell_live()
   measure.line("their heartbeat", "%.0f transactions a second; server %.0f %% of a core, runners %.0f %%; %.1f kB WAL/s",
     used.commits / used.at, used.cpu / used.at * 100, cpu / used.at * 100, used.wal / used.at / 1000)
 end
-print(("%d live runs that only wait, %g s"):format(o.live, o.live_seconds))
+measure.heading("%d live runs that only wait, %g s", o.live, o.live_seconds)
 tell_live()
 
 -- Lists, and forgetting -----------------------------------------------------------------------------------------
@@ -156,7 +163,7 @@ local function tell_gc()
   measure.line(("davit gc, %.0f runs with %.0f events"):format(runs, events), "%.1f s, %.0f runs a second", seconds,
     runs / seconds)
 end
-print "Forgetting"
+measure.heading "Forgetting"
 tell_gc()
 
 -- Runs of one event: what is listed of a run is its row, its first event and its lease.
@@ -185,6 +192,6 @@ local function tell_lists(count)
   measure.line(("%d runs"):format(count), "davit runs %.0f ms, with --limit 1000 %.0f ms; davit resume without an id %.0f ms",
     table.unpack(times))
 end
-print "Lists, of which 5 runs can be resumed"
+measure.heading "Lists, of which 5 runs can be resumed"
 for _, count in ipairs(o.listed) do tell_lists(count) end
 fs.remove(folder)

@@ -6,7 +6,12 @@ local measure = core.load_file("tests/measure.lua")()
 local process = require "process"
 local server = require "server"
 
-local ROUNDS <const>, FEW <const> = 5, 1   -- few where the grace is waited for
+local ROUNDS <const>, FEW <const> = measure.rounds(5), 1   -- few where the grace is waited for
+
+local _ <close> = measure.section {
+  name = "stop", title = "Stopping",
+  about = "From SIGTERM to the printed resume command, and to the exit; each run is a process of its own.",
+}
 
 local here = process.run({ argv = { "pwd" } }).output:match("[^\n]+")
 local davit = here .. "/" .. (os.getenv "DAVIT" or "build/davit")
@@ -83,9 +88,10 @@ server.with(function()
   sleep(600)
   return 204
 end, function(silent)
-  print(("From SIGTERM on; median of %d, where the grace is waited for of %d"):format(ROUNDS, FEW))
+  measure.heading("From SIGTERM on; median of %d, where the grace is waited for of %d", ROUNDS, FEW)
   tell("a run that waits for a reply", ROUNDS, folder, "waiting", silent.url, 1, false)
   tell("20 children that obey", ROUNDS, folder, "obeying", silent.url, 20, false)
+  if measure.quick then return end
   tell("a child that ignores the signal (5 s of grace)", FEW, folder, "ignoring", silent.url, 1, false)
   tell("the same under CI (2 s of grace)", FEW, folder, "ignoring", silent.url, 1, "true")
 end)

@@ -4,7 +4,13 @@ local core = require "core"
 local measure = core.load_file("tests/measure.lua")()
 local store = require "store.core"
 
-local ROUNDS <const>, COUNT <const>, TASKS <const> = 7, 500, 50
+local ROUNDS <const>, COUNT <const>, TASKS <const> = measure.rounds(7), measure.quick and 100 or 500, 50
+
+local _ <close> = measure.section {
+  name = "store", title = "Durable events",
+  about = "Single events in the stores, one after the other and from " .. TASKS .. " tasks at once, beside what the disk " ..
+    "does with the same bytes.",
+}
 
 local sample = {
   run = "preview-20260101-120000-ab12", at = 1767268800.123456, kind = "step-finished", path = "deploy/upload worker",
