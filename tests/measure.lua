@@ -172,7 +172,7 @@ local function measure_row(row, round)
   if row.missing then return end
   local values, err = try(row.measure, round)
   if not values then
-    row.missing = tostring(err):match "^[^\n]*"
+    row.missing = tostring(err):gsub("%s+", " ")
     return
   end
   row.samples = row.samples or {}
@@ -255,10 +255,10 @@ function measure.goal(o)
 end
 
 ---Lines to be drawn, of what tables have recorded.
----@param curve { file: string, title: string, x: string, unit: string, lines: { name: string, points: number[][] }[] }
+---@param curve { file: string, title: string, x: string, y: string, unit: string, lines: { name: string, points: number[][] }[] }
 function measure.curve(curve)
   add_block {
-    kind = "curve", file = curve.file, title = curve.title, x = curve.x, unit = curve.unit, lines = curve.lines,
+    kind = "curve", file = curve.file, title = curve.title, x = curve.x, y = curve.y, unit = curve.unit, lines = curve.lines,
   }
 end
 

@@ -150,7 +150,7 @@ function plots.curve(block)
   end
   for i, line in ipairs(block.lines) do draw_curve(picture, line, i - 1, x, y) end
   draw_key(picture, block.lines)
-  picture:text((left + right) / 2, bottom + 42, block.x .. "; both axes are logarithmic", "small", "middle")
+  picture:text((left + right) / 2, bottom + 42, ("%s across, %s up; both axes are logarithmic"):format(block.x, block.y), "small", "middle")
   return picture:render()
 end
 

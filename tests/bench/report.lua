@@ -49,13 +49,12 @@ local function is_better(a, b, column)
   return a / b > WORTH_TELLING, a / b
 end
 
-local function best_of_ours(block, column)
-  local best
+-- Davit as it is by itself stands first.
+local function first_of_ours(block, column)
   for _, row in ipairs(block.rows) do
     local stat = row.ours and row.values[column.key]
-    if stat and (not best or is_better(stat[1], best, column)) then best = stat[1] end
+    if stat then return stat[1] end
   end
-  return best
 end
 
 local function better_peers(block, column, ours)
@@ -65,7 +64,7 @@ local function better_peers(block, column, ours)
     local better, times = false, nil
     if stat then better, times = is_better(stat[1], ours, column) end
     if better then
-      list[#list + 1] = ("%s %s (%s times as good)"):format(row.name, units.format(stat[1], column.unit), units.format(times))
+      list[#list + 1] = ("%s %s (%s ×)"):format(row.name, units.format(stat[1], column.unit), units.format(times))
     end
   end
   return list
@@ -73,7 +72,7 @@ end
 
 local function tell_winners_of(block)
   for _, column in ipairs(block.columns) do
-    local ours = column.better and best_of_ours(block, column)
+    local ours = column.better and first_of_ours(block, column)
     local peers = ours and better_peers(block, column, ours) or {}
     if peers[1] then add_row { block.title, column.title, units.format(ours, column.unit), table.concat(peers, ", ") } end
   end
@@ -81,7 +80,7 @@ end
 
 local function tell_winners(sections)
   add "## Where a peer is better\n"
-  add "Beside Davit's best row of the same table. What is missing here, Davit wins, or nobody was measured beside it.\n"
+  add "Beside Davit's first row of the same table, and how many times better. What is not here, Davit wins.\n"
   add_head { "table", "column", "Davit", "better" }
   for _, section in ipairs(sections) do
     for _, block in ipairs(section.blocks) do

@@ -1,4 +1,4 @@
----Start-up: from the fork to the end of the smallest thing that each program can do, and its peak memory.
+---Start-up: from the exec to the end of the smallest thing that each program can do, and its peak memory.
 local core = require "core"
 local measure = core.load_file("tests/measure.lua")()
 local peers = core.load_file("tests/bench/peers.lua")()
@@ -8,7 +8,7 @@ local ROUNDS <const>, TIMES <const> = measure.rounds(21, 2), measure.rounds(9, 3
 
 local _ <close> = measure.section {
   name = "start", title = "Start-up and peak memory",
-  about = "From the fork to the program's end, and the most memory that one of its processes had. Programs that take " ..
+  about = "From the exec to the program's end, and the most memory that one of its processes had. Programs that take " ..
     "less than 0.1 s are started " .. TIMES .. " times a round, of which the median counts. The goal of 1.25 is one " ..
     "of `curl --version`, which loads the same libraries.",
 }

@@ -89,8 +89,8 @@ local function tell_ready(count)
 end
 
 local curves = {
-  { file = "waiting-cpu", title = "Ready after 3 s: processor time", key = "cpu", unit = "s" },
-  { file = "waiting-memory", title = "Ready after 3 s: peak memory", key = "resident", unit = "B" },
+  { file = "waiting-cpu", title = "Ready after 3 s: processor time", y = "processor time", key = "cpu", unit = "s" },
+  { file = "waiting-memory", title = "Ready after 3 s: peak memory", y = "peak memory", key = "resident", unit = "B" },
 }
 
 local function tell_curves(counts, tables)
@@ -104,7 +104,7 @@ local function tell_curves(counts, tables)
       end
       lines[#lines + 1] = { name = name, points = points }
     end
-    measure.curve { file = curve.file, title = curve.title, x = "targets", unit = curve.unit, lines = lines }
+    measure.curve { file = curve.file, title = curve.title, x = "targets", y = curve.y, unit = curve.unit, lines = lines }
   end
 end
 
@@ -130,15 +130,15 @@ local function tell_refusing()
       { key = "probes", title = "probes" },
     },
     rows = {
-      row_of("davit, idle", true, davit, function()
-        local cost = run(peers.call(davit, "eval", ("sleep(%s)"):format(READY)))
-        return { cpu = cost.cpu, resident = cost.resident }
-      end),
       row("davit, one origin", true, davit, call_davit "default"),
       row("davit, 500 origins", true, davit, call_davit "default", "spread"),
       row("davit, 500 origins, every 0.25 s", true, davit, call_davit(AS_WAIT_ON), "spread"),
       row("plain libcurl-multi program, 500 origins", false, {}, call_plain(AS_WAIT_ON), "spread"),
       row("wait-on, one origin", false, wait_on, call_wait_on),
+      row_of("davit, idle", true, davit, function()
+        local cost = run(peers.call(davit, "eval", ("sleep(%s)"):format(READY)))
+        return { cpu = cost.cpu, resident = cost.resident }
+      end),
     },
     plots = { { file = "waiting-refusing", title = "500 targets that refuse, for 3 s: processor time", key = "cpu" } },
   }
