@@ -1,15 +1,15 @@
 ---docs/performance.md and its plots, from what the benches recorded in build/bench/results.json.
----  build/davit tests/bench/report.lua [FOLDER]     FOLDER instead of docs
+---  build/davit tests/bench/report.lua [FOLDER [RESULTS]]     FOLDER instead of docs
 local core = require "core"
 local fs = require "fs"
 local json = require "json"
 local plots = core.load_file("tests/bench/plots.lua")()
 local units = core.load_file("tests/bench/units.lua")()
 
-local RESULTS <const> = "build/bench/results.json"
 local WORTH_TELLING <const> = 1.02   -- a peer that is better by less is as good
 
-local docs = ... or "docs"
+local docs, file_of_results = ...
+docs, file_of_results = docs or "docs", file_of_results or "build/bench/results.json"
 local lines = {}
 
 local function add(format, ...)
@@ -167,10 +167,9 @@ end
 
 local function write_page()
   fs.remove(docs .. "/performance")
-  tell_page(json.decode(fs.read(RESULTS)))
+  tell_page(json.decode(fs.read(file_of_results)))
   local text = table.concat(lines, "\n"):gsub("\n\n\n+", "\n\n"):gsub("%s*$", "\n")
   fs.write(docs .. "/performance.md", text)
 end
 
 write_page()
-print(("wrote %s/performance.md and %s/performance/*.svg"):format(docs, docs))
