@@ -5,7 +5,7 @@ local measure = core.load_file("tests/measure.lua")()
 local peers = core.load_file("tests/bench/peers.lua")()
 local servers = core.load_file("tests/bench/servers.lua")()
 
-local ROUNDS <const>, PARALLEL <const> = measure.rounds(7), 32
+local ROUNDS <const>, PARALLEL <const> = measure.rounds(5), 32
 
 local _ <close> = measure.section {
   name = "http", title = "HTTP",

@@ -3,7 +3,7 @@ local core = require "core"
 local measure = core.load_file("tests/measure.lua")()
 local peers = core.load_file("tests/bench/peers.lua")()
 
-local ROUNDS <const>, FEW <const>, MORE <const> = measure.rounds(7), 50, measure.quick and 100 or 600
+local ROUNDS <const>, FEW <const>, MORE <const> = measure.rounds(5), 50, measure.quick and 100 or 400
 
 local _ <close> = measure.section {
   name = "processes", title = "Children",

@@ -4,7 +4,7 @@ local measure = core.load_file("tests/measure.lua")()
 local peers = core.load_file("tests/bench/peers.lua")()
 
 local find = peers.find
-local ROUNDS <const>, TIMES <const> = measure.rounds(21, 2), measure.rounds(9, 3)
+local ROUNDS <const>, TIMES <const> = measure.rounds(15, 2), measure.rounds(9, 3)
 
 local _ <close> = measure.section {
   name = "start", title = "Start-up and peak memory",

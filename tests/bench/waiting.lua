@@ -146,7 +146,7 @@ end
 
 -- One probe ----------------------------------------------------------------------------------------------
 
-local EVERY <const>, SHORT <const>, LONG <const> = "0.05", 0.5, measure.quick and 1 or 2.5
+local EVERY <const>, SHORT <const>, LONG <const> = "0.05", 0.5, measure.quick and 1 or 2
 
 -- By the difference of a short and a long wait for what never comes.
 local function cost_of_probe(call, server, where)
@@ -161,7 +161,7 @@ local function tell_probe(title, where, o)
     return row_of(name, ours, peer, function() return cost_of_probe(call, server, where) end)
   end
   local rows = measure.table {
-    title = title, rounds = measure.rounds(7),
+    title = title, rounds = measure.rounds(5),
     about = "100 targets, each looked at 0.05 s after the last answer; by the difference of a short and a long wait.",
     columns = {
       { key = "cpu", title = "processor a probe", unit = "s", better = "lower" },
