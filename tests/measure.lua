@@ -158,6 +158,7 @@ end
 ---@field name string
 ---@field ours? boolean                  Davit, not a peer
 ---@field missing? string                why it is not measured
+---@field rounds? integer                only in so many rounds, because it takes long
 ---@field measure? fun(round: integer): table<string, number>  by key of column; raises why it cannot
 
 ---@class tests.Table
@@ -169,7 +170,7 @@ end
 ---@field plots? { file: string, title: string, key: string }[]  the columns that are drawn
 
 local function measure_row(row, round)
-  if row.missing then return end
+  if row.missing or row.rounds and round > row.rounds then return end
   local values, err = try(row.measure, round)
   if not values then
     row.missing = tostring(err):gsub("%s+", " ")
