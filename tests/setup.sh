@@ -13,7 +13,7 @@ build="gcc libc6-dev make pkg-config liblua5.4-dev lua-cjson-dev libuv1-dev libc
   libwslay-dev"
 demo="postgresql curl ca-certificates"
 test="libcmocka-dev lua-check shellcheck clang"
-bench="libcmocka-dev lua5.4 nghttp2-server openssl"
+bench="libcmocka-dev linux-perf lua5.4 nghttp2-server openssl"
 
 packages=$build
 [ "$want" = build ] || packages="$packages $demo"

@@ -2,6 +2,8 @@
 local core = require "core"
 local measure = core.load_file("tests/measure.lua")()
 local peers = core.load_file("tests/bench/peers.lua")()
+local process = require "process"
+local units = core.load_file("tests/bench/units.lua")()
 
 local find = peers.find
 local ROUNDS <const>, TIMES <const> = measure.rounds(15, 2), measure.rounds(9, 3)
@@ -63,3 +65,26 @@ for _, name in ipairs { "davit --version", "davit eval 'print(1)'" } do
     }
   end
 end
+
+-- Memory that the kernel counts for one process, in kB.
+local function memory_of(pid)
+  local text = process.run({ argv = { "cat", ("/proc/%d/smaps_rollup"):format(pid) } }).output
+  local own = tonumber(text:match "Private_Dirty:%s*(%d+)") + tonumber(text:match "Private_Clean:%s*(%d+)")
+  return own * 1024, tonumber(text:match "Pss:%s*(%d+)") * 1024
+end
+
+-- Its guard is its only child.
+local function tell_memory()
+  measure.heading "Davit is two processes: memory while it waits"
+  local child <close> = process.start { argv = peers.call(davit, "eval", "print(1) sleep(60)") }
+  child:line()
+  local pid = child:pid()
+  local guard = process.run({ argv = { "cat", ("/proc/%d/task/%d/children"):format(pid, pid) } }).output:match "%d+"
+  for _, one in ipairs { { "davit", pid }, { "its guard", math.tointeger(guard) } } do
+    local own, share = memory_of(one[2])
+    measure.line(one[1], "%s of its own, %s with its share of what others use, too", units.format(own, "B"),
+      units.format(share, "B"))
+  end
+end
+
+tell_memory()
