@@ -20,7 +20,8 @@ local function rehearse(arguments)
 end
 
 measure.heading("On one core; median of %d", ROUNDS)
-for _, arguments in ipairs { { "preview", "--pr", "42" }, { "cleanup", "--pr", "42", "--after", "preview" } } do
+for _, arguments in ipairs { { "cleanup", "--pr", "42", "--after", "preview" }, { "preview", "--pr", "42" } } do
+  if measure.quick and arguments[1] == "preview" then break end
   local rates, summary = {}, nil
   for i = 1, ROUNDS do
     summary = rehearse(arguments)
