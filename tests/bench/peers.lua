@@ -28,7 +28,7 @@ local function new(name, argv, ...)
   local asked = table.move({ ... }, 1, select("#", ...), #argv + 1, table.move(argv, 1, #argv, 1, {}))
   local text = output_of(asked)
   if not text then return { name = name, missing = "not installed" } end
-  return { name = name, argv = argv, version = first_line_of(text):match "%d[%w.%-]*" or first_line_of(text) }
+  return { name = name, argv = argv, version = first_line_of(text):match "%d+%.%d[%w.%-]*" or first_line_of(text) }
 end
 
 ---@return string
@@ -72,10 +72,19 @@ function peers.find(name)
   return makers[name]()
 end
 
+-- What is not a peer, and is measured with.
+local function others()
+  return {
+    new("nghttpd", { "nghttpd" }, "--version"), new("PostgreSQL", { "psql" }, "--version"),
+    new("compiler", { "cc" }, "--version"),
+  }
+end
+
 ---The versions of all, "not installed" where one is missing.
 ---@return table<string, string>
 function peers.versions()
-  local versions = { build = core.build }
+  local versions = { ["davit's Lua texts"] = core.build }
+  for _, other in ipairs(others()) do versions[other.name] = other.missing or other.version end
   for _, make in pairs(makers) do
     local peer = make()
     versions[peer.name] = peer.missing or peer.version

@@ -5,8 +5,8 @@ local units = core.load_file("tests/bench/units.lua")()
 
 local plots = {}
 
-local WIDTH <const>, LEFT <const>, RIGHT <const>, TOP <const> = 720, 250, 110, 46
-local BAR <const>, ROW <const> = 18, 30
+local WIDTH <const>, RIGHT <const>, TOP <const> = 720, 110, 46
+local BAR <const>, ROW <const>, LETTER <const> = 18, 30, 7.4
 local WIDE <const> = 40   -- where the largest is so many times the smallest, the axis is logarithmic
 
 -- Axes ----------------------------------------------------------------------------------------------
@@ -62,9 +62,16 @@ local function all_values(rows, key)
   return list
 end
 
-local function draw_bar(picture, row, stat, at, y, unit)
-  picture:text(LEFT - 10, y + 14, row.name, "", "end")
-  picture:rect(row.ours and "fill0" or "fill1", LEFT, y, math.max(at(stat[1]) - LEFT, 1), BAR, 2)
+-- Where bars begin: to the right of the longest name.
+local function left_of(rows)
+  local longest = 0
+  for _, row in ipairs(rows) do longest = math.max(longest, utf8.len(row.name) or #row.name) end
+  return 30 + longest * LETTER
+end
+
+local function draw_bar(picture, row, stat, left, at, y, unit)
+  picture:text(left - 10, y + 14, row.name, "", "end")
+  picture:rect(row.ours and "fill0" or "fill1", left, y, math.max(at(stat[1]) - left, 1), BAR, 2)
   picture:line("range", at(stat[2]), y + BAR / 2, at(stat[3]), y + BAR / 2)
   picture:text(math.max(at(stat[1]), at(stat[3])) + 8, y + 14, units.format(stat[1], unit))
 end
@@ -83,16 +90,18 @@ function plots.bars(block, plot)
   local rows, column = measured_rows(block, plot.key), column_of(block, plot.key)
   if #rows == 0 then return nil end
   local low, high = extent(all_values(rows, plot.key))
-  local logarithmic, bottom = high / low > WIDE, TOP + #rows * ROW
-  local at, marks = axis(low * (high / low > WIDE and 0.5 or 1), high, logarithmic, LEFT, WIDTH - RIGHT)
+  local logarithmic, bottom, left = high / low > WIDE, TOP + #rows * ROW, left_of(rows)
+  local at, marks = axis(low * (logarithmic and 0.5 or 1), high, logarithmic, left, WIDTH - RIGHT)
   local picture = svg.new(WIDTH, bottom + 56, plot.title)
   for _, mark in ipairs(marks) do
     picture:line("grid", at(mark), TOP - 6, at(mark), bottom)
     picture:text(at(mark), bottom + 18, units.format(mark, column.unit), "small", "middle")
   end
-  for i, row in ipairs(rows) do draw_bar(picture, row, row.values[plot.key], at, TOP + (i - 1) * ROW, column.unit) end
-  picture:line("axis", LEFT, TOP - 6, LEFT, bottom)
-  picture:text((LEFT + WIDTH - RIGHT) / 2, bottom + 42, ("%s, median of %d, lowest to highest%s; %s is better"):format(
+  for i, row in ipairs(rows) do
+    draw_bar(picture, row, row.values[plot.key], left, at, TOP + (i - 1) * ROW, column.unit)
+  end
+  picture:line("axis", left, TOP - 6, left, bottom)
+  picture:text((left + WIDTH - RIGHT) / 2, bottom + 42, ("%s, median of %d, lowest to highest%s; %s is better"):format(
     column.title, block.rounds, logarithmic and ", logarithmic" or "", column.better), "small", "middle")
   return picture:render()
 end
