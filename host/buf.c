@@ -28,31 +28,58 @@ void buf_wipe(struct buf *b)
   buf_free(b);
 }
 
-/* Doubles by copying into fresh memory: realloc would leave an unwiped copy behind. */
-static bool reserve(struct buf *b, size_t more)
+/* Fresh memory for what may be a secret: realloc would leave an unwiped copy behind. */
+static char *resize(const struct buf *b, size_t size)
 {
-  if (b->failed || more > b->limit || b->len > b->limit - more) {
-    b->failed = true;
-    return false;
-  }
-  size_t need = b->len + more + 1;
-  if (need <= b->size)
-    return true;
-  size_t size = b->size ? b->size : 64;
-  while (size < need)
-    size *= 2;
+  if (b->plain)
+    return realloc(b->data, size);
   char *data = malloc(size);
-  if (!data) {
-    b->failed = true;
-    return false;
-  }
+  if (!data)
+    return NULL;
   if (b->len)
     memcpy(data, b->data, b->len);
   wipe(b->data, b->len);
   free(b->data);
-  b->data = data;
-  b->size = size;
-  return true;
+  return data;
+}
+
+/* False when so many more bytes are beyond the limit. */
+static bool fits(struct buf *b, size_t more)
+{
+  if (b->failed || more > b->limit || b->len > b->limit - more)
+    b->failed = true;
+  return !b->failed;
+}
+
+static bool grow(struct buf *b, size_t size)
+{
+  char *data = resize(b, size);
+  if (data) {
+    b->data = data;
+    b->size = size;
+  } else {
+    b->failed = true;
+  }
+  return data != NULL;
+}
+
+static bool reserve(struct buf *b, size_t more)
+{
+  size_t need = b->len + more + 1, size = b->size ? b->size : 64;
+  if (!fits(b, more))
+    return false;
+  if (need <= b->size)
+    return true;
+  while (size < need)
+    size *= 2;
+  return grow(b, size);
+}
+
+void buf_reserve(struct buf *b, size_t more)
+{
+  size_t need = b->len + more + 1;
+  if (fits(b, more) && need > b->size && grow(b, need))
+    b->data[b->len] = 0;
 }
 
 void buf_add(struct buf *b, const void *data, size_t len)

@@ -1,5 +1,6 @@
 /* buf.h - a growable run of bytes that is born with a limit. Knows nothing of Lua.
  *
+ * What it held is wiped when it grows, unless `plain`: then it may grow in place.
  * The bytes always end in a NUL that `len` does not count. Growing past `limit`
  * or out of memory marks the buffer failed and changes nothing else; callers
  * may append freely and look at buf_ok() once, at the end. */
@@ -12,6 +13,7 @@ struct buf {
   char *data;
   size_t len, size, limit;
   bool failed;
+  bool plain;  /* set by who knows that no secret will be in it */
 };
 
 enum { BUF_LIMIT = 1 << 30 };
@@ -20,6 +22,8 @@ void buf_init(struct buf *b, size_t limit);
 void buf_free(struct buf *b);
 /* Overwrites the bytes before freeing them: for what held a secret. */
 void buf_wipe(struct buf *b);
+/* Makes room for so many more bytes at once. */
+void buf_reserve(struct buf *b, size_t more);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_add_str(struct buf *b, const char *text);
 void buf_add_char(struct buf *b, char c);

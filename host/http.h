@@ -73,6 +73,7 @@ struct http_request {
   struct http_route route;
   size_t max_body;                 /* bytes, decompressed; more is the fault "http-too-large" */
   bool fresh;                      /* a new connection that nobody uses afterwards */
+  bool answers_secret;             /* the answer's body holds secrets: it is wiped */
 };
 
 /* ---- the answer ------------------------------------------------------------------------ */

@@ -238,7 +238,10 @@ static void destroy(struct effect *e)
   curl_slist_free_all(x->resolve);
   curl_slist_free_all(x->connect_to);
   buf_wipe(&x->body);
-  buf_wipe(&x->base.body);
+  if (x->base.body.plain)
+    buf_free(&x->base.body);
+  else
+    buf_wipe(&x->base.body);
   buf_free(&x->base.headers);
   free(x->host);
   free(x->target);
@@ -264,7 +267,9 @@ struct http_exchange *exchange_start(struct http_curl *h, const struct http_requ
   x->method = strdup(r->method);
   buf_init(&x->body, BUF_LIMIT);
   buf_init(&x->base.body, r->max_body);
+  x->base.body.plain = !r->answers_secret;
   buf_init(&x->base.headers, BUF_LIMIT);
+  x->base.headers.plain = true;
   if (x->easy && x->method && begin(x, r))
     return &x->base;
   destroy(&x->base.effect);

@@ -262,6 +262,7 @@ void http_call_read(lua_State *L, const char *what, const struct file_operation 
   struct http_request *r = &c->request;
   luaL_checkstack(L, 20, "request");
   r->headers = header_lines_read(L, o.headers, what, o.url);
+  r->answers_secret = o.secrets != 0;
   if (o.body)
     r->body = resolve(L, o.body, o.url, "body", &r->body_len);
   read_parts(L, &o, c);
