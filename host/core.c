@@ -126,6 +126,20 @@ static int without_effects(lua_State *L)
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }
 
+/* core.copy(table) -> a table with the same fields */
+static int copy(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_createtable(L, 0, 8);
+  lua_pushnil(L);
+  while (lua_next(L, 1)) {  // copy name value
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  return 1;
+}
+
 static int is_module(lua_State *L)
 {
   const char *name = luaL_checkstring(L, 1);
@@ -138,7 +152,7 @@ static int is_module(lua_State *L)
 int core_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"be_plain", be_plain},   {"getenv", get_variable}, {"is_module", is_module}, {"is_terminal", is_terminal},
+    {"be_plain", be_plain},   {"copy", copy},             {"getenv", get_variable}, {"is_module", is_module}, {"is_terminal", is_terminal},
     {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
     {"random", random_bytes}, {"recipe", recipe},       {"recipes", recipes},
     {"without_effects", without_effects}, {NULL, NULL}};

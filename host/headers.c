@@ -71,8 +71,8 @@ bool headers_keep(struct buf *lines, const char *line, size_t len)
   return folded ? keep_folded(lines, line, len) : keep_header(lines, line, len);
 }
 
-/* table -> table; value is a string, or the list of those of a name that came before. */
-static void add_field(lua_State *L, const char *name, size_t name_len, const char *value, size_t len)
+/* table -> table; value is a string, or the list of those of a name that came before. True: it is one of these. */
+static bool add_field(lua_State *L, const char *name, size_t name_len, const char *value, size_t len)
 {
   lua_pushlstring(L, name, name_len);
   lua_pushvalue(L, -1);
@@ -88,6 +88,7 @@ static void add_field(lua_State *L, const char *name, size_t name_len, const cha
   else
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
   lua_rawset(L, -3);
+  return before != LUA_TNIL;
 }
 
 /* list -> string; joined at once, as a name may come thousands of times */
@@ -122,18 +123,30 @@ static void join_lists(lua_State *L)
   }
 }
 
+static int count_lines(const char *lines)
+{
+  int n = 0;
+  while ((lines = strchr(lines, '\n'))) {
+    lines++;
+    n++;
+  }
+  return n;
+}
+
 void headers_push(lua_State *L, const char *lines)
 {
-  lua_newtable(L);
+  bool lists = false;
+  lua_createtable(L, 0, count_lines(lines));
   while (*lines) {
     size_t line = strcspn(lines, "\n"), name = strcspn(lines, ":\n");
     if (name < line) {
       const char *value = lines + name + 1, *end = lines + line;
       while (value < end && (*value == ' ' || *value == '\t'))
         value++;
-      add_field(L, lines, name, value, (size_t)(end - value));
+      lists |= add_field(L, lines, name, value, (size_t)(end - value));
     }
     lines += line + (lines[line] == '\n');
   }
-  join_lists(L);
+  if (lists)
+    join_lists(L);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* What curl reads at once: its own default, and what saves a large body most of its system calls. */
-enum { READ_SMALL = 16 << 10, READ_LARGE = 128 << 10, LARGE = 1 << 20 };
+enum { READ_SMALL = 16 << 10, READ_LARGE = 64 << 10, LARGE = 1 << 20 };
 
 enum { HEADER_BYTES = 256 << 10, HEADER_LINES = 1000 };
 
@@ -176,7 +176,7 @@ static void begin_answer(struct exchange *x, const char *line, size_t len)
   for (const char *c = space; c && ++c < line + len && *c >= '0' && *c <= '9' && status < 1000;)
     status = status * 10 + (*c - '0');
   x->base.status = status;
-  x->base.headers.len = 0;
+  buf_drop(&x->base.headers, x->base.headers.len);
   x->in_headers = true;
 }
 
@@ -222,7 +222,7 @@ void exchange_receive(struct exchange *x, const struct http_request *r)
 {
   if (r->sink)
     x->sink = *r->sink;
-  curl_easy_setopt(x->easy, CURLOPT_BUFFERSIZE, (long)(r->max_body < LARGE ? READ_SMALL : READ_LARGE));
+  curl_easy_setopt(x->easy, CURLOPT_BUFFERSIZE, (long)(r->max_body <= LARGE ? READ_SMALL : READ_LARGE));
   curl_easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(x->easy, CURLOPT_WRITEDATA, x);
   curl_easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, on_header);

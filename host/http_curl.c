@@ -55,6 +55,29 @@ static const char *protocol_name(long version)
          : version == CURL_HTTP_VERSION_1_0 ? "1.0" : "";
 }
 
+/* "192.0.2.1:443", "[2001:db8::1]:443". */
+static void set_address(struct http_exchange *e, const char *host, unsigned port)
+{
+  enum { LONGEST = 45 };
+  bool bare = strchr(host, ':') && *host != '[';
+  size_t len = strnlen(host, LONGEST);
+  char *at = e->address, digits[8];
+  int n = 0;
+  do
+    digits[n++] = (char)('0' + port % 10);
+  while ((port /= 10) && n < (int)sizeof digits);
+  if (bare)
+    *at++ = '[';
+  memcpy(at, host, len);
+  at += len;
+  if (bare)
+    *at++ = ']';
+  *at++ = ':';
+  while (n > 0)
+    *at++ = digits[--n];
+  *at = 0;
+}
+
 static void record_connection(struct exchange *x)
 {
   struct http_exchange *e = &x->base;
@@ -64,12 +87,11 @@ static void record_connection(struct exchange *x)
   curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &made);
   curl_easy_getinfo(x->easy, CURLINFO_PRIMARY_IP, &address);
   curl_easy_getinfo(x->easy, CURLINFO_PRIMARY_PORT, &port);
-  snprintf(e->protocol, sizeof e->protocol, "%s", protocol_name(version));
+  strcpy(e->protocol, protocol_name(version));
   if (address && *address)
-    snprintf(e->address, sizeof e->address, strchr(address, ':') ? "[%.45s]:%ld" : "%.45s:%ld",
-             address, port);
+    set_address(e, address, (unsigned)port);
   else if (x->candidate[0])
-    snprintf(e->address, sizeof e->address, "%.45s:%d", x->candidate, x->target_port);
+    set_address(e, x->candidate, (unsigned)x->target_port);
   e->reused = made == 0 && timing(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
 }
 
@@ -249,6 +271,8 @@ static void destroy(struct effect *e)
   free(x);
 }
 
+enum { USUAL_HEADERS = 500 };  /* bytes */
+
 struct http_exchange *exchange_start(struct http_curl *h, const struct http_request *r, bool connection,
                                      effect_done *done, void *arg)
 {
@@ -270,6 +294,7 @@ struct http_exchange *exchange_start(struct http_curl *h, const struct http_requ
   x->base.body.plain = !r->answers_secret;
   buf_init(&x->base.headers, BUF_LIMIT);
   x->base.headers.plain = true;
+  buf_reserve(&x->base.headers, USUAL_HEADERS);
   if (x->easy && x->method && begin(x, r))
     return &x->base;
   destroy(&x->base.effect);

@@ -211,7 +211,7 @@ static void take_secrets(lua_State *L, struct http_exchange *x)
 
 void http_reply_push(lua_State *L, struct http_exchange *x)
 {
-  lua_createtable(L, 0, 13);
+  lua_createtable(L, 0, 16);  // two more come from redirects and retries
   int reply = lua_gettop(L);
   take_secrets(L, x);
   lua_setfield(L, reply, "secrets");
@@ -220,6 +220,8 @@ void http_reply_push(lua_State *L, struct http_exchange *x)
   headers_push(L, buf_str(&x->headers));
   lua_getfield(L, -1, "cf-ray");
   lua_setfield(L, reply, "cf_ray");
+  lua_getfield(L, -1, "etag");
+  lua_setfield(L, reply, "etag");
   lua_setfield(L, reply, "headers");
   lua_pushlstring(L, buf_str(&x->body), x->body.len);
   lua_setfield(L, reply, "body");
@@ -325,11 +327,13 @@ static int look_at_file(lua_State *L, const struct options *o)
 
 static int request(lua_State *L)
 {
-  struct options o;
   lua_settop(L, 1);
-  read_options(L, "http.request", &o);
-  if (o.files.from && o.sigv4 && http_sign_needs_digest(L, o.sigv4))
-    return look_at_file(L, &o);
+  if (lua_istable(L, 1) && lua_getfield(L, 1, "from") != LUA_TNIL && lua_getfield(L, 1, "sigv4") != LUA_TNIL) {
+    struct options o;
+    read_options(L, "http.request", &o);
+    if (o.files.from && o.sigv4 && http_sign_needs_digest(L, o.sigv4))
+      return look_at_file(L, &o);
+  }
   lua_settop(L, 1);
   return run(L, NULL);
 }

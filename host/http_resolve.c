@@ -228,7 +228,9 @@ bool exchange_find_host(struct exchange *x)
     return true;
   }
   if (is_address(x->target)) {
-    snprintf(x->candidate, sizeof x->candidate, "%.45s", x->target);
+    size_t len = strnlen(x->target, sizeof x->candidate - 1);
+    memcpy(x->candidate, x->target, len);
+    x->candidate[len] = 0;
     exchange_transfer(x);
     return true;
   }

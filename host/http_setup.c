@@ -6,24 +6,34 @@
 
 /* ---- the URL ---------------------------------------------------------------------------------- */
 
+/* http or https, of a URL that curl has understood; false: another. */
+static bool read_scheme(struct exchange *x, const char *url)
+{
+  x->https = strncasecmp(url, "https:", 6) == 0;
+  return x->https || strncasecmp(url, "http:", 5) == 0;
+}
+
+static void read_port(struct exchange *x)
+{
+  char *port = NULL;
+  x->port = x->https ? 443 : 80;
+  if (curl_url_get(x->url, CURLUPART_PORT, &port, 0) == CURLUE_OK)
+    x->port = atoi(port);
+  curl_free(port);
+}
+
 /* Keeps what it parsed: curl takes that instead of parsing once more. */
 bool exchange_parse_url(struct exchange *x, const char *url)
 {
-  char *scheme = NULL, *host = NULL, *port = NULL;
-  CURLU *u = x->url = curl_url();
-  bool ok = u && curl_url_set(u, CURLUPART_URL, url, CURLU_PATH_AS_IS) == CURLUE_OK &&
-            curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-            curl_url_get(u, CURLUPART_HOST, &host, CURLU_PUNYCODE) == CURLUE_OK &&
-            curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-            (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
+  char *host = NULL;
+  x->url = curl_url();
+  bool ok = x->url && curl_url_set(x->url, CURLUPART_URL, url, CURLU_PATH_AS_IS) == CURLUE_OK &&
+            read_scheme(x, url) && curl_url_get(x->url, CURLUPART_HOST, &host, CURLU_PUNYCODE) == CURLUE_OK;
   if (ok) {
-    x->https = strcasecmp(scheme, "https") == 0;
-    x->port = atoi(port);
+    read_port(x);
     x->host = strdup(host);
   }
-  curl_free(scheme);
   curl_free(host);
-  curl_free(port);
   return ok && x->host;
 }
 
@@ -138,6 +148,12 @@ static bool is_plain(const struct http_request *r)
          !way->ca_file && !way->certificate && !way->key && !way->family;
 }
 
+/* What curl sends when it is told nothing else. */
+static bool is_default(const struct http_request *r)
+{
+  return strcmp(r->method, "GET") == 0 && !r->body && !r->source && !r->parts;
+}
+
 bool exchange_configure(struct exchange *x, const struct http_request *r)
 {
   CURL *e = x->easy;
@@ -158,5 +174,5 @@ bool exchange_configure(struct exchange *x, const struct http_request *r)
   if (strcmp(r->method, "HEAD") == 0)
     curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
   x->plain = is_plain(r) && !x->proxy[0] && !x->connection;
-  return ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
+  return ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, is_default(r) ? NULL : r->method) == CURLE_OK;
 }

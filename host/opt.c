@@ -4,6 +4,7 @@
 #include "secret.h"
 #include <lauxlib.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 /* ---- the nearest name ------------------------------------------------------ */
@@ -73,17 +74,26 @@ static int unknown(lua_State *L, const char *what, const char *name, const struc
   return failure_misuse(L, "%s: unknown option '%s' (expected %s)", what, name, lua_tostring(L, -1));
 }
 
-static void check_names(lua_State *L, int idx, const char *what, const struct opt_field *fields)
+/* The fields that are there, a bit for each: a table has few of those that it may have. */
+static uint64_t check_names(lua_State *L, int idx, const char *what, const struct opt_field *fields)
 {
+  uint64_t there = 0;
   lua_pushnil(L);
   while (lua_next(L, idx)) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING)
       failure_misuse(L, "%s: options are named, found a %s as a name", what, luaL_typename(L, -1));
     const char *name = lua_tostring(L, -1);
-    if (!find_field(fields, name))
+    const struct opt_field *f = find_field(fields, name);
+    if (!f)
       unknown(L, what, name, fields);
+    there |= UINT64_C(1) << (f - fields);
   }
+  if (lua_getmetatable(L, idx)) {  // who knows what it inherits
+    lua_pop(L, 1);
+    there = UINT64_MAX;
+  }
+  return there;
 }
 
 static int wrong_type(lua_State *L, const char *what, const struct opt_field *f, const char *expected)
@@ -153,8 +163,10 @@ void opt_read(lua_State *L, int idx, const char *what, const struct opt_field *f
   luaL_checkstack(L, 32, what);
   if (!lua_istable(L, idx))
     failure_misuse(L, "%s: expected a table of options, not a %s", what, luaL_typename(L, idx));
-  check_names(L, idx, what, fields);
-  for (const struct opt_field *f = fields; f->name; f++) {
+  uint64_t there = check_names(L, idx, what, fields);
+  for (const struct opt_field *f = fields; f->name; f++, there >>= 1) {
+    if (!(there & 1) && !f->required)
+      continue;
     if (lua_getfield(L, idx, f->name) == LUA_TNIL) {
       if (f->required)
         failure_misuse(L, "%s: option '%s' is required", what, f->name);

@@ -24,7 +24,7 @@ struct opt_field {
 };
 
 /* Fills *out from the table at idx; `what` names the function in errors
- * ("http.request"). Raises a misuse that names the option. Fields end with {0}. */
+ * ("http.request"). Raises a misuse that names the option. Fields, 64 at most, end with {0}. */
 void opt_read(lua_State *L, int idx, const char *what, const struct opt_field *fields, void *out);
 
 /* The string argument at idx of the function `what`; raises a misuse that names it, also when

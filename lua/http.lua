@@ -4,6 +4,7 @@
 local again = require "http.again"
 local budget = require "http.budget"
 local conditional = require "http.conditional"
+local copy = require "core".copy
 local core = require "http.core"
 local json = require "json"
 local options = require "options"
@@ -40,8 +41,7 @@ end
 
 ---Copies the options; `json` and `form` become a body with its content type.
 local function prepare(o)
-  local request = {}
-  for name, value in pairs(o) do request[name] = value end
+  local request = copy(o)
   local body, content_type
   if o.json ~= nil then
     body, content_type = json.encode(o.json), "application/json"
@@ -63,23 +63,24 @@ local function prepare(o)
   return request
 end
 
--- Takes out of a request what is not for the primitive.
-local function take_policy(request)
-  local policy = { most = redirect.read(request.redirects), retry = request.retry,
-    idempotent = request.idempotent, method = request.method, budget = budget.read(request.budget) }
-  if policy.idempotent ~= nil and type(policy.idempotent) ~= "boolean" then
-    options.misuse("http.request: option 'idempotent' must be a boolean, not a %s", type(policy.idempotent))
+local function check_idempotent(idempotent)
+  if idempotent ~= nil and type(idempotent) ~= "boolean" then
+    options.misuse("http.request: option 'idempotent' must be a boolean, not a %s", type(idempotent))
   end
-  request.redirects, request.retry, request.idempotent, request.budget = nil, nil, nil, nil
-  return policy
 end
 
--- `exchange` makes one exchange of the primitive's options; the policy makes more of it.
+-- Takes out of the request what is not for the primitive. `exchange` makes one exchange of the primitive's
+-- options; the policy makes more of it.
 local function perform(request, exchange)
-  local policy = take_policy(request)
-  if policy.budget then exchange = budget.within(policy.budget, exchange) end
-  local function send() return redirect.follow(request, policy.most, exchange) end
-  return policy.retry and again.send(policy, policy.retry, send) or send()
+  local most, policy, account = redirect.read(request.redirects), request.retry, budget.read(request.budget)
+  local idempotent = request.idempotent
+  check_idempotent(idempotent)
+  request.redirects, request.retry, request.idempotent, request.budget = nil, nil, nil, nil
+  if account then exchange = budget.within(account, exchange) end
+  if not policy then return redirect.follow(request, most, exchange) end
+  return again.send({ idempotent = idempotent, method = request.method }, policy, function()
+    return redirect.follow(request, most, exchange)
+  end)
 end
 
 -- What is large may take its time, as long as bytes go on coming; said here, as redirects share it.
@@ -100,7 +101,6 @@ function http.request(o)
   if request.timeout == nil and has_files(request) then request.timeout = LARGE end
   if known ~= nil then conditional.ask(request, known) end
   local answer = perform(request, core.request)
-  answer.etag = status.header(answer, "etag")
   if known ~= nil then answer = conditional.settle(known, answer) end
   return setmetatable(answer, Answer)
 end
