@@ -6,6 +6,7 @@
 #include "coroutine.h"
 #include "effect.h"
 #include "failure.h"
+#include "heap.h"
 #include "modules.h"
 #include "order.h"
 #include "output.h"
@@ -15,6 +16,8 @@
 #include "world.h"
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdbool.h>
+#include <stdio.h>
 
 static const luaL_Reg libraries[] = {
   {LUA_GNAME, luaopen_base},          {LUA_LOADLIBNAME, luaopen_package},
@@ -71,20 +74,51 @@ static int open_all(lua_State *L)
   return 0;
 }
 
+/* Where every block is watched, each has to be one of malloc's. */
+#if defined(__SANITIZE_ADDRESS__)
+static const bool watched = true;
+#else
+static const bool watched = false;
+#endif
+
+static int panic(lua_State *L)
+{
+  const char *what = lua_tostring(L, -1);
+  fprintf(stderr, "davit: an error outside of every protected call: %s\n", what ? what : "no text");
+  return 0;
+}
+
+static lua_State *new_state(const struct host *host)
+{
+  if (host->alloc || watched)
+    return host->alloc ? lua_newstate(host->alloc, host->alloc_arg) : luaL_newstate();
+  struct heap *heap = heap_new();
+  lua_State *L = heap ? lua_newstate(heap_alloc, heap) : NULL;
+  if (!L)
+    heap_free(heap);
+  else
+    lua_atpanic(L, panic);
+  return L;
+}
+
 lua_State *host_open(struct host *host)
 {
-  lua_State *L = host->alloc ? lua_newstate(host->alloc, host->alloc_arg) : luaL_newstate();
+  lua_State *L = new_state(host);
   if (!L)
     return NULL;
   *(struct host **)lua_getextraspace(L) = host;
   lua_pushcfunction(L, open_all);
   if (lua_pcall(L, 0, 0, 0) == LUA_OK)
     return L;
-  lua_close(L);
+  host_close(L);
   return NULL;
 }
 
 void host_close(lua_State *L)
 {
+  void *heap;
+  bool ours = lua_getallocf(L, &heap) == heap_alloc;
   lua_close(L);
+  if (ours)
+    heap_free(heap);
 }

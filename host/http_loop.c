@@ -206,6 +206,7 @@ static CURL *set_constants(struct http_curl *h, CURL *easy)
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "davit/" DAVIT_VERSION);
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, h->encodings);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");  // else it looks into the environment for every exchange
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, h);
   return easy;

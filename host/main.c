@@ -237,7 +237,6 @@ static void keep_memory(void)
   enum { OWN_MAPPING = 4 << 20, KEPT = 32 << 20 };
   mallopt(M_MMAP_THRESHOLD, OWN_MAPPING);
   mallopt(M_TRIM_THRESHOLD, KEPT);
-  mallopt(M_MXFAST, 0);
 }
 
 int main(int argc, char **argv)
