@@ -1,7 +1,7 @@
 /* http_fault.c - what went wrong: the code, the class, the phase, and the library's own words.
  *
  * A request that left and had no reply may have been applied: unless its method may be repeated
- * (all but POST and PATCH), that is class "unknown". What never left is "transient". */
+ * (RFC 9110, 9.2.2), that is class "unknown". What never left is "transient". */
 #include "http_curl.h"
 #include <errno.h>
 #include <openssl/x509_vfy.h>
@@ -49,7 +49,11 @@ static const char *broke_while(enum http_phase phase)
 
 bool http_is_repeatable(const char *method)
 {
-  return strcmp(method, "POST") != 0 && strcmp(method, "PATCH") != 0;
+  static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", NULL};
+  const char *const *m = methods;
+  while (*m && strcmp(*m, method) != 0)
+    m++;
+  return *m != NULL;
 }
 
 /* " at 192.0.2.1:443 (reason)", as much of it as is known. */

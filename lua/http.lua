@@ -75,12 +75,14 @@ local function perform(request, exchange)
   local most, policy, account = redirect.read(request.redirects), request.retry, budget.read(request.budget)
   local idempotent = request.idempotent
   check_idempotent(idempotent)
+  local plain = not policy and again.may_arrive_twice(request)
   request.redirects, request.retry, request.idempotent, request.budget = nil, nil, nil, nil
   if account then exchange = budget.within(account, exchange) end
-  if not policy then return redirect.follow(request, most, exchange) end
-  return again.send({ idempotent = idempotent, method = request.method }, policy, function()
-    return redirect.follow(request, most, exchange)
-  end)
+  if plain then return redirect.follow(request, most, exchange) end
+  local o = { idempotent = idempotent, method = request.method }
+  local function follow() return redirect.follow(request, most, exchange) end
+  local function send() return again.once(o, follow) end
+  return policy and again.send(o, policy, send) or send()
 end
 
 -- What is large may take its time, as long as bytes go on coming; said here, as redirects share it.

@@ -86,6 +86,41 @@ test("a lost reply to a POST is unknown and never repeated, whatever the policy 
   end)
 end)
 
+test("a lost reply is unknown for every method that nobody knows, and where the caller says so", function()
+  local _ <close> = clock.open()
+  for _, o in ipairs { { method = "PURGE" }, { method = "post" }, { method = "GET", idempotent = false },
+    { method = "PUT", idempotent = false } } do
+    with_answers({ "drop" }, function(s, seen)
+      o.url = s.url
+      equal({ o.method, select(2, try(http.request, o)).class }, { o.method, "unknown" })
+      o.retry = true
+      local _, err = try(http.request, o)
+      equal({ o.method, err.class, err.attempts, seen.count }, { o.method, "unknown", 1, 2 })
+    end)
+  end
+end)
+
+test("a POST that was answered with another page is not sent again because of that page", function()
+  local time <close> = clock.open()
+  local posts = 0
+  local function serve(request)
+    if request.method == "POST" then
+      posts = posts + 1
+      return 303, "", { location = request.query }
+    end
+    if request.path == "/busy" then return 503, "", { ["retry-after"] = "1" } end
+    return { close = true }
+  end
+  server.with(serve, function(s)
+    local busy = http.request { url = s.url .. "/?/busy", method = "POST", body = "x", retry = true }
+    equal({ busy.status, posts }, { 503, 1 })
+    local _, lost = try(http.request, { url = s.url .. "/?/lost", method = "POST", body = "x", retry = true })
+    equal({ lost.class, posts }, { "unknown", 2 })
+    local _, refused = try(http.request, { url = s.url .. "/?http://127.0.0.1:9/", method = "POST", body = "x", retry = true })
+    equal({ refused.code, refused.class, posts, #time.pauses }, { "http-refused", "unknown", 3, 0 })
+  end)
+end)
+
 test("who says that a request is idempotent has lost replies and 5xx repeated", function()
   local _ <close> = clock.open()
   with_answers({ "drop", { 500 }, { 201 } }, function(s, seen)

@@ -109,7 +109,7 @@ function Answer:json() end
 ---"http-tls" (pending: a certificate that is not issued yet looks so; fatal when the port does not speak TLS),
 ---"http-certificate" (fatal; detail "expired", "not-yet-valid", "wrong-host", "untrusted" or "other"),
 ---"http-first-byte-timeout", "http-idle-timeout", "http-timeout" (the total), "http-lost" (the connection broke),
----"http-protocol" (the answer is no valid HTTP): transient; unknown for a POST or PATCH that may have been applied,
+---"http-protocol" (the answer is no valid HTTP): transient; unknown for a request that may have been applied and may not arrive twice,
 ---"http-too-large" (fatal: over max_body, or headers over 256 KiB or 1000 lines),
 ---"http-digest" (fatal: the file is not what `sha256` says; it was not put in its place),
 ---"file-…" (fatal, see fs; "file-changed": a file changed while it was sent),
@@ -133,8 +133,8 @@ function Answer:json() end
 ---
 ---With `retry`, faults and statuses are tried again by their classes (see expect). A request that may not arrive
 ---twice is repeated only when nothing was done: no connection was made, or the answer is 429, 425, or 503 with
----Retry-After. A reply that was lost is *unknown* and never repeated, unless `idempotent` says that it may be, for
----example because it carries an idempotency key. The last answer is the answer, whatever its status. Retry-After
+---Retry-After, and no redirect but 307 and 308 came before. A reply that was lost is *unknown* and never repeated,
+---unless `idempotent` says that it may be, for example because it carries an idempotency key. The last answer is the answer, whatever its status. Retry-After
 ---is waited in full, or given up on when the policy's budget does not hold it. `timeout` is each attempt's own.
 ---
 ---**Files** are read and written in pieces, so that a body of any size takes less than 1 MiB of memory; who is slower

@@ -14,15 +14,43 @@ local function nothing_done(answer)
   return code == 429 or code == 425 or code == 503 and status.header(answer, "retry-after") ~= nil
 end
 
+-- After 307 and 308 the same request is sent elsewhere; any other redirect may be the answer to one that was applied.
+local function went_on(hops)
+  for _, hop in ipairs(hops or {}) do
+    if hop.status ~= 307 and hop.status ~= 308 then return true end
+  end
+  return false
+end
+
 -- An answer as a failure, for the policy to judge; nil for one that is an answer in any case.
 local function fault_of(o, answer, safe)
   local class = status.class(answer.status)
-  if answer.status < 400 or class == "fatal" or not (safe or nothing_done(answer)) then return nil end
+  if answer.status < 400 or class == "fatal" then return nil end
+  if not safe and (went_on(answer.hops) or not nothing_done(answer)) then return nil end
   return { code = "http-status", class = class, retry_after = retry.after(status.header(answer, "retry-after")),
     message = ("%s %s answered status %d"):format(o.method or "GET", answer.url, answer.status) }
 end
 
-local function may_arrive_twice(o)
+-- Where it had come when it broke off: the request, or a part of it, had left.
+local left = { send = true, ["first byte"] = true, body = true }
+
+local open = { transient = true, throttled = true, pending = true }
+
+---Sends once. A failure that leaves it open whether the request was applied is "unknown".
+---@param o table  the options of the request
+---@param send fun(): table
+---@return table answer
+function again.once(o, send)
+  if again.may_arrive_twice(o) then return send() end
+  local answer, err = try(send)
+  if not err then return answer end
+  if open[err.class] and (left[err.phase] or went_on(err.hops)) then
+    err.class, err.hint = "unknown", "the request may have been applied: look before sending it again"
+  end
+  error(err, 0)
+end
+
+function again.may_arrive_twice(o)
   if o.idempotent ~= nil then return o.idempotent end
   return idempotent[o.method or "GET"] == true
 end
@@ -32,7 +60,7 @@ end
 ---@param send fun(): table
 ---@return table answer  with `attempts`; when no attempt was good enough, that of the last
 function again.send(o, policy, send)
-  local safe, attempts = may_arrive_twice(o), 0
+  local safe, attempts = again.may_arrive_twice(o), 0
   local last, lost
   local answer, err = try(retry.run, policy, function(attempt)
     attempts, last = attempt, nil
