@@ -11,6 +11,7 @@
 #include "failure.h"
 #include "fence.h"
 #include "headers.h"
+#include "http_route_lua.h"
 #include "health_spec.h"
 #include "host.h"
 #include "opt.h"
@@ -70,10 +71,11 @@ static void fill_in_secrets(lua_State *L, const struct health_target *t, struct 
   lua_getfield(L, ARGUMENTS, "specs");
   lua_rawgeti(L, -1, t->spec->owner);
   int spec = lua_gettop(L);
+  const char *place = http_route_place(L, t->url, r->route.connect_to, r->route.proxy);
   lua_getfield(L, spec, "headers");
-  r->headers = resolve_headers(L, lua_gettop(L), t->url);
+  r->headers = resolve_headers(L, lua_gettop(L), place);
   if (lua_getfield(L, spec, "body") != LUA_TNIL)
-    r->body = resolve(L, lua_gettop(L), t->url, "the body", &r->body_len);
+    r->body = resolve(L, lua_gettop(L), place, "the body", &r->body_len);
 }
 
 static struct http_exchange *start(void *arg, const struct health_target *t, struct http_request *r,

@@ -1,6 +1,6 @@
 /* http_lua.c - the module "http.core": one exchange from Lua; lua/http.lua is the public half.
  *
- * Secrets in headers, body and parts are resolved here, each checked against the URL, into
+ * Secrets in headers, body and parts are resolved here, each checked against where it goes, into
  * memory that is wiped when the call ends. Values that `secrets` names are
  * taken out of the reply before it becomes a Lua string. */
 #include "buf_lua.h"
@@ -90,7 +90,7 @@ static void read_part(lua_State *L, const char *url, struct http_part *part, con
 }
 
 /* Pushes the arrays of parts and of their files, and what they point into. */
-static void read_parts(lua_State *L, const struct options *o, struct http_call *c)
+static void read_parts(lua_State *L, const struct options *o, const char *place, struct http_call *c)
 {
   size_t n = o->parts ? lua_rawlen(L, o->parts) : 0;
   if (o->parts && n == 0)
@@ -101,7 +101,7 @@ static void read_parts(lua_State *L, const struct options *o, struct http_call *
   luaL_checkstack(L, (int)n * 3 + 20, "multipart");
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, o->parts, (lua_Integer)i + 1);
-    read_part(L, o->url, &parts[i], &files[i]);
+    read_part(L, place, &parts[i], &files[i]);
     from_files = from_files || files[i];
   }
   c->request.parts = n ? parts : NULL;
@@ -263,11 +263,12 @@ void http_call_read(lua_State *L, const char *what, const struct file_operation 
   *c = (struct http_call){.request = {.method = o.method, .url = o.url, .fresh = o.fresh}, .streams = c->streams};
   struct http_request *r = &c->request;
   luaL_checkstack(L, 20, "request");
-  r->headers = header_lines_read(L, o.headers, what, o.url);
+  const char *place = http_route_place(L, o.url, o.route.connect_to, o.route.proxy);
+  r->headers = header_lines_read(L, o.headers, what, place);
   r->answers_secret = o.secrets != 0;
   if (o.body)
-    r->body = resolve(L, o.body, o.url, "body", &r->body_len);
-  read_parts(L, &o, c);
+    r->body = resolve(L, o.body, place, "body", &r->body_len);
+  read_parts(L, &o, place, c);
   http_files_read(L, what, &o.files, c);
   bool whole = !c->has_files && !c->streams;
   http_route_read(L, what, &o.route, whole, r);

@@ -1,9 +1,12 @@
-/* http_route_lua.c - options for the way and the time of a request, and errors with what became
- * of both; see http_route_lua.h. */
+/* http_route_lua.c - options for the way and the time of a request, whom its secrets meet on it, and
+ * errors with what became of both; see http_route_lua.h. */
 #include "http_route_lua.h"
 #include <lauxlib.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <uv.h>
 
 /* ---- time --------------------------------------------------------------------------------------- */
 
@@ -54,7 +57,81 @@ static void read_timeouts(lua_State *L, const char *what, int idx, bool whole, s
   set_default(&t->first_byte, 0);
 }
 
+/* ---- where secrets go --------------------------------------------------------------------------- */
+
+/* Pushes ":port" of what follows "http://", or "". */
+static const char *push_port(lua_State *L, const char *authority)
+{
+  const char *end = authority + strcspn(authority, "/?#"), *digits = end;
+  while (digits > authority && digits[-1] >= '0' && digits[-1] <= '9')
+    digits--;
+  bool has_port = digits > authority && digits[-1] == ':';
+  return has_port ? lua_pushlstring(L, digits - 1, (size_t)(end - digits) + 1) : lua_pushliteral(L, "");
+}
+
+static const char *push_place(lua_State *L, const char *authority, const char *connect_to)
+{
+  unsigned char bytes[16];
+  bool bare_six = uv_inet_pton(10 /* AF_INET6 */, connect_to, bytes) == 0;
+  const char *own_port = bare_six ? NULL : strrchr(connect_to, ':');
+  bool has_port = own_port && !strchr(own_port, ']');
+  const char *port = has_port ? "" : push_port(L, authority);
+  return lua_pushfstring(L, bare_six ? "http://[%s]%s%s" : "http://%s%s%s", connect_to, port,
+                         authority + strcspn(authority, "/?#"));
+}
+
+/* Without the proxy's own credentials. */
+static const char *push_proxy(lua_State *L, const char *proxy)
+{
+  const char *authority = strstr(proxy, "://"), *at = strrchr(proxy, '@');
+  authority = authority ? authority + 3 : proxy;
+  const char *scheme = authority > proxy ? lua_pushlstring(L, proxy, (size_t)(authority - proxy)) : "http://";
+  return lua_pushfstring(L, "%s%s", scheme, at ? at + 1 : authority);
+}
+
+const char *http_route_place(lua_State *L, const char *url, const char *connect_to, const char *proxy)
+{
+  enum { SCHEME = sizeof "http://" - 1 };
+  luaL_checkstack(L, 6, "route");
+  if (strncasecmp(url, "http://", SCHEME) != 0)
+    return lua_pushstring(L, url);
+  if (connect_to)
+    return push_place(L, url + SCHEME, connect_to);
+  if (proxy && *proxy)
+    return push_proxy(L, proxy);
+  return lua_pushstring(L, url);
+}
+
 /* ---- the way ------------------------------------------------------------------------------------- */
+
+static bool is_port(const char *text)
+{
+  size_t digits = strspn(text, "0123456789");
+  return digits > 0 && digits <= 5 && !text[digits] && atoi(text) > 0 && atoi(text) <= 65535;
+}
+
+/* "[2001:db8::1]…": where it ends, or NULL. */
+static const char *after_brackets(const char *text)
+{
+  char inside[46];
+  unsigned char bytes[16];
+  const char *end = strchr(text, ']');
+  if (!end || (size_t)(end - text) > sizeof inside)
+    return NULL;
+  memcpy(inside, text + 1, (size_t)(end - text) - 1);
+  inside[end - text - 1] = 0;
+  return uv_inet_pton(10 /* AF_INET6 */, inside, bytes) == 0 ? end + 1 : NULL;
+}
+
+/* A name or an address, with or without a port. */
+static bool is_address(const char *text)
+{
+  unsigned char bytes[16];
+  if (uv_inet_pton(10 /* AF_INET6 */, text, bytes) == 0)
+    return true;
+  const char *end = *text == '[' ? after_brackets(text) : text + strcspn(text, ":/?#@[]\\ \t\r\n");
+  return end && end > text && (!*end || (*end == ':' && is_port(end + 1)));
+}
 
 void http_route_read(lua_State *L, const char *what, const struct http_route_options *o, bool whole,
                      struct http_request *r)
@@ -66,8 +143,9 @@ void http_route_read(lua_State *L, const char *what, const struct http_route_opt
     failure_misuse(L, "%s: unix, connect_to and proxy exclude each other", what);
   if (o->unix_socket && (!*o->unix_socket || strlen(o->unix_socket) > LONGEST_SOCKET))
     failure_misuse(L, "%s: the path of a Unix socket has 1 to %d bytes", what, LONGEST_SOCKET);
-  if (o->connect_to && !*o->connect_to)
-    failure_misuse(L, "%s: connect_to is an address, with or without a port", what);
+  if (o->connect_to && !is_address(o->connect_to))
+    failure_misuse(L, "%s: connect_to is a name or an address, with or without a port (192.0.2.1:8443, "
+                   "[2001:db8::1]:443), not '%s'", what, o->connect_to);
   if (o->key && !o->certificate)
     failure_misuse(L, "%s: a key goes with a certificate", what);
   r->route = (struct http_route){

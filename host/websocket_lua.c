@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "fence.h"
 #include "header_lines.h"
+#include "http_route_lua.h"
 #include "host.h"
 #include "opt.h"
 #include "secret.h"
@@ -403,10 +404,11 @@ static int connect(lua_State *L)
     return failure_misuse(L, "websocket.connect: option 'family' is 4 or 6");
   const char *http_url = push_http_url(L, o.url);
   struct task *task = task_current(L);
-  r.headers = header_lines_read(L, o.headers, "websocket.connect", http_url);
+  const char *place = http_route_place(L, http_url, o.connect_to, o.proxy);
+  r.headers = header_lines_read(L, o.headers, "websocket.connect", place);
   check_headers(L, r.headers);
   r.protocols = read_protocols(L, o.protocols);
-  websocket_push(L, http_url, o.settings.close_timeout);
+  websocket_push(L, place, o.settings.close_timeout);
   struct effect **box = effect_box(L);
   struct world_websocket *world = host_of(L)->world->websocket;
   *box = (struct effect *)world->connect(world, &r, task_wake, task);

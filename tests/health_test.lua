@@ -139,6 +139,10 @@ test("method, headers and body are sent, and a secret only where it belongs", fu
     local other = secret.new("T", "another-secret", { "https://example.com" })
     local _, err = try(health.wait, { url = s.url, headers = { authorization = other } })
     equal(err.code, "secret-refused")
+    local named = secret.new("T", "a-third-secret", { "http://app.example" })
+    local _, elsewhere = try(health.wait, { url = "http://app.example/", connect_to = "127.0.0.1:" .. s.port,
+      headers = { authorization = named } })
+    equal(elsewhere.code, "secret-refused")
   end)
 end)
 

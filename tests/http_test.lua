@@ -198,3 +198,32 @@ test("misuse names the option", function()
   raises("not an http or https URL: ftp://x/", http.request, { url = "ftp://x/" })
   raises("expected a table of options, not a nil", http.request)
 end)
+
+test("over http a secret goes to whom the connection leads, not to whom the URL names", function()
+  server.with(function(request) return 200, request.headers.authorization and "it came" or "none" end, function(s)
+    local named = secret.new("NAMED", "a-token-for-a-name", { "http://some.test" })
+    local o = { url = "http://some.test/x", headers = { authorization = named } }
+    for _, way in ipairs { { "connect_to", "127.0.0.1:" .. s.port }, { "proxy", s.url },
+      { "proxy", s.url:gsub("//", "//me:hidden@") } } do
+      local option, value = way[1], way[2]
+      o.connect_to, o.proxy = nil, nil
+      o[option] = value
+      for _, send in ipairs { http.request, http.stream } do
+        local _, err = try(send, o)
+        equal({ option, err and err.code }, { option, "secret-refused" })
+        equal(err.message:find("not to " .. s.url, 1, true) ~= nil, true)
+      end
+    end
+    local placed = secret.new("PLACED", "a-token-for-a-place", { s.url })
+    equal(http.request { url = "http://some.test/x", connect_to = "127.0.0.1:" .. s.port,
+      headers = { authorization = placed } }.body, "it came")
+    equal(http.request { url = ("http://some.test:%d/x"):format(s.port), connect_to = "127.0.0.1",
+      headers = { authorization = placed } }.body, "it came")
+  end)
+end)
+
+test("connect_to that is no name or address is refused before anything is asked", function()
+  for _, place in ipairs { "", "a b", "x:0", "x:99999", ":80", "[::1", "[x]:80", "a:b:c", "127.0.0.1:9x", "h:80\r\n", "x/y", "a@b" } do
+    raises("connect_to is a name or an address", http.request, { url = "http://some.test/", connect_to = place })
+  end
+end)

@@ -435,3 +435,11 @@ test("our client talks to workerd's server", function()
   end
   process.run { argv = { "rm", "-r", folder } }
 end)
+
+test("without TLS a secret goes to whom the connection leads, not to whom the URL names", function()
+  local named = secret.new("NAMED", "a-token-for-a-name", { "http://some.test" })
+  for option, value in pairs { connect_to = "127.0.0.1:9", proxy = "http://127.0.0.1:9" } do
+    local _, err = try(websocket.connect, { url = "ws://some.test/", headers = { authorization = named }, [option] = value })
+    equal({ option, err.code }, { option, "secret-refused" })
+  end
+end)

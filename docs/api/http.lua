@@ -14,6 +14,9 @@
 ---`authorization`, `cookie`, `proxy-authorization` and `host` headers, client certificates and `connect_to` stay
 ---behind. A secret in one of those headers goes along where it is bound to, else it stays behind; a secret anywhere
 ---else that is not bound to the new place is "secret-refused". From https to http no redirect is followed.
+---
+---**Secrets** go where they are bound to (see secret). Over http, where nobody proves to be the URL's host, a secret has
+---to be bound to the place that `connect_to` or `proxy` names instead: http://192.0.2.1:8080.
 local http = {}
 
 ---@class http.Options
