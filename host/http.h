@@ -114,6 +114,8 @@ struct world_http {
   void (*resume)(struct http_exchange *);
 };
 
+/* The fault of a URL that no world takes. It is named without its query and without who asks. */
+void http_url_fault(struct fault *f, const char *method, const char *url);
 /* "dns", "connect", "tls", "send", "first byte", "body", … as errors name it. */
 const char *http_phase_name(enum http_phase phase);
 #endif

@@ -216,7 +216,7 @@ static bool begin(struct exchange *x, const struct http_request *r)
 {
   struct fault *f = &x->base.fault;
   if (!exchange_parse_url(x, r->url)) {
-    fault_set(f, "http-url", "misuse", "not an http or https URL: %.200s", r->url);
+    http_url_fault(f, r->method, r->url);
   } else if (!real_allows(x->http->config, x->host)) {
     fault_set(f, "not-local", "fatal", "%s %s: --local has no stand-in for this host", x->method,
               x->host);

@@ -111,7 +111,7 @@ static bool push_request(lua_State *L, const struct http_request *q, struct faul
   bool is_url = push_url(L, q->url);
   push_headers(L, q);
   if (!is_url)
-    fault_set(f, "http-url", "misuse", "not an http or https URL: %.200s", q->url);
+    http_url_fault(f, q->method, q->url);
   return is_url;
 }
 

@@ -8,6 +8,7 @@ local copy = require "core".copy
 local core = require "http.core"
 local json = require "json"
 local options = require "options"
+local origin = require "http.origin"
 local pages = require "http.pages"
 local redirect = require "http.redirect"
 local status = require "http.status"
@@ -26,7 +27,8 @@ function Answer:json()
   if err then
     failure {
       code = "json-invalid", about = self.url,
-      message = ("%s answered status %d with no valid JSON: %s"):format(self.url, self.status, err.message),
+      message = ("%s answered status %d with no valid JSON: %s"):format(origin.shown(self.url), self.status,
+        err.message),
     }
   end
   return value

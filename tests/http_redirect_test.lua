@@ -265,3 +265,18 @@ test("how many redirects are followed is a whole number", function()
   raises("option 'redirects' is how many are followed", http.request, { url = "http://127.0.0.1/", redirects = -1 })
   raises("option 'redirects' is how many are followed", http.request, { url = "http://127.0.0.1/", redirects = true })
 end)
+
+test("an error of a long way stays short, and says how it began and ended", function()
+  local n = 0
+  server.with(function()
+    n = n + 1
+    return 302, "", { location = "/" .. n .. "/" .. ("x"):rep(4000) }
+  end, function(s)
+    local _, err = try(http.request, { url = s.url .. "/start", redirects = 30 })
+    equal({ err.code, #err.hops, #err.message < 4000 }, { "http-redirect", 31, true })
+    for _, part in ipairs { "/start %(302%)", "/4/x+…", "21 more", "/26/x+…", "/31/x+…$" } do
+      equal({ part, err.message:find(part) ~= nil }, { part, true })
+    end
+    equal(err.message:find("/5/x") or err.message:find("/25/x"), nil)
+  end)
+end)

@@ -195,7 +195,7 @@ test("misuse names the option", function()
   raises("header 'a' must be a string, not a number", http.request, { url = "http://x/", headers = { a = 1 } })
   raises("body and multipart exclude each other", http.request,
     { url = "http://x/", body = "x", multipart = { { name = "a", data = "" } } })
-  raises("not an http or https URL: ftp://x/", http.request, { url = "ftp://x/" })
+  raises("not an http or https URL: 'ftp://x/'", http.request, { url = "ftp://x/" })
   raises("expected a table of options, not a nil", http.request)
 end)
 
@@ -226,4 +226,16 @@ test("connect_to that is no name or address is refused before anything is asked"
   for _, place in ipairs { "", "a b", "x:0", "x:99999", ":80", "[::1", "[x]:80", "a:b:c", "127.0.0.1:9x", "h:80\r\n", "x/y", "a@b" } do
     raises("connect_to is a name or an address", http.request, { url = "http://some.test/", connect_to = place })
   end
+end)
+
+test("an error names a URL without its query and without who asks: there are tokens", function()
+  local function serve(request) return request.path == "/ok" and 200 or 500, "no JSON" end
+  server.with(serve, function(s)
+    local private = s.url:gsub("//", "//me:hidden@")
+    local _, err = try(http.expect, { url = private .. "/x?signature=hidden" })
+    equal(err.message, ("GET %s/x answered status 500: no JSON"):format(s.url))
+    local answer = http.request { url = private .. "/ok?signature=hidden" }
+    equal(select(2, try(answer.json, answer)).message:find("hidden"), nil)
+    equal(select(2, try(http.request, { url = private:gsub("hidden", "hid den") })).message:find("hid"), nil)
+  end)
 end)

@@ -1,5 +1,6 @@
 ---A request that is tried again as its policy says, and as its method allows: what may not arrive twice is
 ---repeated only when it is certain that nothing was done.
+local origin = require "http.origin"
 local retry = require "retry"
 local status = require "http.status"
 
@@ -28,7 +29,7 @@ local function fault_of(o, answer, safe)
   if answer.status < 400 or class == "fatal" then return nil end
   if not safe and (went_on(answer.hops) or not nothing_done(answer)) then return nil end
   return { code = "http-status", class = class, retry_after = retry.after(status.header(answer, "retry-after")),
-    message = ("%s %s answered status %d"):format(o.method or "GET", answer.url, answer.status) }
+    message = ("%s %s answered status %d"):format(o.method or "GET", origin.shown(answer.url), answer.status) }
 end
 
 -- Where it had come when it broke off: the request, or a part of it, had left.

@@ -29,10 +29,25 @@ local of_origin = { "connect_to", "certificate", "key" }
 
 -- ---- errors ------------------------------------------------------------------------------
 
+local TOLD, LEGIBLE = 10, 200   -- hops in a message, and bytes of each
+
+local function shown(address)
+  local text = origin.shown(address)
+  return #text > LEGIBLE and text:sub(1, LEGIBLE) .. "…" or text
+end
+
+-- Of a long way the beginning and the end.
 local function chain(hops, last)
   local steps = {}
-  for i, hop in ipairs(hops) do steps[i] = ("%s (%d)"):format(origin.shown(hop.url), hop.status) end
-  if last then steps[#steps + 1] = origin.shown(last) end
+  for i, hop in ipairs(hops) do
+    local from_end = #hops - i
+    if i <= TOLD // 2 or from_end < TOLD // 2 then
+      steps[#steps + 1] = ("%s (%d)"):format(shown(hop.url), hop.status)
+    elseif i == TOLD // 2 + 1 then
+      steps[#steps + 1] = ("%d more"):format(#hops - TOLD)
+    end
+  end
+  if last then steps[#steps + 1] = shown(last) end
   return table.concat(steps, " -> ")
 end
 

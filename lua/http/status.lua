@@ -1,5 +1,6 @@
 ---What a status means for whoever may try again, and the error for one that nobody wanted.
 local mask = require "mask"
+local origin = require "http.origin"
 
 local status = {}
 
@@ -84,7 +85,7 @@ function status.raise(o, answer)
   failure {
     code = "http-status", class = status.class(answer.status), about = answer.url, status = answer.status,
     cf_ray = ids.cf_ray, request_id = ids.request_id, attempts = answer.attempts,
-    message = ("%s %s answered status %d%s%s"):format(o.method or "GET", answer.url, answer.status,
+    message = ("%s %s answered status %d%s%s"):format(o.method or "GET", origin.shown(answer.url), answer.status,
       said ~= "" and ": " .. said or "", words),
   }
 end

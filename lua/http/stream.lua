@@ -1,5 +1,6 @@
 ---The body of an answer in pieces, as they come: for logs that go on, and for what is too large to hold.
 local options = require "options"
+local origin = require "http.origin"
 
 local stream = {}
 
@@ -26,7 +27,7 @@ end
 local function too_long(self)
   failure {
     code = "http-too-large", class = "fatal", about = self.url,
-    message = ("GET %s: a line is longer than %d bytes"):format(self.url, LINE),
+    message = ("GET %s: a line is longer than %d bytes"):format(origin.shown(self.url), LINE),
     hint = "read the body with :pieces() if it has no lines",
   }
 end
