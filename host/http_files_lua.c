@@ -12,11 +12,8 @@
 
 static void check_path(lua_State *L, const char *what, const char *option, const char *path)
 {
-  lua_getfield(L, 1, option);
-  size_t len = lua_rawlen(L, -1);
-  lua_pop(L, 1);
-  if (len == 0 || strlen(path) != len)
-    failure_misuse(L, "%s: option '%s': the path is empty or holds a zero byte", what, option);
+  if (!*path)
+    failure_misuse(L, "%s: option '%s': the path is empty", what, option);
 }
 
 static void check_to(lua_State *L, const char *what, const char *path, const char *method)

@@ -80,6 +80,8 @@ static void read_part(lua_State *L, const char *url, struct http_part *part, con
   struct part_options p = {0};
   char place[80];
   opt_read(L, -1, "http.request: multipart", part_fields, &p);
+  if (p.type && p.type[strcspn(p.type, "\r\n")])
+    failure_misuse(L, "http.request: multipart: the type of part '%s' holds a line break", p.name);
   if (!p.data == !p.from)
     failure_misuse(L, "http.request: multipart: part '%s' has either data or from", p.name);
   snprintf(place, sizeof place, "part '%.60s'", p.name);
@@ -131,7 +133,7 @@ static const struct opt_field minted_fields[] = {
   {0},
 };
 
-/* Pushes the list of bindings as C strings, anchored by the table at idx. */
+/* The list of bindings as C strings, which the table at idx anchors; pushes the list. */
 static const char *const *read_bindings(lua_State *L, int idx)
 {
   int n = (int)lua_rawlen(L, idx);
@@ -144,6 +146,22 @@ static const char *const *read_bindings(lua_State *L, int idx)
   }
   list[n] = NULL;
   return list;
+}
+
+/* Before anything is sent: afterwards the value would be lost, or stand in the body for all to see. */
+static void check_minted(lua_State *L, int secrets)
+{
+  int top = lua_gettop(L);
+  lua_pushnil(L);
+  while (lua_next(L, secrets)) {  // pointer minted
+    struct minted m = {0};
+    const char *pointer = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    if (*pointer && *pointer != '/')
+      failure_misuse(L, "http.request: secrets: '%s' is no JSON pointer: it begins with /", pointer);
+    opt_read(L, -1, "http.request: secrets", minted_fields, &m);
+    secret_check_bindings(L, m.name, read_bindings(L, m.to));
+    lua_settop(L, top + 1);
+  }
 }
 
 /* Replaces bytes from..to of the body; the old body is wiped. */
@@ -263,6 +281,8 @@ void http_call_read(lua_State *L, const char *what, const struct file_operation 
   *c = (struct http_call){.request = {.method = o.method, .url = o.url, .fresh = o.fresh}, .streams = c->streams};
   struct http_request *r = &c->request;
   luaL_checkstack(L, 20, "request");
+  if (o.secrets)
+    check_minted(L, o.secrets);
   const char *place = http_route_place(L, o.url, o.route.connect_to, o.route.proxy);
   r->headers = header_lines_read(L, o.headers, what, place);
   r->answers_secret = o.secrets != 0;

@@ -140,6 +140,8 @@ static bool read_field(lua_State *L, const char *what, const struct opt_field *f
     if (lua_type(L, -1) != LUA_TSTRING)
       wrong_type(L, what, f, "a string");
     *(const char **)out = lua_tostring(L, -1);
+    if (strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
+      failure_misuse(L, "%s: option '%s' holds a NUL", what, f->name);
     return false;
   case OPT_NUMBER:
     read_number(L, what, f, out);

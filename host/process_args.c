@@ -43,17 +43,6 @@ static const struct opt_field fields[] = {
   {0},
 };
 
-static void check_text(lua_State *L, const struct process_args *o, const char *name,
-                       const char *text)
-{
-  if (!text)
-    return;
-  lua_getfield(L, 1, name);
-  if (lua_rawlen(L, -1) != strlen(text))
-    failure_misuse(L, "%s: %s holds a NUL", o->what, name);
-  lua_pop(L, 1);
-}
-
 static bool is_stream(const struct process_args *o)
 {
   return strcmp(o->output, "stream") == 0;
@@ -69,10 +58,8 @@ static void read_file_input(lua_State *L, struct process_args *o)
 {
   static const struct opt_field file[] = {{"file", OPT_STRING, 0, true}, {0}};
   opt_read(L, o->input, "process: input", file, &o->input_file);
-  lua_getfield(L, o->input, "file");
-  if (!*o->input_file || lua_rawlen(L, -1) != strlen(o->input_file))
-    failure_misuse(L, "%s: input.file is empty or holds a NUL", o->what);
-  lua_pop(L, 1);
+  if (!*o->input_file)
+    failure_misuse(L, "%s: input.file is empty", o->what);
 }
 
 /* A text, a file, or true: what child:write() gives. */
@@ -106,8 +93,6 @@ static void check_output(lua_State *L, const struct process_args *o)
 
 static void check_options(lua_State *L, const struct process_args *o)
 {
-  check_text(L, o, "command", o->command);
-  check_text(L, o, "cwd", o->cwd);
   if (!o->argv == !o->command)
     failure_misuse(L, "%s: give argv, a list, or command, a text for /bin/sh", o->what);
   if (o->timeout <= 0 || o->grace < 0)

@@ -53,9 +53,15 @@ bool real_is_localhost(const char *host)
          (n > 10 && strcasecmp(host + n - 10, ".localhost") == 0);
 }
 
+/* A name may begin with 127., too. */
+static bool is_loopback_four(const char *host)
+{
+  return strncmp(host, "127.", 4) == 0 && !host[strspn(host, "0123456789.")];
+}
+
 bool real_is_loopback(const char *host)
 {
-  return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0 ||
+  return is_loopback_four(host) || strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0 ||
          real_is_localhost(host);
 }
 

@@ -199,7 +199,7 @@ static void add_piece(lua_State *L, struct template *t, const struct piece *p)
     add_literal(L, t, p->text, p->len);
 }
 
-static void check_bindings(lua_State *L, const char *name, const char *const *bindings)
+void secret_check_bindings(lua_State *L, const char *name, const char *const *bindings)
 {
   for (; bindings && *bindings; bindings++) {
     struct buf full;
@@ -226,7 +226,7 @@ static void push_secret(lua_State *L, const char *name, const char *value, size_
 void secret_push(lua_State *L, const char *name, const char *value, size_t len,
                  const char *const *bindings)
 {
-  check_bindings(L, name, bindings);
+  secret_check_bindings(L, name, bindings);
   if (len == 0)
     failure_misuse(L, "secret %s is empty", name);
   struct mask *mask = host_of(L)->mask;
@@ -243,7 +243,7 @@ void secret_rebind(lua_State *L, int idx, const char *name, const char *const *b
     failure_misuse(L, "secret.bind: expected one secret as it was read, not a template");
   if (p->secret->bindings[0])
     failure_misuse(L, "secret.bind: secret %s is bound already", p->secret->name);
-  check_bindings(L, name, bindings);
+  secret_check_bindings(L, name, bindings);
   push_secret(L, name, p->secret->value, p->secret->len, bindings);
 }
 

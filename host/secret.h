@@ -18,6 +18,8 @@ struct destination {
 };
 
 bool secret_test(lua_State *L, int idx);
+/* Raises a misuse when one of them, ended by NULL, is no place. */
+void secret_check_bindings(lua_State *L, const char *name, const char *const *bindings);
 /* Pushes a template of one secret. `bindings` is a NULL-terminated list of the places it
  * may go: "https://host", "https://host/path/prefix" (a bare "host…" means https),
  * "program:NAME", "sql:HOST" or "sql:*"; an empty one admits none. A value that the mask does

@@ -239,3 +239,31 @@ test("an error names a URL without its query and without who asks: there are tok
     equal(select(2, try(http.request, { url = private:gsub("hidden", "hid den") })).message:find("hid"), nil)
   end)
 end)
+
+test("what shall be taken out of an answer is checked before anything is sent", function()
+  local count = 0
+  server.with(function() count = count + 1 return 200, '{"token":"a-minted-value"}' end, function(s)
+    for says, minted in pairs {
+      ["unknown option 'nme'"] = { ["/token"] = { nme = "T", to = {} } }, ["'to' is a list"] = { ["/token"] = { name = "T", to = { 5 } } },
+      ["cannot be bound to 'program:a/b'"] = { ["/token"] = { name = "T", to = { "program:a/b" } } },
+      ["'token' is no JSON pointer"] = { token = { name = "T", to = {} } }, ["'%?' is no JSON pointer"] = { { name = "T", to = {} } },
+    } do
+      raises(says, http.request, { url = s.url, method = "POST", secrets = minted })
+    end
+    equal(count, 0)
+    equal(http.request { url = s.url, secrets = { ["/token"] = { name = "T", to = {} } } }.body, '{"token":"[secret T]"}')
+  end)
+end)
+
+test("no option ends in the middle, and no part of a body makes headers of its own", function()
+  local u = "http://127.0.0.1:9/"
+  for option, o in pairs {
+    url = { url = u .. "\0x" }, method = { url = u, method = "GET\0" }, unix = { url = u, unix = "/tmp/x\0y" },
+    connect_to = { url = u, connect_to = "127.0.0.1\0.test" }, from = { url = u, from = "a\0b" }, ca = { url = u, ca = "a\0b" },
+    name = { url = u, multipart = { { name = "a\0b", data = "" } } },
+  } do
+    raises(("option '%s' holds a NUL"):format(option), http.request, o)
+  end
+  raises("the type of part 'a' holds a line break", http.request,
+    { url = u, method = "POST", multipart = { { name = "a", data = "", type = "text/plain\r\nX-Evil: 1" } } })
+end)

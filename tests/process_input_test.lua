@@ -107,7 +107,8 @@ test("misuse is told", function()
   raises("'input' must be a string, a secret, { file = PATH } or true, not a boolean", process.start,
     { command = "cat", input = false })
   raises("process: input: unknown option 'path'", process.run, { command = "cat", input = { path = "x" } })
-  raises("input.file is empty or holds a NUL", process.run, { command = "cat", input = { file = "a\0b" } })
+  raises("input.file is empty", process.run, { command = "cat", input = { file = "" } })
+  raises("'file' holds a NUL", process.run, { command = "cat", input = { file = "a\0b" } })
   local child <close> = process.start { command = "sleep 1000" }
   raises("child:write: this child was started without input = true", child.write, child, "x")
   raises("child:close_input: this child was started without", child.close_input, child)
