@@ -250,8 +250,13 @@ end)
 test("what is wrong with a budget is said", function()
   local _ <close> = clock.open()
   raises("unknown option 'limit' %(expected limits", http.budget, { limit = 3 })
+  raises("up to 10^9", http.budget, { limits = { { limit = math.maxinteger, window = 1 } } })
+  raises("0 to 10^9", http.budget, { limits = { { limit = 1, window = 1, cost = { GET = math.maxinteger } } } })
+  raises("'wait' and 'pause' are seconds", http.budget, { wait = 0 / 0 })
+  raises("option 'url' is required", http.request, { budget = http.budget {} })
+  raises("option 'url' must be a string", http.request, { url = 5, budget = http.budget {} })
   raises("limits: option 'window' is required", http.budget, { limits = { { limit = 3 } } })
-  raises("a limit is { limit = requests, window = seconds", http.budget, { limits = { { limit = 0, window = 1 } } })
+  raises("a limit is { limit = requests up to 10^9, window = seconds", http.budget, { limits = { { limit = 0, window = 1 } } })
   raises("'per' is \"credential\" or \"machine\", not 'host'", http.budget, { limits = { { limit = 1, window = 1, per = "host" } } })
   raises("'cost' is a table of method", http.budget, { limits = { { limit = 1, window = 1, cost = { GET = 0.5 } } } })
   raises("more than four limits", http.budget, { limits = { { limit = 1, window = 1 }, { limit = 1, window = 1 },
@@ -315,14 +320,18 @@ end)
 
 test("a process that is killed in the middle loses nothing of the account and holds nobody up", function()
   with_folder(function(folder)
-    local victim
+    local victim, dead
     with_server(function(n)
-      if n == 7 then victim:kill "SIGKILL" end
+      if n == 7 then
+        victim:kill "SIGKILL"
+        while not dead do sleep(0.005) end   -- else its next request may come before the signal
+      end
       return 200
     end, function(s, seen)
       local c <close> = child(folder, s, 1000)
       victim = c
       equal(c:wait().signal, "SIGKILL")
+      dead = true
       equal(seen.count, 7)
       equal(run(folder, s, 30):match("^%d+\t%S+"), "13\thttp-budget")
       equal(seen.count, 20)

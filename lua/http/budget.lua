@@ -19,6 +19,7 @@ local QUIET = 2       -- seconds; whoever watches is told about a longer wait
 local LOOK = 5        -- seconds: who waits longer looks again meanwhile, as there may be news
 local BUSY = 0.002    -- seconds until the file is asked for again that another process holds
 local READ = 1024     -- bytes of a header: no service says more, and a hostile one may not keep us busy
+local MANY = 10 ^ 9   -- requests: an account counts no more
 local PATIENCE = 500  -- so often; whoever holds it then was stopped in the middle
 
 ---@class http.Budget
@@ -40,14 +41,15 @@ local limit_fields = { { "limit", "integer", true }, { "window", "number", true 
 
 local function check_limit(limit)
   options.read("http.budget: limits", limit, limit_fields)
-  if limit.limit < 1 or not (limit.window > 0 and limit.window <= 86400) then
-    options.misuse("http.budget: a limit is { limit = requests, window = seconds up to 86400 }, both above 0")
+  if limit.limit < 1 or limit.limit > MANY or not (limit.window > 0 and limit.window <= 86400) then
+    options.misuse("http.budget: a limit is { limit = requests up to 10^9, window = seconds up to 86400 },"
+      .. " both above 0")
   elseif limit.per and limit.per ~= "credential" and limit.per ~= "machine" then
     options.misuse("http.budget: 'per' is \"credential\" or \"machine\", not '%s'", limit.per)
   end
   for _, cost in pairs(limit.cost or {}) do
-    if math.type(cost) ~= "integer" or cost < 0 then
-      options.misuse("http.budget: 'cost' is a table of method = an integer from 0")
+    if math.type(cost) ~= "integer" or cost < 0 or cost > MANY then
+      options.misuse("http.budget: 'cost' is a table of method = an integer from 0 to 10^9")
     end
   end
 end
@@ -69,7 +71,7 @@ end
 function budget.new(o)
   options.read("http.budget", o, fields)
   local wait, pause = o.wait or 60, o.pause or 1
-  if wait < 0 or pause < 0 then options.misuse("http.budget: 'wait' and 'pause' are seconds") end
+  if not (wait >= 0 and pause >= 0) then options.misuse("http.budget: 'wait' and 'pause' are seconds") end
   return setmetatable({ limits = sorted_limits(o.limits or {}), wait = wait, pause = pause,
     header = (o.header or "authorization"):lower(), resource = o.resource }, Budget)
 end
@@ -241,6 +243,7 @@ end
 function budget.within(self, send)
   local home
   return function(request)
+    if type(request.url) ~= "string" then return send(request) end   -- refused
     local place_of = origin.of(request.url)
     home = home or place_of
     if not home or place_of ~= home then return send(request) end
