@@ -103,7 +103,7 @@ end
 
 -- Full jitter: those that were turned away together do not come back together.
 local function pause_before(policy, attempt, err)
-  local limit = math.min(policy.most, policy.first * 2.0 ^ (attempt - 1))
+  local limit = math.min(policy.most, policy.first * 2.0 ^ math.min(attempt - 1, 60))
   return math.max(core.chance() * limit, err.retry_after or 0)
 end
 

@@ -158,6 +158,14 @@ test("a Retry-After that the budget does not hold is not waited for", function()
   equal(err.message, "busy (it asks to wait 300 s, and the budget has 60 s left)")
 end)
 
+test("no number of attempts makes a wait that is none", function()
+  local time <close> = clock.open()
+  local _, err = try(retry.run, { first = 0, attempts = 1100, budget = math.huge }, function()
+    failure { message = "x", class = "transient" }
+  end)
+  equal({ err.attempts, time.pauses[1099] }, { 1100, 0.0 })
+end)
+
 test("the budget ends what attempts would not", function()
   local time <close> = clock.open()
   with_answers({ { 500 } }, function(s, seen)
