@@ -97,6 +97,8 @@ static const char *no_connection(struct exchange *x)
   const char *what = "no connection";
   exchange_forget_addresses(x);
   curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &number);
+  if (x->direct && number)  /* curl speaks of the URL's host */
+    snprintf(x->base.reason, sizeof x->base.reason, "%s", strerror((int)number));
   if (number == ECONNREFUSED) {
     x->base.detail = "refused";
     what = "the connection was refused";

@@ -24,7 +24,7 @@
 
 struct options {
   const char *url, *method;
-  int headers, body, parts, secrets, sigv4;
+  int headers, body, parts, secrets, sigv4, policy;
   struct http_file_options files;
   struct http_route_options route;
   lua_Integer max_body;
@@ -49,6 +49,14 @@ static const struct opt_field fields[] = {
   HTTP_ROUTE_OPTIONS(route),
   {"max_body", OPT_INTEGER, offsetof(struct options, max_body), false},
   {"fresh", OPT_BOOLEAN, offsetof(struct options, fresh), false},
+  /* lua/http.lua takes these out: they stand here for the error that lists what is known */
+  {"json", OPT_ANY, offsetof(struct options, policy), false},
+  {"form", OPT_ANY, offsetof(struct options, policy), false},
+  {"unless", OPT_ANY, offsetof(struct options, policy), false},
+  {"redirects", OPT_ANY, offsetof(struct options, policy), false},
+  {"retry", OPT_ANY, offsetof(struct options, policy), false},
+  {"idempotent", OPT_ANY, offsetof(struct options, policy), false},
+  {"budget", OPT_ANY, offsetof(struct options, policy), false},
   {0},
 };
 

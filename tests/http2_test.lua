@@ -35,6 +35,8 @@ local _, wrong = try(http.request, { url = "https://other.test/" })
 seen.wrong = wrong and wrong.code
 local _, outside = try(http.request, { url = "https://example.com/" })
 seen.outside = outside and outside.code
+local _, named = try(http.request, { url = "http://127.example/" })
+seen.named = named and named.code
 print(json.encode(seen))
 ]]
 
@@ -68,5 +70,5 @@ test("requests share one HTTP/2 connection, names are checked, other hosts are r
   end)
   fs.remove(folder)
   if err.value ~= stop then error(err, 0) end
-  equal(seen, { protocol = "2", body = "1 /20", tls = true, wrong = "http-certificate", outside = "not-local" })
+  equal(seen, { protocol = "2", body = "1 /20", tls = true, wrong = "http-certificate", outside = "not-local", named = "not-local" })
 end)

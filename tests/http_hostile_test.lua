@@ -421,7 +421,7 @@ test("a request goes over a Unix socket, which is named in errors", function()
   end)
   fs.remove(folder)
   local err = raises("no connection at " .. path:gsub("%p", "%%%0"), http.request, { url = "http://some.test/", unix = path })
-  equal({ err.code, err.phase, err.address }, { "http-refused", "connect", path })
+  equal({ err.code, err.phase, err.address, err.reason }, { "http-refused", "connect", path, "No such file or directory" })
 end)
 
 test("a client shows its certificate to a server that asks for one", function()

@@ -469,13 +469,14 @@ test("an answer that still holds is given back, and is not sent again", function
       if request.headers["if-modified-since"] then return 304, "" end
       return 200, "dated", { ["last-modified"] = "Sat, 21 Nov 2026 10:00:00 GMT" }
     end
-    if request.headers["if-none-match"] == etag then return 304, "", { etag = etag } end
-    return 200, "version " .. version, { etag = etag }
+    if request.headers["if-none-match"] == etag then return 304, "", { etag = etag, ["cf-ray"] = "second" } end
+    return 200, "version " .. version, { etag = etag, ["cf-ray"] = "first" }
   end, function(s)
     local first = http.request { url = s.url }
     equal({ first.etag, first.unchanged }, { '"1"', nil })
     local second = http.expect { url = s.url, unless = first }
-    equal({ second.status, second.body, second.unchanged }, { 200, "version 1", true })
+    equal({ second.status, second.body, second.unchanged, second.cf_ray, second.reused },
+      { 200, "version 1", true, "second", true })
     version = 2
     local third = http.request { url = s.url, unless = second }
     equal({ third.body, third.etag, third.unchanged }, { "version 2", '"2"', nil })

@@ -184,6 +184,7 @@ test("a minted value leaves the body before Lua sees it", function()
 end)
 
 test("misuse names the option", function()
+  raises("unknown option 'redirect' %(expected url, .*, redirects, retry,", http.request, { url = "http://127.0.0.1/", redirect = 3 })
   raises("unknown option 'timout' %(expected url", http.request, { url = "http://127.0.0.1/", timout = 3 })
   raises("option 'url' is required", http.request, {})
   raises("option 'timeout' must be a number of seconds or a table of them, not a string", http.request,

@@ -5,6 +5,9 @@ local status = require "http.status"
 
 local conditional = {}
 
+-- What an answer says of the exchange that brought it, and not of what was asked for.
+local of_exchange = { "timing", "address", "protocol", "reused", "cf_ray", "attempts" }
+
 local function asked_for(known)
   local first = known.hops and known.hops[1]
   return first and first.url or known.url
@@ -38,7 +41,8 @@ function conditional.settle(known, answer)
   if answer.status ~= 304 then return answer end
   local same = {}
   for name, value in pairs(known) do same[name] = value end
-  same.unchanged, same.timing, same.address, same.protocol = true, answer.timing, answer.address, answer.protocol
+  same.unchanged = true
+  for _, name in ipairs(of_exchange) do same[name] = answer[name] end
   return same
 end
 
