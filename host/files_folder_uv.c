@@ -56,7 +56,9 @@ static bool read_names(DIR *dir, struct names *names)
     const struct dirent *e = readdir(dir);
     if (!e)
       return errno == 0;
-    if (!is_dots(e->d_name) && !add_name(names, e->d_name, entry_is_folder(dir, e)))
+    if (is_dots(e->d_name) || files_is_unplaced(e->d_name))
+      continue;
+    if (!add_name(names, e->d_name, entry_is_folder(dir, e)))
       return errno = ENOMEM, false;
   }
 }

@@ -1,5 +1,5 @@
 /* files_move_uv.c - files of the real world that are copied, moved, extended, on threads of the pool; see
- * files_uv.h. A copy is written like any file: beside its place, and renamed onto it. */
+ * files_uv.h. A copy comes to its place like any file that is written: whole. */
 #include "files_uv.h"
 #include "write_all.h"
 #include <errno.h>
@@ -90,29 +90,26 @@ static bool pour(struct operation *op, int from, int to)
 
 static bool finish_copy(struct operation *op, int from, int to, mode_t mode)
 {
-  bool whole = pour(op, from, to);
-  if (whole && (fchmod(to, mode) != 0 || fsync(to) != 0))
-    whole = operation_fail(op, "writing", op->to);
-  if (close(to) != 0 && whole)
-    whole = operation_fail(op, "writing", op->to);
-  return whole;
+  return pour(op, from, to) &&
+         ((fchmod(to, mode) == 0 && fsync(to) == 0) || operation_fail(op, "writing", op->to));
 }
 
 static void copy_onto(struct operation *op, int from, mode_t mode, const struct spot *s)
 {
-  char *temporary = NULL;
-  int fd = operation_open_beside(s, &temporary);
-  if (fd < 0)
+  char *name;
+  int fd = operation_open_unnamed(s, &name);
+  if (fd < 0) {
     operation_fail(op, "writing", op->to);
-  else if (!finish_copy(op, from, fd, mode))
-    unlinkat(s->folder, temporary, 0);
-  else if (renameat(s->folder, temporary, s->folder, s->name) == 0)
+  } else if (!finish_copy(op, from, fd, mode)) {
+    operation_give_up(s, fd, name);
+  } else if (!operation_place(s, fd, &name)) {
+    operation_fail(op, "writing", op->to);
+    operation_give_up(s, fd, name);
+  } else {
+    close(fd);
     operation_sync_around(op, s);
-  else {
-    operation_fail(op, "writing", op->to);
-    unlinkat(s->folder, temporary, 0);
   }
-  free(temporary);
+  free(name);
 }
 
 void files_copy(struct operation *op)

@@ -5,20 +5,19 @@
  * the work, if it has begun, ends by itself, and then the operation is freed. A pipe may have
  * nothing to read for ever: such a read looks from time to time whether it was abandoned.
  *
- * A file is written beside its place and renamed onto it, with both the bytes and the names
- * on the disk before that counts as done: a crash leaves the old file or the new one.
+ * A file is written without a name and comes to its place when it is whole (files_place_uv.c), with
+ * both the bytes and the names on the disk before that counts as done: a crash leaves the old file
+ * or the new one.
  *
  * Where a path leads is found once (beneath.h); everything after that goes on from there. */
 #include "files_uv.h"
 #include "write_all.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -198,15 +197,11 @@ static bool make_folders(struct operation *op, const char *folder)
   return made;
 }
 
-/* Fills the temporary file, and gives it its mode whatever the umask is. */
+/* Fills the new file, and gives it its mode whatever the umask is. */
 static bool fill(struct operation *op, int fd)
 {
-  bool filled = write_all(fd, op->data, op->len) && fchmod(fd, op->mode) == 0 && fsync(fd) == 0;
-  if (!filled)
-    operation_fail(op, "writing", op->path);
-  if (close(fd) != 0 && filled)
-    return operation_fail(op, "writing", op->path);
-  return filled;
+  return (write_all(fd, op->data, op->len) && fchmod(fd, op->mode) == 0 && fsync(fd) == 0) ||
+         operation_fail(op, "writing", op->path);
 }
 
 bool operation_find_to_write(struct operation *op, const char *path, struct spot *s)
@@ -217,24 +212,6 @@ bool operation_find_to_write(struct operation *op, const char *path, struct spot
     operation_fail(op, "writing", path);
   free(folder);
   return made && find(op, "writing", path, BENEATH_MAKE, s);
-}
-
-int operation_open_beside(const struct spot *s, char **name)
-{
-  char *slash = strrchr(s->name, '/');
-  for (int i = 0; i < 100; i++) {
-    uint64_t chance;
-    if (getrandom(&chance, sizeof chance, 0) != sizeof chance ||
-        asprintf(name, "%.*s.davit-%016" PRIx64, slash ? (int)(slash + 1 - s->name) : 0, s->name,
-                 chance) < 0)
-      return *name = NULL, -1;
-    int fd = openat(s->folder, *name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd >= 0 || errno != EEXIST)
-      return fd;
-    free(*name);
-    *name = NULL;
-  }
-  return -1;
 }
 
 bool operation_sync_around(struct operation *op, const struct spot *s)
@@ -250,19 +227,20 @@ bool operation_sync_around(struct operation *op, const struct spot *s)
 
 static void replace(struct operation *op, const struct spot *s)
 {
-  char *temporary = NULL;
-  int fd = operation_open_beside(s, &temporary);
+  char *name;
+  int fd = operation_open_unnamed(s, &name);
   if (fd < 0) {
     operation_fail(op, "writing", op->path);
   } else if (!fill(op, fd)) {
-    unlinkat(s->folder, temporary, 0);
-  } else if (renameat(s->folder, temporary, s->folder, s->name) != 0) {
+    operation_give_up(s, fd, name);
+  } else if (!operation_place(s, fd, &name)) {
     operation_fail(op, "writing", op->path);
-    unlinkat(s->folder, temporary, 0);
+    operation_give_up(s, fd, name);
   } else {
+    close(fd);
     operation_sync_around(op, s);
   }
-  free(temporary);
+  free(name);
 }
 
 static void write_file(struct operation *op)

@@ -1,6 +1,7 @@
 /* files_uv.h - an operation on files, as the threads of the pool work on it; files.h is the outside.
  *
  *   files_uv.c         the pool; files that are read and written whole
+ *   files_place_uv.c   how what is written comes to its place
  *   files_folder_uv.c  folders that are listed and removed
  *   files_move_uv.c    files that are copied, moved, extended
  *   files_pieces_uv.c  files that are read and written in pieces */
@@ -34,12 +35,22 @@ bool operation_fail(struct operation *op, const char *doing, const char *path);
 bool operation_find(struct operation *op, const char *doing, int flags, struct spot *s);
 /* Makes what is missing of the folders above the path, and finds its place in them. */
 bool operation_find_to_write(struct operation *op, const char *path, struct spot *s);
-/* Creates a file beside the place under a name of its own, to be freed; -1 with errno. */
-int operation_open_beside(const struct spot *s, char **name);
 /* Opens what was found. Links were followed already, unless nothing was looked at. */
 int operation_open(const struct operation *op, const struct spot *s, int flags);
 /* Makes the names in the folder of a place durable. */
 bool operation_sync_around(struct operation *op, const struct spot *s);
+
+/* ---- files_place_uv.c -------------------------------------------------------------------- */
+
+/* Makes a file for the place, without a name where the file system can do that: whoever is killed
+ * leaves nothing. Else *name, to be freed, is one of its own beside it. -1 with errno. */
+int operation_open_unnamed(const struct spot *s, char **name);
+/* Puts it in its place once it is whole, under whatever name was there. False with errno. */
+bool operation_place(const struct spot *s, int fd, char **name);
+/* Closes it, which was not placed. */
+void operation_give_up(const struct spot *s, int fd, const char *name);
+/* Such a name, or one of a file that is being received: it is nobody's yet. */
+bool files_is_unplaced(const char *name);
 
 /* ---- files_folder_uv.c ------------------------------------------------------------------- */
 

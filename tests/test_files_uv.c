@@ -1,14 +1,18 @@
 /* test_files_uv.c - files on the pool: what a recipe cannot see from Lua. */
 #include "real.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -100,6 +104,99 @@ static void the_mode_is_what_was_asked_for_whatever_the_umask(void **state)
   umask(old);
   assert_int_equal(stat(path, &st), 0);
   assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+/* What the folder really holds, whatever a list shows. */
+static int entries(const struct fixture *f)
+{
+  int n = -2;
+  DIR *dir = opendir(f->folder);
+  while (readdir(dir))
+    n++;
+  closedir(dir);
+  return n;
+}
+
+static bool knows_unnamed(const struct fixture *f)
+{
+  int fd = open(f->folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+  return fd >= 0 && close(fd) == 0;
+}
+
+/* Writes 64 kB, or copies them, in a process that the limit for files kills at the 4096th byte. */
+static void killed_in_mid_write(struct fixture *f, enum file_action action, const char *path, const char *to)
+{
+  static char data[64 << 10];
+  memset(data, 'x', sizeof data - 1);
+  pid_t child = fork();
+  if (child == 0) {
+    struct rlimit limit = {4096, 4096};
+    signal(SIGXFSZ, SIG_DFL);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    run_to_end(f, start_for(f, action, path, to, data));
+    _exit(0);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFSIGNALED(status));
+  assert_int_equal(WTERMSIG(status), SIGXFSZ);
+}
+
+static void who_is_killed_in_mid_write_leaves_nothing(void **state)
+{
+  struct fixture *f = *state;
+  char path[128];
+  if (!knows_unnamed(f))
+    skip();
+  killed_in_mid_write(f, FILE_WRITE, in(f, "file", path), NULL);
+  assert_int_equal(entries(f), 0);
+}
+
+static void who_is_killed_while_he_replaces_or_copies_leaves_what_was_there(void **state)
+{
+  struct fixture *f = *state;
+  char path[128], big[128], text[8] = "";
+  if (!knows_unnamed(f))
+    skip();
+  run(f, FILE_WRITE, in(f, "file", path), "old");
+  run(f, FILE_WRITE, in(f, "big", big), "");
+  assert_int_equal(truncate(big, 64 << 10), 0);
+  killed_in_mid_write(f, FILE_WRITE, path, NULL);
+  killed_in_mid_write(f, FILE_COPY, big, path);
+  assert_int_equal(entries(f), 2);
+  int fd = open(path, O_RDONLY);
+  assert_int_equal(read(fd, text, sizeof text), 3);
+  close(fd);
+  assert_string_equal(text, "old");
+}
+
+static void writing_again_and_again_leaves_one_file(void **state)
+{
+  struct fixture *f = *state;
+  char path[128], copy[128];
+  for (int i = 0; i < 3; i++) {
+    assert_string_equal(run(f, FILE_WRITE, in(f, "file", path), "text"), "");
+    assert_string_equal(run_to_end(f, start_for(f, FILE_COPY, path, in(f, "copy", copy), NULL)), "");
+  }
+  assert_int_equal(entries(f), 2);
+  assert_string_not_equal(run(f, FILE_WRITE, f->folder, "text"), "");
+  assert_int_equal(entries(f), 2);
+}
+
+static void a_list_does_not_show_what_is_being_written(void **state)
+{
+  struct fixture *f = *state;
+  char path[128];
+  static const char *const names[] = {".davit-0123456789abcdef", ".davit-0123456789abcde", ".davit-x", ".env"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    run(f, FILE_WRITE, in(f, names[i], path), "text");
+  struct file_operation *op = start(f, FILE_LIST, f->folder, NULL);
+  while (!op->effect.finished)
+    uv_run(&f->loop, UV_RUN_ONCE);
+  static const char shown[] = ".davit-0123456789abcde\0.davit-x\0.env";
+  assert_int_equal(op->data.len, sizeof shown);
+  assert_memory_equal(op->data.data, shown, sizeof shown);
+  effect_free(&op->effect);
 }
 
 static void removing_a_folder_leaves_what_its_links_point_at(void **state)
@@ -261,6 +358,10 @@ int main(void)
   const struct CMUnitTest tests[] = {
     WITH_FOLDER(freed_under_way_it_never_reports),
     WITH_FOLDER(the_mode_is_what_was_asked_for_whatever_the_umask),
+    WITH_FOLDER(who_is_killed_in_mid_write_leaves_nothing),
+    WITH_FOLDER(who_is_killed_while_he_replaces_or_copies_leaves_what_was_there),
+    WITH_FOLDER(writing_again_and_again_leaves_one_file),
+    WITH_FOLDER(a_list_does_not_show_what_is_being_written),
     WITH_FOLDER(removing_a_folder_leaves_what_its_links_point_at),
     WITH_FOLDER(removing_a_link_with_a_slash_removes_the_link),
     WITH_FOLDER(a_list_shows_a_link_to_a_folder_as_no_folder),
