@@ -70,9 +70,6 @@ function health.wait(o)
   o = spec.read(o)
   local specs, targets, keys = spec.all(o)
   if #keys == 0 then options.misuse("health.wait: targets holds none") end
-  if o.concurrency and o.concurrency < 1 or o.rate and o.rate <= 0 then
-    options.misuse("health.wait: concurrency is at least 1, rate is probes a second, above 0")
-  end
   local raw = core.wait {
     specs = specs, targets = targets, rules = rows_of(health.classes), need = needed(o.need, #keys),
     concurrency = o.concurrency or CONCURRENCY, rate = o.rate or 0,

@@ -104,6 +104,30 @@ test("misuse names the option", function()
     { url = "http://x/", expect = { headers = { ["x-version"] = 2 } } })
 end)
 
+test("a number that is none, or that nobody means, is refused by its own name", function()
+  local nan <const>, inf <const> = 0 / 0, 1 / 0
+  for _, case in ipairs {
+    { "timeout", nan }, { "deadline", inf }, { "grace", nan }, { "delay", -inf }, { "cap", nan }, { "rate", inf },
+    { "backoff", inf }, { "backoff.max", nan }, { "pace.slow", inf }, { "timeouts.tls", nan }, { "expect.latency", nan },
+  } do
+    local outer, inner = case[1]:match "^(%w+)%.?([%w_]*)$"
+    local o = { url = "http://127.0.0.1:9/", [outer] = inner == "" and case[2] or { [inner] = case[2] } }
+    raises(("option '%s' must be a finite number"):format(case[1]), health.wait, o)
+  end
+  for _, name in ipairs { "samples", "rise", "attempts", "timeline", "fall", "concurrency" } do
+    raises("is at most %d+, not 1099511627776", health.wait, { url = "http://127.0.0.1:9/", [name] = 1 << 40 })
+  end
+  raises("need is \"all\", \"any\" or a number from 1 to 1", health.wait, { url = "http://127.0.0.1:9/", need = 2 })
+  raises("'cap': times are seconds above 0", health.wait, { url = "http://127.0.0.1:9/", cap = 0 })
+end)
+
+test("a URL that cannot be one is a mistake at once", function()
+  for _, url in ipairs { "", "http://", "https:///x", "ftp://x/", "x", "http://a b/", "http://a/\n" } do
+    raises("is no http or https URL", health.wait, { url = url })
+    raises("targets%[web%]: '.*' is no http", health.wait, { targets = { web = url } })
+  end
+end)
+
 -- ---- real connections -----------------------------------------------------------------------------
 
 test("every probe has a connection of its own, unless it is asked otherwise", function()

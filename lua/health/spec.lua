@@ -32,8 +32,20 @@ spec.pace = { slow = 5.4, edge = 0.5, soak = 2 }
 
 -- Checks ----------------------------------------------------------------------------------------
 
-local function at_least(o, name, least)
-  if o[name] < least then options.misuse("health.wait: option '%s' is at least %s, not %s", name, least, o[name]) end
+local MOST <const>, MOST_KEPT <const> = 1000000000, 100000
+
+local function count(what, value, least, most)
+  if value < least then options.misuse("health.wait: option '%s' is at least %d, not %d", what, least, value) end
+  if value > most then options.misuse("health.wait: option '%s' is at most %d, not %d", what, most, value) end
+end
+
+-- The numbers among what was given, by the names that they have there.
+local function check_finite(what, given)
+  for name, value in pairs(given) do
+    if type(value) == "number" and (value ~= value or value == math.huge or value == -math.huge) then
+      options.misuse("health.wait: option '%s%s' must be a finite number, not %s", what, name, value)
+    end
+  end
 end
 
 local above_zero = { "deadline", "timeout", "initial", "max" }
@@ -45,10 +57,12 @@ local function check(s)
   for _, name in ipairs { "delay", "grace", "interval", "slow", "edge", "soak", "stable_for", "latency" } do
     if s[name] < 0 then options.misuse("health.wait: '%s' is a time, seconds from 0, not %s", name, s[name]) end
   end
-  for _, name in ipairs { "samples", "rise", "keep" } do at_least(s, name, 1) end
-  at_least(s, "attempts", 0)
-  at_least(s, "multiplier", 1)
-  at_least(s, "max_body", 0)
+  count("samples", s.samples, 1, MOST)
+  count("rise", s.rise, 1, MOST)
+  count("timeline", s.keep, 1, MOST_KEPT)
+  count("attempts", s.attempts, 0, MOST)
+  count("max_body", s.max_body, 0, math.maxinteger)
+  if s.multiplier < 1 then options.misuse("health.wait: 'multiplier' is at least 1, not %s", s.multiplier) end
   if s.family ~= 0 and s.family ~= 4 and s.family ~= 6 then
     options.misuse("health.wait: family is 4, 6 or 0 for both, not %s", s.family)
   end
@@ -67,6 +81,7 @@ local backoff_fields = { { "initial", "number" }, { "multiplier", "number" }, { 
 -- A number is the classic form: it doubles, without jitter, up to `cap`; nothing else decides the pace.
 local function read_backoff(o, s)
   local given = o.backoff
+  if o.cap and o.cap <= 0 then options.misuse("health.wait: 'cap': times are seconds above 0, not %s", o.cap) end
   if type(given) == "number" then
     given = { initial = given, max = o.cap or 80, jitter = "none" }
     s.slow, s.edge = 0, 0
@@ -75,6 +90,7 @@ local function read_backoff(o, s)
     options.misuse("health.wait: option 'backoff' must be a table or a number, not a %s", type(given))
   end
   given = options.read("health.wait: backoff", given or {}, backoff_fields)
+  check_finite("backoff.", given)
   for name, default in pairs(spec.backoff) do s[name] = given[name] or default end
   if o.cap then s.max = o.cap end
   if not jitters[s.jitter] then
@@ -88,6 +104,7 @@ local pace_fields = { { "slow", "number" }, { "edge", "number" }, { "soak", "num
 
 local function read_pace(o, s)
   local given = options.read("health.wait: pace", o.pace or {}, pace_fields)
+  check_finite("pace.", given)
   for name, default in pairs(spec.pace) do s[name] = given[name] or s[name] or default end
 end
 
@@ -96,6 +113,7 @@ local timeout_fields = { { "connect", "number" }, { "tls", "number" }, { "first_
 
 local function read_timeouts(o, s)
   local given = options.read("health.wait: timeouts", o.timeouts or {}, timeout_fields)
+  check_finite("timeouts.", given)
   for _, field in ipairs(timeout_fields) do
     if given[field[1]] and given[field[1]] <= 0 then
       options.misuse("health.wait: 'timeouts.%s' is a time, seconds above 0", field[1])
@@ -141,6 +159,7 @@ local function read_limits(o, s)
       options.misuse("health.wait: attempts and fatal_after are at least 1: fatal_after.%s is %s", class,
         tostring(limit[1]))
     end
+    count("fatal_after." .. class, limit[1], 1, MOST)
   end
   return limits
 end
@@ -169,6 +188,8 @@ local routes = { "connect_to", "unix_socket", "proxy", "ca_file", "certificate",
 ---@param o table     of a target, with what is said for all
 ---@param keep integer  looks of a timeline at each end
 function spec.new(o, keep)
+  check_finite("", o)
+  check_finite("expect.", type(o.expect) == "table" and o.expect or {})
   local s = { headers = read_headers(o.headers), body = o.body, keep = o.timeline or keep, hook = hook_of(o) }
   for _, name in ipairs(plain) do
     s[name] = o[name]
@@ -205,6 +226,9 @@ function spec.read(o)
   o = options.read("health.wait", o, all_fields)
   if o.targets and o.url then options.misuse("health.wait: url and targets exclude each other") end
   if not o.targets and not o.url then options.misuse("health.wait: option 'url' is required, or 'targets'") end
+  check_finite("", o)
+  if o.rate and o.rate <= 0 then options.misuse("health.wait: rate is probes a second, above 0, not %s", o.rate) end
+  count("concurrency", o.concurrency or 1, 1, MOST)
   return o
 end
 
@@ -220,6 +244,13 @@ local function keep_of(count)
   return count <= 1 and 50 or count <= 20 and 25 or count <= 100 and 10 or 4
 end
 
+-- A mistake in a URL is none that waiting mends.
+local function check_url(what, url)
+  if not url:find("^[Hh][Tt][Tt][Pp][Ss]?://[^%s%c/?#][^%s%c]*$") then
+    options.misuse("health.wait: %s: '%s' is no http or https URL", what, url)
+  end
+end
+
 local function read_item(key, item)
   if type(item) == "string" then return item end
   item = options.read(("health.wait: targets[%s]"):format(tostring(key)), item, fields)
@@ -233,6 +264,7 @@ function spec.all(o)
   local base = {}
   for _, field in ipairs(fields) do base[field[1]] = o[field[1]] end
   if o.url then
+    check_url("option 'url'", o.url)
     return { spec.new(base, keep_of(1)) }, { o.url, 1, o.name or false }, { 1 }
   end
   local keys = {}
@@ -241,6 +273,7 @@ function spec.all(o)
   local specs, targets = { spec.new(base, keep) }, {}
   for i, key in ipairs(keys) do
     local number, url, item = 1, read_item(key, o.targets[key])
+    check_url(("targets[%s]"):format(key), url)
     if item and not is_plain(item) then
       number = #specs + 1
       specs[number] = spec.new(over(base, item), keep)
