@@ -130,6 +130,8 @@ double health_pace_backoff(const struct health_pacing *p, struct health_pace *s)
 double health_pace_edge(const struct health_pacing *p, struct health_pace *s);
 /* `elapsed` since the start; `looks` in this state so far. */
 double health_pace_slow(const struct health_pacing *p, struct health_pace *s, double elapsed, int looks);
+/* For a name that the resolver says is not there for so many seconds more. */
+double health_pace_name(struct health_pace *s, double negative_ttl);
 
 /* ---- what is looked for ------------------------------------------------------------------------ */
 
@@ -147,6 +149,7 @@ struct health_spec {
   bool established;
   int samples, rise, attempts;  /* attempts 0: any number */
   double stable_for;
+  double fall_for;  /* seconds that FAILING must last before the first success to end the wait */
   int fatal_after[HEALTH_CLASSES];  /* looks in a row; 0: never */
   bool fixed_after[HEALTH_CLASSES]; /* the caller's word, before the rules' */
   int keep;                     /* looks of the timeline at each end */
@@ -164,6 +167,7 @@ struct health_look {
   int status;           /* 0: no answer */
   bool shared;          /* another target's probe stood for it */
   double retry_after;   /* what the service asked for; 0: nothing */
+  double negative_ttl;  /* for so long the resolver goes on saying "no such name"; 0: not told */
   struct http_timing timing;
   char colo[8];         /* the edge that answered, of cf-ray */
   char reason[320];
@@ -220,7 +224,7 @@ struct health_target {
   int in_row, in_class, ok_in_row;
   const struct health_rule *rule;  /* of the last look */
   enum health_class class;
-  double rule_since, first_ok, ok_since, ended;  /* since the start; first_ok negative: never */
+  double rule_since, class_since, first_ok, ok_since, ended;  /* since the start; first_ok negative: never */
   uint64_t rules_seen;
   struct health_pace pace;
   enum health_verdict verdict;

@@ -81,6 +81,8 @@ static void count(struct health_target *t, const struct health_look *l)
   t->looks++;
   t->counted += l->at >= t->spec->pacing.grace;
   t->in_class = t->looks > 1 && l->class == t->class ? t->in_class + 1 : 1;
+  if (t->in_class == 1)
+    t->class_since = l->at;
   if (t->looks == 1 || l->rule != t->rule) {
     t->in_row = 0;
     t->rule_since = l->at;
@@ -90,13 +92,18 @@ static void count(struct health_target *t, const struct health_look *l)
   t->rule = l->rule;
 }
 
-/* As often, or as long, as ends the wait. */
+static const double ROUNDING = 1e-6;  /* seconds: what sums of times may be off */
+
+/* As often, or as long, as ends the wait. What is new may be answered for by its predecessor a while
+ * longer, so there "failing" must last, too. */
 static bool beyond_limit(const struct health_target *t, const struct health_look *l)
 {
   const struct health_spec *s = t->spec;
   static const struct health_cell none = {.class = HEALTHY};  // of a healthy look that was reclassified
   bool served = s->established || t->first_ok >= 0;
   const struct health_cell *cell = !l->rule ? &none : served ? &l->rule->after : &l->rule->grace;
+  if (l->class == FAILING && !served && l->at - t->class_since < s->fall_for - ROUNDING)
+    return false;
   bool own = cell->class == l->class && !s->fixed_after[l->class];  // not reclassified, not overruled
   if (own && cell->seconds > 0 && l->at - t->rule_since >= cell->seconds)
     return true;
@@ -104,8 +111,6 @@ static bool beyond_limit(const struct health_target *t, const struct health_look
     return t->in_row >= cell->times;
   return s->fatal_after[l->class] && t->in_class >= s->fatal_after[l->class];
 }
-
-static const double ROUNDING = 1e-6;  /* seconds: what sums of times may be off */
 
 /* Healthy, and long enough, and often enough. */
 static bool proven(struct health_target *t, const struct health_look *l)
@@ -182,6 +187,8 @@ static double pause_after(struct health_target *t, const struct health_look *l)
   double pause;
   if (p->interval > 0 && l->at <= p->grace)
     pause = p->interval;
+  else if (p->slow > 0 && l->rule && l->rule->slow && l->negative_ttl > 0)
+    pause = health_pace_name(&t->pace, l->negative_ttl);
   else if (p->slow > 0 && l->rule && l->rule->slow)
     pause = health_pace_slow(p, &t->pace, elapsed(t), t->in_row);
   else if (p->edge > 0 && is_new)

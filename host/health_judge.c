@@ -62,11 +62,32 @@ static void quote_body(const struct health_engine *e, const struct http_exchange
   buf_free(&text);
 }
 
+/* " to https://…": where a redirect leads. */
+static void quote_location(const struct health_engine *e, const struct http_exchange *x, char *to, size_t size)
+{
+  struct buf text;
+  size_t len;
+  const char *location = health_header(x, "location", &len);
+  buf_init(&text, 8 * EXCERPT);
+  if (location)
+    mask_text(e->world.mask, location, len < EXCERPT ? len : EXCERPT, &text);
+  if (buf_ok(&text) && text.len) {
+    memcpy(to, " to ", 5);
+    add_quoted(to + 4, size - 4, buf_str(&text), text.len);
+  }
+  buf_free(&text);
+}
+
 static void describe(const struct health_engine *e, const struct http_exchange *x, struct health_look *l)
 {
-  int n = snprintf(l->reason, sizeof l->reason, "status %d", x->status);
+  size_t n = (size_t)snprintf(l->reason, sizeof l->reason, "status %d", x->status);
   if (x->status >= 400)
-    quote_body(e, x, l->reason + n, sizeof l->reason - (size_t)n);
+    quote_body(e, x, l->reason + n, sizeof l->reason - n);
+  else if (x->status >= 300)
+    quote_location(e, x, l->reason + n, sizeof l->reason - n);
+  n = strlen(l->reason);
+  if (l->retry_after > 0)
+    snprintf(l->reason + n, sizeof l->reason - n, "; Retry-After: %.0f s", l->retry_after);
 }
 
 /* "8f2b…-LHR": the airport's code behind the ray's number. */
@@ -129,7 +150,8 @@ void health_judge(const struct health_target *t, const struct http_exchange *x, 
 {
   const struct health_engine *e = t->engine;
   const char *code = x->fault.code;
-  *l = (struct health_look){.at = probed - e->started, .class = FATAL, .timing = x->timing};
+  *l = (struct health_look){.at = probed - e->started, .class = FATAL, .timing = x->timing,
+                            .negative_ttl = x->negative_ttl};
   if (code)
     snprintf(l->reason, sizeof l->reason, "%.300s", x->fault.message);
   else

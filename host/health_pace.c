@@ -5,7 +5,9 @@
  *   full          from 0 to b
  *   equal         from b / 2 to b
  *   decorrelated  from initial to three times the pause before, at most max
- * What is known to take its time (a certificate: 30 to 90 s) is looked at twice during grace
+ * A name is asked for again when the resolver has forgotten that it is not there, or before: how long
+ * it remembers is up to the zone, and not every resolver has been asked.
+ * What else is known to take its time (a certificate: 30 to 90 s) is looked at twice during grace
  * and then every `slow` seconds: looks before it can be there find nothing. */
 #include "health.h"
 #include <math.h>
@@ -65,4 +67,10 @@ double health_pace_slow(const struct health_pacing *p, struct health_pace *s, do
   if (looks <= 1)  // it may be there sooner than such things are
     return fmin(pause, p->grace / 10);
   return p->grace - elapsed + pause;
+}
+
+double health_pace_name(struct health_pace *s, double negative_ttl)
+{
+  static const double longest = 15, late[] = {0.1, 0.5};  // resolvers count whole seconds
+  return fmin(negative_ttl, longest) + between(s, late[0], late[1]);
 }

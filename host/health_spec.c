@@ -228,6 +228,7 @@ static const struct opt_field fields[] = {
   {"established", OPT_BOOLEAN, OF(spec.established), true},
   {"samples", OPT_INTEGER, OF(samples), true},
   {"rise", OPT_INTEGER, OF(rise), true},
+  {"fall_for", OPT_NUMBER, OF(spec.fall_for), true},
   {"stable_for", OPT_NUMBER, OF(spec.stable_for), true},
   {"attempts", OPT_INTEGER, OF(attempts), true},
   {"fatal_after", OPT_TABLE, OF(fatal_after), true},

@@ -95,6 +95,8 @@ struct http_exchange {
   const char *detail;     /* of a fault, a literal that its code leaves open, or NULL: for
                            * "http-certificate" expired, not-yet-valid, wrong-host, untrusted,
                            * other; for "http-refused" refused, unreachable, reset */
+  double negative_ttl;    /* of a name that is not there: seconds for which the resolver goes on saying
+                           * so; 0: not told */
   char reason[256];       /* the library's own words for the fault, or "" */
   int status;
   struct buf headers;     /* "name: value\n" lines of the final answer, names in lower case */

@@ -119,9 +119,22 @@ static const struct fault *worst(const struct exchange *x)
   return six->effect.finished ? &six->fault : &four->fault;
 }
 
+/* The sooner of both: then it is worth asking again. */
+static double negative_ttl(const struct exchange *x)
+{
+  double least = INFINITY;
+  for (int i = FOUR; i <= SIX; i++) {
+    const struct dns_lookup *l = x->lookup[i];
+    if ((is_fault(l, "dns-not-found") || is_fault(l, "dns-no-data")) && l->negative_ttl >= 0)
+      least = fmin(least, (double)l->negative_ttl);
+  }
+  return isfinite(least) ? least : 0;
+}
+
 static void not_found(struct exchange *x)
 {
   const struct fault *f = worst(x);
+  x->base.negative_ttl = negative_ttl(x);
   char message[sizeof f->message];
   x->base.phase = HTTP_DNS;
   if (x->family == 0 && is_fault(x->lookup[FOUR], "dns-no-data") && is_fault(x->lookup[SIX], "dns-no-data"))

@@ -202,12 +202,22 @@ static void out_of_memory(struct exchange *x, const char *what)
   fault_set(&x->base.fault, "out-of-memory", "fatal", "not enough memory for the %s", what);
 }
 
+/* What a fault has beside its words: how long "no such name" is remembered. */
+static void read_negative_ttl(lua_State *L, struct http_exchange *e)
+{
+  if (lua_getfield(L, ANSWER, "ttl") == LUA_TNUMBER)
+    e->negative_ttl = lua_tonumber(L, -1);
+  lua_settop(L, ANSWER);
+}
+
 static void read_answer(struct exchange *x)
 {
   lua_State *L = x->r->L;
   struct http_exchange *e = &x->base;
-  if (rehearsal_fault(x->r, &e->fault, NULL))
+  if (rehearsal_fault(x->r, &e->fault, NULL)) {
+    read_negative_ttl(L, e);
     return;
+  }
   lua_getfield(L, ANSWER, "status");
   e->status = (int)lua_tointeger(L, -1);
   read_text(L, "headers", &e->headers);

@@ -243,6 +243,31 @@ end)
 
 -- ---- what is said ----------------------------------------------------------------------------------------
 
+local function reason_of(answer)
+  answer.at = 0
+  return play({ ["a.example"] = { answer } }, [[
+    return wait { url = "https://a.example/", deadline = 0.01 }.timeline[1].reason
+  ]])
+end
+
+test("where a redirect leads and how long the service asks to wait is said, masked", function()
+  require("secret.core").new("L", "a-very-secret-ticket", { "https://nowhere.example" })
+  equal({
+    reason_of({ status = 301, headers = { location = "https://www.a.example/x" } }),
+    reason_of({ status = 302, headers = { location = "https://b.example/?t=" .. ("y"):rep(500) } }):sub(1, 60),
+    reason_of({ status = 301 }), reason_of({ status = 304 }),
+    reason_of({ status = 429, body = "slow down", headers = { ["retry-after"] = "90" } }),
+  }, {
+    "status 301 to https://www.a.example/x",
+    "status 302 to https://b.example/?t=" .. ("y"):rep(25), "status 301", "status 304",
+    "status 429: slow down; Retry-After: 90 s",
+  })
+  local server = require "server"
+  server.with(function() return 302, "", { location = "/in?ticket=a-very-secret-ticket" } end, function(s)
+    equal(select(2, try(health.wait, { url = s.url })).timeline[1].reason, "status 302 to /in?ticket=***")
+  end)
+end)
+
 test("an error page's title is quoted, masked before it is cut", function()
   require("secret.core").new("S", "a-very-secret-value", { "https://nowhere.example" })
   local server = require "server"

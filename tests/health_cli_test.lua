@@ -46,6 +46,11 @@ test("a mistake is exit code 2 and says what was meant", function()
     ["the pattern '(' has a ( without its )"] = { "http://x/", "--expect-pattern", "(" },
     ["which version?"] = { "http://x/", "--version-json", "/v" },
     ["no preset is called 'fast'"] = { "http://x/", "--preset", "fast" },
+    ["davit: --deadline: times are seconds above 0, not 0"] = { "http://x/", "--deadline", "0" },
+    ["davit: --fall: is at most 1000000000"] = { "http://x/", "--fall", "99999999999" },
+    ["davit: --fall-for must be a time"] = { "http://x/", "--fall-for", "-1" },
+    ["davit: --simultaneous: is at least 1"] = { "http://x/", "--simultaneous", "0" },
+    ["davit: 'http://' is no http or https URL"] = { "http://" },
     ["--ipv4 and --ipv6 exclude each other"] = { "http://x/", "--ipv4", "--ipv6" },
   } do
     local result = wait(table.unpack(arguments))

@@ -1,5 +1,6 @@
 ---Every rule of time of health.wait, on a virtual clock: what is due when, what ends a wait, and what must
 ---never happen.
+local health = require "health"
 local world = require("core").load_file("tests/health_world.lua")()
 
 local play, not_yet, no_certificate = world.play, world.not_yet, world.no_certificate
@@ -168,12 +169,59 @@ end)
 
 test("fall ends the wait after so many answers in a row that say broken", function()
   local script = { ["a.example"] = { { at = 0, status = 404 } } }
-  equal(#play(script, [[ return times(wait { url = "https://a.example/" }) ]]), 3)
+  equal(#play(script, [[ return times(wait { url = "https://a.example/", fall = 3 }) ]]), 3)
   equal(#play(script, [[ return times(wait { url = "https://a.example/", fall = 5 }) ]]), 5)
+  equal(#play(script, [[ return times(wait { url = "https://a.example/", established = true }) ]]), 3)
+  equal(#play(script, [[ return times(wait { url = "https://a.example/", grace = 0 }) ]]), 3)
   equal(play(script, [[
     local seen, err = wait { url = "https://a.example/", fatal_after = { failing = 2 } }
     return { #seen.timeline, seen.verdict, err.class }
   ]]), { 2, "failed", "fatal" })
+end)
+
+test("what is new is given the edge's time before an answer that says broken is its own", function()
+  for _, broken in ipairs { { at = 0, status = 500 }, { at = 0, status = 404 }, { at = 0, status = 500, body = "error code: 1101" } } do
+    -- The version before it, which this one mends, goes on answering for 14 s.
+    local mended = play({ ["a.example"] = { broken, { at = 14, status = 200, body = '{"version":"2"}' } } }, [[
+      local seen = wait { url = "https://a.example/", version = "2" }
+      return { seen.verdict, seen.counts.failing > 3 }
+    ]])
+    equal(mended, { "ok", true })
+    local last = play({ ["a.example"] = { broken } }, [[
+      local seen = wait { url = "https://a.example/" }
+      local at = times(seen)
+      return { verdict = seen.verdict, at = at[#at], before = at[#at - 1] }
+    ]])
+    equal({ last.verdict, last.at >= 15, last.before < 15 }, { "failed", true, true })
+  end
+end)
+
+test("how long an answer must say broken can be said, and it must say so all the time", function()
+  local script = { ["a.example"] = { { at = 0, status = 500 }, { at = 6, status = 503 }, { at = 8, status = 500 } } }
+  local at = play(script, [[
+    return times(wait { url = "https://a.example/", fall_for = 10, backoff = { initial = 1, max = 1, jitter = "none" }, pace = { edge = 1 } })
+  ]])
+  equal({ at[#at] > 18, at[#at] < 20 }, { true, true })
+  equal(#play(script, [[ return times(wait { url = "https://a.example/", fall_for = 0 }) ]]), 3)
+  raises("'fall_for' is a time, seconds from 0", health.wait, { url = "https://a.example/", fall_for = -1 })
+end)
+
+test("a name is asked for again when the resolver has forgotten that it is not there, or every 15 s", function()
+  local function looks(ttl, more)
+    return play({ ["a.example"] = { { at = 0, fault = { "dns-not-found", "pending", "no such name" }, ttl = ttl } } }, ([[
+      return times(wait { url = "https://a.example/", deadline = 40, %s })
+    ]]):format(more or ""))
+  end
+  for ttl, step in pairs { [8] = 8, [1800] = 15 } do
+    local at = looks(ttl)
+    for i = 2, #at - 1 do
+      local pause = at[i] - at[i - 1]
+      equal({ ttl, i, pause > step and pause < step + 0.6 }, { ttl, i, true })
+    end
+    equal(at[#at], 40)
+  end
+  equal(#looks(1800, "pace = { slow = 0 }") > 8, true)
+  near({ looks(nil)[2] }, { 3 })
 end)
 
 test("a limit can be set for any class, and one healthy look begins the count again", function()

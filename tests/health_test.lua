@@ -198,6 +198,51 @@ test("certificates tell which kind of wrong they are", function()
   fs.remove(folder)
 end)
 
+-- Serves https with a certificate that is valid in so many seconds, for so long; what the first look says.
+local function certified(options, o)
+  local fs = require "fs"
+  local authority = require("authority").new(options)
+  local folder <close> = fs.temporary()
+  fs.write(folder.path .. "/ca.pem", authority:pem(), { outside = true })
+  server.with(function() return 200 end, function(s)
+    o.url = ("https://%s:%d/"):format(o.host or "localhost", s.port)
+    o.ca_file, o.connect_to, o.host = folder.path .. "/ca.pem", "127.0.0.1:" .. s.port, nil
+    o.deadline, o.pace = o.deadline or 0.01, { slow = 0 }
+    o.backoff = { initial = 0.05, max = 0.05, jitter = "none" }
+    local _, err = try(health.wait, o)
+    o.err = err
+  end, { tls = authority })
+  return o.err
+end
+
+test("a certificate that has expired is no matter of waiting, new or not", function()
+  for _, established in ipairs { false, true } do
+    local err = certified({ begins = -7200, ends = -3600 }, { established = established, deadline = 5 })
+    equal({ err.row, err.class, err.verdict, #err.timeline }, { "expired-certificate", "fatal", "failed", 1 })
+    equal(err.hint:find("was it renewed", 1, true) ~= nil, true)
+  end
+end)
+
+test("a certificate that is not valid yet is waited for where it is new, and fatal where it served", function()
+  local new = certified({ begins = 3600 }, {})
+  equal({ new.row, new.class, new.verdict }, { "early-certificate", "pending", "timed-out" })
+  local old = certified({ begins = 3600 }, { established = true, deadline = 5 })
+  equal({ old.row, old.class, old.verdict, #old.timeline }, { "early-certificate", "fatal", "failed", 1 })
+end)
+
+test("a certificate for another host is waited for on a new domain, and fatal where it served", function()
+  local host = "192.0.2.1"   -- an address is not sent as a name, so the certificate is localhost's
+  local new = certified({}, { host = host })
+  equal({ new.row, new.class, new.verdict }, { "other-certificate", "pending", "timed-out" })
+  equal(new.hint:find("for another host", 1, true) ~= nil, true)
+  local old = certified({}, { host = host, established = true, deadline = 5 })
+  equal({ old.row, old.class, old.verdict, #old.timeline }, { "other-certificate", "fatal", "failed", 1 })
+end)
+
+test("a certificate that becomes valid while it is waited for ends the wait", function()
+  equal(certified({ begins = 2 }, { deadline = 20 }), nil)
+end)
+
 test("https to a port that speaks http is no matter of waiting", function()
   server.with(function() return 200 end, function(s)
     local _, err = try(health.wait, { url = "https://127.0.0.1:" .. s.port })

@@ -40,7 +40,7 @@ return {
     local entry = entry_of(script[key] or script[request.host], t)
     local delay = entry.delay or 0.02
     note(key, t, delay)
-    if entry.fault then return { fault = entry.fault, delay = delay } end
+    if entry.fault then return { fault = entry.fault, ttl = entry.ttl, delay = delay } end
     return { status = entry.status or 200, headers = lines_of(entry.headers), body = entry.body or "", delay = delay }
   end,
   dns = function() return {} end,

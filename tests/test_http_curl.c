@@ -357,6 +357,73 @@ static void freed_in_flight_it_never_reports(void **state)
 
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
+/* ---- a name that is not there -------------------------------------------------------------- */
+
+struct no_name {
+  struct dns_lookup base;
+  uv_timer_t timer;
+};
+
+static void tell(uv_timer_t *timer)
+{
+  effect_finish(&((struct no_name *)timer->data)->base.effect);
+}
+
+static void closed(uv_handle_t *timer)
+{
+  free(timer->data);
+}
+
+static void drop_no_name(struct effect *e)
+{
+  uv_close((uv_handle_t *)&((struct no_name *)e)->timer, closed);
+}
+
+struct no_names {
+  struct world_dns base;
+  uv_loop_t *loop;
+  const char *code;
+  long four, six;  /* what is said of the negative answers' life */
+};
+
+static struct dns_lookup *no_such_name(struct world_dns *dns, const struct dns_question *q, effect_done *done, void *arg)
+{
+  struct no_names *names = (struct no_names *)dns;
+  struct no_name *l = calloc(1, sizeof *l);
+  l->base.effect = (struct effect){.destroy = drop_no_name, .done = done, .arg = arg};
+  l->base.negative_ttl = strcmp(q->type, "A") == 0 ? names->four : names->six;
+  fault_set(&l->base.fault, names->code, "pending", "%s is not there", q->name);
+  uv_timer_init(names->loop, &l->timer);
+  l->timer.data = l;
+  uv_timer_start(&l->timer, tell, 1, 0);
+  return &l->base;
+}
+
+static double negative_ttl_of(struct world_under_test *w, const char *code, long four, long six)
+{
+  struct no_names names = {{no_such_name}, &w->loop, code, four, six};
+  struct world_http *http = http_curl_new(&w->loop, &w->config, &names.base, w->environ);
+  struct http_request r = {.method = "GET", .url = "http://gone.test/", .max_body = 100, .timeouts.total = 5};
+  int done = 0;
+  struct http_exchange *x = http->start(http, &r, count, &done);
+  while (!done)
+    turn(w);
+  assert_string_equal(x->fault.code, code);
+  double ttl = x->negative_ttl;
+  effect_free(&x->effect);
+  http_curl_free(http);
+  return ttl;
+}
+
+static void a_fault_says_how_long_a_name_is_remembered_as_not_there(void **state)
+{
+  assert_true(negative_ttl_of(*state, "dns-not-found", 1800, 1800) == 1800);
+  assert_true(negative_ttl_of(*state, "dns-no-data", 40, 12) == 12);
+  assert_true(negative_ttl_of(*state, "dns-not-found", -1, 60) == 60);
+  assert_true(negative_ttl_of(*state, "dns-not-found", -1, -1) == 0);
+  assert_true(negative_ttl_of(*state, "dns-failed", 60, 60) == 0);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -373,6 +440,7 @@ int main(void)
     WITH_WORLD(a_sink_that_fails_ends_the_exchange),
     WITH_WORLD(the_second_exchange_uses_the_connection_of_the_first),
     WITH_WORLD(freed_in_flight_it_never_reports),
+    WITH_WORLD(a_fault_says_how_long_a_name_is_remembered_as_not_there),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

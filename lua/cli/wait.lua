@@ -39,7 +39,8 @@ Usage: davit wait URL… [FLAG]…
   --attempts N                looks after grace at most
   --rise N, --samples N       healthy looks in a row; probes for one look
   --window TIME               healthy for so long (also --stable-for)
-  --fall N                    answers that say "broken" in a row end the wait (default 3)
+  --fall N                    answers that say "broken" in a row end the wait (default 3, and not before
+  --fall-for TIME             they came for so long: 15s, while what was there before may still answer)
   --established               it was serving before: a missing name or certificate is no matter of waiting
   --preset NAME               runbook: 30s, then 10 attempts 5, 10, 20, 40, 80 s apart; runbook_next: 15s
 
@@ -67,7 +68,7 @@ local params = {
   ["version-pattern"] = { type = "string" },
   deadline = { type = "string" }, timeout = { type = "string" }, ["look-timeout"] = { type = "string" },
   delay = { type = "string" }, grace = { type = "string" }, interval = { type = "string" },
-  attempts = { type = "integer" }, rise = { type = "integer" }, samples = { type = "integer" },
+  ["fall-for"] = { type = "string" }, attempts = { type = "integer" }, rise = { type = "integer" }, samples = { type = "integer" },
   window = { type = "string" }, ["stable-for"] = { type = "string" }, fall = { type = "integer" },
   established = { type = "boolean" }, preset = { type = "string" }, need = { type = "string" },
   simultaneous = { type = "integer" }, rate = { type = "number" },
@@ -266,7 +267,7 @@ local function options_of(values, taken, urls, preset)
     version = version_of(values), deadline = seconds(values, "deadline", "timeout"),
     timeout = seconds(values, "look-timeout"), delay = seconds(values, "delay"), grace = seconds(values, "grace"),
     interval = interval, attempts = values.attempts, rise = values.rise, samples = values.samples,
-    stable_for = seconds(values, "window", "stable-for"), fall = values.fall, established = values.established,
+    stable_for = seconds(values, "window", "stable-for"), fall = values.fall, fall_for = seconds(values, "fall-for"), established = values.established,
     need = need_of(values.need, #urls), concurrency = values.simultaneous, rate = values.rate,
     pace = interval and { slow = 0, edge = 0 } or nil, on_attempt = teller(values, #urls),
     backoff = interval and { initial = interval, max = interval, jitter = "none" } or nil,
@@ -275,10 +276,21 @@ local function options_of(values, taken, urls, preset)
   return o
 end
 
+local flag_of = { timeout = "look-timeout", stable_for = "window", concurrency = "simultaneous", latency = "max-latency",
+  ["expect.latency"] = "max-latency", ["fatal_after.failing"] = "fall", fall_for = "fall-for" }
+
+-- "option 'deadline' is …" of health.wait, as who typed a flag reads it.
+local function as_typed(message)
+  message = message:gsub("^health%.wait: ", ""):gsub("^option '([%w_.]+)':?", function(name)
+    return ("--%s:"):format(flag_of[name] or name)
+  end)
+  return (message:gsub("^targets%[%d+%]: ", ""))
+end
+
 -- A mistake in what was asked for is the command line's, not a recipe's.
 local function carry_out(o)
   local result, err = try(health.wait, o)
-  if err and err.code == "misuse" then usage((err.message:gsub("^health%.wait: ", "davit wait: ")), err.hint) end
+  if err and err.code == "misuse" then usage(as_typed(err.message), err.hint) end
   if err and err.code ~= "not-healthy" then error(err, 0) end
   return result, err
 end

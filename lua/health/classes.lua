@@ -12,7 +12,8 @@
 --- hint      what would have mended it
 ---
 ---A column is a class, or { class, times = n, seconds = n }: so many looks in a row, or so long, and it
----is fatal. "failing" is fatal after `fall` looks in a row, "fatal" at once.
+---is fatal. "failing" is fatal after `fall` looks in a row, in grace only when they lasted for `fall_for`
+---seconds, "fatal" at once.
 
 -- Cloudflare's error pages: plain text for programs, a page for browsers.
 local function page(number)

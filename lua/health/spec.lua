@@ -16,6 +16,7 @@ local fields = {
   { "timeout", "number" }, { "timeouts", "table" }, { "delay", "number" }, { "grace", "number" },
   { "deadline", "number" }, { "interval", "number" }, { "backoff", "any" }, { "cap", "number" }, { "pace", "table" },
   { "attempts", "integer" }, { "rise", "integer" }, { "stable_for", "number" }, { "fall", "integer" },
+  { "fall_for", "number" },
   { "fatal_after", "any" }, { "classify", "function" }, { "on_attempt", "function" }, { "timeline", "integer" },
 }
 
@@ -52,10 +53,10 @@ local above_zero = { "deadline", "timeout", "initial", "max" }
 
 local function check(s)
   for _, name in ipairs(above_zero) do
-    if s[name] <= 0 then options.misuse("health.wait: '%s': times are seconds above 0, not %s", name, s[name]) end
+    if s[name] <= 0 then options.misuse("health.wait: option '%s': times are seconds above 0, not %s", name, s[name]) end
   end
-  for _, name in ipairs { "delay", "grace", "interval", "slow", "edge", "soak", "stable_for", "latency" } do
-    if s[name] < 0 then options.misuse("health.wait: '%s' is a time, seconds from 0, not %s", name, s[name]) end
+  for _, name in ipairs { "delay", "grace", "interval", "slow", "edge", "soak", "stable_for", "latency", "fall_for" } do
+    if s[name] < 0 then options.misuse("health.wait: option '%s' is a time, seconds from 0, not %s", name, s[name]) end
   end
   count("samples", s.samples, 1, MOST)
   count("rise", s.rise, 1, MOST)
@@ -81,7 +82,7 @@ local backoff_fields = { { "initial", "number" }, { "multiplier", "number" }, { 
 -- A number is the classic form: it doubles, without jitter, up to `cap`; nothing else decides the pace.
 local function read_backoff(o, s)
   local given = o.backoff
-  if o.cap and o.cap <= 0 then options.misuse("health.wait: 'cap': times are seconds above 0, not %s", o.cap) end
+  if o.cap and o.cap <= 0 then options.misuse("health.wait: option 'cap': times are seconds above 0, not %s", o.cap) end
   if type(given) == "number" then
     given = { initial = given, max = o.cap or 80, jitter = "none" }
     s.slow, s.edge = 0, 0
@@ -164,6 +165,15 @@ local function read_limits(o, s)
   return limits
 end
 
+-- For so long an edge may go on serving what was there before. Who says how often says it all.
+local EDGE_TIME <const> = 15
+
+local function fall_for(o, s)
+  if o.fall_for then return o.fall_for end
+  local failing = type(o.fatal_after) == "table" and o.fatal_after.failing or math.type(o.fatal_after)
+  return (o.fall or failing) and 0 or math.min(s.grace, EDGE_TIME)
+end
+
 -- One function for the engine; what classify says is checked before anybody is told.
 local function hook_of(o)
   local classify, on_attempt = o.classify, o.on_attempt
@@ -201,6 +211,7 @@ function spec.new(o, keep)
   read_pace(o, s)
   read_timeouts(o, s)
   s.fatal_after = read_limits(o, s)
+  s.fall_for = fall_for(o, s)
   local expected = expect.read(o.expect, o.version)
   s.statuses, s.proofs, s.latency = expected.statuses, expected.proofs, expected.latency
   check(s)
@@ -227,7 +238,7 @@ function spec.read(o)
   if o.targets and o.url then options.misuse("health.wait: url and targets exclude each other") end
   if not o.targets and not o.url then options.misuse("health.wait: option 'url' is required, or 'targets'") end
   check_finite("", o)
-  if o.rate and o.rate <= 0 then options.misuse("health.wait: rate is probes a second, above 0, not %s", o.rate) end
+  if o.rate and o.rate <= 0 then options.misuse("health.wait: option 'rate' is probes a second, above 0, not %s", o.rate) end
   count("concurrency", o.concurrency or 1, 1, MOST)
   return o
 end

@@ -50,8 +50,11 @@ end
 
 function Internet:edge(request, now)
   local what = ("%s %s"):format(request.method, request.host)
-  if not self:resolve(request.host, "A", now) then
-    return fault("dns-not-found", "pending", what .. ": no such name (NXDOMAIN)")
+  local found, missing = self:resolve(request.host, "A", now)
+  if not found then
+    local answer = fault("dns-not-found", "pending", what .. ": no such name (NXDOMAIN)")
+    answer.ttl = missing
+    return answer
   end
   local served = cloudflare.serve(self.state, request.host, now)
   if not served then return fault("http-refused", "transient", what .. ": no model answers for this host") end
