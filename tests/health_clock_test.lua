@@ -199,7 +199,8 @@ end)
 test("how long an answer must say broken can be said, and it must say so all the time", function()
   local script = { ["a.example"] = { { at = 0, status = 500 }, { at = 6, status = 503 }, { at = 8, status = 500 } } }
   local at = play(script, [[
-    return times(wait { url = "https://a.example/", fall_for = 10, backoff = { initial = 1, max = 1, jitter = "none" }, pace = { edge = 1 } })
+    return times(wait { url = "https://a.example/", fall_for = 10, pace = { edge = 1 },
+      backoff = { initial = 1, max = 1, jitter = "none" } })
   ]])
   equal({ at[#at] > 18, at[#at] < 20 }, { true, true })
   equal(#play(script, [[ return times(wait { url = "https://a.example/", fall_for = 0 }) ]]), 3)

@@ -199,9 +199,9 @@ test("certificates tell which kind of wrong they are", function()
 end)
 
 -- Serves https with a certificate that is valid in so many seconds, for so long; what the first look says.
-local function certified(options, o)
+local function certified(times, o)
   local fs = require "fs"
-  local authority = require("authority").new(options)
+  local authority = require("authority").new(times)
   local folder <close> = fs.temporary()
   fs.write(folder.path .. "/ca.pem", authority:pem(), { outside = true })
   server.with(function() return 200 end, function(s)

@@ -40,8 +40,8 @@ local health = {}
 ---@field stable_for? number       for how long it must be healthy, with a look at the end (0)
 ---@field fall? integer            "failing" looks in a row that end the wait (3)
 ---@field fall_for? number         seconds that these must last, too, before the first success of what is not
----`established`: an edge goes on serving what was there before (15, at most `grace`; 0 when `fall` or `fatal_after` says
----how often)
+---`established`: an edge goes on serving what was there before (15, at most `grace`; 0 when `fall` or
+---`fatal_after` says how often)
 ---@field fatal_after? integer|table<health.Class, integer>  the same for any class; an integer is for "failing"
 ---@field established? boolean     it was serving before: the second column of the classes (false)
 ---@field classify? fun(look: health.Seen): health.Class?  another class for a look, which cannot become healthy

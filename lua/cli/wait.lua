@@ -68,7 +68,8 @@ local params = {
   ["version-pattern"] = { type = "string" },
   deadline = { type = "string" }, timeout = { type = "string" }, ["look-timeout"] = { type = "string" },
   delay = { type = "string" }, grace = { type = "string" }, interval = { type = "string" },
-  ["fall-for"] = { type = "string" }, attempts = { type = "integer" }, rise = { type = "integer" }, samples = { type = "integer" },
+  ["fall-for"] = { type = "string" }, attempts = { type = "integer" }, rise = { type = "integer" },
+  samples = { type = "integer" },
   window = { type = "string" }, ["stable-for"] = { type = "string" }, fall = { type = "integer" },
   established = { type = "boolean" }, preset = { type = "string" }, need = { type = "string" },
   simultaneous = { type = "integer" }, rate = { type = "number" },
@@ -267,7 +268,8 @@ local function options_of(values, taken, urls, preset)
     version = version_of(values), deadline = seconds(values, "deadline", "timeout"),
     timeout = seconds(values, "look-timeout"), delay = seconds(values, "delay"), grace = seconds(values, "grace"),
     interval = interval, attempts = values.attempts, rise = values.rise, samples = values.samples,
-    stable_for = seconds(values, "window", "stable-for"), fall = values.fall, fall_for = seconds(values, "fall-for"), established = values.established,
+    stable_for = seconds(values, "window", "stable-for"), fall = values.fall, fall_for = seconds(values, "fall-for"),
+    established = values.established,
     need = need_of(values.need, #urls), concurrency = values.simultaneous, rate = values.rate,
     pace = interval and { slow = 0, edge = 0 } or nil, on_attempt = teller(values, #urls),
     backoff = interval and { initial = interval, max = interval, jitter = "none" } or nil,
@@ -276,8 +278,8 @@ local function options_of(values, taken, urls, preset)
   return o
 end
 
-local flag_of = { timeout = "look-timeout", stable_for = "window", concurrency = "simultaneous", latency = "max-latency",
-  ["expect.latency"] = "max-latency", ["fatal_after.failing"] = "fall", fall_for = "fall-for" }
+local flag_of = { timeout = "look-timeout", stable_for = "window", concurrency = "simultaneous",
+  latency = "max-latency", ["expect.latency"] = "max-latency", ["fatal_after.failing"] = "fall", fall_for = "fall-for" }
 
 -- "option 'deadline' is …" of health.wait, as who typed a flag reads it.
 local function as_typed(message)

@@ -35,7 +35,7 @@ spec.pace = { slow = 5.4, edge = 0.5, soak = 2 }
 
 local MOST <const>, MOST_KEPT <const> = 1000000000, 100000
 
-local function count(what, value, least, most)
+local function check_count(what, value, least, most)
   if value < least then options.misuse("health.wait: option '%s' is at least %d, not %d", what, least, value) end
   if value > most then options.misuse("health.wait: option '%s' is at most %d, not %d", what, most, value) end
 end
@@ -53,16 +53,18 @@ local above_zero = { "deadline", "timeout", "initial", "max" }
 
 local function check(s)
   for _, name in ipairs(above_zero) do
-    if s[name] <= 0 then options.misuse("health.wait: option '%s': times are seconds above 0, not %s", name, s[name]) end
+    if s[name] <= 0 then
+      options.misuse("health.wait: option '%s': times are seconds above 0, not %s", name, s[name])
+    end
   end
   for _, name in ipairs { "delay", "grace", "interval", "slow", "edge", "soak", "stable_for", "latency", "fall_for" } do
     if s[name] < 0 then options.misuse("health.wait: option '%s' is a time, seconds from 0, not %s", name, s[name]) end
   end
-  count("samples", s.samples, 1, MOST)
-  count("rise", s.rise, 1, MOST)
-  count("timeline", s.keep, 1, MOST_KEPT)
-  count("attempts", s.attempts, 0, MOST)
-  count("max_body", s.max_body, 0, math.maxinteger)
+  check_count("samples", s.samples, 1, MOST)
+  check_count("rise", s.rise, 1, MOST)
+  check_count("timeline", s.keep, 1, MOST_KEPT)
+  check_count("attempts", s.attempts, 0, MOST)
+  check_count("max_body", s.max_body, 0, math.maxinteger)
   if s.multiplier < 1 then options.misuse("health.wait: 'multiplier' is at least 1, not %s", s.multiplier) end
   if s.family ~= 0 and s.family ~= 4 and s.family ~= 6 then
     options.misuse("health.wait: family is 4, 6 or 0 for both, not %s", s.family)
@@ -160,7 +162,7 @@ local function read_limits(o, s)
       options.misuse("health.wait: attempts and fatal_after are at least 1: fatal_after.%s is %s", class,
         tostring(limit[1]))
     end
-    count("fatal_after." .. class, limit[1], 1, MOST)
+    check_count("fatal_after." .. class, limit[1], 1, MOST)
   end
   return limits
 end
@@ -238,8 +240,10 @@ function spec.read(o)
   if o.targets and o.url then options.misuse("health.wait: url and targets exclude each other") end
   if not o.targets and not o.url then options.misuse("health.wait: option 'url' is required, or 'targets'") end
   check_finite("", o)
-  if o.rate and o.rate <= 0 then options.misuse("health.wait: option 'rate' is probes a second, above 0, not %s", o.rate) end
-  count("concurrency", o.concurrency or 1, 1, MOST)
+  if o.rate and o.rate <= 0 then
+    options.misuse("health.wait: option 'rate' is probes a second, above 0, not %s", o.rate)
+  end
+  check_count("concurrency", o.concurrency or 1, 1, MOST)
   return o
 end
 
