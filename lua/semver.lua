@@ -23,7 +23,8 @@ end
 local function read_range(what, range, o)
   if type(range) ~= "string" then options.misuse("%s: a range is a string, not a %s", what, type(range)) end
   o = options.read(what, o or {}, { { "prerelease", "boolean" } })
-  return ranges.parse(range), o.prerelease == true
+  local prerelease = o.prerelease == true
+  return ranges.parse(range, prerelease), prerelease
 end
 
 function semver.satisfies(v, range, o)

@@ -106,6 +106,21 @@ test("with prerelease = true a prerelease is a version like all others", functio
   equal(semver.satisfies("1.0.0-a", "*", { prerelease = true }), true)
 end)
 
+test("with prerelease = true a partial version begins at its first prerelease", function()
+  for _, range in ipairs { "*", "1.x", "1", "^1", "~1.0", ">=1", ">0", "1 - 2", "" } do
+    equal({ range, semver.satisfies("1.0.0-0", range, { prerelease = true }) }, { range, true })
+    equal({ range, semver.satisfies("1.0.0-0", range) }, { range, false })
+  end
+  equal(semver.satisfies("1.0.0-0", ">=1.0.0", { prerelease = true }), false)
+  equal(semver.satisfies("1.0.0-0", "<1", { prerelease = true }), false)
+end)
+
+test("a range that could be read in two ways is refused, as npm does", function()
+  for _, text in ipairs { "2.10-0", "^1.2-beta", "1+b", "0.x.3", "x.1", "==1.2.3", "=", "vv1.2.3", "v", ">=v", "~v" } do
+    equal({ text, raises("is no range of versions", semver.satisfies, "1.0.0", text).code }, { text, "semver-invalid" })
+  end
+end)
+
 test("a range that is none is an error", function()
   for _, text in ipairs { "a", "1.2.3.4", "^", "1..2", ">=1.2.3 foo", "1.2.3 -", "&1", "01.2", "^1.2.3-", "1.", ("1 || "):rep(300) } do
     equal({ text, raises("is no range of versions", semver.satisfies, "1.0.0", text).code }, { text, "semver-invalid" })

@@ -24,7 +24,7 @@ function semver.parse(text) end
 function semver.compare(a, b) end
 
 ---@class semver.RangeOptions
----@field prerelease? boolean  prereleases are versions like all others (false)
+---@field prerelease? boolean  prereleases are versions like all others: `1.x` begins at 1.0.0-0 (false)
 
 ---Whether the version is in the range: `1.2.3`, `>=1.2 <2`, `^1.2.3`, `~1.2`, `1.x`, `*`, `1.2 - 2.3`, and
 ---`||` between them. As with npm, a prerelease is in a range only when that names a prerelease of the
