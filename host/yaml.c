@@ -8,12 +8,11 @@
 #include "failure.h"
 #include "json.h"
 #include "opt.h"
+#include "yaml_reader.h"
 #include "yaml_scalar.h"
 #include <lauxlib.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
 #define READER "davit.yaml.reader"
 #define CORE_TAG "tag:yaml.org,2002:"
@@ -21,112 +20,21 @@
 enum { DEPTH_MAX = 64, COPIES_MAX = 10000, PATH_LENGTH_MAX = 1000 };
 enum { TEXT = 1, LINES = 4, ANCHORS, ROOT };  /* stack indices in decode */
 
-struct reader {
-  lua_State *L;
-  yaml_parser_t parser;
-  yaml_event_t event;  /* the last one read */
-  const char *text, *end;  /* without a byte order mark */
-  const char *name;    /* of the text, for errors */
-  int depth, copies;
-};
-
 static void read_node(struct reader *r, int path);
 
-/* ---- errors ------------------------------------------------------------------------------ */
-
-static void refuse(struct reader *r, yaml_mark_t at, const char *hint, const char *format, ...)
-  __attribute__((format(printf, 4, 5)));
-static void refuse(struct reader *r, yaml_mark_t at, const char *hint, const char *format, ...)
-{
-  char why[300];
-  va_list ap;
-  va_start(ap, format);
-  vsnprintf(why, sizeof why, format, ap);
-  va_end(ap);
-  struct fault f;
-  fault_set(&f, "yaml-invalid", "fatal", "%s:%zu:%zu: %s", r->name, at.line + 1, at.column + 1,
-            why);
-  if (hint)
-    fault_hint(&f, "%s", hint);
-  failure_raise(r->L, &f, r->name);
-}
-
-/* How to write it, by what libyaml says. */
-static const char *parser_hint(const char *problem)
-{
-  static const struct { const char *problem, *hint; } hints[] = {
-    {"mapping values are not allowed", "quote a text that holds ': ', or begin the mapping on a "
-                                       "line of its own"},
-    {"did not find expected key", "the keys of one mapping start in the same column"},
-    {"expected '-' indicator", "the items of one list start in the same column, each with '- '"},
-    {"expected ',' or ']'", "commas stand between the items of a list, and ']' closes it"},
-    {"expected ',' or '}'", "commas stand between the members of a mapping, and '}' closes it"},
-    {"could not find expected ':'", "a key is followed by ': ' and its value"},
-    {"unexpected end of stream", "close the quote"},
-    {"unknown escape character", "in single quotes a backslash is only a backslash"},
-    {"UTF-8", "save the text as UTF-8"},
-    {NULL, NULL},
-  };
-  for (int i = 0; hints[i].problem; i++)
-    if (strstr(problem, hints[i].problem))
-      return hints[i].hint;
-  return NULL;
-}
-
-/* The byte at the mark, which counts characters; 0 past the end. */
-static char byte_at(struct reader *r, yaml_mark_t mark)
-{
-  const char *p = r->text;
-  for (size_t i = 0; *p && i < mark.index; i++)
-    for (p++; (*p & 0xc0) == 0x80;)
-      p++;
-  return *p;
-}
-
-/* libyaml's reader knows the offset of a wrong byte, but no line. */
-static yaml_mark_t mark_of_offset(struct reader *r, size_t offset)
-{
-  yaml_mark_t mark = {0};
-  for (const char *p = r->text; p < r->text + offset && p < r->end; p++) {
-    mark.column += (*p & 0xc0) != 0x80;
-    if (*p == '\n') {
-      mark.line++;
-      mark.column = 0;
-    }
-  }
-  return mark;
-}
-
-static void refuse_parse(struct reader *r)
-{
-  const yaml_parser_t *p = &r->parser;
-  if (p->error == YAML_MEMORY_ERROR)
-    failure_memory(r->L);
-  if (p->error == YAML_READER_ERROR)
-    refuse(r, mark_of_offset(r, p->problem_offset), parser_hint(p->problem), "%s", p->problem);
-  char found = byte_at(r, p->problem_mark);
-  if (found == '\t')
-    refuse(r, p->problem_mark, "indent with spaces", "found a tab where the indentation is read");
-  if (strstr(p->problem, "cannot start any token"))
-    refuse(r, p->problem_mark, "quote a text that starts with it",
-           "found '%c', which cannot start a text", found);
-  if (p->context)
-    refuse(r, p->problem_mark, parser_hint(p->problem), "%s (%s from line %zu on)", p->problem,
-           p->context, p->context_mark.line + 1);
-  refuse(r, p->problem_mark, parser_hint(p->problem), "%s", p->problem);
-}
+/* ---- events -------------------------------------------------------------------------------- */
 
 static void next_event(struct reader *r)
 {
   yaml_event_delete(&r->event);
   if (!yaml_parser_parse(&r->parser, &r->event))
-    refuse_parse(r);
+    yaml_refuse_parse(r);
 }
 
 static void enter(struct reader *r)
 {
   if (++r->depth > DEPTH_MAX)
-    refuse(r, r->event.start_mark, NULL, "nesting is deeper than %d", DEPTH_MAX);
+    yaml_refuse(r, r->event.start_mark, NULL, "nesting is deeper than %d", DEPTH_MAX);
   luaL_checkstack(r->L, 16, "YAML");
 }
 
@@ -175,7 +83,7 @@ static void copy_table(struct reader *r)
 static void copy(struct reader *r)
 {
   if (++r->copies > COPIES_MAX)
-    refuse(r, r->event.start_mark, NULL, "aliases stand for more than %d values", COPIES_MAX);
+    yaml_refuse(r, r->event.start_mark, NULL, "aliases stand for more than %d values", COPIES_MAX);
   if (!lua_istable(r->L, -1))
     return;
   copy_table(r);
@@ -187,8 +95,8 @@ static void read_alias(struct reader *r)
   const char *name = (const char *)r->event.data.alias.anchor;
   lua_pushstring(r->L, name);
   if (lua_rawget(r->L, ANCHORS) == LUA_TNIL)
-    refuse(r, r->event.start_mark, "an anchor stands before its aliases, and outside of itself",
-           "the alias '*%s' has no anchor '&%s' before it", name, name);
+    yaml_refuse(r, r->event.start_mark, "an anchor stands before its aliases, and outside of itself",
+                "the alias '*%s' has no anchor '&%s' before it", name, name);
   copy(r);
 }
 
@@ -208,8 +116,8 @@ static const char *read_tag(struct reader *r, const yaml_char_t *tag, const char
     if (strstr(known, wanted))
       return name + prefix;
   }
-  refuse(r, r->event.start_mark, "leave the tag out; quotes make a text",
-         "the tag '%s' is not known here", name);
+  yaml_refuse(r, r->event.start_mark, "leave the tag out; quotes make a text",
+              "the tag '%s' is not known here", name);
   return NULL;
 }
 
@@ -236,8 +144,8 @@ static void apply_tag(struct reader *r, struct scalar *s, const char *tag, const
     s->number = (double)s->integer;
   }
   if (strcmp(tag, "str") != 0 && strcmp(tag, tags[s->kind]) != 0)
-    refuse(r, r->event.start_mark, "leave the tag out, or change the value",
-           "'%.60s' is not what its tag !!%s says", text, tag);
+    yaml_refuse(r, r->event.start_mark, "leave the tag out, or change the value",
+                "'%.60s' is not what its tag !!%s says", text, tag);
 }
 
 static void read_scalar(struct reader *r)
@@ -250,7 +158,7 @@ static void read_scalar(struct reader *r)
   if (*tag ? strcmp(tag, "str") != 0 : plain)
     s = scalar_read(text, len);
   if (s.kind == SCALAR_REFUSED)
-    refuse(r, r->event.start_mark, s.hint, "%s: '%.60s'", s.why, text);
+    yaml_refuse(r, r->event.start_mark, s.hint, "%s: '%.60s'", s.why, text);
   if (*tag)
     apply_tag(r, &s, tag, text);
   push_anchor(r, r->event.data.scalar.anchor);
@@ -304,15 +212,15 @@ static void read_list(struct reader *r, int path)
 static void check_key(struct reader *r)
 {
   if (r->event.type != YAML_SCALAR_EVENT)
-    refuse(r, r->event.start_mark, NULL, "a key is a text, not a list, a mapping or an alias");
+    yaml_refuse(r, r->event.start_mark, NULL, "a key is a text, not a list, a mapping or an alias");
   const char *text = (const char *)r->event.data.scalar.value;
   read_tag(r, r->event.data.scalar.tag, " str ");
   if (r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
     return;
   if (!*text)
-    refuse(r, r->event.start_mark, NULL, "a key is missing before ':'");
+    yaml_refuse(r, r->event.start_mark, NULL, "a key is missing before ':'");
   if (strcmp(text, "<<") == 0)
-    refuse(r, r->event.start_mark, "write the members out", "merge keys are not part of YAML 1.2");
+    yaml_refuse(r, r->event.start_mark, "write the members out", "merge keys are not part of YAML 1.2");
 }
 
 /* Refuses the key below the path on top when its mapping, below it, has it already. */
@@ -328,8 +236,8 @@ static void check_unique(struct reader *r, const char *text)
   lua_rawget(L, LINES);
   int line = (int)lua_tointeger(L, -1);
   if (line > 0)
-    refuse(r, r->event.start_mark, hint, "the key '%.80s' stands already on line %d", text, line);
-  refuse(r, r->event.start_mark, hint, "the key '%.80s' stands there already", text);
+    yaml_refuse(r, r->event.start_mark, hint, "the key '%.80s' stands already on line %d", text, line);
+  yaml_refuse(r, r->event.start_mark, hint, "the key '%.80s' stands there already", text);
 }
 
 /* mapping -> mapping key path; notes the path's line */
@@ -399,8 +307,8 @@ static void read_document(struct reader *r)
   next_event(r);  // the document's end
   next_event(r);
   if (r->event.type != YAML_STREAM_END_EVENT)
-    refuse(r, r->event.start_mark, "one text holds one document; remove '---'",
-           "a second document starts here");
+    yaml_refuse(r, r->event.start_mark, "one text holds one document; remove '---'",
+                "a second document starts here");
 }
 
 static int reader_close(lua_State *L)  /* __close and __gc */
@@ -442,6 +350,7 @@ static int decode(lua_State *L)
   lua_newtable(L);
   lua_newtable(L);
   lua_pushliteral(L, "");
+  yaml_check_breaks(r);
   read_document(r);
   lua_pushvalue(L, LINES);
   return 2;

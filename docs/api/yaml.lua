@@ -20,6 +20,7 @@ local yaml = {}
 ---
 ---Raises `yaml-invalid` (fatal), the message beginning with `name:line:column`, the hint saying
 ---how to write it: for what is not YAML, tabs in the indentation, a key that stands twice, a
+---character that ends a line in YAML 1.1 only (U+0085, U+2028, U+2029), a
 ---key that is a list or a mapping, merge keys, a second document, tags outside of the core
 ---schema, nesting deeper than 64, aliases that stand for more than 10,000 values, numbers
 ---with leading zeros, beyond 2^53, infinite or not a number. Raises a misuse for a secret.

@@ -36,7 +36,7 @@ with_libfuzzer() {
 with_afl() {
   rm -rf "$build/out/$1"
   mkdir -p "$build/out"
-  FUZZ=$1 AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
+  FUZZ=$1 AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
     afl-fuzz -V "${TIME:-60}" -m none -t 10000 -i "tests/fuzz/corpus/$1" -o "$build/out/$1" "$build/fuzz" \
     >"$build/$1.log" 2>&1 || { tail -n 30 "$build/$1.log"; return 1; }
   stats=$build/out/$1/default/fuzzer_stats
