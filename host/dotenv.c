@@ -5,7 +5,8 @@
 
 void dotenv_init(struct dotenv *d, const char *text, size_t len)
 {
-  *d = (struct dotenv){.at = text, .end = text + len, .line = 1};
+  size_t mark = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;  // some editors write one
+  *d = (struct dotenv){.at = text + mark, .end = text + len, .line = 1};
   buf_init(&d->name, 1 << 10);
   buf_init(&d->value, 1 << 20);
 }

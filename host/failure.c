@@ -206,11 +206,17 @@ static int add_field(lua_State *L, const char *key, const char *before)
     lua_pop(L, 1);
     return 0;
   }
-  const char *text = luaL_tolstring(L, -1, NULL);
-  lua_pushfstring(L, "%s%s", before, text);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  lua_pushstring(L, before);
+  luaL_tolstring(L, -2, NULL);
+  lua_concat(L, 2);
+  lua_remove(L, -2);
   return 1;
+}
+
+/* U+0080 to U+009F: terminals that read UTF-8 obey these, too. */
+static bool is_wide_control(const unsigned char *text, size_t left)
+{
+  return left > 1 && text[0] == 0xC2 && text[1] >= 0x80 && text[1] < 0xA0;
 }
 
 /* On one line and without commands to a terminal: a service may have written the text. */
@@ -220,7 +226,9 @@ static void push_one_line(lua_State *L, const char *text, size_t len)
   luaL_buffinit(L, &b);
   for (size_t i = 0; i < len; i++) {
     unsigned char c = (unsigned char)text[i];
-    luaL_addchar(&b, c < 0x20 || c == 0x7F ? ' ' : (char)c);
+    bool wide = is_wide_control((const unsigned char *)text + i, len - i);
+    luaL_addchar(&b, wide || c < 0x20 || c == 0x7F ? ' ' : (char)c);
+    i += wide;
   }
   luaL_pushresult(&b);
 }

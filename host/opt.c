@@ -102,10 +102,19 @@ static int wrong_type(lua_State *L, const char *what, const struct opt_field *f,
                         luaL_typename(L, -1));
 }
 
+/* A number says more than its type. */
+static int wrong_number(lua_State *L, const char *what, const struct opt_field *f, const char *expected)
+{
+  if (lua_type(L, -1) != LUA_TNUMBER)
+    return wrong_type(L, what, f, expected);
+  return failure_misuse(L, "%s: option '%s' must be %s, not %s", what, f->name, expected,
+                        luaL_tolstring(L, -1, NULL));
+}
+
 static void read_number(lua_State *L, const char *what, const struct opt_field *f, double *out)
 {
   if (lua_type(L, -1) != LUA_TNUMBER || !isfinite(lua_tonumber(L, -1)))
-    wrong_type(L, what, f, "a finite number");
+    wrong_number(L, what, f, "a finite number");
   *out = lua_tonumber(L, -1);
 }
 
@@ -114,7 +123,7 @@ static void read_integer(lua_State *L, const char *what, const struct opt_field 
   int is = 0;
   *out = lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &is) : 0;
   if (!is)
-    wrong_type(L, what, f, "an integer");
+    wrong_number(L, what, f, "an integer");
 }
 
 /* The value stays on the stack; *out is where. */

@@ -104,9 +104,14 @@ local function written(text, allowed)
   return (encoded:gsub("%%(%x?%x?)", function(digits) return #digits < 2 and "%25" .. digits or nil end))
 end
 
+-- A name that leads elsewhere cannot be written: "%2E%2E" is ".." for who reads URLs as browsers do.
 local function segments_text(segments)
   local text = ""
   for _, segment in ipairs(segments) do
+    if segment == "." or segment == ".." then
+      failure { code = "url-invalid", message = ("url.build: the segment '%s' is no name"):format(segment),
+        hint = "it would lead to another path; check where the name comes from" }
+    end
     text = text .. "/" .. url.encode(math.type(segment) == "integer" and tostring(segment) or segment)
   end
   return text

@@ -100,6 +100,13 @@ end)
 
 test("an error is one line without commands to the terminal", function()
   told(1, "^davit: eval:1: two lines %[31mred\n$", "eval", [[failure { message = "two\nlines\27[31mred" }]])
+  told(1, "^davit: eval:1: a  b; c d é\n$", "eval", [[failure { message = "a\0\u{9b}b", hint = "c\u{85}d é" }]])
+end)
+
+test("a number that an option cannot be is shown", function()
+  told(1, "option 'timeout' must be a finite number, not inf", "eval", "require('process').run { command = 'true', timeout = 1/0 }")
+  told(1, "option 'max' must be an integer, not 1.5", "eval", "require('fs').read('x', { max = 1.5 })")
+  told(1, "option 'max' must be an integer, not a string", "eval", "require('fs').read('x', { max = '1' })")
 end)
 
 test("what a script returns is its exit code, where it can be one", function()

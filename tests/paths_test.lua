@@ -176,6 +176,7 @@ A=last
 ]], { A = "last", B = "two words", C = "x\ny\"$\\ # no comment", D = "$A \\n", E = "line 1\nline 2", F = "", G = "a#b",
     H = "https://x/?a=b" })
   equal(dotenv.decode "A=1\r\nB='2'\r\n", { A = "1", B = "2" })
+  equal(dotenv.decode "\u{feff}A=1", { A = "1" })   -- some editors write a byte order mark
   equal(dotenv.decode "", {})
 end)
 

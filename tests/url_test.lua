@@ -62,7 +62,7 @@ test("url.parse refuses what is no URL, and says what is wrong with it", functio
     { "'65536' is no port", "http://a:65536/" }, { "'%-1' is no port", "http://a:-1/" },
     { "host cannot be read", "http://::1/" }, { "host cannot be read", "http://[::1/" },
     { "only a port may follow", "http://[::1]x/" }, { "'@' stands twice", "http://a@b@c/" },
-    { "brackets stand around", "http://a/[b]" }, { "'#' stands twice", "a#b#c" },
+    { "the host cannot be read", "http://[127.0.0.1]/" }, { "brackets stand around", "http://a/[b]" }, { "'#' stands twice", "a#b#c" },
   }
   for _, case in ipairs(bad) do
     local err = raises(case[1], url.parse, case[2])
@@ -80,7 +80,10 @@ end)
 test("url.build writes what may not stand in a part as %XX", function()
   equal(url.build { scheme = "https", host = "h", path = "/a b?c#d%zz%41", query = "x y#", fragment = "a#b" },
     "https://h/a%20b%3Fc%23d%25zz%41?x%20y%23#a%23b")
-  equal(url.build { scheme = "https", host = "h", segments = { "a/b", 42, "..", "ü" } }, "https://h/a%2Fb/42/../%C3%BC")
+  equal(url.build { scheme = "https", host = "h", segments = { "a/b", 42, "...", "ü" } }, "https://h/a%2Fb/42/.../%C3%BC")
+  for _, name in ipairs { ".", ".." } do
+    equal(raises("the segment '%.+' is no name", url.build, { segments = { "repos", name } }).code, "url-invalid")
+  end
   equal(url.build { scheme = "https", host = "::1", port = 80, path = "x" }, "https://[::1]:80/x")
   equal(url.build { scheme = "https", host = "h", userinfo = "a@b:c" }, "https://a%40b:c@h")
   equal(url.build { host = "h", query = { a = { 1, 2 }, b = "x&y" } }, "//h?a=1&a=2&b=x%26y")

@@ -56,7 +56,8 @@ function url.parse(text) end
 ---@field host? string|secret
 ---@field port? integer
 ---@field path? string|secret       what may not stand in a path is percent-encoded, what is encoded already stays
----@field segments? (string|integer|secret)[]  instead of a path: each is encoded whole, "/" too
+---@field segments? (string|integer|secret)[]  instead of a path: each is encoded whole, "/" too;
+---                                           "." and ".." raise `url-invalid`
 ---@field query? string|secret|table           a table is written by url.query
 ---@field fragment? string|secret
 

@@ -38,7 +38,7 @@ local function read_authority(text, authority)
     parts.invalid(text, "'@' stands twice before the host", "'%40' means the character")
   end
   rest = rest or authority
-  local literal, port = rest:match("^%[([%x:.]+)%](.*)$")
+  local literal, port = rest:match("^%[([%x.]*:[%x:.]*)%](.*)$")
   if not literal then literal, port = rest:match("^%[(v%x+%.[%w%-._~!$&'()*+,;=:]+)%](.*)$") end
   if literal then
     if port ~= "" and port:sub(1, 1) ~= ":" then parts.invalid(text, "only a port may follow ']'") end
