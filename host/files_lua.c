@@ -1,8 +1,8 @@
-/* files_lua.c - files, by paths relative to the working folder.
+/* files_lua.c - files, by paths relative to the project's folder.
  *
- * The same functions twice: "fs.core" for Davit's own Lua, and "fs.fenced", whose paths stay inside
- * the project unless the call says { outside = true }; on the latter lua/fs.lua builds the
- * module "fs". */
+ * The same functions twice: "fs.core" for Davit's own Lua, whose paths count from the working folder, and
+ * "fs.fenced", whose paths count from the project's and stay inside of it unless the call says
+ * { outside = true }; on the latter lua/fs.lua builds the module "fs". */
 #include "effect.h"
 #include "failure.h"
 #include "files.h"
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { READ_MAX = 64 << 20 };
 
@@ -31,6 +32,36 @@ const char *files_root(lua_State *L)
   const char *root = lua_tostring(L, -1);  /* anchored by the registry */
   lua_pop(L, 1);
   return root;
+}
+
+static bool is_working_folder(const char *folder)
+{
+  char here[PATH_MAX];
+  return getcwd(here, sizeof here) && strcmp(here, folder) == 0;
+}
+
+const char *files_path(lua_State *L, const char *path)
+{
+  const char *root = files_root(L);
+  if (!root || *path == '/' || is_working_folder(root))
+    return path;
+  return lua_pushfstring(L, "%s/%s", root, path);
+}
+
+/* fs.core.place(path) -> the path as the functions of fs.core take it */
+static int place(lua_State *L)
+{
+  lua_settop(L, 1);
+  lua_pushstring(L, files_path(L, luaL_checkstring(L, 1)));
+  return 1;
+}
+
+/* fs.core.real(folder) -> its path from the root, without links; nil: it is not there. Does not wait. */
+static int real(lua_State *L)
+{
+  char path[PATH_MAX];
+  lua_pushstring(L, realpath(luaL_checkstring(L, 1), path));
+  return 1;
 }
 
 /* fs.core.stay_in(folder): when the project is known; nil lets files go anywhere. Does not wait. */
@@ -88,9 +119,19 @@ static struct file_request read_request(lua_State *L, enum file_action action, c
   struct file_request r = {.action = action, .path = check_path(L, 1, what)};
   if (!lua_isnil(L, idx))
     opt_read(L, idx, what, fields, o);
-  if (lua_toboolean(L, lua_upvalueindex(1)) && !o->outside)
+  if (!lua_toboolean(L, lua_upvalueindex(1)))
+    return r;
+  r.path = files_path(L, r.path);
+  if (!o->outside)
     r.root = files_root(L);
   return r;
+}
+
+/* Where a copy or a move goes: the second argument. */
+static const char *place_target(lua_State *L, const char *what)
+{
+  const char *path = check_path(L, 2, what);
+  return lua_toboolean(L, lua_upvalueindex(1)) ? files_path(L, path) : path;
 }
 
 /* "0644" -> 0644 */
@@ -288,7 +329,7 @@ static int copy_file(lua_State *L)
 {
   struct options o = {0};
   struct file_request r = read_request(L, FILE_COPY, "fs.copy", 3, plain_fields, &o);
-  r.to = check_path(L, 2, "fs.copy");
+  r.to = place_target(L, "fs.copy");
   return run(L, &r, done);
 }
 
@@ -297,7 +338,7 @@ static int rename_path(lua_State *L)
 {
   struct options o = {0};
   struct file_request r = read_request(L, FILE_MOVE, "fs.move", 3, plain_fields, &o);
-  r.to = check_path(L, 2, "fs.move");
+  r.to = place_target(L, "fs.move");
   check_removable(L, "fs.move: will not move", r.path);
   return run(L, &r, done);
 }
@@ -333,7 +374,8 @@ int fs_fenced_open(lua_State *L)
 
 int fs_core_open(lua_State *L)
 {
-  static const luaL_Reg fence[] = {{"root", root}, {"stay_in", stay_in}, {NULL, NULL}};
+  static const luaL_Reg fence[] = {
+    {"place", place}, {"real", real}, {"root", root}, {"stay_in", stay_in}, {NULL, NULL}};
   push_functions(L, false);
   luaL_setfuncs(L, fence, 0);
   return 1;

@@ -51,8 +51,8 @@ void http_files_read(lua_State *L, const char *what, const struct http_file_opti
   if (o->to)
     check_to(L, what, o->to, c->request.method);
   t->root = o->outside ? NULL : files_root(L);
-  t->from = o->from;
-  t->to = o->to;
+  t->from = o->from ? files_path(L, o->from) : NULL;
+  t->to = o->to ? files_path(L, o->to) : NULL;
   if (o->sha256)
     read_sha256(L, what, o->sha256, t);
   c->has_files = t->from || t->to || t->part_files;

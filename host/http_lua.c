@@ -94,7 +94,7 @@ static void read_part(lua_State *L, const char *url, struct http_part *part, con
     failure_misuse(L, "http.request: multipart: part '%s' has either data or from", p.name);
   snprintf(place, sizeof place, "part '%.60s'", p.name);
   *part = (struct http_part){.name = p.name, .filename = p.filename, .type = p.type};
-  *file = p.from;
+  *file = p.from ? files_path(L, p.from) : NULL;
   if (p.data)
     part->data = resolve(L, p.data, url, place, &part->len);
 }
@@ -345,7 +345,7 @@ static int have_digest(lua_State *L, int status, lua_KContext box)
 /* A file has to be read whole before a request that signs it can begin. */
 static int look_at_file(lua_State *L, const struct options *o)
 {
-  struct file_request r = {.action = FILE_DIGEST, .path = o->files.from};
+  struct file_request r = {.action = FILE_DIGEST, .path = files_path(L, o->files.from)};
   struct task *task = task_current(L);
   struct world_files *files = host_of(L)->world->files;
   r.root = o->files.outside ? NULL : files_root(L);

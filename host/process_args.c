@@ -5,6 +5,7 @@
 #include "process_args.h"
 #include "buf_lua.h"
 #include "failure.h"
+#include "files_lua.h"
 #include "host.h"
 #include "opt.h"
 #include "order.h"
@@ -293,17 +294,24 @@ static bool wants_terminal(lua_State *L, const struct process_args *o)
                      : is_stream(o) && e->is_terminal(e, STDERR_FILENO);
 }
 
+/* The project's folder; NULL: it is the working folder, or there is none. */
+static const char *folder(lua_State *L)
+{
+  const char *here = files_path(L, ".");
+  return strcmp(here, ".") == 0 ? NULL : files_root(L);
+}
+
 void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p)
 {
   luaL_checkstack(L, 20, o->what);
-  p->cwd = o->cwd;
+  p->cwd = o->cwd ? files_path(L, o->cwd) : folder(L);
   p->argv = read_argv(L, o);
   p->env = read_env(L, o, p->argv[0]);
   p->terminal = wants_terminal(L, o);
   p->terminal_optional = !o->terminal;
   p->merged = o->merge;
   p->memory = (size_t)o->memory;
-  p->input_file = o->input_file;
+  p->input_file = o->input_file ? files_path(L, o->input_file) : NULL;
   p->input_open = o->input_open;
   if (!o->input || o->input_file || o->input_open)
     return;

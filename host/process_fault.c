@@ -226,7 +226,7 @@ void process_fault_input(struct fault *f, const struct process_place *p, const c
 {
   fault_set(f, "process-failed", "fatal", "cannot start '%.100s': its input '%.250s' cannot be read: %s", p->program,
             file, strerror(error));
-  fault_hint(f, "a relative path counts from the folder that Davit runs in, not from cwd");
+  fault_hint(f, "a relative path counts from the project's folder, or else the one Davit runs in, not from cwd");
 }
 
 void process_fault_lost(struct fault *f, const struct process_place *p, bool sent)

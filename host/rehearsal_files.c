@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,11 +225,12 @@ static int no_dots(const struct dirent *d)
   return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
 }
 
+/* A link to a folder is none, as in files_folder_uv.c. */
 static bool is_folder(const char *folder, const char *name)
 {
   struct stat st;
   int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  bool is = at >= 0 && fstatat(at, name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+  bool is = at >= 0 && fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
   if (at >= 0)
     close(at);
   return is;
@@ -277,5 +279,8 @@ void rehearsal_push_disk(lua_State *L)
 {
   static const luaL_Reg functions[] = {
     {"list", disk_list}, {"piece", disk_piece}, {"read", disk_read}, {"stat", disk_stat}, {NULL, NULL}};
+  char here[PATH_MAX];
   luaL_newlib(L, functions);
+  lua_pushstring(L, getcwd(here, sizeof here) ? here : "/");
+  lua_setfield(L, -2, "here");
 }

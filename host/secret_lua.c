@@ -6,6 +6,7 @@
 #include "class.h"
 #include "dotenv.h"
 #include "failure.h"
+#include "files_lua.h"
 #include "host.h"
 #include "locked.h"
 #include "opt.h"
@@ -283,7 +284,9 @@ static int dotenv(lua_State *L)
     return failure_misuse(L, "secret.dotenv: expected a path, not a %s", luaL_typename(L, 1));
   if (!lua_isnil(L, 2))
     opt_read(L, 2, "secret.dotenv", dotenv_fields, &o);
-  const char *path = lua_tostring(L, 1);
+  if (lua_rawlen(L, 1) == 0 || strlen(lua_tostring(L, 1)) != lua_rawlen(L, 1))
+    return failure_misuse(L, "secret.dotenv: the path is empty or holds a zero byte");
+  const char *path = files_path(L, lua_tostring(L, 1));
   struct source *s = push_source(L);
   s->fd = open(path, O_RDONLY | O_CLOEXEC);
   if (s->fd < 0)

@@ -144,7 +144,7 @@ Temporary.__close = Temporary.remove
 
 function fs.temporary()
   local root = require("fs.core").root()
-  local folder = root and root .. "/.davit/tmp" or world.getenv "TMPDIR" or "/tmp"
+  local folder = root and require("run.scratch").folder(root) or world.getenv "TMPDIR" or "/tmp"
   local path = ("%s/davit-%s"):format(folder, hex.encode(world.random(8)))
   core.make(path)
   if not root then core.chmod(path, "0700") end

@@ -190,6 +190,16 @@ function project.parse(text, name)
   return p
 end
 
+---The folder as everything that is made of it finds it, from the working folder and from the project's: "."
+---where they are one, else from the root.
+---@param folder string
+---@return string
+function project.place(folder)
+  local fs = require "fs.core"
+  local real = fs.real(folder)
+  return real == fs.real "." and "." or real or folder
+end
+
 ---Looks for davit.yaml in the folder and above it.
 ---@param folder string|nil  where to begin; the working folder
 ---@return string|nil root
@@ -197,7 +207,7 @@ function project.root(folder)
   local fs = require "fs.core"
   local at = folder or "."
   for _ = 1, 64 do
-    if fs.exists(at .. "/davit.yaml") then return at end
+    if fs.exists(at .. "/davit.yaml") then return project.place(at) end
     if not fs.exists(at .. "/..") then return nil end
     at = at == "." and ".." or at .. "/.."
   end
@@ -208,7 +218,7 @@ end
 ---@return table project  with `root`, the folder
 function project.read(folder)
   local fs = require "fs.core"
-  local root = folder or project.root()
+  local root = folder and project.place(folder) or project.root()
   if not root or not fs.exists(root .. "/davit.yaml") then
     failure {
       code = "config", class = "misuse", message = ("no davit.yaml in %s"):format(folder or "this folder or above it"),

@@ -5,11 +5,12 @@
 ---How the parts fit: run/steps.lua is what the recipe calls, run/history.lua folds the journal's
 ---events, run/recorder.lua writes them, run/leases.lua says who may, run/undo.lua takes back,
 ---run/approval.lua asks, run/place.lua opens the store, run/status.lua knows which errors leave a run
----where it stands.
+---where it stands, run/scratch.lua sweeps its temporary folders.
 local core = require "core"
 local history = require "run.history"
 local json = require "json"
 local recorder = require "run.recorder"
+local scratch = require "run.scratch"
 local sources = require "run.sources"
 local status = require "run.status"
 local steps = require "run.steps"
@@ -169,8 +170,10 @@ end
 local function with_leases(self, f)
   local _, err = try(function()
     self.leases:claim()
+    scratch.begin(self.options.root, self.options.store, self.id)
     f(self)
   end)
+  scratch.finish(self.options.root)
   local _, unreleased = try(self.leases.close, self.leases)
   self.outputs = self.recorder.history.outputs
   if err then error(err, 0) end

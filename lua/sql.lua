@@ -258,8 +258,9 @@ end
 ---@return { applied: string[], already: integer }
 function sql.migrate(o)
   check(o)
-  local layout = fs.exists(o.folder .. drizzle.journal) and drizzle or plain
-  local list = layout.read(o.folder)
+  local folder = fs.place(o.folder)
+  local layout = fs.exists(folder .. drizzle.journal) and drizzle or plain
+  local list = layout.read(folder)
   local own <close> = o.url and sql.connect { url = o.url } or nil
   local run = setmetatable({
     session = o.session or own, timeout = o.timeout or 300,

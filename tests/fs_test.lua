@@ -280,10 +280,10 @@ end)
 
 -- ---- inside the project ----------------------------------------------------------------------------
 
----A project's folder with something beside it; fenced / "name" is a path in it. The fence goes
----with the scope.
+---A project's folder with something beside it; fenced / "name" is a path in it, from the root on. The fence
+---goes with the scope.
 local function fenced()
-  local path = "build/scratch-fenced"
+  local path = core.real "build" .. "/scratch-fenced"
   core.remove(path)
   core.make(path .. "/project/inner")
   core.write(path .. "/beside", "outside")
@@ -300,8 +300,6 @@ end
 local function link(target, at)
   process.run { argv = { "ln", "-s", "--", target, at } }
 end
-
-local function here() return (process.run({ argv = { "pwd", "-P" } }).output:gsub("\n", "")) end
 
 local function refused(f, ...)
   equal(raises("it leads out of the project's folder .*outside = true", f, ...).code, "file-outside")
@@ -334,7 +332,7 @@ test("what leads out and in again stays inside", function()
   local p <close> = fenced()
   fs.write(p / "inner/../inner/file", "text")
   equal(fs.read(p / "../project/inner/file"), "text")
-  equal(fs.read(here() .. "/" .. (p / "inner/file")), "text")
+  equal(fs.read "../project/inner/file", "text")
   equal(fs.list(p.root), { "inner/" })
   equal(fs.stat(p.root).kind, "folder")
 end)
@@ -343,7 +341,7 @@ test("a link is followed inside the project and refused when it leads out of it"
   local p <close> = fenced()
   fs.write(p / "inner/file", "text")
   link("inner/file", p / "near")
-  link(here() .. "/" .. (p / "inner"), p / "absolute")
+  link(p / "inner", p / "absolute")
   link("../beside", p / "far")
   link("..", p / "up")
   link("/etc", p / "etc")
@@ -426,6 +424,29 @@ test("the errors of files inside are those of files", function()
   raises("listing .*/file: Not a directory", fs.list, p / "file")
   raises("reading .*: File name too long", fs.read, p / ("x"):rep(300))
   fs.remove(p / "none/below")
+end)
+
+test("in a project a relative path counts from its folder, wherever Davit was started", function()
+  local p <close> = fenced()
+  fs.write("inner/file", "text")
+  equal({ core.read(p / "inner/file"), fs.read "./inner/../inner/file", fs.exists "inner" }, { "text", "text", true })
+  fs.copy("inner/file", "copy")
+  fs.move("copy", "moved")
+  equal({ fs.glob "**", fs.list "." }, { { "inner/file", "moved" }, { "inner/", "moved" } })
+  equal(fs.read("../beside", { outside = true }), "outside")
+  refused(fs.read, "../beside")
+  fs.remove "moved"
+  equal(core.list(p.root), { "inner/" })
+end)
+
+test("in a project a program runs in its folder, and what it is given counts from there", function()
+  local p <close> = fenced()
+  local function output(o) return (process.run(o).output:gsub("\n$", "")) end
+  core.write(p / "inner/file", "text")
+  equal(output { argv = { "pwd", "-P" } }, p.root)
+  equal(output { argv = { "pwd", "-P" }, cwd = "inner" }, p / "inner")
+  equal(output { argv = { "pwd", "-P" }, cwd = "/" }, "/")
+  equal(output { argv = { "cat" }, cwd = "inner", input = { file = "inner/file" } }, "text")
 end)
 
 test("without a project there is no folder to stay in", function()

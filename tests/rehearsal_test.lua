@@ -237,6 +237,23 @@ test("files of a rehearsal behave as files do, stay inside the project, and are 
   end)
 end)
 
+test("in a rehearsal a path is the same file however it is spelled, and a link to a folder is no folder", function()
+  with_recipe([[
+    local fs, here = require "fs", require("fs.core").root()
+    fs.write(here .. "/made/a", "x")
+    fs.write("made/b", "y")
+    local said = fs.read "made/a" .. fs.read(here .. "/made/../made/b") .. #fs.list "made" .. #fs.glob(here .. "/made/*")
+    for path in fs.walk "linked" do said = said .. " " .. path end
+    run.ensure(the_comment(said))
+  ]], function(folder)
+    fs.make(folder .. "/linked/below")
+    process.run { argv = { "ln", "-s", "..", folder .. "/linked/up" } }
+    local result = rehearse(folder, { recipe = "toy", every = 1 })
+    equal(result.failed, {})
+    equal(result.reference.inventory[1]:match(": (xy.*)$"), "xy22 below up")
+  end)
+end)
+
 -- The command line ----------------------------------------------------------------------------
 
 local function davit(folder, ...)

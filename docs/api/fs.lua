@@ -1,12 +1,15 @@
 ---@meta fs
 
----Files. Paths are relative to the working folder. Every function waits, and other tasks go on
+---Files. Every function waits, and other tasks go on
 ---meanwhile; a write that is cancelled after it began, and a removal, are still carried out.
 ---
----In a project, paths stay inside of its folder, the one with davit.yaml: what leads out of it, by
----"..", as an absolute path or through a link, is refused, at the moment it is opened, unless the
----call says `{ outside = true }`. Without a project (`davit eval`, `davit FILE.lua`) there is no
----folder to stay in.
+---In a project, a relative path counts from its folder, the one with davit.yaml, wherever Davit was
+---started; so do those of http (`from`, `to`), process (`cwd`, `input`), secret.dotenv and sql.migrate.
+---Paths stay inside of that folder: what leads out of it, by "..", as an absolute path or through a
+---link, is refused, at the moment it is opened, unless the call says `{ outside = true }`. Without a
+---project (`davit eval`, `davit FILE.lua`) a relative path counts from the working folder, and there is
+---no folder to stay in. The fence is around fs and http: programs go where they like, and the files of
+---`secret.dotenv` and the folder of `sql.migrate` may stand anywhere.
 ---
 ---All raise `file-not-found`, `file-denied`, `file-exists`, `file-full` (no space), `file-outside`
 ---or `file-failed` (all fatal) with the path and the system's reason, and a misuse for a path that
@@ -137,7 +140,8 @@ function fs.glob(pattern, options) end
 ---@operator div(string): string
 
 ---An empty folder that goes away with its scope: `local folder <close> = fs.temporary()`, and
----`folder / "name"` is a path in it. It stands in the project's .davit/tmp, without a project in TMPDIR.
+---`folder / "name"` is a path in it. It stands in the project's .davit/tmp, without a project in TMPDIR. What a run leaves there
+---that is killed goes when it is resumed, or when the next one begins.
 ---@return fs.Temporary
 function fs.temporary() end
 

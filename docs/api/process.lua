@@ -28,7 +28,7 @@ local process = {}
 ---                         LC_*, LOGNAME, NODE_EXTRA_CA_CERTS, NO_COLOR, PATH, SSL_CERT_DIR,
 ---                         SSL_CERT_FILE, TERM, TMPDIR, TZ and USER. With --no-color
 ---                         NO_COLOR is 1
----@field cwd? string       the folder it runs in (Davit's own)
+---@field cwd? string       the folder it runs in (the project's; without a project Davit's own)
 ---@field input? string|secret.Secret|process.File|true  what it reads on its standard input
 ---                         (nothing): a text; a file, which it is given as it is; or true, only of
 ---                         `start`: what `write` gives it
@@ -52,7 +52,7 @@ local process = {}
 ---                         the variable CI is set, for CI kills after 7.5 s)
 
 ---@class process.File
----@field file string       a path; a relative one counts from the folder Davit runs in
+---@field file string       a path; a relative one counts from the project's folder, without a project from Davit's own
 
 ---@class process.RunOptions : process.Options
 ---@field timeout? number   seconds after which it must have ended (none)

@@ -11,9 +11,8 @@ local named = {}
 ---@return string|nil
 function named.folder(arguments)
   for i, argument in ipairs(arguments) do
-    if argument == "--project" then return arguments[i + 1] end
-    local value = argument:match("^%-%-project=(.*)$")
-    if value then return value end
+    local value = argument == "--project" and arguments[i + 1] or argument:match("^%-%-project=(.*)$")
+    if value then return project.place(value) end
   end
   return project.root()
 end

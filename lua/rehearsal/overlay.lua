@@ -8,8 +8,8 @@ local MOST = 1 << 30   -- bytes of a file, as in the real world's buffers
 
 local FILE_MODE, FOLDER_MODE = tonumber("644", 8), tonumber("755", 8)
 
--- "./a//b/../c" -> "a/c"; "." -> "".
-local function normalise(path)
+-- "./a//b/../c" -> "a/c"; "." -> ""; "/here/a" -> "a", when the working folder is "/here".
+local function normalise(path, here)
   local parts = {}
   for part in path:gmatch("[^/]+") do
     if part == ".." and #parts > 0 and parts[#parts] ~= ".." then
@@ -18,7 +18,9 @@ local function normalise(path)
       parts[#parts + 1] = part
     end
   end
-  return (path:sub(1, 1) == "/" and "/" or "") .. table.concat(parts, "/")
+  local text = (path:sub(1, 1) == "/" and "/" or "") .. table.concat(parts, "/")
+  if text == here then return "" end
+  return text:sub(1, #here + 1) == here .. "/" and text:sub(#here + 2) or text
 end
 
 local function parent_of(path)
@@ -196,16 +198,17 @@ end
 ---@param now? number  Unix seconds
 ---@return table answer  as the world of a rehearsal takes it: data, names, size, mode, stamp, …, or fault
 function Overlay:act(action, path, text, max, mode, to, offset, now)
-  return self[action](self, normalise(path), {
-    text = text, max = max, mode = mode, to = to and normalise(to), offset = offset, now = now,
+  return self[action](self, normalise(path, self.here), {
+    text = text, max = max, mode = mode, to = to and normalise(to, self.here), offset = offset, now = now,
   })
 end
 
 ---@param disk table       reads the real files
 ---@param hidden string[]  paths of real files that are not there in a rehearsal
 function overlay.new(disk, hidden)
-  local self = setmetatable({ disk = disk, files = {}, facts = {}, folders = {}, gone = {}, writes = 0 }, Overlay)
-  for _, path in ipairs(hidden) do self.gone[normalise(path)] = true end
+  local self = setmetatable(
+    { disk = disk, here = disk.here, files = {}, facts = {}, folders = {}, gone = {}, writes = 0 }, Overlay)
+  for _, path in ipairs(hidden) do self.gone[normalise(path, self.here)] = true end
   return self
 end
 
