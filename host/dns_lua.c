@@ -8,6 +8,7 @@
 #include "task.h"
 #include "world.h"
 #include <lauxlib.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct options {
@@ -42,18 +43,55 @@ static void check_type(lua_State *L, const char *what, const char *type)
   failure_misuse(L, "%s: option 'type' must be %s, not '%.20s'", what, lua_tostring(L, -1), type);
 }
 
+static void check_name(lua_State *L, const char *name)
+{
+  for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
+    struct fault f;
+    if (*c > ' ' && *c < 0x7f)
+      continue;
+    fault_set(&f, "dns-name", "misuse", "not a domain name: %.255s", name);
+    if (*c >= 0x80)
+      fault_hint(&f, "write it as it is registered, xn--…");
+    failure_raise(L, &f, name);
+  }
+}
+
 static void check_options(lua_State *L, const char *what, const struct options *o)
 {
+  check_name(L, o->name);
   check_type(L, what, o->type);
   if (o->timeout <= 0 || o->timeout > 3600)
     failure_misuse(L, "%s: option 'timeout' is seconds above 0, at most 3600", what);
+}
+
+/* Between two places in "192.0.2.1:53" or "[2001:db8::1]:53". */
+static bool is_port_wrong(const char *at, const char *end)
+{
+  const char *colon = memrchr(at, ':', (size_t)(end - at));
+  bool bare_v6 = colon && memchr(at, ':', (size_t)(colon - at)) && colon[-1] != ']';
+  if (!colon || bare_v6)
+    return false;
+  unsigned long port = strtoul(colon + 1, NULL, 10);
+  return end - colon > 6 || port == 0 || port > 65535;
+}
+
+/* c-ares would take a port's last 16 bits. */
+static const char *check_ports(lua_State *L, const char *what, const char *servers)
+{
+  for (const char *at = servers; *at;) {
+    const char *end = at + strcspn(at, ",");
+    if (is_port_wrong(at, end))
+      failure_misuse(L, "%s: option 'server': a port is 1 to 65535, not as in %.*s", what, (int)(end - at), at);
+    at = *end ? end + 1 : end;
+  }
+  return servers;
 }
 
 /* Pushes the servers, joined by commas; NULL: none are given. */
 static const char *read_servers(lua_State *L, const char *what, int server)
 {
   if (!server || lua_type(L, server) == LUA_TSTRING)
-    return server ? lua_tostring(L, server) : NULL;
+    return server ? check_ports(L, what, lua_tostring(L, server)) : NULL;
   size_t n = lua_istable(L, server) ? lua_rawlen(L, server) : 0;
   if (n == 0 || n > 16)
     failure_misuse(L, "%s: option 'server' is an address or a list of 1 to 16", what);
@@ -66,7 +104,7 @@ static const char *read_servers(lua_State *L, const char *what, int server)
   }
   if (!buf_ok(list))
     failure_misuse(L, "%s: option 'server' is longer than any list of addresses", what);
-  return buf_str(list);
+  return check_ports(L, what, buf_str(list));
 }
 
 /* ---- the answers -------------------------------------------------------------------------- */

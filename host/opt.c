@@ -139,18 +139,25 @@ static bool read_kept(lua_State *L, const char *what, const struct opt_field *f,
   return true;
 }
 
+/* What stands behind a NUL would be lost without a word. */
+static const char *read_string(lua_State *L, const char *what, const struct opt_field *f)
+{
+  if (secret_test(L, -1))
+    failure_misuse(L, "%s: option '%s' cannot hold a secret", what, f->name);
+  if (lua_type(L, -1) != LUA_TSTRING)
+    wrong_type(L, what, f, "a string");
+  const char *text = lua_tostring(L, -1);
+  if (strlen(text) != lua_rawlen(L, -1))
+    failure_misuse(L, "%s: option '%s' holds a NUL", what, f->name);
+  return text;
+}
+
 /* Reads the value on top; true: it must stay there. */
 static bool read_field(lua_State *L, const char *what, const struct opt_field *f, void *out)
 {
   switch (f->type) {
   case OPT_STRING:
-    if (secret_test(L, -1))
-      failure_misuse(L, "%s: option '%s' cannot hold a secret", what, f->name);
-    if (lua_type(L, -1) != LUA_TSTRING)
-      wrong_type(L, what, f, "a string");
-    *(const char **)out = lua_tostring(L, -1);
-    if (strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
-      failure_misuse(L, "%s: option '%s' holds a NUL", what, f->name);
+    *(const char **)out = read_string(L, what, f);
     return false;
   case OPT_NUMBER:
     read_number(L, what, f, out);

@@ -95,7 +95,8 @@ static void check_output(lua_State *L, const struct process_args *o)
 static void check_options(lua_State *L, const struct process_args *o)
 {
   if (!o->argv == !o->command)
-    failure_misuse(L, "%s: give argv, a list, or command, a text for /bin/sh", o->what);
+    failure_misuse(L, "%s: give argv, a list, or command, a text for /bin/sh%s", o->what,
+                   o->argv ? ", not both" : "");
   if (o->timeout <= 0 || o->grace < 0)
     failure_misuse(L, "%s: timeout is seconds above 0, grace seconds of at least 0", o->what);
   if (o->max_output < 0 || o->max_output > BUF_LIMIT / 4)

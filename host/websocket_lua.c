@@ -326,6 +326,9 @@ static const char *push_http_url(lua_State *L, const char *url)
     failure_misuse(L, "websocket.connect: the URL begins with wss:// or ws://, unlike %.200s", url);
   if (url[strcspn(url, " \t\r\n#")])
     failure_misuse(L, "websocket.connect: a WebSocket's URL has no blanks and no fragment: %.200s", url);
+  const char *authority = strchr(url, '/') + 2;
+  if (memchr(authority, '@', strcspn(authority, "/?")))
+    failure_misuse(L, "websocket.connect: a user in the URL is not sent: give headers = { authorization = … }");
   return lua_pushfstring(L, "http%s", url + 2);
 }
 

@@ -85,6 +85,9 @@ end
 ---Asks the name servers of the zone that the name is in.
 function dns.authoritative(o)
   options.read("dns.authoritative", o, fields)
+  if o.port and (o.port < 1 or o.port > 65535) then
+    options.misuse("dns.authoritative: option 'port' is 1 to 65535, not %d", o.port)
+  end
   local deadline = core.monotonic() + (o.timeout or 5)
   local ask = setmetatable({ deadline = deadline, port = o.port or PORT }, {
     __call = function(_, name, kind)

@@ -254,3 +254,20 @@ test("misuse of dns.find is named", function()
   raises("dns.find: option 'name' is required", dns.find, {})
   raises("dns.find: unknown option 'host'", dns.find, { host = "x.test" })
 end)
+
+test("a name that is none is refused before anybody is asked", function()
+  for name, hint in pairs { ["a b.test"] = false, ["a\n.test"] = false, ["ü.test"] = "xn%-%-" } do
+    local err = raises("not a domain name: ", dns.lookup, { name = name, server = "127.0.0.1:1" })
+    equal({ err.code, hint == false or err.hint:find(hint) ~= nil }, { "dns-name", true })
+  end
+  raises("option 'name' holds a NUL", dns.lookup, { name = "a\0b.test", server = "127.0.0.1:1" })
+end)
+
+test("a port that is none is refused", function()
+  for _, server in ipairs { "127.0.0.1:99999", "127.0.0.1:0", "[::1]:65536", "127.0.0.1,127.0.0.2:70000", "::1,[::1]:0" } do
+    raises("option 'server': a port is 1 to 65535, not as in ", dns.lookup, { name = "x.test", server = server })
+  end
+  raises("a port is 1 to 65535, not as in 127.0.0.2:0", dns.find,
+    { name = "x.test", server = { "127.0.0.1", "127.0.0.2:0" } })
+  raises("option 'port' is 1 to 65535, not 70000", dns.authoritative, { name = "x.test", port = 70000 })
+end)
