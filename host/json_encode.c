@@ -90,8 +90,9 @@ static void write_float(struct writer *w, double x)
       break;
   }
   buf_add_str(w->text, digits);
-  // Read back, plain digits are an integer, which ends at 2^53.
-  if (fabs(x) > (double)JSON_INTEGER_MAX && !strpbrk(digits, ".e"))
+  // Read back, plain digits are an integer, which ends at 2^53 and has no -0.
+  bool integral = x == 0 ? !signbit(x) : fabs(x) <= (double)JSON_INTEGER_MAX;
+  if (!integral && !strpbrk(digits, ".e"))
     buf_add_str(w->text, ".0");
 }
 

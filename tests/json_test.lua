@@ -35,6 +35,13 @@ test("json.decode keeps integers integers and floats floats", function()
   equal(math.type(json.decode "7.0"), "float")
 end)
 
+test("what is written is written the same when it was read, -0 too", function()
+  for _, value in ipairs { -0.0, 0.0, 1e15, -1e300, 9007199254740994.0, 0.1 } do
+    local written = json.encode(value)
+    equal({ json.encode(json.decode(written)), 1 / json.decode(written) }, { written, 1 / value })
+  end
+end)
+
 local bad = {
   { "expected a value, found the end of the text", "" },
   { "expected a value, found the end of the text", "  \n" },
