@@ -1,59 +1,25 @@
 /* secret.c - secrets, and the templates that refer to them; see secret.h.
  *
  * A template is a list of pieces: literal bytes, or a reference to a secret with the
- * encodings its value passes through when it is resolved. A secret counts its
+ * encodings its value passes through when it is resolved (secret_resolve.c). A secret counts its
  * references and goes with the last one. Its value and every resolved text live in the
  * vault, one locked arena of the Lua state, which is collected after all that use it.
  *
  * Ownership: a template owns its pieces, a piece its text and one reference.
  * Invariants: 1. a template refers to at least one secret; else it is a string.
  *             2. a userdata is complete enough for __gc before anything can raise. */
-#include "secret.h"
+#include "secret_template.h"
 #include "binding.h"
 #include "class.h"
 #include "escape.h"
-#include "digest.h"
 #include "failure.h"
 #include "host.h"
-#include "locked.h"
 #include "mask.h"
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TEMPLATE "davit.secret"
-#define RESOLVED "davit.resolved"
 #define VAULT "davit.vault"
-
-enum { CHAIN = 8 };  /* encodings inside each other, at most */
-
-struct secret {
-  int references;
-  struct arena *vault;
-  char *name;
-  char **bindings;  /* normalised, ended by NULL */
-  char *value;
-  size_t len;
-};
-
-struct piece {
-  struct secret *secret;  /* NULL: a literal */
-  char *text;             /* of a literal */
-  size_t len;
-  unsigned char depth, chain[CHAIN];
-};
-
-struct template {
-  struct piece *pieces;
-  size_t count;
-};
-
-/* The bytes of a template for a moment. */
-struct resolved {
-  struct arena *vault;
-  char *bytes;
-  size_t len;
-};
 
 /* ---- the vault ------------------------------------------------------------------------ */
 
@@ -65,7 +31,7 @@ static int vault_gc(lua_State *L)
   return 0;
 }
 
-static struct arena *vault_of(lua_State *L)
+struct arena *secret_vault(lua_State *L)
 {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &VAULT_KEY) != LUA_TUSERDATA) {
     lua_pop(L, 1);
@@ -138,9 +104,9 @@ static struct secret *new_secret(struct arena *vault, const char *name, const ch
 
 static int set_metatable(lua_State *L);
 
-static struct template *check_template(lua_State *L, int idx, const char *what)
+struct template *secret_check(lua_State *L, int idx, const char *what)
 {
-  struct template *t = luaL_testudata(L, idx, TEMPLATE);
+  struct template *t = luaL_testudata(L, idx, SECRET_TEMPLATE);
   if (!t)
     failure_misuse(L, "%s: expected a secret, not a %s", what, luaL_typename(L, idx));
   return t;
@@ -148,7 +114,7 @@ static struct template *check_template(lua_State *L, int idx, const char *what)
 
 bool secret_test(lua_State *L, int idx)
 {
-  return luaL_testudata(L, idx, TEMPLATE) != NULL;
+  return luaL_testudata(L, idx, SECRET_TEMPLATE) != NULL;
 }
 
 /* Pushes a template with room for pieces, all empty literals. */
@@ -215,7 +181,7 @@ void secret_check_bindings(lua_State *L, const char *name, const char *const *bi
 static void push_secret(lua_State *L, const char *name, const char *value, size_t len,
                         const char *const *bindings)
 {
-  struct arena *vault = vault_of(L);
+  struct arena *vault = secret_vault(L);
   struct template *t = push_template(L, 1);
   t->pieces[0].secret = new_secret(vault, name, value, len, bindings);
   if (!t->pieces[0].secret)
@@ -237,7 +203,7 @@ void secret_push(lua_State *L, const char *name, const char *value, size_t len,
 
 void secret_rebind(lua_State *L, int idx, const char *name, const char *const *bindings)
 {
-  const struct template *t = check_template(L, idx, "secret.bind");
+  const struct template *t = secret_check(L, idx, "secret.bind");
   const struct piece *p = &t->pieces[0];
   if (t->count != 1 || p->depth > 0)
     failure_misuse(L, "secret.bind: expected one secret as it was read, not a template");
@@ -252,14 +218,14 @@ void secret_rebind(lua_State *L, int idx, const char *name, const char *const *b
 /* Pieces in the value at idx; 0: it cannot be joined. */
 static size_t pieces_at(lua_State *L, int idx)
 {
-  const struct template *t = luaL_testudata(L, idx, TEMPLATE);
+  const struct template *t = luaL_testudata(L, idx, SECRET_TEMPLATE);
   int type = lua_type(L, idx);
   return t ? t->count : type == LUA_TSTRING || type == LUA_TNUMBER;
 }
 
 static void add_value(lua_State *L, struct template *t, int idx)
 {
-  const struct template *from = luaL_testudata(L, idx, TEMPLATE);
+  const struct template *from = luaL_testudata(L, idx, SECRET_TEMPLATE);
   for (size_t i = 0; from && i < from->count; i++)
     add_piece(L, t, &from->pieces[i]);
   if (from)
@@ -294,8 +260,7 @@ void secret_concat(lua_State *L, int n)
   lua_settop(L, first);
 }
 
-/* Appends the bytes in an encoding; see enum secret_encoding. */
-static void encode(struct buf *out, const char *data, size_t len, enum secret_encoding encoding)
+void secret_write_encoded(struct buf *out, const char *data, size_t len, enum secret_encoding encoding)
 {
   static const struct percent_style uri = {.keep = "-._~"};
   if (encoding == ENCODE_JSON)
@@ -310,7 +275,7 @@ static void add_encoded(lua_State *L, struct template *t, const char *text, size
 {
   struct buf out;
   buf_init(&out, BUF_LIMIT);
-  encode(&out, text, len, encoding);
+  secret_write_encoded(&out, text, len, encoding);
   char *copy = buf_ok(&out) ? malloc(out.len + 1) : NULL;
   if (copy) {
     memcpy(copy, buf_str(&out), out.len + 1);
@@ -324,8 +289,8 @@ static void add_encoded(lua_State *L, struct template *t, const char *text, size
 static void add_deeper(lua_State *L, struct template *t, const struct piece *p,
                        enum secret_encoding encoding)
 {
-  if (p->depth == CHAIN)
-    failure_misuse(L, "secret %s is encoded more than %d times", p->secret->name, CHAIN);
+  if (p->depth == SECRET_CHAIN)
+    failure_misuse(L, "secret %s is encoded more than %d times", p->secret->name, SECRET_CHAIN);
   add_reference(t, p);
   struct piece *added = &t->pieces[t->count - 1];
   added->chain[added->depth++] = (unsigned char)encoding;
@@ -333,7 +298,7 @@ static void add_deeper(lua_State *L, struct template *t, const struct piece *p,
 
 void secret_encode(lua_State *L, int idx, enum secret_encoding encoding)
 {
-  const struct template *from = check_template(L, idx, "encoding");
+  const struct template *from = secret_check(L, idx, "encoding");
   struct template *t = push_template(L, from->count);
   for (size_t i = 0; i < from->count; i++) {
     const struct piece *p = &from->pieces[i];
@@ -342,190 +307,6 @@ void secret_encode(lua_State *L, int idx, enum secret_encoding encoding)
     else
       add_encoded(L, t, p->text, p->len, encoding);
   }
-}
-
-/* ---- resolving ---------------------------------------------------------------------------------- */
-
-static bool may_go(const struct secret *s, const struct destination *to)
-{
-  for (char **b = s->bindings; *b; b++)
-    if (binding_allows(*b, to))
-      return true;
-  return false;
-}
-
-static void describe_refusal(const struct secret *s, const struct destination *to, struct buf *text)
-{
-  buf_printf(text, "secret %s %s", s->name, s->bindings[0] ? "may be sent to " : "is bound to no place");
-  for (char **b = s->bindings; *b; b++)
-    buf_printf(text, "%s%s", b == s->bindings ? "" : b[1] ? ", " : " and ", *b);
-  buf_add_str(text, s->bindings[0] ? " only, not to " : " and may not be sent to ");
-  binding_describe(to, (const char *const *)s->bindings, text);
-  buf_printf(text, " (%s)", to->place);
-}
-
-static void refuse(lua_State *L, const struct secret *s, const struct destination *to)
-{
-  struct fault f;
-  struct buf text;
-  buf_init(&text, 4096);
-  describe_refusal(s, to, &text);
-  fault_set(&f, "secret-refused", "fatal", "%s", buf_str(&text));
-  fault_hint(&f, "if it belongs there, add the place to what %s is bound to", s->name);
-  buf_free(&text);
-  failure_raise(L, &f, NULL);
-}
-
-static int resolved_close(lua_State *L)  /* __close and __gc */
-{
-  struct resolved *r = luaL_checkudata(L, 1, RESOLVED);
-  arena_free(r->vault, r->bytes, r->len + 1);
-  r->bytes = NULL;
-  return 0;
-}
-
-static struct resolved *push_resolved(lua_State *L)
-{
-  struct arena *vault = vault_of(L);
-  struct resolved *r = lua_newuserdatauv(L, sizeof *r, 0);
-  *r = (struct resolved){.vault = vault};
-  class_new(L, RESOLVED, NULL, resolved_close);
-  luaL_setmetatable(L, RESOLVED);
-  return r;
-}
-
-/* Appends the value of a reference after all its encodings. */
-static void append_reference(const struct piece *p, struct buf *out)
-{
-  struct buf text;
-  buf_init(&text, BUF_LIMIT);
-  buf_add(&text, p->secret->value, p->secret->len);
-  for (int i = 0; i < p->depth && buf_ok(&text); i++) {
-    struct buf next;
-    buf_init(&next, BUF_LIMIT);
-    encode(&next, buf_str(&text), text.len, (enum secret_encoding)p->chain[i]);
-    buf_wipe(&text);
-    text = next;
-  }
-  buf_add(out, buf_str(&text), text.len);
-  out->failed = out->failed || text.failed;
-  buf_wipe(&text);
-}
-
-/* False: out of memory. */
-static bool assemble(const struct template *t, struct resolved *r)
-{
-  struct buf all;
-  buf_init(&all, BUF_LIMIT);
-  for (size_t i = 0; i < t->count; i++)
-    if (t->pieces[i].secret)
-      append_reference(&t->pieces[i], &all);
-    else
-      buf_add(&all, t->pieces[i].text, t->pieces[i].len);
-  r->bytes = buf_ok(&all) ? arena_alloc(r->vault, all.len + 1) : NULL;
-  if (r->bytes) {
-    memcpy(r->bytes, buf_str(&all), all.len + 1);
-    r->len = all.len;
-  }
-  buf_wipe(&all);
-  return r->bytes != NULL;
-}
-
-static void check_all(lua_State *L, const struct template *t, const struct destination *to)
-{
-  for (size_t i = 0; i < t->count; i++)
-    if (t->pieces[i].secret && !may_go(t->pieces[i].secret, to))
-      refuse(L, t->pieces[i].secret, to);
-}
-
-bool secret_admitted(lua_State *L, int idx, const struct destination *to)
-{
-  const struct template *t = luaL_testudata(L, idx, TEMPLATE);
-  for (size_t i = 0; t && i < t->count; i++)
-    if (t->pieces[i].secret && !may_go(t->pieces[i].secret, to))
-      return false;
-  return true;
-}
-
-static const char *push_string(lua_State *L, int idx, size_t *len)
-{
-  lua_pushvalue(L, idx);
-  return lua_tolstring(L, -1, len);
-}
-
-static struct resolved *push_bytes(lua_State *L, const struct template *t)
-{
-  struct resolved *r = push_resolved(L);
-  if (!assemble(t, r))
-    failure_memory(L);
-  return r;
-}
-
-const char *secret_resolve(lua_State *L, int idx, const struct destination *to, size_t *len)
-{
-  const struct template *t = luaL_testudata(L, idx, TEMPLATE);
-  luaL_checkstack(L, 6, "secret");
-  if (!t)
-    return push_string(L, idx, len);
-  check_all(L, t, to);
-  const struct resolved *r = push_bytes(L, t);
-  *len = r->len;
-  return r->bytes;
-}
-
-const char *secret_resolve_found(lua_State *L, int idx, const struct destination *to,
-                                 secret_find *find, size_t *len)
-{
-  const struct template *t = luaL_testudata(L, idx, TEMPLATE);
-  char what[256];
-  struct destination found = *to;
-  luaL_checkstack(L, 6, "secret");
-  if (!t)
-    return push_string(L, idx, len);
-  const struct resolved *r = push_bytes(L, t);
-  if (!find(r->bytes, r->len, what, sizeof what))
-    failure_misuse(L, "%s holds a secret and does not say where it leads", to->place);
-  found.what = what;
-  check_all(L, t, &found);
-  *len = r->len;
-  return r->bytes;
-}
-
-const char *secret_read(lua_State *L, int idx, size_t *len)
-{
-  const struct template *t = check_template(L, idx, "secret");
-  luaL_checkstack(L, 6, "secret");
-  const struct resolved *r = push_bytes(L, t);
-  *len = r->len;
-  return r->bytes;
-}
-
-void secret_fingerprint(lua_State *L, int idx, int key)
-{
-  char hex[SHA256_HEX + 1];
-  luaL_checkstack(L, 8, "secret");
-  const struct template *t = check_template(L, idx, "secret.fingerprint");
-  const struct template *k = check_template(L, key, "secret.fingerprint");
-  const struct resolved *value = push_bytes(L, t), *keyed = push_bytes(L, k);
-  if (!hmac_sha256_hex(keyed->bytes, keyed->len, value->bytes, value->len, hex))
-    failure_memory(L);
-  lua_pushlstring(L, hex, 16);
-}
-
-/* Blocks of HMAC-SHA-256 over the purpose and the block's number, as hexadecimal digits. */
-void secret_derive(lua_State *L, int key, const char *purpose, size_t digits, const char *name,
-                   const char *const *bindings)
-{
-  char hex[SECRET_DERIVED_MAX + SHA256_HEX + 1];
-  luaL_checkstack(L, 8, "secret");
-  const struct resolved *keyed = push_bytes(L, check_template(L, key, "secret.derive"));
-  for (size_t at = 0; at < digits; at += SHA256_HEX) {
-    const char *text = lua_pushfstring(L, "%s %d", purpose, (int)(at / SHA256_HEX));
-    if (!hmac_sha256_hex(keyed->bytes, keyed->len, text, strlen(text), hex + at))
-      failure_memory(L);
-  }
-  secret_push(L, name, hex, digits, bindings);
-  wipe(hex, sizeof hex);
 }
 
 /* ---- what Lua may do with a template: join it, name it, nothing else ------------------------------ */
@@ -540,7 +321,7 @@ static bool named_before(const struct template *t, size_t i)
 
 void secret_names(lua_State *L, int idx)
 {
-  const struct template *t = check_template(L, idx, "secret.names");
+  const struct template *t = secret_check(L, idx, "secret.names");
   int n = 0;
   lua_newtable(L);
   for (size_t i = 0; i < t->count; i++)
@@ -552,7 +333,7 @@ void secret_names(lua_State *L, int idx)
 
 static int to_string(lua_State *L)
 {
-  const struct template *t = check_template(L, 1, "tostring");
+  const struct template *t = secret_check(L, 1, "tostring");
   luaL_Buffer b;
   lua_settop(L, 1);
   secret_names(L, 1);
@@ -587,7 +368,7 @@ static int forbid(lua_State *L)
 
 static int template_gc(lua_State *L)
 {
-  free_template(luaL_checkudata(L, 1, TEMPLATE));
+  free_template(luaL_checkudata(L, 1, SECRET_TEMPLATE));
   return 0;
 }
 
@@ -601,7 +382,7 @@ static int set_metatable(lua_State *L)
     {"__newindex", "a field"},       {"__lt", "its order"},
     {"__le", "its order"},           {"__pairs", "a field"},
   };
-  if (luaL_newmetatable(L, TEMPLATE)) {
+  if (luaL_newmetatable(L, SECRET_TEMPLATE)) {
     luaL_setfuncs(L, methods, 0);
     for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
       lua_pushstring(L, forbidden[i].what);
