@@ -254,7 +254,8 @@ test("the guard killed before Davit, or after it, leaves no running child behind
     child:kill "KILL"
   end)
   leaves_nobody(function(child, pids)
-    process.run { command = ("kill -KILL %d %d"):format(child:pid(), pids.guard) }
+    -- The guard may have ended by itself when its turn comes.
+    process.run { command = ("kill -KILL %d %d || true"):format(child:pid(), pids.guard) }
   end)
 end)
 
