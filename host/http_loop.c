@@ -8,8 +8,8 @@
  * Easy handles are used again, as they keep their memory. A plain exchange sets nothing that the
  * next one does not set as well, so that its handle need not be reset.
  *
- * Invariant: sockets[fd] is all zero for every fd that is not a socket of curl's: on_close sees
- * to it, as the number will come again. */
+ * Invariant: sockets[fd] is of the socket that has the number now: on_open and on_close see to it,
+ * as numbers come again. */
 #include "http_curl.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +77,18 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *http, voi
     x->socket = fd;
   s->wanted = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
   return watch(h, fd, s) ? 0 : -1;
+}
+
+/* Curl closes the socket of a connection that it gives up early without telling: the number comes
+ * again, and what is known of it is of another socket. */
+static curl_socket_t on_open(void *http, curlsocktype purpose, struct curl_sockaddr *a)
+{
+  struct http_curl *h = http;
+  int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+  (void)purpose;
+  if (fd >= 0 && fd < h->socket_count)
+    h->sockets[fd] = (struct http_socket){0};
+  return fd >= 0 ? fd : CURL_SOCKET_BAD;
 }
 
 /* The set forgets it by itself. */
@@ -207,6 +219,8 @@ static CURL *set_constants(struct http_curl *h, CURL *easy)
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, h->encodings);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");  // else it looks into the environment for every exchange
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, h);
   return easy;

@@ -6,10 +6,13 @@
 #include <cmocka.h>
 #include "real.h"
 #include "server.h"
+#include <arpa/inet.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { BIG = 3 << 20 };
 
@@ -343,6 +346,46 @@ static void the_second_exchange_uses_the_connection_of_the_first(void **state)
   }
 }
 
+/* A port where connections are neither made nor refused, as its queue is full. */
+enum { CALLERS = 4 };
+struct full_port {
+  int fds[1 + CALLERS];
+  char url[64];
+};
+
+static void fill_port(struct full_port *p)
+{
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t len = sizeof a;
+  for (int i = 0; i <= CALLERS; i++)
+    p->fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  assert_int_equal(bind(p->fds[0], (struct sockaddr *)&a, sizeof a), 0);
+  assert_int_equal(listen(p->fds[0], 0), 0);
+  assert_int_equal(getsockname(p->fds[0], (struct sockaddr *)&a, &len), 0);
+  for (int i = 1; i <= CALLERS; i++)
+    connect(p->fds[i], (struct sockaddr *)&a, sizeof a);
+  snprintf(p->url, sizeof p->url, "http://127.0.0.1:%d/", ntohs(a.sin_port));
+}
+
+/* Curl closes its socket without a word, and the next one has its number. */
+static void a_connection_that_is_given_up_early_leaves_nothing_to_the_next(void **state)
+{
+  struct world_under_test *w = *state;
+  struct full_port p;
+  fill_port(&p);
+  struct http_exchange *x = start(w, "GET", (struct http_request){.url = p.url, .timeouts.connect = 0.05});
+  finish(w);
+  assert_string_equal(x->fault.code, "http-connect-timeout");
+  effect_free(&x->effect);
+  w->done = 0;
+  x = start(w, "GET", (struct http_request){.timeouts.connect = 5});
+  finish(w);
+  assert_string_equal(x->fault.code ? x->fault.message : "", "");
+  effect_free(&x->effect);
+  for (int i = 0; i <= CALLERS; i++)
+    close(p.fds[i]);
+}
+
 /* Invariant 1 of effects: freed in flight it never reports. */
 static void freed_in_flight_it_never_reports(void **state)
 {
@@ -439,6 +482,7 @@ int main(void)
     WITH_WORLD(a_sink_has_a_limit_too),
     WITH_WORLD(a_sink_that_fails_ends_the_exchange),
     WITH_WORLD(the_second_exchange_uses_the_connection_of_the_first),
+    WITH_WORLD(a_connection_that_is_given_up_early_leaves_nothing_to_the_next),
     WITH_WORLD(freed_in_flight_it_never_reports),
     WITH_WORLD(a_fault_says_how_long_a_name_is_remembered_as_not_there),
   };
