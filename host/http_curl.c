@@ -251,8 +251,6 @@ static void destroy(struct effect *e)
   for (int i = 0; i < 2; i++)
     if (x->lookup[i])
       effect_free(&x->lookup[i]->effect);
-  http_loop_return(x->http, x->easy, x->plain);
-  curl_url_cleanup(x->url);
   curl_mime_free(x->mime);
   free(x->outgoing);
   free(x->gzip);
@@ -265,10 +263,9 @@ static void destroy(struct effect *e)
   else
     buf_wipe(&x->base.body);
   buf_free(&x->base.headers);
-  free(x->host);
   free(x->target);
   free(x->method);
-  free(x);
+  http_spare_give(x->http, x);
 }
 
 enum { USUAL_HEADERS = 500 };  /* bytes */
@@ -276,7 +273,7 @@ enum { USUAL_HEADERS = 500 };  /* bytes */
 struct http_exchange *exchange_start(struct http_curl *h, const struct http_request *r, bool connection,
                                      effect_done *done, void *arg)
 {
-  struct exchange *x = http_loop_ready(h) ? calloc(1, sizeof *x) : NULL;
+  struct exchange *x = http_loop_ready(h) ? http_spare_take(h, r->url) : NULL;
   if (!x)
     return NULL;
   x->base.effect = (struct effect){.destroy = destroy, .done = done, .arg = arg};
@@ -287,7 +284,6 @@ struct http_exchange *exchange_start(struct http_curl *h, const struct http_requ
   x->timeouts = r->timeouts;
   x->fresh = r->fresh;
   x->connection = connection;
-  x->easy = http_loop_easy(h);
   x->method = strdup(r->method);
   buf_init(&x->body, BUF_LIMIT);
   buf_init(&x->base.body, r->max_body);

@@ -1,7 +1,8 @@
 /* http_curl.h - the parts of the HTTP engine, as they see each other; http.h is the outside.
  *
  *   http_curl.c     the life of an exchange: start, the end, resume, destroy
- *   http_loop.c     curl's multi handle on the loop: sockets, its timer, handles to use again
+ *   http_loop.c     curl's multi handle on the loop: sockets, its timer
+ *   http_spare.c    exchanges to use again
  *   http_setup.c    a request becomes options of curl
  *   http_route.c    where the connection goes, and whom TLS trusts
  *   http_body.c     what goes out and what comes in, piece by piece, and the limits of it
@@ -47,7 +48,7 @@ struct http_address {
   double found, until;
 };
 
-enum { HTTP_ADDRESSES = 256, HTTP_IDLE = 64 };
+enum { HTTP_ADDRESSES = 256, HTTP_SPARE = 64 };
 
 /* One of curl's sockets, by its number. */
 struct http_socket {
@@ -67,8 +68,8 @@ struct http_curl {
   struct http_socket *sockets;
   int socket_count, under_way;
   char encodings[40];          /* that curl unpacks */
-  CURL *idle[HTTP_IDLE];
-  int idle_count;
+  struct exchange *spare[HTTP_SPARE];
+  int spare_count;
   uv_timer_t timer;            /* curl's */
   uv_timer_t turn;             /* serves `soon` in the next turn of the loop */
   struct exchange_queue soon;
@@ -106,9 +107,11 @@ struct exchange {
   /* the request */
   CURL *easy;
   CURLU *url;
+  char *url_text;              /* as it was given; url, host, port and https are of it */
+  unsigned url_hash;           /* of a spare one */
   char *host, *method;
   int port, family;
-  bool https, fresh, plain;    /* plain: see http_loop_return */
+  bool https, fresh, plain;    /* plain: see http_spare.c */
   bool connection;             /* only a connection is wanted (http_connection.h) */
   bool connected;              /* and it is there: curl keeps it until the exchange goes */
   struct curl_slist *headers, *resolve, *connect_to;
@@ -156,14 +159,24 @@ void exchange_finish(struct exchange *x, CURLcode code);
 
 /* Makes the multi handle at the first use. False: out of memory. */
 bool http_loop_ready(struct http_curl *h);
-CURL *http_loop_easy(struct http_curl *h);
-/* `plain`: only options that every exchange sets have been set. */
-void http_loop_return(struct http_curl *h, CURL *easy, bool plain);
 /* One exchange more or less is with curl. */
 void http_loop_count(struct http_curl *h, int change);
 void http_loop_close(struct http_curl *h);
 /* When something last moved on the exchange's connection. */
 double http_loop_active(const struct exchange *x);
+
+/* For curl, which opens a socket, and closes it: the set forgets it by itself. */
+curl_socket_t http_loop_open_socket(void *http, curlsocktype purpose, struct curl_sockaddr *a);
+int http_loop_close_socket(void *http, curl_socket_t fd);
+
+/* ---- http_spare.c ------------------------------------------------------------------------ */
+
+/* An exchange that is blank but for its easy handle, and the URL if it is the same as before. NULL:
+ * out of memory; so is an easy handle that is. */
+struct exchange *http_spare_take(struct http_curl *h, const char *url);
+/* Takes back one whose other memory is free. `plain`: only options that every exchange sets were set. */
+void http_spare_give(struct http_curl *h, struct exchange *x);
+void http_spare_free(struct http_curl *h);
 
 /* ---- http_time.c ------------------------------------------------------------------------- */
 

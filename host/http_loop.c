@@ -1,15 +1,12 @@
-/* http_loop.c - curl's multi handle on the loop: its sockets, its timer, and the easy handles.
+/* http_loop.c - curl's multi handle on the loop: its sockets and its timer.
  *
  * Curl's sockets stand in an epoll set of ours, and the loop watches the set: a connection that
  * is kept alive stays in it between its exchanges, so that an exchange on one needs no call to
  * change what is watched. (One uv_poll a socket means up to eight calls a connection.) What
  * becomes readable while nobody wants it is taken out: the peer has closed it.
  *
- * Easy handles are used again, as they keep their memory. A plain exchange sets nothing that the
- * next one does not set as well, so that its handle need not be reset.
- *
- * Invariant: sockets[fd] is of the socket that has the number now: on_open and on_close see to it,
- * as numbers come again. */
+ * Invariant: sockets[fd] is of the socket that has the number now: http_loop_open_socket and
+ * http_loop_close_socket see to it, as numbers come again. */
 #include "http_curl.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +78,7 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *http, voi
 
 /* Curl closes the socket of a connection that it gives up early without telling: the number comes
  * again, and what is known of it is of another socket. */
-static curl_socket_t on_open(void *http, curlsocktype purpose, struct curl_sockaddr *a)
+curl_socket_t http_loop_open_socket(void *http, curlsocktype purpose, struct curl_sockaddr *a)
 {
   struct http_curl *h = http;
   int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
@@ -91,8 +88,7 @@ static curl_socket_t on_open(void *http, curlsocktype purpose, struct curl_socka
   return fd >= 0 ? fd : CURL_SOCKET_BAD;
 }
 
-/* The set forgets it by itself. */
-static int on_close(void *http, curl_socket_t fd)
+int http_loop_close_socket(void *http, curl_socket_t fd)
 {
   struct http_curl *h = http;
   if (fd < h->socket_count)
@@ -154,7 +150,7 @@ static int timer_wanted(CURLM *multi, long milliseconds, void *http)
   return 0;
 }
 
-/* ---- the handles ------------------------------------------------------------------------------------ */
+/* ---- the multi handle ------------------------------------------------------------------------------------ */
 
 /* Only exchanges that are under way keep the loop going. */
 void http_loop_count(struct http_curl *h, int change)
@@ -209,47 +205,9 @@ bool http_loop_ready(struct http_curl *h)
   return true;
 }
 
-/* What is the same for all exchanges. */
-static CURL *set_constants(struct http_curl *h, CURL *easy)
-{
-  if (!easy)
-    return NULL;
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_USERAGENT, "davit/" DAVIT_VERSION);
-  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, h->encodings);
-  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");  // else it looks into the environment for every exchange
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, h);
-  return easy;
-}
-
-CURL *http_loop_easy(struct http_curl *h)
-{
-  return h->idle_count ? h->idle[--h->idle_count] : set_constants(h, curl_easy_init());
-}
-
-void http_loop_return(struct http_curl *h, CURL *easy, bool plain)
-{
-  if (!easy)
-    return;
-  if (h->idle_count == HTTP_IDLE) {
-    curl_easy_cleanup(easy);
-    return;
-  }
-  if (!plain) {
-    curl_easy_reset(easy);
-    set_constants(h, easy);
-  }
-  h->idle[h->idle_count++] = easy;
-}
-
 void http_loop_close(struct http_curl *h)
 {
-  while (h->idle_count)
-    curl_easy_cleanup(h->idle[--h->idle_count]);
+  http_spare_free(h);
   curl_multi_cleanup(h->multi);
   free(h->sockets);
   h->sockets = NULL;

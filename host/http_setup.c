@@ -22,19 +22,22 @@ static void read_port(struct exchange *x)
   curl_free(port);
 }
 
-/* Keeps what it parsed: curl takes that instead of parsing once more. */
+/* Keeps what it parsed: curl takes that instead of parsing once more, and so does the next exchange. */
 bool exchange_parse_url(struct exchange *x, const char *url)
 {
   char *host = NULL;
+  if (x->url_text)
+    return true;
   x->url = curl_url();
   bool ok = x->url && curl_url_set(x->url, CURLUPART_URL, url, CURLU_PATH_AS_IS) == CURLUE_OK &&
             read_scheme(x, url) && curl_url_get(x->url, CURLUPART_HOST, &host, CURLU_PUNYCODE) == CURLUE_OK;
   if (ok) {
     read_port(x);
     x->host = strdup(host);
+    x->url_text = x->host ? strdup(url) : NULL;
   }
   curl_free(host);
-  return ok && x->host;
+  return ok && x->url_text;
 }
 
 /* ---- headers ------------------------------------------------------------------------------------ */

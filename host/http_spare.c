@@ -1,0 +1,114 @@
+/* http_spare.c - exchanges that have ended, to be used again.
+ *
+ * One keeps its easy handle, which keeps its memory, and its parsed URL: who polls asks the same again and
+ * again. A plain exchange sets no option that the next one does not set as well, so that its handle need
+ * not be reset.
+ *
+ * Invariant: the handle of a spare exchange is in no multi handle. */
+#include "http_curl.h"
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is the same for all exchanges. */
+static CURL *set_constants(struct http_curl *h, CURL *easy)
+{
+  if (!easy)
+    return NULL;
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, "davit/" DAVIT_VERSION);
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, h->encodings);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");  // else it looks into the environment for every exchange
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, http_loop_open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, http_loop_close_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, h);
+  return easy;
+}
+
+static void forget_place(struct exchange *x)
+{
+  curl_url_cleanup(x->url);
+  free(x->url_text);
+  free(x->host);
+  x->url = NULL;
+  x->url_text = x->host = NULL;
+}
+
+static void free_exchange(struct exchange *x)
+{
+  curl_easy_cleanup(x->easy);
+  forget_place(x);
+  free(x);
+}
+
+static uint32_t hash(const char *text)
+{
+  uint32_t h = 2166136261u;
+  for (; *text; text++)
+    h = (h ^ (unsigned char)*text) * 16777619u;
+  return h;
+}
+
+/* That of the same URL if there is one, else the one that was used last. */
+static struct exchange *find(struct http_curl *h, const char *url)
+{
+  uint32_t wanted = hash(url);
+  int at = h->spare_count - 1;
+  for (int i = at; i >= 0; i--)
+    if (h->spare[i]->url_hash == wanted && strcmp(h->spare[i]->url_text, url) == 0) {
+      at = i;
+      break;
+    }
+  struct exchange *x = h->spare[at];
+  h->spare[at] = h->spare[--h->spare_count];
+  return x;
+}
+
+/* As new, but for what is kept. */
+static void clear(struct exchange *x, const char *url)
+{
+  struct exchange kept = {.easy = x->easy};
+  if (strcmp(x->url_text, url) == 0) {
+    kept.url = x->url;
+    kept.url_text = x->url_text;
+    kept.url_hash = x->url_hash;
+    kept.host = x->host;
+    kept.port = x->port;
+    kept.https = x->https;
+  } else {
+    forget_place(x);
+  }
+  *x = kept;
+}
+
+struct exchange *http_spare_take(struct http_curl *h, const char *url)
+{
+  struct exchange *x = h->spare_count ? find(h, url) : calloc(1, sizeof *x);
+  if (x && x->easy)
+    clear(x, url);
+  else if (x)
+    x->easy = set_constants(h, curl_easy_init());
+  return x;
+}
+
+void http_spare_give(struct http_curl *h, struct exchange *x)
+{
+  if (!x->easy || !x->url_text || h->spare_count == HTTP_SPARE) {
+    free_exchange(x);
+    return;
+  }
+  if (!x->plain) {
+    curl_easy_reset(x->easy);
+    set_constants(h, x->easy);
+  }
+  x->url_hash = hash(x->url_text);
+  h->spare[h->spare_count++] = x;
+}
+
+void http_spare_free(struct http_curl *h)
+{
+  while (h->spare_count)
+    free_exchange(h->spare[--h->spare_count]);
+}
