@@ -134,6 +134,14 @@ bool buf_ok(const struct buf *b)
   return !b->failed;
 }
 
+size_t copy_text(char *to, size_t room, const char *text)
+{
+  size_t len = strnlen(text, room - 1);
+  memcpy(to, text, len);
+  to[len] = 0;
+  return len;
+}
+
 char *copy_str(const char *text)
 {
   return text ? strdup(text) : NULL;

@@ -35,6 +35,8 @@ const char *buf_str(const struct buf *b);
 bool buf_ok(const struct buf *b);
 /* memset that the compiler does not remove. */
 void wipe(void *data, size_t len);
+/* Copies as much of the text as there is room for, and a NUL; returns how much. */
+size_t copy_text(char *to, size_t room, const char *text);
 /* strdup that keeps NULL. */
 char *copy_str(const char *text);
 #endif

@@ -12,7 +12,6 @@
 #include "health.h"
 #include "world.h"
 #include <math.h>
-#include <stdio.h>
 
 void health_link_init(struct health_link *l)
 {
@@ -345,7 +344,7 @@ static bool is_sample(struct health_target *t, const struct health_look *l)
 void health_take(struct health_target *t, const struct health_look *l)
 {
   struct health_engine *e = t->engine;
-  snprintf(t->address, sizeof t->address, "%.63s", t->exchange->address);
+  copy_text(t->address, sizeof t->address, t->exchange->address);
   health_link_drop(&t->link);
   t->state = WAITING;
   health_origin_learns(t, l, health_origin_lost(t->exchange));

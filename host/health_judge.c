@@ -153,7 +153,7 @@ void health_judge(const struct health_target *t, const struct http_exchange *x, 
   *l = (struct health_look){.at = probed - e->started, .class = FATAL, .timing = x->timing,
                             .negative_ttl = x->negative_ttl};
   if (code)
-    snprintf(l->reason, sizeof l->reason, "%.300s", x->fault.message);
+    copy_text(l->reason, sizeof l->reason, x->fault.message);
   else
     read_answer(t, x, l, &code);
   if (l->class == HEALTHY)

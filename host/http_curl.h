@@ -48,12 +48,18 @@ struct http_address {
   double found, until;
 };
 
-enum { HTTP_ADDRESSES = 256, HTTP_SPARE = 64 };
+enum { HTTP_ADDRESSES = 256, HTTP_SPARE = 128 };
 
 /* One of curl's sockets, by its number. */
 struct http_socket {
   unsigned wanted, watched;    /* events of epoll */
   double active;               /* when one was last seen */
+};
+
+/* An exchange that has ended, and the hash of its URL: looking for one touches no other memory. */
+struct http_spare {
+  unsigned hash;
+  struct exchange *exchange;
 };
 
 struct http_curl {
@@ -68,7 +74,7 @@ struct http_curl {
   struct http_socket *sockets;
   int socket_count, under_way;
   char encodings[40];          /* that curl unpacks */
-  struct exchange *spare[HTTP_SPARE];
+  struct http_spare spare[HTTP_SPARE];
   int spare_count;
   uv_timer_t timer;            /* curl's */
   uv_timer_t turn;             /* serves `soon` in the next turn of the loop */
@@ -108,7 +114,6 @@ struct exchange {
   CURL *easy;
   CURLU *url;
   char *url_text;              /* as it was given; url, host, port and https are of it */
-  unsigned url_hash;           /* of a spare one */
   char *host, *method;
   int port, family;
   bool https, fresh, plain;    /* plain: see http_spare.c */

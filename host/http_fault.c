@@ -60,8 +60,11 @@ bool http_is_repeatable(const char *method)
 static const char *circumstances(const struct exchange *x, char *text, size_t size)
 {
   const struct http_exchange *e = &x->base;
-  snprintf(text, size, "%s%s%s%s%s", e->address[0] ? " at " : "", e->address,
-           e->reason[0] ? " (" : "", e->reason, e->reason[0] ? ")" : "");
+  const char *const pieces[] = {e->address[0] ? " at " : "", e->address, e->reason[0] ? " (" : "", e->reason,
+                                e->reason[0] ? ")" : ""};
+  size_t len = 0;
+  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+    len += copy_text(text + len, size - len, pieces[i]);
   return text;
 }
 

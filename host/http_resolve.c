@@ -241,9 +241,7 @@ bool exchange_find_host(struct exchange *x)
     return true;
   }
   if (is_address(x->target)) {
-    size_t len = strnlen(x->target, sizeof x->candidate - 1);
-    memcpy(x->candidate, x->target, len);
-    x->candidate[len] = 0;
+    copy_text(x->candidate, sizeof x->candidate, x->target);
     exchange_transfer(x);
     return true;
   }

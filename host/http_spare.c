@@ -6,7 +6,6 @@
  *
  * Invariant: the handle of a spare exchange is in no multi handle. */
 #include "http_curl.h"
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,9 +42,9 @@ static void free_exchange(struct exchange *x)
   free(x);
 }
 
-static uint32_t hash(const char *text)
+static unsigned hash(const char *text)
 {
-  uint32_t h = 2166136261u;
+  unsigned h = 2166136261u;
   for (; *text; text++)
     h = (h ^ (unsigned char)*text) * 16777619u;
   return h;
@@ -54,14 +53,13 @@ static uint32_t hash(const char *text)
 /* That of the same URL if there is one, else the one that was used last. */
 static struct exchange *find(struct http_curl *h, const char *url)
 {
-  uint32_t wanted = hash(url);
+  unsigned wanted = hash(url);
   int at = h->spare_count - 1;
-  for (int i = at; i >= 0; i--)
-    if (h->spare[i]->url_hash == wanted && strcmp(h->spare[i]->url_text, url) == 0) {
-      at = i;
-      break;
-    }
-  struct exchange *x = h->spare[at];
+  while (at >= 0 && h->spare[at].hash != wanted)
+    at--;
+  if (at < 0)
+    at = h->spare_count - 1;
+  struct exchange *x = h->spare[at].exchange;
   h->spare[at] = h->spare[--h->spare_count];
   return x;
 }
@@ -73,7 +71,6 @@ static void clear(struct exchange *x, const char *url)
   if (strcmp(x->url_text, url) == 0) {
     kept.url = x->url;
     kept.url_text = x->url_text;
-    kept.url_hash = x->url_hash;
     kept.host = x->host;
     kept.port = x->port;
     kept.https = x->https;
@@ -103,12 +100,11 @@ void http_spare_give(struct http_curl *h, struct exchange *x)
     curl_easy_reset(x->easy);
     set_constants(h, x->easy);
   }
-  x->url_hash = hash(x->url_text);
-  h->spare[h->spare_count++] = x;
+  h->spare[h->spare_count++] = (struct http_spare){hash(x->url_text), x};
 }
 
 void http_spare_free(struct http_curl *h)
 {
   while (h->spare_count)
-    free_exchange(h->spare[--h->spare_count]);
+    free_exchange(h->spare[--h->spare_count].exchange);
 }
