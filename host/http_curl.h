@@ -116,7 +116,8 @@ struct exchange {
   char *url_text;              /* as it was given; url, host, port and https are of it */
   char *host, *method;
   int port, family;
-  bool https, fresh, plain;    /* plain: see http_spare.c */
+  bool https, fresh;
+  bool plain, own_ca;          /* see http_spare.c */
   bool connection;             /* only a connection is wanted (http_connection.h) */
   bool connected;              /* and it is there: curl keeps it until the exchange goes */
   struct curl_slist *headers, *resolve, *connect_to;

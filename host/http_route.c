@@ -250,6 +250,7 @@ static void trust(struct exchange *x, const struct http_route *r)
   curl_easy_setopt(x->easy, CURLOPT_CAPATH, folder);
   if (!ca)
     return;
+  x->own_ca = r->ca_file != NULL;
   curl_easy_setopt(x->easy, CURLOPT_CAINFO, ca);
   curl_easy_setopt(x->easy, CURLOPT_PROXY_CAINFO, ca);
 }

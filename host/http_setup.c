@@ -148,7 +148,7 @@ static bool is_plain(const struct http_request *r)
   const struct http_route *way = &r->route;
   return !r->body && !r->source && !r->sink && !r->parts && http_is_repeatable(r->method) &&
          strcmp(r->method, "HEAD") != 0 && strcmp(r->method, "PUT") != 0 && !way->unix_socket && !way->proxy &&
-         !way->ca_file && !way->certificate && !way->key && !way->family;
+         !way->certificate && !way->key && !way->family;
 }
 
 /* What curl sends when it is told nothing else. */

@@ -2,7 +2,7 @@
  *
  * One keeps its easy handle, which keeps its memory, and its parsed URL: who polls asks the same again and
  * again. A plain exchange sets no option that the next one does not set as well, so that its handle need
- * not be reset.
+ * not be reset; with authorities of its own it is plain but for them.
  *
  * Invariant: the handle of a spare exchange is in no multi handle. */
 #include "http_curl.h"
@@ -90,6 +90,15 @@ struct exchange *http_spare_take(struct http_curl *h, const char *url)
   return x;
 }
 
+/* Whom curl trusts by itself. */
+static void trust_usual(CURL *easy)
+{
+  char *file = NULL;
+  curl_easy_getinfo(easy, CURLINFO_CAINFO, &file);
+  curl_easy_setopt(easy, CURLOPT_CAINFO, file);
+  curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, file);
+}
+
 void http_spare_give(struct http_curl *h, struct exchange *x)
 {
   if (!x->easy || !x->url_text || h->spare_count == HTTP_SPARE) {
@@ -99,6 +108,8 @@ void http_spare_give(struct http_curl *h, struct exchange *x)
   if (!x->plain) {
     curl_easy_reset(x->easy);
     set_constants(h, x->easy);
+  } else if (x->own_ca) {
+    trust_usual(x->easy);
   }
   h->spare[h->spare_count++] = (struct http_spare){hash(x->url_text), x};
 }
