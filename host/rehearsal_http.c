@@ -259,6 +259,8 @@ static void ask(struct exchange *x)
   rehearsal_ask(x->r, 1, &x->base.effect);
   read_answer(x);
   x->base.phase = phase_of(x->base.fault.code);
+  x->base.timing.total = rehearsal_pending(&x->base.effect)->due - x->r->now;
+  x->base.timing.first_byte = x->base.fault.code ? 0 : x->base.timing.total;
   x->state = DUE;
   note(x);
   rehearsal_reach(x->r, POINT_HTTP, true);

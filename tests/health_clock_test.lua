@@ -270,6 +270,24 @@ test("of a long wait the first and the last looks are kept, and all are counted"
   equal({ result.counts.pending, result.out }, { result.attempts, result.attempts - 6 })
 end)
 
+test("what was recorded of a wait is played again, look by look", function()
+  local steps = { { at = 0, fault = { "dns-not-found", "pending", "no such name" } }, { at = 33, fault = no_certificate },
+    { at = 50, status = 404, body = "error code: 1042" }, { at = 58, status = 503, headers = { ["retry-after"] = "4" } },
+    { at = 66, status = 200, body = '{"version":"1"}' }, { at = 75, status = 200, body = '{"version":"2"}' } }
+  local program = [[
+    local looks = {}
+    local seen = wait { url = "https://a.example/", version = "2", rise = 2, backoff = { seed = 11 },
+      on_attempt = function(look) looks[#looks + 1] = look end }
+    local texts = {}
+    for i, look in ipairs(seen.timeline) do texts[i] = ("%.3f %s %s"):format(look.at, look.class, look.reason) end
+    return { looks = looks, texts = texts, verdict = seen.verdict }
+  ]]
+  local first = play({ ["a.example"] = steps }, program)
+  local again = play(world.script_of(first.looks, "a.example"), program)
+  equal({ first.verdict, #first.texts > 8 }, { "ok", true })
+  equal(again.texts, first.texts)
+end)
+
 -- ---- hooks -----------------------------------------------------------------------------------------------------
 
 test("classify reclassifies, may wait, and cannot give health", function()

@@ -9,6 +9,17 @@ local world = {}
 -- script: { ["host/path" or "host"] = { { at=, status=, body=, headers=, fault=, delay= }, … } }; of the
 -- entries the last whose time has come answers. "stats/" answers with what was asked: how often, when, and
 -- whether one URL was ever asked while an exchange with it was under way.
+--
+-- What `on_attempt` was told can be played again: `script_of` makes a script of it.
+function world.script_of(looks, name)
+  local entries = {}
+  for i, look in ipairs(looks) do
+    entries[i] = { at = look.at, status = look.status, body = look.body, headers = look.headers,
+      fault = look.code and { look.code, "transient", look.reason } or nil, delay = look.seconds }
+  end
+  return { [name] = entries }
+end
+
 world.models = [[
 local json = require "json"
 local script, began, busy, stats = json.decode((...)), nil, {}, { overlaps = 0, asked = {}, at = {} }
