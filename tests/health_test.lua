@@ -96,7 +96,7 @@ end)
 test("misuse names the option", function()
   raises("unknown option 'retries'", health.wait, { url = "http://x/", retries = 3 })
   raises("option 'url' is required", health.wait, {})
-  raises("attempts and fatal_after are at least 1", health.wait, { url = "http://x/", attempts = 0 })
+  raises("option 'attempts' is at least 1", health.wait, { url = "http://x/", attempts = 0 })
   raises("times are seconds above 0", health.wait, { url = "http://x/", backoff = 0 })
   raises("expect.json%['/ok'%] must be a string, a number, true or false, or {.*not a function", health.wait,
     { url = "http://x/", expect = { json = { ["/ok"] = print } } })

@@ -63,7 +63,6 @@ local function check(s)
   check_count("samples", s.samples, 1, MOST)
   check_count("rise", s.rise, 1, MOST)
   check_count("timeline", s.keep, 1, MOST_KEPT)
-  check_count("attempts", s.attempts, 0, MOST)
   check_count("max_body", s.max_body, 0, math.maxinteger)
   if s.multiplier < 1 then options.misuse("health.wait: 'multiplier' is at least 1, not %s", s.multiplier) end
   if s.family ~= 0 and s.family ~= 4 and s.family ~= 6 then
@@ -158,9 +157,8 @@ local function read_limits(o, s)
     limits[class] = { times, true }
   end
   for class, limit in pairs(limits) do
-    if math.type(limit[1]) ~= "integer" or limit[1] < 1 then
-      options.misuse("health.wait: attempts and fatal_after are at least 1: fatal_after.%s is %s", class,
-        tostring(limit[1]))
+    if math.type(limit[1]) ~= "integer" then
+      options.misuse("health.wait: option 'fatal_after.%s' must be an integer, not %s", class, tostring(limit[1]))
     end
     check_count("fatal_after." .. class, limit[1], 1, MOST)
   end
@@ -207,7 +205,7 @@ function spec.new(o, keep)
     s[name] = o[name]
     if s[name] == nil then s[name] = spec.defaults[name] end
   end
-  if o.attempts and o.attempts < 1 then options.misuse("health.wait: attempts and fatal_after are at least 1") end
+  check_count("attempts", o.attempts or 1, 1, MOST)
   for _, name in ipairs(routes) do s[name] = o[name] end
   read_backoff(o, s)
   read_pace(o, s)
