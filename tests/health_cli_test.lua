@@ -114,6 +114,35 @@ test("--json is one object a look and one for the end", function()
   equal({ failed.verdict, failed.targets[1].verdict, type(failed.hint) }, { "timed-out", "timed-out", "string" })
 end)
 
+test("a certificate that nobody has signed is named, and --ca trusts its authority", function()
+  local authority = require("authority").new()
+  local folder <close> = require("fs").temporary()
+  require("fs").write(folder / "ca.pem", authority:pem())
+  local ca = process.run({ argv = { "realpath", folder / "ca.pem" } }).output:match "[^\n]+"
+  server.with(ok, function(s)
+    local url = "https://localhost:" .. s.port
+    local result = wait(url, "--deadline", "5")
+    equal(result.exit, 4)
+    has(result.errors, "--ca names another CA")
+    equal(wait(url, "--deadline", "5", "--quiet", "--ca", ca).exit, 0)
+  end, { tls = authority })
+end)
+
+test("who reads the first line and goes does not change the exit code", function()
+  local command = ('{ "%s/%s" wait http://127.0.0.1:9/ --json --interval 20ms --deadline 300ms; echo "exit $?" >&2; }'
+    .. " | head -n 1"):format(here, davit)
+  local result = process.run { argv = { "sh", "-c", command }, check = false }
+  equal({ json.decode(result.output).event, result.errors:match "exit %d+" }, { "look", "exit 4" })
+end)
+
+test("a project that cannot be read does not matter", function()
+  local folder <close> = require("fs").temporary()
+  require("fs").write(folder / "davit.yaml", "version: [")
+  local result = process.run { argv = { here .. "/" .. davit, "wait", "http://127.0.0.1:9/", "--deadline", "10ms", "--quiet" },
+    cwd = tostring(folder.path), check = false }
+  equal({ result.exit, result.errors }, { 4, "" })
+end)
+
 test("resources as wait-on writes them are understood", function()
   served(ok, function(url)
     equal(wait((url:gsub("^http:", "http-get:")), "--quiet").exit, 0)

@@ -294,6 +294,9 @@ local function carry_out(o)
   local result, err = try(health.wait, o)
   if err and err.code == "misuse" then usage(as_typed(err.message), err.hint) end
   if err and err.code ~= "not-healthy" then error(err, 0) end
+  for _, seen in pairs(err and { err, table.unpack(err.targets) } or {}) do
+    seen.hint = seen.hint and seen.hint:gsub("ca_file", "--ca")
+  end
   return result, err
 end
 
