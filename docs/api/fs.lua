@@ -44,7 +44,7 @@ function fs.read(path, options) end
 function fs.write(path, text, options) end
 
 ---The names in a folder, sorted by bytes; those of folders end in "/". A link to a folder does
----not, so that walking down a tree ends.
+---not, so that walking down a tree ends. A file that is on its way to its place (".davit-…") is not shown.
 ---@param path string
 ---@param options? fs.Options
 ---@return string[] names
