@@ -198,6 +198,8 @@ static int done(lua_State *L, int status, lua_KContext box)
 
 static void read_text(lua_State *L, const char *what, struct file_request *r)
 {
+  if (r->path[strlen(r->path) - 1] == '/')
+    failure_misuse(L, "%s: the path names a file, not a folder: \"%s\"", what, r->path);
   if (secret_test(L, 2))
     failure_misuse(L, "%s: the text holds a secret, which a file must not", what);
   if (lua_type(L, 2) != LUA_TSTRING)

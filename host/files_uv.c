@@ -5,13 +5,8 @@
  * the work, if it has begun, ends by itself, and then the operation is freed. A pipe may have
  * nothing to read for ever: such a read looks from time to time whether it was abandoned.
  *
- * A file is written without a name and comes to its place when it is whole (files_place_uv.c), with
- * both the bytes and the names on the disk before that counts as done: a crash leaves the old file
- * or the new one.
- *
  * Where a path leads is found once (beneath.h); everything after that goes on from there. */
 #include "files_uv.h"
-#include "write_all.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -67,19 +62,19 @@ void file_outside(struct fault *f, const char *doing, const char *path, const ch
   fault_hint(f, "{ outside = true } says that this is meant");
 }
 
-static bool find(struct operation *op, const char *doing, const char *path, int flags, struct spot *s)
+bool operation_find_path(struct operation *op, const char *doing, const char *path, int flags, struct spot *s)
 {
   if (beneath_find(op->root, path, flags, s))
     return true;
   if (!s->outside)
     return operation_fail(op, doing, path);
-  file_outside(&op->base.fault, doing, path, op->root);
+  file_outside(&op->base.fault, doing, op->action == FILE_BEGIN ? op->to : path, op->root);
   return false;
 }
 
 bool operation_find(struct operation *op, const char *doing, int flags, struct spot *s)
 {
-  return find(op, doing, op->path, flags, s);
+  return operation_find_path(op, doing, op->path, flags, s);
 }
 
 int operation_open(const struct operation *op, const struct spot *s, int flags)
@@ -146,121 +141,6 @@ static void read_file(struct operation *op)
   beneath_free(&s);
 }
 
-/* ---- writing ----------------------------------------------------------------------------- */
-
-/* The folder that holds the path; a copy to be freed, or NULL. */
-static char *folder_of(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  if (!slash)
-    return strdup(".");
-  return strndup(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
-/* Makes the names in a folder durable. */
-static bool sync_folder(struct operation *op, const char *folder)
-{
-  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return operation_fail(op, "opening", folder);
-  bool synced = fsync(fd) == 0 || operation_fail(op, "writing", folder);
-  close(fd);
-  return synced;
-}
-
-static bool is_folder(const char *path)
-{
-  struct stat st;
-  return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static bool make_folders(struct operation *op, const char *folder);
-
-static bool make_folder(struct operation *op, const char *folder, const char *parent)
-{
-  if (!make_folders(op, parent))
-    return false;
-  if (mkdir(folder, 0777) == 0)
-    return sync_folder(op, parent);
-  return (errno == EEXIST && is_folder(folder)) || operation_fail(op, "making the folder", folder);
-}
-
-static bool make_folders(struct operation *op, const char *folder)
-{
-  if (is_folder(folder))
-    return true;
-  char *parent = folder_of(folder);
-  if (!parent)
-    return operation_fail(op, "making the folder", folder);
-  bool made = make_folder(op, folder, parent);
-  free(parent);
-  return made;
-}
-
-/* Fills the new file, and gives it its mode whatever the umask is. */
-static bool fill(struct operation *op, int fd)
-{
-  return (write_all(fd, op->data, op->len) && fchmod(fd, op->mode) == 0 && fsync(fd) == 0) ||
-         operation_fail(op, "writing", op->path);
-}
-
-bool operation_find_to_write(struct operation *op, const char *path, struct spot *s)
-{
-  char *folder = op->root ? NULL : folder_of(path);
-  bool made = op->root || (folder && make_folders(op, folder));
-  if (!op->root && !folder)
-    operation_fail(op, "writing", path);
-  free(folder);
-  return made && find(op, "writing", path, BENEATH_MAKE, s);
-}
-
-bool operation_sync_around(struct operation *op, const struct spot *s)
-{
-  char *folder = folder_of(s->name);
-  int fd = folder ? openat(s->folder, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-  bool synced = (fd >= 0 && fsync(fd) == 0) || operation_fail(op, "writing", op->path);
-  if (fd >= 0)
-    close(fd);
-  free(folder);
-  return synced;
-}
-
-static void replace(struct operation *op, const struct spot *s)
-{
-  char *name;
-  int fd = operation_open_unnamed(s, &name);
-  if (fd < 0) {
-    operation_fail(op, "writing", op->path);
-  } else if (!fill(op, fd)) {
-    operation_give_up(s, fd, name);
-  } else if (!operation_place(s, fd, &name)) {
-    operation_fail(op, "writing", op->path);
-    operation_give_up(s, fd, name);
-  } else {
-    close(fd);
-    operation_sync_around(op, s);
-  }
-  free(name);
-}
-
-static void write_file(struct operation *op)
-{
-  struct spot s;
-  if (!operation_find_to_write(op, op->path, &s))
-    return;
-  replace(op, &s);
-  beneath_free(&s);
-}
-
-static void make_path(struct operation *op)
-{
-  struct spot s;
-  if (!op->root)
-    make_folders(op, op->path);
-  else if (operation_find(op, "making the folder", BENEATH_FOLLOW | BENEATH_MAKE, &s))
-    beneath_free(&s);
-}
-
 /* ---- looking ------------------------------------------------------------------------------ */
 
 static void stat_file(struct operation *op)
@@ -290,10 +170,10 @@ static void work(uv_work_t *work)
     read_file(op);
     break;
   case FILE_WRITE:
-    write_file(op);
+    files_write(op);
     break;
   case FILE_MAKE:
-    make_path(op);
+    files_make(op);
     break;
   case FILE_LIST:
     files_list(op);

@@ -1,6 +1,7 @@
 /* files_uv.h - an operation on files, as the threads of the pool work on it; files.h is the outside.
  *
- *   files_uv.c         the pool; files that are read and written whole
+ *   files_uv.c         the pool; where paths lead; files that are read whole
+ *   files_write_uv.c   files that are written whole, folders that are made
  *   files_place_uv.c   how what is written comes to its place
  *   files_folder_uv.c  folders that are listed and removed
  *   files_move_uv.c    files that are copied, moved, extended
@@ -33,12 +34,20 @@ const char *operation_code(int error);
 bool operation_fail(struct operation *op, const char *doing, const char *path);
 /* Finds where the operation's path leads; flags as in beneath.h. */
 bool operation_find(struct operation *op, const char *doing, int flags, struct spot *s);
-/* Makes what is missing of the folders above the path, and finds its place in them. */
-bool operation_find_to_write(struct operation *op, const char *path, struct spot *s);
+/* The same for another path of the operation. */
+bool operation_find_path(struct operation *op, const char *doing, const char *path, int flags, struct spot *s);
 /* Opens what was found. Links were followed already, unless nothing was looked at. */
 int operation_open(const struct operation *op, const struct spot *s, int flags);
+
+/* ---- files_write_uv.c --------------------------------------------------------------------- */
+
+/* Makes what is missing of the folders above the path, and finds its place in them. */
+bool operation_find_to_write(struct operation *op, const char *path, struct spot *s);
 /* Makes the names in the folder of a place durable. */
 bool operation_sync_around(struct operation *op, const struct spot *s);
+
+void files_write(struct operation *op);
+void files_make(struct operation *op);
 
 /* ---- files_place_uv.c -------------------------------------------------------------------- */
 

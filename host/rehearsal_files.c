@@ -81,7 +81,8 @@ static bool stays_inside(const struct file_request *q, struct file_operation *f)
     [FILE_DIGEST] = "reading", [FILE_BEGIN] = "writing", [FILE_APPEND] = "writing", [FILE_PLACE] = "writing"};
   bool copy = q->action == FILE_COPY;
   bool follow = copy || (q->action != FILE_WRITE && q->action != FILE_REMOVE && !q->to);
-  return is_inside(q, q->path, follow, doing[q->action], f) &&
+  const char *path = q->action == FILE_BEGIN ? q->to : q->path;  // beside it
+  return is_inside(q, path, follow, doing[q->action], f) &&
          (!q->to || is_inside(q, q->to, false, "writing", f));
 }
 

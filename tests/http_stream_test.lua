@@ -332,6 +332,7 @@ test("paths stay inside the project unless the request says otherwise", function
       code { multipart = { { name = "a", from = "inside" } } } }, { 200, 200, 200, 200 })
     equal(code { from = "inside", sigv4 = { region = "auto", key_id = "a", key = "b" } }, 200)
     equal(code { from = "../beside", outside = true }, 200)
+    raises("writing .*/%.%./out: it leads out of the project's folder", http.request, { url = s.url, to = "../out" })
     equal(code { from = "../beside", sigv4 = { region = "auto", key_id = "a", key = "b" } }, "file-outside")
   end)
   equal(files.list(FOLDER), { "beside", "project/" })
