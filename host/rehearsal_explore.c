@@ -261,14 +261,14 @@ static void run_reference(struct explorer *x, int to)
   }
   count_points(x, points, sizeof points);
   SAY(x, "reference", outcome, points);
-  lua_State *L = rehearsal_models(x->r);
+  hash_log(x, hex);
+  if (x->sweep->log)
+    send_log(x);
+  lua_State *L = rehearsal_models(x->r);  // who says something uses its stack
   lua_getfield(L, 1, "result");
   lua_call(L, 0, 1);
   size_t len;
   const char *result = lua_tolstring(L, -1, &len);
-  hash_log(x, hex);
-  if (x->sweep->log)
-    send_log(x);
   _exit(write_all(to, hex, SHA256_HEX) && write_all(to, result, len) ? 0 : 1);
 }
 

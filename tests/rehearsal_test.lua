@@ -237,6 +237,15 @@ test("files of a rehearsal behave as files do, stay inside the project, and are 
   end)
 end)
 
+test("a log goes with what is judged, however long both are", function()
+  local result = rehearse_toy([[
+    for i = 1, 200 do run.step("look " .. i, function() return find("nothing") == nil end) end
+    failure { code = "broken", message = ("x"):rep(2000) }
+  ]], { log = true, every = 1000 })
+  equal(result.reference.outcome.code, 1)
+  equal(#result.log > 20000, true)
+end)
+
 test("in a rehearsal a path is the same file however it is spelled, and a link to a folder is no folder", function()
   with_recipe([[
     local fs, here = require "fs", require("fs.core").root()
