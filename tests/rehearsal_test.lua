@@ -237,6 +237,19 @@ test("files of a rehearsal behave as files do, stay inside the project, and are 
   end)
 end)
 
+test("in a rehearsal localhost and addresses are known, too", function()
+  local result = rehearse_toy [[
+    local dns, said = require "dns", {}
+    for _, q in ipairs { { "web.localhost", "A" }, { "localhost.", "AAAA" }, { "192.0.2.1", "A" }, { "::1", "AAAA" } } do
+      said[#said + 1] = dns.lookup({ name = q[1], type = q[2] })[1].data
+    end
+    said[#said + 1] = tostring(dns.find { name = "192.0.2.1", type = "AAAA" })
+    run.ensure(the_comment(table.concat(said, " ")))
+  ]]
+  equal(result.failed, {})
+  equal(result.reference.inventory[1]:match(": (.*)$"), "127.0.0.1 ::1 192.0.2.1 ::1 nil")
+end)
+
 test("a log goes with what is judged, however long both are", function()
   local result = rehearse_toy([[
     for i = 1, 200 do run.step("look " .. i, function() return find("nothing") == nil end) end

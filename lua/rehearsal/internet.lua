@@ -17,10 +17,24 @@ end
 local Internet = {}
 Internet.__index = Internet
 
+-- Addresses and localhost need no server.
+local function own(name)
+  if name:find "^%d+%.%d+%.%d+%.%d+$" then return { A = name } end
+  if name:find(":", 1, true) then return { AAAA = name } end
+  if name == "localhost" or name:find "%.localhost$" then return { A = "127.0.0.1", AAAA = "::1" } end
+end
+
+local function answer_own(addresses, kind)
+  local address = addresses[kind]
+  return { answers = { address and { type = kind, data = address } }, ttl = 0 }
+end
+
 -- A resolver keeps "no such name" as long as the zone says, even when the name is there by then.
 -- Gives nil and for how many more seconds. A server that is named is asked itself: it keeps nothing.
 function Internet:resolve(name, kind, now, server)
   name = name:lower():gsub("%.$", "")
+  local known = own(name)
+  if known then return answer_own(known, kind) end
   local missing = not server and self.missing[name] or now
   if missing > now then return nil, math.ceil(missing - now) end
   local answer = cloudflare.resolve(self.state, name, kind, now)
