@@ -22,6 +22,11 @@ function project.read(folder) end
 ---@return string|nil
 function project.root(folder) end
 
+---The folder as what is made of it is found from everywhere: "." where it is the working folder, else absolute.
+---@param folder string
+---@return string
+function project.place(folder) end
+
 ---Reads the text of a davit.yaml.
 ---@param text string
 ---@param name string  its file name, for errors
