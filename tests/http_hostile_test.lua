@@ -228,6 +228,20 @@ local function certificate_fault(options, request)
   return err
 end
 
+test("an authority that one request trusts is not trusted by the next one, which uses its memory again", function()
+  local issuer = authority.new {}
+  local file <const> = process.run { argv = { "mktemp" } }.output:match("[^\n]+")
+  fs.write(file, issuer:pem())
+  server.with(function() return 200, "ok" end, function(s)
+    for _ = 1, 3 do
+      equal(http.request { url = s.url, ca = file }.body, "ok")
+      local err = raises("certificate", http.request, { url = s.url })
+      equal(err.detail, "untrusted")
+    end
+  end, { tls = issuer })
+  fs.remove(file)
+end)
+
 test("certificates that are expired, not valid yet, and of nobody we trust are told apart", function()
   local day = 24 * 3600
   equal(certificate_fault({}, {}), "ok")

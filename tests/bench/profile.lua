@@ -11,7 +11,10 @@ local FILE <const>, LEAST <const> = measure.folder .. "/perf.data", 1   -- per c
 local _ <close> = measure.section {
   name = "profile", title = "Where the time goes",
   about = "Samples of `perf record` over a client's whole life, by the object that the code is in; the kernel's part is " ..
-    "sockets, timers and memory. What stands first is what is to be made less of next.",
+    "sockets, timers and memory. What stands first is what is to be made less of next. Beside the plain program an " ..
+    "exchange runs about 1.6 times the instructions in user mode: Lua and its memory, the answer's tables, the " ..
+    "headers `user-agent` and `accept-encoding`, which libcurl formats twice; and it saves the calls of epoll_ctl. The " ..
+    "next limit is libcurl's own formatting of requests. A probe is the kernel's making of a connection; the next limit is there.",
 }
 
 local names = { ["[kernel.kallsyms]"] = "kernel", ["[vdso]"] = "reading the clock" }
