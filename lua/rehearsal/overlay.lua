@@ -35,6 +35,9 @@ local function folder_in_the_way(doing)
   return { fault = { "file-failed", "fatal", doing .. ": Is a directory" } }
 end
 
+-- What is being received has no place yet, and no list shows it (host/files_place_uv.c).
+local function is_unplaced(name) return #name == 23 and name:find "^%.davit%-%x+$" ~= nil end
+
 local Overlay = {}
 Overlay.__index = Overlay
 
@@ -184,7 +187,9 @@ function Overlay:list(path)
     end
   end
   if answer.fault and next(seen) == nil and not self.folders[path] then return answer end
-  for name in pairs(seen) do names[#names + 1] = name end
+  for name in pairs(seen) do
+    if not is_unplaced(name) then names[#names + 1] = name end
+  end
   return { names = names }
 end
 
