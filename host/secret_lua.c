@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -166,7 +167,7 @@ static int is(lua_State *L)
 
 /* ---- a file of them ----------------------------------------------------------------------- */
 
-enum { FILE_MAX = 1 << 20 };
+enum { FILE_MAX = 1 << 20, PIPE_MS = 10000 };
 
 #define SOURCE "davit.dotenv"
 
@@ -221,16 +222,27 @@ static void check_private(lua_State *L, int fd, const char *path)
   failure_raise(L, &f, path);
 }
 
+/* A shell's <(command) takes a moment; nothing else goes on meanwhile. False: it took too long. */
+static bool wait_readable(int fd)
+{
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  return poll(&p, 1, PIPE_MS) > 0;
+}
+
 /* Returns 0 or what errno says. */
 static int read_all(struct source *s)
 {
   char chunk[4096];
   ssize_t n;
-  while ((n = read(s->fd, chunk, sizeof chunk)) != 0 && buf_ok(&s->text)) {
-    if (n > 0)
-      buf_add(&s->text, chunk, (size_t)n);
-    else if (errno != EINTR)
+  for (;;) {
+    if (!wait_readable(s->fd))
+      return ENODATA;
+    n = read(s->fd, chunk, sizeof chunk);
+    if (n < 0 && errno != EINTR && errno != EAGAIN)
       return errno;
+    if (n == 0 || !buf_ok(&s->text))
+      break;
+    buf_add(&s->text, chunk, n > 0 ? (size_t)n : 0);
   }
   wipe(chunk, sizeof chunk);
   return buf_ok(&s->text) ? 0 : EFBIG;
@@ -288,7 +300,7 @@ static int dotenv(lua_State *L)
     return failure_misuse(L, "secret.dotenv: the path is empty or holds a zero byte");
   const char *path = files_path(L, lua_tostring(L, 1));
   struct source *s = push_source(L);
-  s->fd = open(path, O_RDONLY | O_CLOEXEC);
+  s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe that nobody opened yet
   if (s->fd < 0)
     return file_failed(L, path, errno);
   if (!o.shared)

@@ -97,6 +97,15 @@ test("an entry is bound once", function()
   raises("expected one secret as it was read", secret.bind, "a" .. entries.BARE, "X", { to = { "x" } })
 end)
 
+test("secrets may come through a pipe, such as a shell's <(command)", function()
+  local davit = os.getenv "DAVIT" or "build/davit"
+  local result = require("process").run { argv = { "bash", "-c", [[
+    read_secrets() { "$DAVIT" eval "print(require('secret').dotenv('$1', { shared = true }).A)"; }
+    read_secrets <(sleep 0.1; echo A=long-enough-a-value)
+  ]] }, env = { DAVIT = davit }, check = false }
+  equal({ result.output, result.errors, result.exit }, { "[secret A]\n", "", 0 })
+end)
+
 test("misuse of dotenv and bind names what is wrong", function()
   raises("secret.dotenv: expected a path, not a nil", secret.dotenv)
   raises("unknown option 'share' %(expected shared%)", secret.dotenv, sample, { share = true })
