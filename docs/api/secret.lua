@@ -42,6 +42,9 @@ function secret.env(name, options) end
 ---Understands comments, `export`, 'single' and "double" quotes that may span lines; in double
 ---quotes \n, \r, \t, \", \$ and \\ are undone. Empty values are left out. The values never
 ---become Lua strings, and are masked from here on, those that are never bound too.
+---
+---A relative path counts from the project's folder, as in fs; the file may stand outside of it. A pipe
+---is read to its end; one that is silent for ten seconds is an error.
 ---@param path string
 ---@param options? secret.DotenvOptions
 ---@return table<string, secret.Template>

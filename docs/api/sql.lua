@@ -62,7 +62,7 @@ function Session:query(text, params, options) end
 function Session:close() end
 
 ---@class sql.MigrateOptions
----@field folder string          where the migrations are
+---@field folder string          where the migrations are, from the project's folder on; it may stand outside
 ---@field session? sql.Session   a session to use; it stays open
 ---@field url? string|secret     or a database to connect to
 ---@field table? string          NAME or SCHEMA.NAME that records what was applied
