@@ -100,7 +100,7 @@ test("a connection that breaks says where it broke", function()
 end)
 
 test("a connection that is reset before the handshake ends did not carry the request", function()
-  local err = failure_of({ "reset" }, { method = "POST", body = "x" }, "https")
+  local err = failure_of({ "body", "1", "reset" }, { method = "POST", body = "x" }, "https")
   equal({ err.code, err.phase, err.class }, { "http-tls", "tls", "pending" })
 end)
 
