@@ -9,17 +9,27 @@ const char *http_phase_name(enum http_phase phase)
   return names[phase];
 }
 
+/* Neither a user with a password nor a query, which may hold a token. */
+const char *http_place(const char *url, int *len)
+{
+  enum { LONGEST = 120 };
+  const char *place = strstr(url, "://");
+  place = place ? place + 3 : url;
+  for (const char *c = place, *end = place + strcspn(place, "/?#"); c < end; c++)
+    if (*c == '@')
+      place = c + 1;
+  size_t n = strcspn(place, "?#");
+  *len = n < LONGEST ? (int)n : LONGEST;
+  return place;
+}
+
 void http_url_fault(struct fault *f, const char *method, const char *url)
 {
-  enum { SCHEME = 20, REST = 200 };
-  const char *rest = strstr(url, "://");
-  rest = rest ? rest + 3 : url;
-  int scheme = rest - url < SCHEME ? (int)(rest - url) : SCHEME;
-  for (const char *c = rest, *end = rest + strcspn(rest, "/?#"); c < end; c++)
-    if (*c == '@')
-      rest = c + 1;
-  size_t len = strcspn(rest, "?#");
-  fault_set(f, "http-url", "misuse", "%s: not an http or https URL: '%.*s%.*s'", method, scheme, url,
-            (int)(len < REST ? len : REST), rest);
+  enum { SCHEME = 20 };
+  const char *end = strstr(url, "://");
+  int scheme = !end ? 0 : end + 3 - url < SCHEME ? (int)(end + 3 - url) : SCHEME;
+  int len;
+  const char *place = http_place(url, &len);
+  fault_set(f, "http-url", "misuse", "%s: not an http or https URL: '%.*s%.*s'", method, scheme, url, len, place);
   fault_hint(f, "it begins with http:// or https://; url.encode writes as %%XX what may not stand in one");
 }

@@ -116,7 +116,10 @@ struct world_http {
   void (*resume)(struct http_exchange *);
 };
 
-/* The fault of a URL that no world takes. It is named without its query and without who asks. */
+/* Host, port and path within a URL, for errors: without who asks and without the query, which may
+ * hold a token; cut when it is long. */
+const char *http_place(const char *url, int *len);
+/* The fault of a URL that no world takes. */
 void http_url_fault(struct fault *f, const char *method, const char *url);
 /* "dns", "connect", "tls", "send", "first byte", "body", … as errors name it. */
 const char *http_phase_name(enum http_phase phase);

@@ -71,7 +71,9 @@ static const char *circumstances(const struct exchange *x, char *text, size_t si
 static void set(struct exchange *x, const char *code, const char *class, const char *what)
 {
   char text[sizeof x->base.reason + sizeof x->base.address + 16];
-  fault_set(&x->base.fault, code, class, "%s %s: %s%s", x->method, x->host, what,
+  int len;
+  const char *place = http_place(x->url_text, &len);
+  fault_set(&x->base.fault, code, class, "%s %.*s: %s%s", x->method, len, place, what,
             circumstances(x, text, sizeof text));
 }
 

@@ -87,6 +87,12 @@ test("a refused connection, a silent server and a dropped reply are told apart",
   end)
 end)
 
+test("an error names host, port and path, and neither the query nor who asks", function()
+  local _, err = try(http.request, { url = "http://ann:geheim@127.0.0.1:9/a/b?token=geheim#part" })
+  equal(err.message:match("^GET [^ ]+"), "GET 127.0.0.1:9/a/b:")
+  equal(tostring(err):find("geheim", 1, true), nil)
+end)
+
 test("a body over the limit is refused", function()
   server.with(function() return 200, ("x"):rep(2000) end, function(s)
     local _, err = try(http.request, { url = s.url, max_body = 1000 })

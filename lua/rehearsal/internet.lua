@@ -63,7 +63,7 @@ end
 -- ---- requests ----------------------------------------------------------------------------
 
 function Internet:edge(request, now)
-  local what = ("%s %s"):format(request.method, request.host)
+  local what = ("%s %s%s"):format(request.method, request.host, request.path)
   local found, missing = self:resolve(request.host, "A", now)
   if not found then
     local answer = fault("dns-not-found", "pending", what .. ": no such name (NXDOMAIN)")
