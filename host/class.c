@@ -40,3 +40,13 @@ void class_event(lua_State *L, const char *name, const char *event, lua_CFunctio
   set_function(L, event, f);
   lua_pop(L, 1);
 }
+
+void class_index(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction index)
+{
+  luaL_getmetatable(L, name);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushcclosure(L, index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

@@ -8,4 +8,7 @@
 void class_new(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction close);
 /* Gives a class one more metamethod. */
 void class_event(lua_State *L, const char *name, const char *event, lua_CFunction f);
+/* Gives a class fields beside its methods: `index` is called as index(handle, name), with the table
+ * of the methods as its first upvalue. */
+void class_index(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction index);
 #endif

@@ -241,11 +241,7 @@ int nameserver_open(lua_State *L)
   static const luaL_Reg methods[] = {{"close", handle_close}, {"serve", serve}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"listen", listen_on}, {NULL, NULL}};
   class_new(L, NAMESERVER, NULL, handle_close);
-  luaL_getmetatable(L, NAMESERVER);
-  luaL_newlib(L, methods);
-  lua_pushcclosure(L, index_of, 1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_index(L, NAMESERVER, methods, index_of);
   luaL_newlib(L, functions);
   return 1;
 }

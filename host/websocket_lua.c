@@ -427,11 +427,7 @@ int websocket_open(lua_State *L)
   static const luaL_Reg functions[] = {{"connect", connect}, {NULL, NULL}};
   class_new(L, MESSAGE, NULL, message_close);
   class_new(L, WEBSOCKET, NULL, handle_close);
-  luaL_getmetatable(L, WEBSOCKET);
-  luaL_newlib(L, methods);
-  lua_pushcclosure(L, index_of, 1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_index(L, WEBSOCKET, methods, index_of);
   luaL_newlib(L, functions);
   return 1;
 }
