@@ -57,6 +57,7 @@ struct health_rule {
   struct health_cell grace;    /* before the first success */
   struct health_cell after;    /* after it, or on a host that was serving before */
   bool slow;                   /* what is known to take its time */
+  bool quick;                  /* a look costs next to nothing */
   const char *hint;            /* what would mend it */
 };
 
@@ -105,13 +106,14 @@ const char *health_pattern_wrong(const char *pattern);
 
 enum health_jitter { JITTER_NONE, JITTER_FULL, JITTER_EQUAL, JITTER_DECORRELATED };
 
-/* Seconds. 0 of interval, slow and edge: no such state, the backoff decides. */
+/* Seconds. 0 of interval, slow, quick and edge: no such state, the backoff decides. */
 struct health_pacing {
   double delay, grace, deadline;
   double interval;                  /* during grace */
   double initial, multiplier, max;  /* the backoff */
   enum health_jitter jitter;
   double slow;                      /* between looks at what takes its time, once grace is over */
+  double quick;                     /* between looks that cost next to nothing, at first */
   double edge;                      /* when something has changed, and between those of a `rise` */
   double soak;                      /* while it proves stable */
 };
@@ -130,6 +132,8 @@ double health_pace_backoff(const struct health_pacing *p, struct health_pace *s)
 double health_pace_edge(const struct health_pacing *p, struct health_pace *s);
 /* `elapsed` since the start; `looks` in this state so far. */
 double health_pace_slow(const struct health_pacing *p, struct health_pace *s, double elapsed, int looks);
+/* `elapsed` since the start, with so many origins to look at. */
+double health_pace_quick(const struct health_pacing *p, struct health_pace *s, double elapsed, int origins);
 /* For a name that the resolver says is not there for so many seconds more. */
 double health_pace_name(struct health_pace *s, double negative_ttl);
 
@@ -254,6 +258,7 @@ struct health_engine {
   /* the engine's own */
   struct health_link queue, answered;
   struct health_origin *origins;
+  int origin_count;
   struct timer pacer;
   double started, may_start;
   int in_flight, ok, over, probes;

@@ -91,6 +91,12 @@ static void count(struct health_target *t, const struct health_look *l)
   t->rule = l->rule;
 }
 
+/* It has never been healthy, as far as anybody knows. */
+static bool is_starting(const struct health_target *t)
+{
+  return t->first_ok < 0 && !t->spec->established;
+}
+
 static const double ROUNDING = 1e-6;  /* seconds: what sums of times may be off */
 
 /* As often, or as long, as ends the wait. What is new may be answered for by its predecessor a while
@@ -99,7 +105,7 @@ static bool beyond_limit(const struct health_target *t, const struct health_look
 {
   const struct health_spec *s = t->spec;
   static const struct health_cell none = {.class = HEALTHY};  // of a healthy look that was reclassified
-  bool served = s->established || t->first_ok >= 0;
+  bool served = !is_starting(t);
   const struct health_cell *cell = !l->rule ? &none : served ? &l->rule->after : &l->rule->grace;
   if (l->class == FAILING && !served && l->at - t->class_since < s->fall_for - ROUNDING)
     return false;
@@ -190,6 +196,8 @@ static double pause_after(struct health_target *t, const struct health_look *l)
     pause = health_pace_name(&t->pace, l->negative_ttl);
   else if (p->slow > 0 && l->rule && l->rule->slow)
     pause = health_pace_slow(p, &t->pace, elapsed(t), t->in_row);
+  else if (p->quick > 0 && l->rule && l->rule->quick && is_starting(t))
+    pause = health_pace_quick(p, &t->pace, elapsed(t), e->origin_count);
   else if (p->edge > 0 && is_new)
     pause = health_pace_edge(p, &t->pace);
   else

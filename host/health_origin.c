@@ -16,7 +16,7 @@
 #include <strings.h>
 
 /* Targets look again within this many seconds for each that waited, and at most a second. */
-static const double SPREAD = 0.002, LONGEST = 1;
+static const double SPREAD = 0.0005, LONGEST = 1;
 
 /* ---- which origin ---------------------------------------------------------------------------- */
 
@@ -62,6 +62,7 @@ static struct health_origin *new_origin(struct health_engine *e, const struct he
   *o = (struct health_origin){.next = e->origins, .first = t};
   health_link_init(&o->parked);
   e->origins = o;
+  e->origin_count++;
   return o;
 }
 

@@ -8,7 +8,9 @@
  * A name is asked for again when the resolver has forgotten that it is not there, or before: how long
  * it remembers is up to the zone, and not every resolver has been asked.
  * What else is known to take its time (a certificate: 30 to 90 s) is looked at twice during grace
- * and then every `slow` seconds: looks before it can be there find nothing. */
+ * and then every `slow` seconds: looks before it can be there find nothing.
+ * A refused connection is one packet each way, and no service has work with it: it is tried again soon, and
+ * later after a tenth of the time waited so far, so that what takes long is not noticed late by more than that. */
 #include "health.h"
 #include <math.h>
 
@@ -67,6 +69,13 @@ double health_pace_slow(const struct health_pacing *p, struct health_pace *s, do
   if (looks <= 1)  // it may be there sooner than such things are
     return fmin(pause, p->grace / 10);
   return p->grace - elapsed + pause;
+}
+
+double health_pace_quick(const struct health_pacing *p, struct health_pace *s, double elapsed, int origins)
+{
+  static const double share = 0.1, each = 0.001;  // of the time waited; seconds for one origin among many
+  double pause = fmax(p->quick, fmax(share * elapsed, each * origins));
+  return fmin(pause, p->max) * between(s, 0.9, 1.1);
 }
 
 double health_pace_name(struct health_pace *s, double negative_ttl)

@@ -123,6 +123,7 @@ static void read_rule(lua_State *L, int anchor, struct health_rule *r, struct he
   r->holds = text_field(L, idx, anchor, "holds");
   r->hint = text_field(L, idx, anchor, "hint");
   r->slow = flag_field(L, idx, "slow");
+  r->quick = flag_field(L, idx, "quick");
   r->grace = cell_field(L, idx, "grace");
   r->after = cell_field(L, idx, "after");
   if (!r->name)
@@ -222,6 +223,7 @@ static const struct opt_field fields[] = {
   {"max", OPT_NUMBER, OF(spec.pacing.max), true},
   {"jitter", OPT_STRING, OF(jitter), true},
   {"slow", OPT_NUMBER, OF(spec.pacing.slow), true},
+  {"quick", OPT_NUMBER, OF(spec.pacing.quick), true},
   {"edge", OPT_NUMBER, OF(spec.pacing.edge), true},
   {"soak", OPT_NUMBER, OF(spec.pacing.soak), true},
   {"seed", OPT_INTEGER, OF(seed), true},

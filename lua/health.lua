@@ -16,12 +16,12 @@ health.classes = classes
 health.presets = {
   -- As runbooks write it: half a minute for the certificate, then ten attempts, 5, 10, 20, 40, 80 s apart.
   runbook = {
-    delay = 30, grace = 0, attempts = 10, deadline = 300, pace = { slow = 0, edge = 0 },
+    delay = 30, grace = 0, attempts = 10, deadline = 300, pace = { slow = 0, quick = 0, edge = 0 },
     backoff = { initial = 5, multiplier = 2, max = 80, jitter = "none" },
   },
   -- The same for what follows: the zone has its certificate.
   runbook_next = {
-    delay = 15, grace = 0, attempts = 10, deadline = 300, pace = { slow = 0, edge = 0 },
+    delay = 15, grace = 0, attempts = 10, deadline = 300, pace = { slow = 0, quick = 0, edge = 0 },
     backoff = { initial = 5, multiplier = 2, max = 80, jitter = "none" },
   },
 }
@@ -30,7 +30,7 @@ health.presets = {
 
 local row_fields = {
   { "name", "string", true }, { "codes", "table" }, { "details", "table" }, { "status", "any" }, { "says", "table" },
-  { "header", "string" }, { "holds", "string" }, { "slow", "boolean" }, { "grace", "any", true },
+  { "header", "string" }, { "holds", "string" }, { "slow", "boolean" }, { "quick", "boolean" }, { "grace", "any", true },
   { "after", "any", true }, { "hint", "string" },
 }
 
@@ -44,7 +44,8 @@ local function rows_of(list)
     options.read(("health.classes[%d]"):format(i), row, row_fields)
     rows[i] = {
       name = row.name, codes = row.codes, details = row.details, says = row.says, header = row.header,
-      holds = row.holds, slow = row.slow, hint = row.hint, grace = cell(row.grace), after = cell(row.after),
+      holds = row.holds, slow = row.slow, quick = row.quick, hint = row.hint,
+      grace = cell(row.grace), after = cell(row.after),
       statuses = row.status and expect.statuses("health.classes: status", row.status),
     }
   end

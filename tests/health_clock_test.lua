@@ -78,6 +78,32 @@ end)
 
 -- ---- pace by state ---------------------------------------------------------------------------------------
 
+test("what refuses is tried soon, and later after a tenth of the time waited", function()
+  local at = play(never, [[ return times(wait { url = "https://a.example/", deadline = 120, timeline = 500 }) ]])
+  for i = 2, #at - 1 do
+    local pause, usual = at[i] - at[i - 1] - 0.02, math.min(5, math.max(0.25, at[i - 1] / 10))
+    equal({ i, pause > 0.85 * usual, pause < 1.15 * usual }, { i, true, true })
+  end
+  equal(#at > 50 and #at < 80, true)
+end)
+
+test("what was serving and refuses is tried by the backoff", function()
+  local at = play(never, [[
+    return times(wait { url = "https://a.example/", established = true, fall = 4, pace = { edge = 0 }, backoff = { seed = 5 } })
+  ]])
+  equal({ #at, at[2] > 0.5, at[4] > 1.5 }, { 4, true, true })
+end)
+
+test("of very many origins that refuse each is tried less often", function()
+  local result = play(never, [[
+    local targets = {}
+    for i = 1, 2000 do targets[i] = ("https://a.example:%d/"):format(10000 + i) end
+    local _, err = wait { targets = targets, deadline = 10, fall = 1000 }
+    return err.probes
+  ]])
+  equal(result > 2000 * 5 and result < 2000 * 9, true)
+end)
+
 test("a certificate is looked for at once, soon, and then when it can be there", function()
   local at = play({ ["a.example"] = { { at = 0, fault = no_certificate } } }, [[
     return times(wait { url = "https://a.example/", deadline = 60, backoff = { seed = 1 } })

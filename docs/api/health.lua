@@ -34,7 +34,8 @@ local health = {}
 ---@field backoff? health.Backoff|number  a number is the classic form: it doubles, without jitter, up to
 ---`cap`; looks during grace come every second then, and `pace` is off
 ---@field cap? number              the longest pause of the backoff (5; of the classic form 80)
----@field pace? { slow?: number, edge?: number, soak?: number }  between looks at what takes its time (5.4), when
+---@field pace? { slow?: number, quick?: number, edge?: number, soak?: number }  between looks at what takes its time
+---(5.4), at what refuses before the first success (0.25, later a tenth of the time waited, at most `backoff.max`; 0 when `backoff.initial` is given), when
 ---something changed and between the looks of a rise (0.5), while it proves stable (2); 0: no such state
 ---@field rise? integer            healthy looks in a row that make it healthy (1)
 ---@field stable_for? number       for how long it must be healthy, with a look at the end (0)
@@ -177,6 +178,7 @@ function health.compare(o) end
 ---@field header? string           in lower case
 ---@field holds? string            in that header's value
 ---@field slow? boolean            what takes its time
+---@field quick? boolean           what costs next to nothing to look at
 ---@field grace health.Column      before the first success
 ---@field after health.Column      after it, or for what is `established`
 ---@field hint? string

@@ -271,7 +271,7 @@ local function options_of(values, taken, urls, preset)
     stable_for = seconds(values, "window", "stable-for"), fall = values.fall, fall_for = seconds(values, "fall-for"),
     established = values.established,
     need = need_of(values.need, #urls), concurrency = values.simultaneous, rate = values.rate,
-    pace = interval and { slow = 0, edge = 0 } or nil, on_attempt = teller(values, #urls),
+    pace = interval and { slow = 0, quick = 0, edge = 0 } or nil, on_attempt = teller(values, #urls),
     backoff = interval and { initial = interval, max = interval, jitter = "none" } or nil,
   }
   for name, value in pairs(given) do o[name] = value end

@@ -9,6 +9,7 @@
 --- says      one of these texts in the body, or in what the library says about the error
 --- header    a header that is there, in lower case; `holds`: a text in its value
 --- slow      takes its time: looked at seldom
+--- quick     a look costs next to nothing: looked at often before the first success
 --- hint      what would have mended it
 ---
 ---A column is a class, or { class, times = n, seconds = n }: so many looks in a row, or so long, and it
@@ -68,7 +69,7 @@ return {
   { name = "bad-certificate", codes = { "http-certificate" }, grace = "fatal", after = "fatal",
     hint = "the certificate is not valid: the reason says why; ca_file names another CA" },
 
-  { name = "refused", codes = { "http-refused" }, grace = "pending", after = "failing",
+  { name = "refused", codes = { "http-refused" }, quick = true, grace = "pending", after = "failing",
     hint = "nothing accepts connections there: was the service started, and on this host and port?" },
   { name = "no-answer", grace = "pending", after = "failing",
     codes = { "http-timeout", "http-connect*", "http-tls-timeout", "http-first-byte*", "http-idle*", "http-lost" },

@@ -29,7 +29,7 @@ spec.defaults = {
 }
 
 spec.backoff = { initial = 0.5, multiplier = 2, max = 5, jitter = "decorrelated" }
-spec.pace = { slow = 5.4, edge = 0.5, soak = 2 }
+spec.pace = { slow = 5.4, quick = 0.25, edge = 0.5, soak = 2 }
 
 -- Checks ----------------------------------------------------------------------------------------
 
@@ -57,7 +57,7 @@ local function check(s)
       options.misuse("health.wait: option '%s': times are seconds above 0, not %s", name, s[name])
     end
   end
-  for _, name in ipairs { "delay", "grace", "interval", "slow", "edge", "soak", "stable_for", "latency", "fall_for" } do
+  for _, name in ipairs { "delay", "grace", "interval", "slow", "quick", "edge", "soak", "stable_for", "latency", "fall_for" } do
     if s[name] < 0 then options.misuse("health.wait: option '%s' is a time, seconds from 0, not %s", name, s[name]) end
   end
   check_count("samples", s.samples, 1, MOST)
@@ -86,13 +86,14 @@ local function read_backoff(o, s)
   if o.cap and o.cap <= 0 then options.misuse("health.wait: option 'cap': times are seconds above 0, not %s", o.cap) end
   if type(given) == "number" then
     given = { initial = given, max = o.cap or 80, jitter = "none" }
-    s.slow, s.edge = 0, 0
+    s.slow, s.quick, s.edge = 0, 0, 0
     if not o.interval then s.interval = 1 end
   elseif given ~= nil and type(given) ~= "table" then
     options.misuse("health.wait: option 'backoff' must be a table or a number, not a %s", type(given))
   end
   given = options.read("health.wait: backoff", given or {}, backoff_fields)
   check_finite("backoff.", given)
+  if given.initial and not s.quick then s.quick = 0 end   -- who says how soon means it
   for name, default in pairs(spec.backoff) do s[name] = given[name] or default end
   if o.cap then s.max = o.cap end
   if not jitters[s.jitter] then
@@ -102,7 +103,7 @@ local function read_backoff(o, s)
   s.seed = given.seed or string.unpack("i8", core.random(8))
 end
 
-local pace_fields = { { "slow", "number" }, { "edge", "number" }, { "soak", "number" } }
+local pace_fields = { { "slow", "number" }, { "quick", "number" }, { "edge", "number" }, { "soak", "number" } }
 
 local function read_pace(o, s)
   local given = options.read("health.wait: pace", o.pace or {}, pace_fields)

@@ -15,7 +15,7 @@ end
 local o = { targets = targets, deadline = tonumber(seconds), grace = tonumber(seconds) }
 if every ~= "default" then
   o.backoff = { initial = tonumber(every), max = tonumber(every), jitter = "none" }
-  o.pace = { slow = 0, edge = 0 }
+  o.pace = { slow = 0, quick = 0, edge = 0 }
 end
 
 local result, err = try(health.wait, o)
