@@ -30,8 +30,8 @@ health.presets = {
 
 local row_fields = {
   { "name", "string", true }, { "codes", "table" }, { "details", "table" }, { "status", "any" }, { "says", "table" },
-  { "header", "string" }, { "holds", "string" }, { "slow", "boolean" }, { "quick", "boolean" }, { "grace", "any", true },
-  { "after", "any", true }, { "hint", "string" },
+  { "header", "string" }, { "holds", "string" }, { "slow", "boolean" }, { "quick", "boolean" },
+  { "grace", "any", true }, { "after", "any", true }, { "hint", "string" },
 }
 
 local function cell(value)

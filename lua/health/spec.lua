@@ -57,7 +57,9 @@ local function check(s)
       options.misuse("health.wait: option '%s': times are seconds above 0, not %s", name, s[name])
     end
   end
-  for _, name in ipairs { "delay", "grace", "interval", "slow", "quick", "edge", "soak", "stable_for", "latency", "fall_for" } do
+  for _, name in ipairs {
+    "delay", "grace", "interval", "slow", "quick", "edge", "soak", "stable_for", "latency", "fall_for",
+  } do
     if s[name] < 0 then options.misuse("health.wait: option '%s' is a time, seconds from 0, not %s", name, s[name]) end
   end
   check_count("samples", s.samples, 1, MOST)
