@@ -48,7 +48,7 @@ end
 local function server_cpu()
   local server_pid = ("%d"):format(server.child:pid())
   local seconds = run_time(server_pid) + select(2, simulation.cpu(server_pid))
-  for pid in process.run({ argv = { "ps", "--no-headers", "-o", "pid", "--ppid", server_pid } }).output:gmatch "%d+" do
+  for pid in fs.read(("/proc/%s/task/%s/children"):format(server_pid, server_pid)):gmatch "%d+" do
     seconds = seconds + (try(run_time, pid) or 0)   -- it may have ended since
   end
   return seconds
