@@ -1,5 +1,6 @@
 ---The probing engine: versions, classes, grace, attempts, deadlines; real servers on loopback.
 local health = require "health"
+local http = require "http"
 local server = require "server"
 
 -- Serves the answers one after another and stays at the last.
@@ -177,18 +178,32 @@ test("the connection may go elsewhere, and the host stays the URL's", function()
   end)
 end)
 
+test("the way to a service has the names that http gives it", function()
+  for name, value in pairs {
+    connect_to = "127.0.0.1:9", unix = "/nowhere/socket", proxy = "http://127.0.0.1:9", family = 4,
+    ca = "/nowhere/ca.pem", certificate = "/nowhere/certificate.pem",
+  } do
+    local o = { url = "https://127.0.0.1:9/", [name] = value }
+    local _, refused = try(http.request, o)
+    equal({ name, refused.code ~= "misuse" }, { name, true })
+    o.deadline = 0.01
+    local _, err = try(health.wait, o)
+    equal({ name, err.code }, { name, "not-healthy" })
+  end
+end)
+
 test("certificates tell which kind of wrong they are", function()
   local authority = require("authority").new()
   server.with(function() return 200 end, function(s)
     local _, err = try(health.wait, { url = "https://localhost:" .. s.port, deadline = 2 })
     equal({ err.row, err.class, #err.timeline }, { "untrusted-certificate", "fatal", 1 })
-    equal(err.hint:find("ca_file", 1, true) ~= nil, true)
+    equal(err.hint:find("? ca names another CA", 1, true) ~= nil, true)
   end, { tls = authority })
   local fs = require "fs"
   local folder = require("process").run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
   fs.write(folder .. "/ca.pem", authority:pem())
   server.with(function() return 200 end, function(s)
-    local o = { url = "https://localhost:" .. s.port, ca_file = folder .. "/ca.pem", deadline = 5, pace = { slow = 0 } }
+    local o = { url = "https://localhost:" .. s.port, ca = folder .. "/ca.pem", deadline = 5, pace = { slow = 0 } }
     equal(health.wait(o).attempts, 1)
     authority:refuse("localhost", true)
     o.on_attempt = function() authority:refuse("localhost", false) end
@@ -206,7 +221,7 @@ local function certified(times, o)
   fs.write(folder.path .. "/ca.pem", authority:pem(), { outside = true })
   server.with(function() return 200 end, function(s)
     o.url = ("https://%s:%d/"):format(o.host or "localhost", s.port)
-    o.ca_file, o.connect_to, o.host = folder.path .. "/ca.pem", "127.0.0.1:" .. s.port, nil
+    o.ca, o.connect_to, o.host = folder.path .. "/ca.pem", "127.0.0.1:" .. s.port, nil
     o.deadline, o.pace = o.deadline or 0.01, { slow = 0 }
     o.backoff = { initial = 0.05, max = 0.05, jitter = "none" }
     local _, err = try(health.wait, o)

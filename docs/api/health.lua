@@ -15,10 +15,10 @@ local health = {}
 ---@field version? string|health.Version  this version serves; a text is expected as the JSON member /version
 ---@field expect? health.Expected  what else an answer must hold
 ---@field connect_to? string       "address" or "address:port" to connect to; the URL names host and certificate
----@field unix_socket? string      the connection goes to this socket
+---@field unix? string             path of the Unix socket to connect to; the URL names the host
 ---@field proxy? string            a URL; "" for none (of the environment)
 ---@field family? 0|4|6            addresses of one family only (0: both)
----@field ca_file? string          PEM: certificates of these authorities are trusted
+---@field ca? string               PEM file of the only authorities to trust
 ---@field certificate? string      PEM: our own, with its `key`
 ---@field key? string              PEM
 ---@field fresh? boolean           a connection for each probe, so that each meets the edge anew (true)

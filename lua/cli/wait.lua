@@ -172,7 +172,7 @@ local unknown_kind = "only http and https can be waited for, not '%s'"
 -- As wait-on writes them: "http-get://host", "http://unix:/run/x.sock:/path".
 local function target_of(text)
   local scheme, socket, path = text:match("^(https?)[%w-]*://unix:([^:]+):(/.*)$")
-  if scheme then return { url = scheme .. "://localhost" .. path, unix_socket = socket, name = text } end
+  if scheme then return { url = scheme .. "://localhost" .. path, unix = socket, name = text } end
   local url = text:gsub("^(https?)%-%a+://", "%1://")
   if url:find("^https?://") then return { url = url } end
   if text:find("^[%w-]+:[^%d]") then usage(unknown_kind:format(text), "as in https://example.com/health") end
@@ -264,7 +264,7 @@ local function options_of(values, taken, urls, preset)
   local interval = seconds(values, "interval")
   local given = {
     headers = headers_of("header", taken.header), method = values.method, connect_to = values["connect-to"],
-    ca_file = values.ca, family = values.ipv4 and 4 or values.ipv6 and 6 or nil, expect = expect_of(values, taken),
+    ca = values.ca, family = values.ipv4 and 4 or values.ipv6 and 6 or nil, expect = expect_of(values, taken),
     version = version_of(values), deadline = seconds(values, "deadline", "timeout"),
     timeout = seconds(values, "look-timeout"), delay = seconds(values, "delay"), grace = seconds(values, "grace"),
     interval = interval, attempts = values.attempts, rise = values.rise, samples = values.samples,
@@ -295,7 +295,7 @@ local function carry_out(o)
   if err and err.code == "misuse" then usage(as_typed(err.message), err.hint) end
   if err and err.code ~= "not-healthy" then error(err, 0) end
   for _, seen in pairs(err and { err, table.unpack(err.targets) } or {}) do
-    seen.hint = seen.hint and seen.hint:gsub("ca_file", "--ca")
+    seen.hint = seen.hint and seen.hint:gsub("%f[%w]ca%f[%W]", "--ca")
   end
   return result, err
 end

@@ -65,9 +65,9 @@ return {
     hint = "the certificate has expired: was it renewed, and is the renewed one served?" },
   { name = "untrusted-certificate", codes = { "http-certificate" }, details = { "untrusted" },
     grace = "fatal", after = "fatal",
-    hint = "nobody this machine trusts has signed the certificate: is the chain complete? ca_file names another CA" },
+    hint = "nobody this machine trusts has signed the certificate: is the chain complete? ca names another CA" },
   { name = "bad-certificate", codes = { "http-certificate" }, grace = "fatal", after = "fatal",
-    hint = "the certificate is not valid: the reason says why; ca_file names another CA" },
+    hint = "the certificate is not valid: the reason says why; ca names another CA" },
 
   { name = "refused", codes = { "http-refused" }, quick = true, grace = "pending", after = "failing",
     hint = "nothing accepts connections there: was the service started, and on this host and port?" },
@@ -79,7 +79,7 @@ return {
   { name = "proxy", codes = { "http-proxy" }, grace = "transient", after = "transient",
     hint = "the proxy does not let it through: look at http_proxy, https_proxy and no_proxy" },
   { name = "bad-files", codes = { "http-tls-files" }, grace = "fatal", after = "fatal",
-    hint = "ca_file, certificate and key are PEM files" },
+    hint = "ca, certificate and key are PEM files" },
   { name = "too-large", codes = { "http-too-large" }, grace = "fatal", after = "fatal",
     hint = "a health page is small: is the URL right? max_body allows more" },
 

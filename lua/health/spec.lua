@@ -9,8 +9,8 @@ local spec = {}
 local fields = {
   { "url", "string" }, { "name", "string" },
   { "method", "string" }, { "headers", "table" }, { "body", "text" },
-  { "connect_to", "string" }, { "unix_socket", "string" }, { "proxy", "string" }, { "family", "integer" },
-  { "ca_file", "string" }, { "certificate", "string" }, { "key", "string" },
+  { "connect_to", "string" }, { "unix", "string" }, { "proxy", "string" }, { "family", "integer" },
+  { "ca", "string" }, { "certificate", "string" }, { "key", "string" },
   { "fresh", "boolean" }, { "samples", "integer" }, { "max_body", "integer" },
   { "expect", "table" }, { "version", "any" }, { "established", "boolean" },
   { "timeout", "number" }, { "timeouts", "table" }, { "delay", "number" }, { "grace", "number" },
@@ -196,7 +196,7 @@ end
 
 local plain = { "method", "family", "fresh", "samples", "max_body", "established", "delay", "grace", "deadline",
   "interval", "attempts", "rise", "stable_for", "fall", "timeout" }
-local routes = { "connect_to", "unix_socket", "proxy", "ca_file", "certificate", "key" }
+local routes = { "connect_to", "unix", "proxy", "ca", "certificate", "key" }
 
 ---@param o table     of a target, with what is said for all
 ---@param keep integer  looks of a timeline at each end
