@@ -13,6 +13,7 @@
 #include "parallel.h"
 #include "stop.h"
 #include "task.h"
+#include "watched.h"
 #include "world.h"
 #include <lauxlib.h>
 #include <lualib.h>
@@ -74,13 +75,6 @@ static int open_all(lua_State *L)
   return 0;
 }
 
-/* Where every block is watched, each has to be one of malloc's. */
-#if defined(__SANITIZE_ADDRESS__)
-static const bool watched = true;
-#else
-static const bool watched = false;
-#endif
-
 static int panic(lua_State *L)
 {
   const char *what = lua_tostring(L, -1);
@@ -88,9 +82,10 @@ static int panic(lua_State *L)
   return 0;
 }
 
+/* Where every block is watched, each has to be one of malloc's. */
 static lua_State *new_state(const struct host *host)
 {
-  if (host->alloc || watched)
+  if (host->alloc || WATCHED)
     return host->alloc ? lua_newstate(host->alloc, host->alloc_arg) : luaL_newstate();
   struct heap *heap = heap_new();
   lua_State *L = heap ? lua_newstate(heap_alloc, heap) : NULL;

@@ -4,8 +4,10 @@
  * again. A plain exchange sets no option that the next one does not set as well, so that its handle need
  * not be reset; with authorities of its own it is plain but for them.
  *
- * Invariant: the handle of a spare exchange is in no multi handle. */
+ * Invariants: 1. the handle of a spare exchange is in no multi handle.
+ *             2. nobody touches a spare exchange: it is hidden. */
 #include "http_curl.h"
+#include "watched.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +63,7 @@ static struct exchange *find(struct http_curl *h, const char *url)
     at = h->spare_count - 1;
   struct exchange *x = h->spare[at].exchange;
   h->spare[at] = h->spare[--h->spare_count];
+  watched_show(x, sizeof *x);
   return x;
 }
 
@@ -112,10 +115,14 @@ void http_spare_give(struct http_curl *h, struct exchange *x)
     trust_usual(x->easy);
   }
   h->spare[h->spare_count++] = (struct http_spare){hash(x->url_text), x};
+  watched_hide(x, sizeof *x);
 }
 
 void http_spare_free(struct http_curl *h)
 {
-  while (h->spare_count)
-    free_exchange(h->spare[--h->spare_count].exchange);
+  while (h->spare_count) {
+    struct exchange *x = h->spare[--h->spare_count].exchange;
+    watched_show(x, sizeof *x);
+    free_exchange(x);
+  }
 }

@@ -5,6 +5,7 @@
  * finer is needed. */
 #include "locked.h"
 #include "buf.h"
+#include "watched.h"
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -104,7 +105,7 @@ void locked_close_dumps(void)
 {
   struct rlimit none = {0, 0};
   (void)setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__  // the leak checker reads the process through ptrace
+#if !WATCHED  // the leak checker reads the process through ptrace
   (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
 }

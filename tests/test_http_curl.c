@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include "real.h"
 #include "server.h"
+#include "watched.h"
 #include <arpa/inet.h>
 #include <math.h>
 #include <stdio.h>
@@ -398,6 +399,23 @@ static void freed_in_flight_it_never_reports(void **state)
   assert_int_equal(w->done, 0);
 }
 
+/* It is kept to be used again: who still holds it must not get away with that. */
+static void an_exchange_that_has_ended_is_watched_like_memory_that_was_freed(void **state)
+{
+  struct world_under_test *w = *state;
+  struct http_exchange *x = start(w, "GET", (struct http_request){0});
+  assert_false(watched_is_hidden(x));
+  finish(w);
+  effect_free(&x->effect);
+  assert_int_equal(watched_is_hidden(x), WATCHED);
+  w->done = 0;
+  struct http_exchange *next = start(w, "GET", (struct http_request){0});
+  assert_ptr_equal(next, x);
+  assert_false(watched_is_hidden(next));
+  finish(w);
+  effect_free(&next->effect);
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 /* ---- a name that is not there -------------------------------------------------------------- */
@@ -484,6 +502,7 @@ int main(void)
     WITH_WORLD(the_second_exchange_uses_the_connection_of_the_first),
     WITH_WORLD(a_connection_that_is_given_up_early_leaves_nothing_to_the_next),
     WITH_WORLD(freed_in_flight_it_never_reports),
+    WITH_WORLD(an_exchange_that_has_ended_is_watched_like_memory_that_was_freed),
     WITH_WORLD(a_fault_says_how_long_a_name_is_remembered_as_not_there),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
