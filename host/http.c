@@ -1,5 +1,6 @@
 /* http.c - the words of http.h. */
 #include "http.h"
+#include <stdio.h>
 #include <string.h>
 
 const char *http_phase_name(enum http_phase phase)
@@ -21,6 +22,23 @@ const char *http_place(const char *url, int *len)
   size_t n = strcspn(place, "?#");
   *len = n < LONGEST ? (int)n : LONGEST;
   return place;
+}
+
+/* True when the place names the address already. */
+static bool names(const char *place, int len, const char *address)
+{
+  size_t n = strlen(address);
+  return (size_t)len >= n && strncmp(place, address, n) == 0 && ((size_t)len == n || place[n] == '/');
+}
+
+const char *http_what(char *text, size_t size, const char *method, const char *url, const char *address)
+{
+  int len;
+  const char *place = http_place(url, &len);
+  if (names(place, len, address))
+    address = "";
+  snprintf(text, size, "%s %.*s%s%s", method, len, place, *address ? " at " : "", address);
+  return text;
 }
 
 void http_url_fault(struct fault *f, const char *method, const char *url)

@@ -119,6 +119,10 @@ struct world_http {
 /* Host, port and path within a URL, for errors: without who asks and without the query, which may
  * hold a token; cut when it is long. */
 const char *http_place(const char *url, int *len);
+enum { HTTP_WHAT = 320 };
+/* "GET example.com/path at 192.0.2.1:443", the beginning of every error: what was tried, on what. The
+ * address only where it is known ("" if not) and the URL does not name it. Returns the text. */
+const char *http_what(char *text, size_t size, const char *method, const char *url, const char *address);
 /* The fault of a URL that no world takes. */
 void http_url_fault(struct fault *f, const char *method, const char *url);
 /* "dns", "connect", "tls", "send", "first byte", "body", … as errors name it. */

@@ -206,8 +206,7 @@ void exchange_transfer(struct exchange *x)
     return;
   }
   exchange_stop_timer(x);
-  fault_set(&x->base.fault, "out-of-memory", "fatal", "%s %s: curl took no more transfers",
-            x->method, x->host);
+  exchange_fail(x, "out-of-memory", "fatal", "curl took no more transfers");
   exchange_end_soon(x);
 }
 
@@ -218,8 +217,7 @@ static bool begin(struct exchange *x, const struct http_request *r)
   if (!exchange_parse_url(x, r->url)) {
     http_url_fault(f, r->method, r->url);
   } else if (!real_allows(x->http->config, x->host)) {
-    fault_set(f, "not-local", "fatal", "%s %s: --local has no stand-in for this host", x->method,
-              x->host);
+    exchange_fail(x, "not-local", "fatal", "--local has no stand-in for this host");
     fault_hint(f, "only the project's zone and the modelled services are reachable");
   } else if (!exchange_configure(x, r)) {
     return false;

@@ -235,6 +235,8 @@ void http_addresses_free(struct http_curl *h);
 
 /* The fault of what curl says, unless it is CURLE_OK. */
 void exchange_set_fault(struct exchange *x, CURLcode code);
+/* A fault in our words alone: what was tried, on what, and this. */
+void exchange_fail(struct exchange *x, const char *code, const char *class, const char *what);
 /* The fault of a proxy that answered instead of who is behind it. */
 void exchange_set_proxy_fault(struct exchange *x, long status);
 /* The fault of a limit that passed, in the phase that base.phase names. */

@@ -56,25 +56,43 @@ bool http_is_repeatable(const char *method)
   return *m != NULL;
 }
 
-/* " at 192.0.2.1:443 (reason)", as much of it as is known. */
-static const char *circumstances(const struct exchange *x, char *text, size_t size)
+/* "GET example.com/path at 192.0.2.1:443: what (reason)", as much of it as is known. */
+static void say(struct exchange *x, const char *code, const char *class, const char *what, const char *reason)
 {
-  const struct http_exchange *e = &x->base;
-  const char *const pieces[] = {e->address[0] ? " at " : "", e->address, e->reason[0] ? " (" : "", e->reason,
-                                e->reason[0] ? ")" : ""};
-  size_t len = 0;
-  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
-    len += copy_text(text + len, size - len, pieces[i]);
-  return text;
+  char tried[HTTP_WHAT];
+  const char *address = strcmp(x->base.address, x->proxy) == 0 ? "" : x->base.address;
+  http_what(tried, sizeof tried, x->method, x->url_text, address);
+  fault_set(&x->base.fault, code, class, "%s: %s%s%s%s", tried, what, *reason ? " (" : "", reason, *reason ? ")" : "");
 }
 
 static void set(struct exchange *x, const char *code, const char *class, const char *what)
 {
-  char text[sizeof x->base.reason + sizeof x->base.address + 16];
-  int len;
-  const char *place = http_place(x->url_text, &len);
-  fault_set(&x->base.fault, code, class, "%s %.*s: %s%s", x->method, len, place, what,
-            circumstances(x, text, sizeof text));
+  say(x, code, class, what, x->base.reason);
+}
+
+void exchange_fail(struct exchange *x, const char *code, const char *class, const char *what)
+{
+  say(x, code, class, what, "");
+}
+
+/* A number of the system's or of a library's, in words of ours that need no others. */
+struct known {
+  long number;
+  const char *detail, *what, *hint;
+};
+
+static const struct known *find_known(const struct known *list, long number)
+{
+  while (list->what && list->number != number)
+    list++;
+  return list->what ? list : NULL;
+}
+
+static void set_known(struct exchange *x, const char *code, const char *class, const struct known *k)
+{
+  x->base.detail = k->detail;
+  exchange_fail(x, code, class, k->what);
+  fault_hint(&x->base.fault, "%s", k->hint);
 }
 
 void exchange_lost(struct exchange *x, const char *code, const char *what)
@@ -85,36 +103,71 @@ void exchange_lost(struct exchange *x, const char *code, const char *what)
     fault_hint(&x->base.fault, "the request may have been applied: look before sending it again");
 }
 
+/* What to do, unless something weightier was said already. */
+static void advise(struct exchange *x, const char *hint)
+{
+  if (!x->base.fault.hint[0])
+    fault_hint(&x->base.fault, "%s", hint);
+}
+
+static const char *advice(enum http_phase phase)
+{
+  return phase == HTTP_CONNECT ? "is the host up, and does a firewall drop the connection?"
+         : phase == HTTP_TLS   ? "does the port speak TLS, and is the server overloaded?"
+                               : "is the service overloaded? 'timeout' allows more";
+}
+
+/* True when it is the phase's own limit: the code names it. */
+static bool is_of_phase(const char *code, enum http_phase phase)
+{
+  return phase != HTTP_DNS && strcmp(code, "http-timeout") != 0 && strcmp(code, "http-idle-timeout") != 0;
+}
+
 /* Only the request's own phases leave it open whether it was applied. */
 void exchange_timed_out(struct exchange *x, const char *code, const char *what, double seconds)
 {
   char text[128];
   if (x->base.phase == HTTP_CONNECT)
     exchange_forget_addresses(x);
-  snprintf(text, sizeof text, "%s within %g s (phase: %s)", what, seconds, http_phase_name(x->base.phase));
+  bool own = is_of_phase(code, x->base.phase);
+  snprintf(text, sizeof text, own ? "%s within %g s" : "%s within %g s (phase: %s)", what, seconds,
+           http_phase_name(x->base.phase));
   exchange_lost(x, code, text);
+  advise(x, advice(x->base.phase));
 }
 
-/* What the machine says of a connection that was not made; sets the detail. */
-static const char *no_connection(struct exchange *x)
+static const char no_way[] = "has this machine a way there: network, VPN, IPv6?";
+
+static const struct known connection_faults[] = {
+  {ECONNREFUSED, "refused", "the connection was refused", "was the service started, and on this host and port?"},
+  {ENETUNREACH, "unreachable", "the address cannot be reached from here", no_way},
+  {EHOSTUNREACH, "unreachable", "the address cannot be reached from here", no_way},
+  {EADDRNOTAVAIL, "unreachable", "the address cannot be reached from here", no_way},
+  {ECONNRESET, "reset", "the connection was reset", "does a firewall cut it off, or is the service just starting?"},
+  {0},
+};
+
+/* What the machine says of a connection that was not made; NULL: nothing that is known. Curl's own
+ * words would only say that there is none. */
+static const struct known *no_connection(struct exchange *x)
 {
   long number = 0;
-  const char *what = "no connection";
   exchange_forget_addresses(x);
   curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &number);
-  if (x->direct && number)  /* curl speaks of the URL's host */
+  if (number)
     snprintf(x->base.reason, sizeof x->base.reason, "%s", strerror((int)number));
-  if (number == ECONNREFUSED) {
-    x->base.detail = "refused";
-    what = "the connection was refused";
-  } else if (number == ENETUNREACH || number == EHOSTUNREACH || number == EADDRNOTAVAIL) {
-    x->base.detail = "unreachable";
-    what = "the address cannot be reached from here";
-  } else if (number == ECONNRESET) {
-    x->base.detail = "reset";
-    what = "the connection was reset";
-  }
-  return what;
+  return find_known(connection_faults, number);
+}
+
+static void set_unconnected(struct exchange *x)
+{
+  const struct known *k = no_connection(x);
+  if (k)
+    set_known(x, "http-refused", "transient", k);
+  else
+    set(x, "http-refused", "transient", "no connection");
+  if (x->direct)
+    fault_hint(&x->base.fault, "is the service up that makes this socket, and may this user write to it?");
 }
 
 /* A proxy that is busy or cannot reach the host now may do so later; one that says no, will. */
@@ -122,9 +175,11 @@ void exchange_set_proxy_fault(struct exchange *x, long status)
 {
   char what[400];
   snprintf(what, sizeof what, "the proxy %s answered status %ld", x->proxy, status);
-  set(x, "http-proxy", status >= 500 ? "transient" : "fatal", what);
-  if (status == 407)
-    fault_hint(&x->base.fault, "put the credentials into the proxy's URL: http://name:password@proxy.example:3128");
+  exchange_fail(x, "http-proxy", status >= 500 ? "transient" : "fatal", what);
+  fault_hint(&x->base.fault, "%s",
+             status == 407   ? "put the credentials into the proxy's URL: http://name:password@proxy.example:3128"
+             : status >= 500 ? "is the host up, and can the proxy reach it?"
+                             : "the proxy's rules say where it leads; no_proxy names hosts that need none");
 }
 
 /* True when it is the proxy that failed, not who is behind it. */
@@ -141,54 +196,60 @@ static bool proxy_failed(struct exchange *x, CURLcode code)
   }
   if (code != CURLE_COULDNT_CONNECT && code != CURLE_PROXY)
     return false;
-  snprintf(what, sizeof what, "no way through the proxy %s: %s", x->proxy, no_connection(x));
-  set(x, "http-proxy", "transient", what);
+  const struct known *k = no_connection(x);
+  snprintf(what, sizeof what, "no way through the proxy %s", x->proxy);
+  say(x, "http-proxy", "transient", what, k ? k->what : x->base.reason);
+  x->base.detail = k ? k->detail : NULL;
+  fault_hint(&x->base.fault, "is the proxy up, and its address right? no_proxy names hosts that need none");
   return true;
 }
 
-struct certificate_fault {
-  long verify;
-  const char *detail, *what;
-};
+#define WRONG_HOST "wrong-host", "the certificate is for another host", \
+  "does the certificate cover this name? A wildcard covers one level only"
+#define UNTRUSTED "untrusted", "nobody here trusts the certificate's authority", \
+  "is the chain complete? 'ca' names the PEM file of another authority"
 
-static const struct certificate_fault certificate_faults[] = {
-  {X509_V_ERR_CERT_HAS_EXPIRED, "expired", "the certificate has expired"},
-  {X509_V_ERR_CERT_NOT_YET_VALID, "not-yet-valid", "the certificate is not valid yet"},
-  {X509_V_ERR_HOSTNAME_MISMATCH, "wrong-host", "the certificate is for another host"},
-  {X509_V_ERR_IP_ADDRESS_MISMATCH, "wrong-host", "the certificate is for another host"},
-  {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "untrusted", "the certificate is signed by itself"},
-  {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "untrusted", "nobody here trusts the certificate's authority"},
-  {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "untrusted", "nobody here trusts the certificate's authority"},
-  {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "untrusted",
-   "nobody here trusts the certificate's authority"},
-  {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "untrusted",
-   "nobody here trusts the certificate's authority"},
+static const struct known certificate_faults[] = {
+  {X509_V_ERR_CERT_HAS_EXPIRED, "expired", "the certificate has expired",
+   "was it renewed, and is the renewed one served?"},
+  {X509_V_ERR_CERT_NOT_YET_VALID, "not-yet-valid", "the certificate is not valid yet",
+   "is this machine's clock right?"},
+  {X509_V_ERR_HOSTNAME_MISMATCH, WRONG_HOST},
+  {X509_V_ERR_IP_ADDRESS_MISMATCH, WRONG_HOST},
+  {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "untrusted", "the certificate is signed by itself",
+   "'ca' names the PEM file of an authority to trust, which may be this certificate"},
+  {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, UNTRUSTED},
+  {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, UNTRUSTED},
+  {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNTRUSTED},
+  {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, UNTRUSTED},
+  {0},
 };
 
 static void bad_certificate(struct exchange *x)
 {
   long verify = X509_V_ERR_UNSPECIFIED;
-  const char *what = "the certificate is not valid";
   curl_easy_getinfo(x->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
   if (strstr(x->base.reason, "subject name"))  /* curl compares names itself */
     verify = X509_V_ERR_HOSTNAME_MISMATCH;
-  x->base.detail = "other";
-  for (size_t i = 0; i < sizeof certificate_faults / sizeof *certificate_faults; i++)
-    if (certificate_faults[i].verify == verify) {
-      x->base.detail = certificate_faults[i].detail;
-      what = certificate_faults[i].what;
-    }
-  set(x, "http-certificate", "fatal", what);
+  const struct known *k = find_known(certificate_faults, verify);
+  if (k) {
+    set_known(x, "http-certificate", "fatal", k);
+  } else {
+    x->base.detail = "other";
+    set(x, "http-certificate", "fatal", "the certificate is not valid");
+  }
 }
 
 /* Mostly a certificate that is not issued yet; a port that does not speak TLS never will. */
 static void bad_handshake(struct exchange *x)
 {
   bool plain = strstr(x->base.reason, "wrong version number") != NULL;
-  set(x, "http-tls", plain ? "fatal" : "pending",
-      plain ? "the port does not speak TLS" : "the TLS handshake failed");
   if (plain)
-    fault_hint(&x->base.fault, "is it an http:// URL, or another port?");
+    exchange_fail(x, "http-tls", "fatal", "the port does not speak TLS");
+  else
+    set(x, "http-tls", "pending", "the TLS handshake failed");
+  fault_hint(&x->base.fault, plain ? "is it an http:// URL, or another port?"
+                                   : "is the certificate issued already? A new host may take a while");
 }
 
 /* What we broke off ourselves. */
@@ -237,7 +298,7 @@ static void set_fault(struct exchange *x, CURLcode code)
     return;
   switch (code) {
   case CURLE_COULDNT_CONNECT:
-    set(x, "http-refused", "transient", no_connection(x));
+    set_unconnected(x);
     break;
   case CURLE_OPERATION_TIMEDOUT:
     exchange_timed_out(x, "http-connect-timeout", "no connection", x->timeouts.connect);
@@ -250,16 +311,20 @@ static void set_fault(struct exchange *x, CURLcode code)
     break;
   case CURLE_SSL_CERTPROBLEM:
   case CURLE_SSL_CACERT_BADFILE:
-    set(x, "http-tls-files", "misuse", "the CA, certificate or key file cannot be used");
+    set(x, "http-tls-files", "misuse", "the file of ca, certificate or key cannot be used");
+    fault_hint(&x->base.fault, "they are PEM files that this user can read");
     break;
   case CURLE_OUT_OF_MEMORY:
-    set(x, "out-of-memory", "fatal", "not enough memory");
+    exchange_fail(x, "out-of-memory", "fatal", "not enough memory");
     break;
   default:
-    if (is_garbage(x, code))
+    if (is_garbage(x, code)) {
       exchange_lost(x, "http-protocol", "the answer is no valid HTTP");
-    else
+      advise(x, "does something else than HTTP listen there?");
+    } else {
       exchange_lost(x, "http-lost", broke_while(x->base.phase));
+      advise(x, "did the service stop, or something between cut it off?");
+    }
   }
 }
 

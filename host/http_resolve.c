@@ -131,17 +131,27 @@ static double negative_ttl(const struct exchange *x)
   return isfinite(least) ? least : 0;
 }
 
+/* The look-up's words. The URL's own host, which the error names already, is not named again. */
+static void describe(const struct exchange *x, const struct fault *f, char *text, size_t size)
+{
+  bool own = strcmp(x->target, x->host) == 0;
+  const char *details = strstr(f->message, " (");
+  if (x->family == 0 && is_fault(x->lookup[FOUR], "dns-no-data") && is_fault(x->lookup[SIX], "dns-no-data"))
+    snprintf(text, size, "%.255s has no address, neither A nor AAAA record", own ? "the name" : x->target);
+  else if (own && strcmp(f->code, "dns-not-found") == 0)
+    snprintf(text, size, "no such name%s", details ? details : "");
+  else
+    snprintf(text, size, "%s", f->message);
+}
+
 static void not_found(struct exchange *x)
 {
   const struct fault *f = worst(x);
-  x->base.negative_ttl = negative_ttl(x);
   char message[sizeof f->message];
+  x->base.negative_ttl = negative_ttl(x);
   x->base.phase = HTTP_DNS;
-  if (x->family == 0 && is_fault(x->lookup[FOUR], "dns-no-data") && is_fault(x->lookup[SIX], "dns-no-data"))
-    snprintf(message, sizeof message, "%.255s has no address, neither A nor AAAA record", x->target);
-  else
-    snprintf(message, sizeof message, "%s", f->message);
-  fault_set(&x->base.fault, f->code, f->class, "%s %s: %s", x->method, x->host, message);
+  describe(x, f, message, sizeof message);
+  exchange_fail(x, f->code, f->class, message);
   if (f->hint[0])
     fault_hint(&x->base.fault, "%s", f->hint);
   exchange_end_soon(x);
@@ -175,7 +185,7 @@ void exchange_settle(struct exchange *x)
   }
   buf_free(&list);
   if (!ok) {
-    fault_set(&x->base.fault, "out-of-memory", "fatal", "%s %s: not enough memory", x->method, x->host);
+    exchange_fail(x, "out-of-memory", "fatal", "not enough memory");
     exchange_end_soon(x);
   }
 }

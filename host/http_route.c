@@ -166,8 +166,7 @@ static bool go_through(struct exchange *x, const char *url)
   if (s) {
     ok = aim_at_proxy(x, &p, s);
   } else {
-    fault_set(&x->base.fault, "http-proxy", "misuse", "%s %s: the proxy's URL cannot be used", x->method,
-              x->host);
+    exchange_fail(x, "http-proxy", "misuse", "the proxy's URL cannot be used");
     fault_hint(&x->base.fault, "write it as http://proxy.example:3128; https, socks5 and socks4a are known too");
   }
   free_proxy_url(&p);
@@ -181,8 +180,9 @@ static bool may_aim_at(struct exchange *x)
 {
   if (!x->http->config->local || real_is_loopback(x->target))
     return true;
-  fault_set(&x->base.fault, "not-local", "fatal", "%s %s: --local connects to loopback only, not to %.200s",
-            x->method, x->host, x->target);
+  char what[256];
+  snprintf(what, sizeof what, "--local connects to loopback only, not to %.200s", x->target);
+  exchange_fail(x, "not-local", "fatal", what);
   return false;
 }
 

@@ -39,7 +39,7 @@ struct opening {
   bool freed;
   double timeout, started;       /* of uv_hrtime, in seconds */
   struct websocket_limits limits;
-  char *host, *protocols;
+  char *about, *protocols;       /* as errors name it: host, port and path */
   char key[UPGRADE_KEY + 1];
   struct upgrade_answer answer;
   struct buf out, in;
@@ -86,7 +86,9 @@ static void end(struct opening *o)
 
 static void fail(struct opening *o, const char *code, const char *class, const char *what)
 {
-  fault_set(&o->base.fault, code, class, "WebSocket %s: %s (at %s)", o->host, what, o->base.address);
+  char tried[HTTP_WHAT];
+  fault_set(&o->base.fault, code, class, "%s: %s",
+            http_what(tried, sizeof tried, "WebSocket", o->about, o->base.address), what);
 }
 
 static const char *class_of(int status)
@@ -153,7 +155,7 @@ static void opened(struct opening *o)
   struct websocket_transport t = {.fd = http_connection_fd(o->connection), .read = read_bytes,
                                   .write = write_bytes, .close = close_connection, .arg = o->connection};
   struct websocket_session_options so = {
-    .limits = o->limits, .about = o->host, .protocol = o->answer.protocol,
+    .limits = o->limits, .about = o->about, .protocol = o->answer.protocol,
     .first = o->in.data + o->answer.head, .first_len = o->in.len - o->answer.head};
   unwatch(o);
   o->base.phase = HTTP_DONE;
@@ -322,7 +324,7 @@ static void release(struct opening *o)
     effect_free(&o->connection->effect);
   buf_wipe(&o->out);
   buf_wipe(&o->in);
-  free(o->host);
+  free(o->about);
   free(o->protocols);
 }
 
@@ -360,8 +362,7 @@ static bool write_request(struct opening *o, const struct websocket_request *r, 
   struct upgrade_request request = {.target = buf_str(&target), .host = buf_str(&authority), .key = o->key,
                                     .protocols = r->protocols, .headers = r->headers};
   upgrade_write(&o->out, &request);
-  o->host = strdup(host ? host : "");
-  bool ok = u && buf_ok(&target) && buf_ok(&authority) && buf_ok(&o->out) && o->host;
+  bool ok = u && buf_ok(&target) && buf_ok(&authority) && buf_ok(&o->out);
   curl_free(path);
   curl_free(query);
   curl_free(host);
@@ -383,12 +384,15 @@ static bool http_url(struct buf *out, const char *url)
 static bool begin(struct opening *o, const struct websocket_request *r)
 {
   struct buf url;
+  int len;
+  const char *place = http_place(r->url, &len);
   buf_init(&url, 64 << 10);
   struct http_request q = {.method = "WebSocket", .url = "", .route = r->route,
                            .timeouts = {.total = r->timeout}};
+  o->about = strndup(place, (size_t)len);
   o->protocols = copy_str(r->protocols);
   bool ok = http_url(&url, r->url) && upgrade_key(o->key) && write_request(o, r, buf_str(&url)) &&
-            !!o->protocols == !!r->protocols;
+            o->about && !!o->protocols == !!r->protocols;
   q.url = buf_str(&url);
   if (ok)
     o->connection = http_connection_start(o->world->http, &q, connected, o);

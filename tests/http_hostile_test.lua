@@ -38,7 +38,7 @@ local OK = "HTTP/1.1 200 OK\\r\\n"
 test("a peer that takes the request and is silent runs into the limit of the first byte", function()
   local err = failure_of({ "read", "wait" }, { timeout = { first_byte = 0.1 } })
   expect(err, "http-first-byte-timeout", "transient", "first byte")
-  equal(err.message:find("no byte of an answer within 0.1 s (phase: first byte) at 127.0.0.1:", 1, true) ~= nil, true)
+  equal(err.message:find(": no byte of an answer within 0.1 s", 1, true) ~= nil, true)
   equal(err.timing.connect > 0 and err.timing.first_byte == 0 and err.timing.total >= 0.1, true)
 end)
 
@@ -95,7 +95,7 @@ test("a connection that breaks says where it broke", function()
   expect(failure_of({ "read", "reset" }, { method = "POST", body = "x" }), "http-lost", "unknown", "first byte")
   local err = failure_of { "read", "send", OK .. "content-length: 10\\r\\n\\r\\nhalf", "reset" }
   expect(err, "http-lost", "transient", "body")
-  equal(err.message:find("broke in the middle of the answer at 127.0.0.1:", 1, true) ~= nil, true)
+  equal(err.message:find("broke in the middle of the answer", 1, true) ~= nil, true)
   equal(err.protocol, "1.1")
 end)
 
@@ -365,6 +365,40 @@ test("many tasks share one HTTP/2 connection", function()
   end)
 end)
 
+-- ---- what is said --------------------------------------------------------------------------------
+
+-- One line that says everything once, and what to do next.
+local function check_words(about, err)
+  equal({ about, err.message:find("\n", 1, true), err.hint ~= nil }, { about, nil, true })
+  local seen = {}
+  for word in err.message:lower():gmatch "%a%a%a%a+" do
+    if seen[word] then error(("%s: '%s' twice: %s"):format(about, word, err.message), 2) end
+    seen[word] = true
+  end
+end
+
+test("what went wrong is said once, with what to do next", function()
+  local function say(about, o) check_words(about, select(2, try(http.request, o))) end
+  say("refused", { url = "http://localhost:9/x" })
+  say("refused by a proxy", { url = "http://some.test/x", proxy = "http://localhost:9" })
+  say("no socket", { url = "http://some.test/x", unix = "/nowhere/x.sock" })
+  say("no name", { url = "http://nowhere.invalid/x" })
+  check_words("silent", failure_of({ "read", "hold" }, { timeout = { first_byte = 0.05 } }))
+  check_words("slow", failure_of({ "read", "hold" }, { timeout = 0.05 }))
+  check_words("no TLS", failure_of({ "send", "220 ready\\r\\n", "close" }, {}, "https"))
+  check_words("broken off", failure_of({ "read", "send", OK .. "content-length: 9\\r\\n\\r\\nx", "close" }))
+  for about, times in pairs { expired = { begins = -2000, ends = -1000 }, early = { begins = 1000, ends = 2000 } } do
+    check_words(about, certificate_fault(times, {}))
+  end
+  check_words("untrusted", certificate_fault({}, { ca = "/etc/ssl/certs/ca-certificates.crt" }))
+end)
+
+test("the address is named where the URL does not name it", function()
+  local err = raises("GET localhost:9/x at [^ ]+:9: the connection was refused", http.request, { url = "http://localhost:9/x" })
+  equal(err.address:match ":9$", ":9")
+  raises("GET 127.0.0.1:9/x: the connection was refused", http.request, { url = "http://127.0.0.1:9/x" })
+end)
+
 -- ---- proxies, sockets, other addresses ----------------------------------------------------------------
 
 test("a proxy that wants credentials, or cannot go on, is an error of its own, without its password", function()
@@ -434,7 +468,8 @@ test("a request goes over a Unix socket, which is named in errors", function()
     equal(http.request { url = "http://some.test/", unix = path }.body, "ok")
   end)
   fs.remove(folder)
-  local err = raises("no connection at " .. path:gsub("%p", "%%%0"), http.request, { url = "http://some.test/", unix = path })
+  local err = raises("GET some.test/ at " .. path:gsub("%p", "%%%0") .. ": no connection", http.request,
+    { url = "http://some.test/", unix = path })
   equal({ err.code, err.phase, err.address, err.reason }, { "http-refused", "connect", path, "No such file or directory" })
 end)
 

@@ -122,7 +122,7 @@ function Answer:json() end
 ---@class http.Error
 ---@field phase "begin"|"dns"|"connect"|"tls"|"send"|"first byte"|"body"|"done"  how far it came
 ---@field detail? string            what the code leaves open
----@field reason? string            the library's own words
+---@field reason? string            the system's or the library's own words
 ---@field address? string           the peer's, or the one that was tried
 ---@field protocol? string
 ---@field timing { dns: number, connect: number, tls: number, first_byte: number, total: number }  seconds; 0: not reached
