@@ -182,11 +182,13 @@ static void release(struct effect *e)
 static void refuse(struct rehearsal *r, struct websocket_connect *c, const char *url)
 {
   lua_State *L = r->L;
+  char tried[HTTP_WHAT];
   lua_getfield(L, ANSWER, "body");
   if (lua_isstring(L, -1))
     snprintf(c->body, sizeof c->body, "%s", lua_tostring(L, -1));
+  http_what(tried, sizeof tried, "WebSocket", url, "");
   fault_set(&c->fault, "websocket-refused", c->status == 429 ? "throttled" : c->status >= 500 ? "transient" : "fatal",
-            "WebSocket %.200s: the server answered %d: %.160s", url, c->status, c->body);
+            "%s: the server answered %d: %.160s", tried, c->status, c->body);
   lua_settop(L, ANSWER);
 }
 

@@ -250,6 +250,17 @@ test("in a rehearsal localhost and addresses are known, too", function()
   equal(result.reference.inventory[1]:match(": (.*)$"), "127.0.0.1 ::1 192.0.2.1 ::1 nil")
 end)
 
+test("in a rehearsal the error of a missing name says what the recipe did", function()
+  local result = rehearse_toy [[
+    local _, asked = try(http.request, { url = "https://gone.revelations.studio/a?token=geheim" })
+    local _, opened = try(require "websocket".connect, { url = "wss://gone.revelations.studio/tail?token=geheim" })
+    run.ensure(the_comment(asked.message .. "; " .. opened.message))
+  ]]
+  equal(result.failed, {})
+  equal(result.reference.inventory[1]:match "GET.*$", "GET gone.revelations.studio/a: no such name (NXDOMAIN); "
+    .. "WebSocket gone.revelations.studio/tail: no such name (NXDOMAIN)")
+end)
+
 test("a log goes with what is judged, however long both are", function()
   local result = rehearse_toy([[
     for i = 1, 200 do run.step("look " .. i, function() return find("nothing") == nil end) end

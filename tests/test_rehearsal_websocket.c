@@ -92,8 +92,9 @@ static void a_refusal_and_an_unmodelled_host_are_the_errors_of_the_real_world(vo
 {
   (void)state;
   run("local websocket = require 'websocket'\n"
-      "local _, err = try(websocket.connect, { url = 'wss://locked.example/' })\n"
+      "local _, err = try(websocket.connect, { url = 'wss://locked.example/tail?token=geheim' })\n"
       "assert(err.code == 'websocket-refused' and err.status == 403 and err.body == 'no', tostring(err))\n"
+      "assert(err.message == 'WebSocket locked.example/tail: the server answered 403: no', err.message)\n"
       "_, err = try(websocket.connect, { url = 'wss://elsewhere.example/' })\n"
       "assert(err.code == 'http-refused' and err.class == 'transient', tostring(err))");
 }

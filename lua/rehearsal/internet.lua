@@ -62,8 +62,14 @@ end
 
 -- ---- requests ----------------------------------------------------------------------------
 
+-- As errors name it: what the recipe asked for, not what that is on the wire.
+local function what_of(request)
+  local method = request.headers.upgrade == "websocket" and "WebSocket" or request.method
+  return ("%s %s%s"):format(method, request.host, request.path)
+end
+
 function Internet:edge(request, now)
-  local what = ("%s %s%s"):format(request.method, request.host, request.path)
+  local what = what_of(request)
   local found, missing = self:resolve(request.host, "A", now)
   if not found then
     local answer = fault("dns-not-found", "pending", what .. ": no such name (NXDOMAIN)")
