@@ -13,7 +13,13 @@ end
 
 local function has(text, part) equal({ text, text:find(part, 1, true) ~= nil }, { text, true }) end
 
-local function served(handler, body) server.with(handler, function(s) body(s.url, s) end) end
+local function served(handler, body) return server.with(handler, function(s) return body(s.url, s) end) end
+
+local function events_of(text)
+  local events = {}
+  for line in text:gmatch "[^\n]+" do events[#events + 1] = json.decode(line) end
+  return events
+end
 
 local function ok() return 200, '{"version":"1.2.0","status":"ok","n":3}', { ["x-version"] = "7" } end
 
@@ -103,9 +109,8 @@ test("--json is one object a look and one for the end", function()
     n = n + 1
     return n < 2 and 503 or 200
   end, function(url)
-    local events = {}
     local result = wait(url, "--json", "--interval", "10ms")
-    for line in result.output:gmatch "[^\n]+" do events[#events + 1] = json.decode(line) end
+    local events = events_of(result.output)
     equal({ result.exit, #events, events[1].class, events[2].class }, { 0, 3, "transient", "healthy" })
     local last = events[3]
     equal({ last.v, last.event, last.verdict, last.targets[1].counts.transient }, { 1, "end", "ok", 1 })
@@ -149,18 +154,45 @@ test("resources as wait-on writes them are understood", function()
   end)
 end)
 
-test("interrupted is exit code 10, at once", function()
-  local asked = require("condition").new()
-  local arrived = false
-  served(function()
-    arrived = true
+-- What a wait for so many pages says that is interrupted when its second look has arrived.
+local function interrupted(flag, pages)
+  local asked, looks = require("condition").new(), 0
+  return served(function()
+    looks = looks + 1
     asked:notify()
     return 503
   end, function(url)
-    local child = process.start { argv = { here .. "/" .. davit, "wait", url }, env = { PATH = os.getenv "PATH" } }
-    while not arrived do asked:wait() end
+    local argv = { here .. "/" .. davit, "wait", "--interval", "10ms", flag }
+    for i = 1, pages or 1 do argv[#argv + 1] = ("%s/%d"):format(url, i) end
+    local child = process.start { argv = argv, env = { PATH = os.getenv "PATH" } }
+    while looks < 2 do asked:wait() end
     child:kill "INT"
-    local result = child:wait()
-    equal(result.exit, 10)
+    return child:wait()
   end)
+end
+
+test("interrupted is exit code 10, at once", function()
+  local result = interrupted()
+  equal({ result.exit, result.output, result.errors:match "[^\n]+\n$" }, { 10, "", "davit: interrupted by SIGINT\n" })
+end)
+
+test("interrupted with --json it ends with what was seen last, with --quiet without a word", function()
+  local result = interrupted "--json"
+  local events = events_of(result.output)
+  local last = table.remove(events)
+  equal({ result.exit, #events > 0 }, { 10, true })
+  for _, look in ipairs(events) do equal(look.event, "look") end
+  equal({ last.event, last.verdict, last.message, last.seconds > 0 }, { "end", "interrupted", "interrupted by SIGINT", true })
+  local target = last.targets[1]
+  equal({ #last.targets, target.verdict, target.class, target.status, target.attempts },
+    { 1, "interrupted", "transient", 503, #events })
+  local quiet = interrupted "--quiet"
+  equal({ quiet.exit, quiet.output, quiet.errors }, { 10, "", "" })
+end)
+
+test("interrupted with more URLs than are told one by one it ends with the names of all", function()
+  local result = interrupted("--json", 21)
+  local events = events_of(result.output)
+  equal({ result.exit, #events, events[1].event, #events[1].targets }, { 10, 1, "end", 21 })
+  equal(events[1].targets[21].url:match "/21$", "/21")
 end)

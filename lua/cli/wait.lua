@@ -49,8 +49,9 @@ Usage: davit wait URL… [FLAG]…
   --simultaneous N, --rate N  probes at once (default 128), probes a second
 
   Telling
-  --json                      one object a look (for at most 20 URLs), then one for the end
-  --verbose                   every look; --quiet: nothing but the exit code
+  --json                      one object a look (for at most 20 URLs), then one for the end, whatever it is
+  --verbose                   every look
+  --quiet                     nothing but the exit code; only a mistake in the call is said
 
 http-get://, https-get:// and http://unix:SOCKET:/PATH are read as wait-on does; its tcp:, socket: and
 file: resources and --reverse are not there.
@@ -194,11 +195,17 @@ local function say(...) io.stderr:write("davit: ", ..., "\n") end
 
 local function rounded(time) return math.floor(time * 1e6 + 0.5) / 1e6 end
 
-local function tell_json(look)
-  print(json.encode {
-    v = 1, event = "look", url = look.url, at = rounded(look.at), class = look.class, row = look.row,
-    status = look.status, reason = look.reason, seconds = look.seconds, colo = look.colo,
-  })
+-- `seen` gets the last look at each URL, for an end that the engine does not tell.
+local function tell_json(seen)
+  return function(look)
+    local before = seen[look.url]
+    seen[look.url] = { class = look.class, status = look.status, reason = look.reason, colo = look.colo,
+      attempts = before and before.attempts + 1 or 1 }
+    print(json.encode {
+      v = 1, event = "look", url = look.url, at = rounded(look.at), class = look.class, row = look.row,
+      status = look.status, reason = look.reason, seconds = look.seconds, colo = look.colo,
+    })
+  end
 end
 
 local function tell_text(look)
@@ -217,9 +224,9 @@ end
 
 local MANY <const> = 20   -- targets; the looks of more are not told one by one, so that one can stand for others
 
-local function teller(values, count)
+local function teller(values, count, seen)
   if values.quiet or count > MANY then return nil end
-  return values.json and tell_json or values.verbose and tell_text or tell_changes()
+  return values.json and tell_json(seen) or values.verbose and tell_text or tell_changes()
 end
 
 local function end_json(result, err)
@@ -228,7 +235,7 @@ local function end_json(result, err)
     list[i] = {
       url = target.url, verdict = target.verdict, class = target.class, status = target.status,
       reason = target.reason, hint = target.hint, attempts = target.attempts,
-      seconds = rounded(target.seconds), first_ok = target.first_ok and rounded(target.first_ok),
+      seconds = target.seconds and rounded(target.seconds), first_ok = target.first_ok and rounded(target.first_ok),
       colo = target.colo, counts = target.counts,
     }
   end
@@ -257,7 +264,7 @@ local function read(arguments)
   return values, taken, urls, preset
 end
 
-local function options_of(values, taken, urls, preset)
+local function options_of(values, taken, urls, preset, seen)
   local o = { targets = {} }
   for name, value in pairs(preset or {}) do o[name] = value end
   for i, text in ipairs(urls) do o.targets[i] = target_of(text) end
@@ -271,7 +278,7 @@ local function options_of(values, taken, urls, preset)
     stable_for = seconds(values, "window", "stable-for"), fall = values.fall, fall_for = seconds(values, "fall-for"),
     established = values.established,
     need = need_of(values.need, #urls), concurrency = values.simultaneous, rate = values.rate,
-    pace = interval and { slow = 0, quick = 0, edge = 0 } or nil, on_attempt = teller(values, #urls),
+    pace = interval and { slow = 0, quick = 0, edge = 0 } or nil, on_attempt = teller(values, #urls, seen),
     backoff = interval and { initial = interval, max = interval, jitter = "none" } or nil,
   }
   for name, value in pairs(given) do o[name] = value end
@@ -289,13 +296,26 @@ local function as_typed(message)
   return (message:gsub("^targets%[%d+%]: ", ""))
 end
 
+-- What is known of a wait that somebody broke off.
+local function note_end(err, o, seen, took)
+  err.verdict, err.seconds, err.targets = "interrupted", took, {}
+  for i, target in ipairs(o.targets) do
+    local known = seen[target.url] or {}
+    err.targets[i] = { url = target.url, verdict = err.verdict, class = known.class, status = known.status,
+      reason = known.reason, colo = known.colo, attempts = known.attempts }
+  end
+  return nil, err
+end
+
 -- A mistake in what was asked for is the command line's, not a recipe's.
-local function carry_out(o)
+local function carry_out(o, seen)
+  local started = core.monotonic()
   local result, err = try(health.wait, o)
   if err and err.code == "misuse" then usage(as_typed(err.message), err.hint) end
+  if err and err.class == "cancelled" then return note_end(err, o, seen, core.monotonic() - started) end
   if err and err.code ~= "not-healthy" then error(err, 0) end
-  for _, seen in pairs(err and { err, table.unpack(err.targets) } or {}) do
-    seen.hint = seen.hint and seen.hint:gsub("%f[%w]ca%f[%W]", "--ca")
+  for _, told in pairs(err and { err, table.unpack(err.targets) } or {}) do
+    told.hint = told.hint and told.hint:gsub("%f[%w]ca%f[%W]", "--ca")
   end
   return result, err
 end
@@ -308,7 +328,8 @@ function wait.run(arguments)
     return 0
   end
   local values, taken, urls, preset = read(arguments)
-  local result, err = carry_out(options_of(values, taken, urls, preset))
+  local seen = {}
+  local result, err = carry_out(options_of(values, taken, urls, preset, seen), seen)
   if values.json then end_json(result, err) end
   if err and values.quiet then return require("cli.exit").code(err) end
   if err then error(err, 0) end
