@@ -63,3 +63,28 @@ end
 test("the recipe in README.md is the one that is shipped", function()
   equal(fs.read("README.md"):find(fs.read("recipes/cleanup.lua"), 1, true) ~= nil, true)
 end)
+
+-- Headings as links name them: "## Waiting for health" is #waiting-for-health.
+local function anchors_of(page)
+  local found = {}
+  for heading in ("\n" .. fs.read(page)):gmatch "\n#+ ([^\n]+)" do
+    found[heading:lower():gsub("[^%w%- ]", ""):gsub(" ", "-")] = true
+  end
+  return found
+end
+
+local function check_link(page, folder, link)
+  local path, anchor = link:match "^([^#]*)#?(.*)$"
+  local target = path == "" and page or folder .. path
+  equal({ page, link, fs.exists(target) }, { page, link, true })
+  if anchor ~= "" then equal({ page, link, anchors_of(target)[anchor] }, { page, link, true }) end
+end
+
+test("every link within the docs leads to a file that is there, and to a heading in it", function()
+  for _, page in ipairs { "README.md", table.unpack(fs.glob "docs/*.md") } do
+    local folder = page:match "^.*/" or ""
+    for link in fs.read(page):gmatch "%]%(([^)%s]+)%)" do
+      if not link:find "^%a+:" then check_link(page, folder, link) end
+    end
+  end
+end)
