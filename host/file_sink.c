@@ -118,18 +118,6 @@ static long take(void *arg, const char *data, size_t len)
 
 /* ---- the interface -------------------------------------------------------------------------------------- */
 
-/* "folder/.davit-0123456789abcdef", in the folder of the path; NULL: out of memory. */
-static char *name_beside(struct world *world, const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  unsigned long long chance = 0;
-  char *name = NULL;
-  if (!world->random->fill(world->random, &chance, sizeof chance) ||
-      asprintf(&name, "%.*s.davit-%016llx", slash ? (int)(slash + 1 - path) : 0, path, chance) < 0)
-    return NULL;
-  return name;
-}
-
 struct file_sink *file_sink_new(struct world *world, const struct file_sink_options *o)
 {
   struct file_sink *s = calloc(1, sizeof *s);
@@ -140,7 +128,7 @@ struct file_sink *file_sink_new(struct world *world, const struct file_sink_opti
   buf_init(&s->filling, BODY_LIMIT);
   s->path = copy_str(o->path);
   s->wanted = copy_str(o->sha256);
-  s->temporary = name_beside(world, o->path);
+  s->temporary = world->files->name_beside(world->files, o->path);
   if (s->path && s->temporary && !s->wanted == !o->sha256)
     ask(s, BEGINNING, FILE_BEGIN);
   if (s->op)

@@ -21,7 +21,8 @@ enum file_action {
   /* A file in pieces. What is received goes into a file beside its place until it is whole. */
   FILE_PIECE,   /* of a regular file: data are `max` bytes from `offset` on, fewer at its end; size, stamp */
   FILE_DIGEST,  /* data: the SHA-256 of a regular file, 64 hexadecimal digits; size, stamp */
-  FILE_BEGIN,   /* a new, empty file, whose place is `to`, in the same folder; makes missing folders */
+  FILE_BEGIN,   /* a new, empty file, whose place is `to`, in the same folder; makes missing folders, removes
+                 * what was begun there by processes that have ended */
   FILE_APPEND,  /* to a file that was begun */
   FILE_PLACE,   /* a file that was begun gets its mode and its place, at once and durably */
 };
@@ -58,5 +59,7 @@ void file_outside(struct fault *f, const char *doing, const char *path, const ch
 struct world_files {
   struct file_operation *(*start)(struct world_files *, const struct file_request *,
                                   effect_done *done, void *arg);
+  /* A new name for a file that is begun, beside its place; to be freed. NULL: out of memory. */
+  char *(*name_beside)(struct world_files *, const char *place);
 };
 #endif

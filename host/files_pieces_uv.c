@@ -94,6 +94,7 @@ void files_begin(struct operation *op)
   if (!operation_find_to_write(op, op->path, &s))
     return;
   int fd = -1;
+  operation_sweep(&s);
   if (place_is_folder(op, &s))
     errno = EISDIR;
   else

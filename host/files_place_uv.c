@@ -4,42 +4,51 @@
  * nothing. Then it is linked into its place. Where something is already, a link is refused: then it
  * gets a name of its own beside it, for as long as the renaming takes. Where files without names are
  * not known (overlayfs before Linux 6.3, NFS, FUSE; no /proc to link from) it has that name from the
- * start. What is left under such a name is shown by no list. */
+ * start. What is left under such a name, because its maker was killed right then, is shown by no list,
+ * and the next one who needs a name in that folder removes it. */
 #include "files_uv.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#define PREFIX ".davit-"
-enum { DIGITS = 16, ATTEMPTS = 100 /* names that may be taken by others */ };
+enum {
+  ATTEMPTS = 100,    /* names that may be taken by others */
+  LOOKED_AT = 1000,  /* entries of a folder, for what was left: no write shall wait for a large one */
+};
 
-/* ".davit-0123456789abcdef" in the folder of the place; NULL: out of memory, or no chance. */
-static char *name_beside(const struct spot *s)
+/* The folder of the place itself. */
+static int open_folder(const struct spot *s, int flags)
 {
   const char *slash = strrchr(s->name, '/');
-  uint64_t chance;
-  char *name = NULL;
-  if (getrandom(&chance, sizeof chance, 0) != sizeof chance ||
-      asprintf(&name, "%.*s" PREFIX "%0*" PRIx64, slash ? (int)(slash + 1 - s->name) : 0, s->name, DIGITS, chance) < 0)
-    return NULL;
-  return name;
+  char *folder = !slash ? strdup(".") : strndup(s->name, slash == s->name ? 1 : (size_t)(slash - s->name));
+  int fd = folder ? openat(s->folder, folder, flags | O_CLOEXEC, 0600) : -1;
+  free(folder);
+  return fd;
 }
 
-bool files_is_unplaced(const char *name)
+void operation_sweep(const struct spot *s)
 {
-  size_t n = strlen(PREFIX);
-  return strncmp(name, PREFIX, n) == 0 && strlen(name + n) == DIGITS &&
-         strspn(name + n, "0123456789abcdef") == DIGITS;
+  int error = errno, fd = open_folder(s, O_RDONLY | O_DIRECTORY);
+  DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+  const struct dirent *e;
+  for (int i = 0; dir && i < LOOKED_AT && (e = readdir(dir)); i++)
+    if (files_is_orphan(e->d_name))
+      unlinkat(fd, e->d_name, 0);
+  if (dir)
+    closedir(dir);
+  else if (fd >= 0)
+    close(fd);
+  errno = error;
 }
 
 static int open_beside(const struct spot *s, char **name)
 {
-  for (int i = 0; i < ATTEMPTS && (*name = name_beside(s)); i++) {
+  operation_sweep(s);
+  for (int i = 0; i < ATTEMPTS && (*name = files_name_beside(s->name)); i++) {
     int fd = openat(s->folder, *name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0)
       return fd;
@@ -56,11 +65,7 @@ static int open_in_folder(const struct spot *s)
 {
   if (access("/proc/self/fd", X_OK) != 0)
     return errno = EOPNOTSUPP, -1;
-  const char *slash = strrchr(s->name, '/');
-  char *folder = !slash ? strdup(".") : strndup(s->name, slash == s->name ? 1 : (size_t)(slash - s->name));
-  int fd = folder ? openat(s->folder, folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600) : -1;
-  free(folder);
-  return fd;
+  return open_folder(s, O_WRONLY | O_TMPFILE);
 }
 
 int operation_open_unnamed(const struct spot *s, char **name)
@@ -80,7 +85,8 @@ static bool link_as(const struct spot *s, int fd, const char *name)
 
 static bool link_beside(const struct spot *s, int fd, char **name)
 {
-  for (int i = 0; i < ATTEMPTS && (*name = name_beside(s)); i++) {
+  operation_sweep(s);
+  for (int i = 0; i < ATTEMPTS && (*name = files_name_beside(s->name)); i++) {
     if (link_as(s, fd, *name))
       return true;
     free(*name);

@@ -300,11 +300,17 @@ static struct file_operation *start(struct world_files *base, const struct file_
   return NULL;
 }
 
+static char *name_beside(struct world_files *files, const char *place)
+{
+  (void)files;
+  return files_name_beside(place);
+}
+
 struct world_files *files_uv_new(uv_loop_t *loop)
 {
   struct files_uv *files = calloc(1, sizeof *files);
   if (files)
-    *files = (struct files_uv){{start}, loop};
+    *files = (struct files_uv){{start, name_beside}, loop};
   return files ? &files->base : NULL;
 }
 

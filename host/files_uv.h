@@ -3,12 +3,14 @@
  *   files_uv.c         the pool; where paths lead; files that are read whole
  *   files_write_uv.c   files that are written whole, folders that are made
  *   files_place_uv.c   how what is written comes to its place
+ *   files_maker.c      names of what is on its way there
  *   files_folder_uv.c  folders that are listed and removed
  *   files_move_uv.c    files that are copied, moved, extended
  *   files_pieces_uv.c  files that are read and written in pieces */
 #ifndef FILES_UV_H
 #define FILES_UV_H
 #include "beneath.h"
+#include "files_maker.h"
 #include "real.h"
 #include <stdatomic.h>
 
@@ -58,8 +60,8 @@ int operation_open_unnamed(const struct spot *s, char **name);
 bool operation_place(const struct spot *s, int fd, char **name);
 /* Closes it, which was not placed. */
 void operation_give_up(const struct spot *s, int fd, const char *name);
-/* Such a name, or one of a file that is being received: it is nobody's yet. */
-bool files_is_unplaced(const char *name);
+/* Removes what processes of this machine that have ended left in the folder of a place. errno stays. */
+void operation_sweep(const struct spot *s);
 
 /* ---- files_folder_uv.c ------------------------------------------------------------------- */
 

@@ -20,6 +20,7 @@ static void assemble(struct rehearsal *r, const struct rehearsal_options *o)
   r->websocket.connect = rehearsal_websocket;
   r->dns.start = rehearsal_dns;
   r->files.start = rehearsal_file;
+  r->files.name_beside = rehearsal_name_beside;
   r->random.fill = rehearsal_random;
   r->world = (struct world){.clock = &r->clock, .http = &r->http, .websocket = &r->websocket, .sql = &r->sql, .dns = &r->dns,
                             .process = &r->process, .random = &r->random, .files = &r->files,

@@ -110,6 +110,19 @@ static void ask(struct rehearsal *r, const struct file_request *q, struct file_o
   read_answer(r, f);
 }
 
+/* Who makes it is the same process always, and the rest is the seed's. */
+char *rehearsal_name_beside(struct world_files *w, const char *place)
+{
+  struct rehearsal *r = REHEARSAL_OF(files, w);
+  const char *slash = strrchr(place, '/');
+  unsigned long long chance = 0;
+  char *name = NULL;
+  if (!rehearsal_random(&r->random, &chance, sizeof chance) ||
+      asprintf(&name, "%.*s.davit-%024llx", slash ? (int)(slash + 1 - place) : 0, place, chance) < 0)
+    return NULL;
+  return name;
+}
+
 struct file_operation *rehearsal_file(struct world_files *w, const struct file_request *q, effect_done *done,
                                       void *arg)
 {

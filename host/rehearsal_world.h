@@ -81,6 +81,7 @@ void rehearsal_http_open(struct world_http *);
 struct websocket_connect *rehearsal_websocket(struct world_websocket *, const struct websocket_request *,
                                               effect_done *, void *);
 struct dns_lookup *rehearsal_dns(struct world_dns *, const struct dns_question *, effect_done *, void *);
+char *rehearsal_name_beside(struct world_files *, const char *place);
 struct file_operation *rehearsal_file(struct world_files *, const struct file_request *, effect_done *, void *);
 void rehearsal_sql_open(struct world_sql *);
 void rehearsal_process_open(struct world_process *);

@@ -31,12 +31,17 @@ static bool read_stat(long pid, char *state, double *started)
   return true;
 }
 
+bool store_holder_began(long pid, double *seconds)
+{
+  char state;
+  return read_stat(pid, &state, seconds) && state != 'Z' && state != 'X';
+}
+
 bool store_holder_lives(long pid, double since)
 {
   const struct store_clock *c = store_clock_system();
-  char state;
   double started;
-  if (!read_stat(pid, &state, &started) || state == 'Z' || state == 'X')
+  if (!store_holder_began(pid, &started))
     return false;
   return c->wall(c->arg) - c->now(c->arg) + started <= since + 1;
 }

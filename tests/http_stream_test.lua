@@ -263,6 +263,10 @@ test("a download that is killed leaves nothing under the name", function()
     process.run { command = "kill -9 " .. child:pid() }
     child:wait { check = false }
     equal(fs.exists(path "out"), false)
+    local function really_there() return process.run({ argv = { "ls", "-A", FOLDER } }).output end
+    equal(really_there():match "^%.davit%-%x+\n$" ~= nil, true)
+    equal(#http.request({ url = url .. "/held", to = path "other" }).body, 0)   -- the next one removes it
+    equal(really_there(), "other\n")
   end)
 end)
 

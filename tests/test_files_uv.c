@@ -10,8 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -170,6 +174,115 @@ static void who_is_killed_while_he_replaces_or_copies_leaves_what_was_there(void
   assert_string_equal(text, "old");
 }
 
+/* ---- killed between two names ---------------------------------------------------------------- */
+
+static void kill_self(int number)
+{
+  (void)number;
+  kill(getpid(), SIGKILL);
+}
+
+/* Whoever calls one of these is killed before anything happens. */
+static void kill_at_rename(void)
+{
+  struct sock_filter steps[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_renameat2, 1, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_renameat, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {.len = sizeof steps / sizeof *steps, .filter = steps};
+  signal(SIGSYS, kill_self);
+  assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+static void killed(pid_t child)
+{
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFSIGNALED(status));
+  assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void killed_before_the_rename(struct fixture *f, const char *path, const char *text)
+{
+  pid_t child = fork();
+  if (child == 0) {
+    kill_at_rename();
+    run(f, FILE_WRITE, path, text);
+    _exit(0);
+  }
+  killed(child);
+}
+
+static void expect_text(const char *path, const char *text)
+{
+  char found[16] = "";
+  int fd = open(path, O_RDONLY);
+  assert_int_equal(read(fd, found, sizeof found - 1), strlen(text));
+  close(fd);
+  assert_string_equal(found, text);
+}
+
+static void what_a_kill_before_the_rename_leaves_goes_with_the_next_write(void **state)
+{
+  struct fixture *f = *state;
+  char path[128];
+  run(f, FILE_WRITE, in(f, "file", path), "old");
+  killed_before_the_rename(f, path, "new");
+  expect_text(path, "old");
+  assert_int_equal(entries(f), 2);
+  assert_string_equal(run(f, FILE_WRITE, path, "newer"), "");
+  expect_text(path, "newer");
+  assert_int_equal(entries(f), 1);
+}
+
+/* Begins a file that is received; its own name, to be freed. */
+static char *begin(struct fixture *f)
+{
+  char place[128];
+  char *name = f->files->name_beside(f->files, in(f, "place", place));
+  assert_string_equal(run_to_end(f, start_for(f, FILE_BEGIN, name, place, NULL)), "");
+  return name;
+}
+
+static void what_a_killed_process_has_begun_goes_when_the_next_one_begins(void **state)
+{
+  struct fixture *f = *state;
+  char *mine = begin(f);
+  pid_t child = fork();
+  if (child == 0) {
+    begin(f);
+    kill_self(0);
+  }
+  killed(child);
+  assert_int_equal(entries(f), 2);
+  char *next = begin(f);
+  assert_int_equal(entries(f), 2);  // that of a process that lives stays
+  assert_int_equal(access(mine, F_OK), 0);
+  assert_int_equal(access(next, F_OK), 0);
+  free(mine);
+  free(next);
+}
+
+/* A folder may be shared: of another machine's processes nobody here knows. */
+static void what_another_machine_has_begun_stays(void **state)
+{
+  struct fixture *f = *state;
+  char path[128];
+  char *mine = begin(f), *name = strrchr(mine, '/') + strlen("/.davit-");
+  *name = *name == '0' ? '1' : '0';
+  close(open(mine, O_CREAT | O_WRONLY, 0600));
+  free(begin(f));
+  assert_int_equal(access(mine, F_OK), 0);
+  close(open(in(f, ".davit-notes", path), O_CREAT | O_WRONLY, 0600));
+  free(begin(f));
+  assert_int_equal(access(path, F_OK), 0);
+  free(mine);
+}
+
 static void writing_again_and_again_leaves_one_file(void **state)
 {
   struct fixture *f = *state;
@@ -187,13 +300,14 @@ static void a_list_does_not_show_what_is_being_written(void **state)
 {
   struct fixture *f = *state;
   char path[128];
-  static const char *const names[] = {".davit-0123456789abcdef", ".davit-0123456789abcde", ".davit-x", ".env"};
+  static const char *const names[] = {".davit-0123456789abcdef01234567", ".davit-0123456789abcdef0123456", ".davit-x",
+                                      ".env"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     run(f, FILE_WRITE, in(f, names[i], path), "text");
   struct file_operation *op = start(f, FILE_LIST, f->folder, NULL);
   while (!op->effect.finished)
     uv_run(&f->loop, UV_RUN_ONCE);
-  static const char shown[] = ".davit-0123456789abcde\0.davit-x\0.env";
+  static const char shown[] = ".davit-0123456789abcdef0123456\0.davit-x\0.env";
   assert_int_equal(op->data.len, sizeof shown);
   assert_memory_equal(op->data.data, shown, sizeof shown);
   effect_free(&op->effect);
@@ -360,6 +474,9 @@ int main(void)
     WITH_FOLDER(the_mode_is_what_was_asked_for_whatever_the_umask),
     WITH_FOLDER(who_is_killed_in_mid_write_leaves_nothing),
     WITH_FOLDER(who_is_killed_while_he_replaces_or_copies_leaves_what_was_there),
+    WITH_FOLDER(what_a_kill_before_the_rename_leaves_goes_with_the_next_write),
+    WITH_FOLDER(what_a_killed_process_has_begun_goes_when_the_next_one_begins),
+    WITH_FOLDER(what_another_machine_has_begun_stays),
     WITH_FOLDER(writing_again_and_again_leaves_one_file),
     WITH_FOLDER(a_list_does_not_show_what_is_being_written),
     WITH_FOLDER(removing_a_folder_leaves_what_its_links_point_at),

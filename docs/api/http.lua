@@ -145,7 +145,8 @@ function Answer:json() end
 ---cannot be written is an error without an effect. `from` sends Content-Length, is read anew for every redirect and
 ---attempt, and must not change meanwhile ("file-changed"). `to` makes missing folders and writes to a file beside its
 ---place (".davit-…") that gets the name, and mode 0644, when all has come and is on the disk: what breaks off or is
----cancelled leaves nothing, and whatever was there stays. (After a kill -9 the file beside it is left; fs.list does not show it.) The bodies of
+---cancelled leaves nothing, and whatever was there stays. (After a kill -9 the file beside it is left, and
+---fs.list does not show it; who next replaces or downloads a file in that folder removes it.) The bodies of
 ---other statuses are in the answer, as always. What arrives in gzip is stored decompressed; of gzip a part is known
 ---as one ("http-lost"), of other codings it is not, so no other is asked for.
 ---

@@ -35,8 +35,8 @@ local function folder_in_the_way(doing)
   return { fault = { "file-failed", "fatal", doing .. ": Is a directory" } }
 end
 
--- What is being received has no place yet, and no list shows it (host/files_place_uv.c).
-local function is_unplaced(name) return #name == 23 and name:find "^%.davit%-%x+$" ~= nil end
+-- What is being received has no place yet, and no list shows it (host/files_maker.c).
+local function is_unplaced(name) return #name == 31 and name:find "^%.davit%-%x+$" ~= nil end
 
 local Overlay = {}
 Overlay.__index = Overlay
