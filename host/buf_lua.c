@@ -1,6 +1,7 @@
 /* buf_lua.c - buffers that Lua owns; see buf_lua.h. */
 #include "buf_lua.h"
 #include "class.h"
+#include <string.h>
 
 #define BUF "davit.buf"
 
@@ -18,4 +19,14 @@ struct buf *buf_push(lua_State *L, size_t limit)
   luaL_setmetatable(L, BUF);
   lua_toclose(L, -1);
   return b;
+}
+
+const char **buf_push_list(lua_State *L, struct buf *texts, int n)
+{
+  const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
+  const char *text = buf_str(texts);
+  for (int i = 0; i < n; i++, text += strlen(text) + 1)
+    list[i] = text;
+  list[n] = NULL;
+  return list;
 }

@@ -6,4 +6,7 @@
 
 /* Pushes an empty buffer, to be closed: it is wiped when its scope ends, however it ends. */
 struct buf *buf_push(lua_State *L, size_t limit);
+/* Pushes the list of the n texts in the buffer, each ended by NUL; the list by NULL. The buffer stays
+ * as it is for as long. */
+const char **buf_push_list(lua_State *L, struct buf *texts, int n);
 #endif

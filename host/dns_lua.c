@@ -3,6 +3,7 @@
 #include "buf_lua.h"
 #include "dns.h"
 #include "dns_record.h"
+#include "field.h"
 #include "host.h"
 #include "opt.h"
 #include "task.h"
@@ -137,12 +138,9 @@ static void push_answers(lua_State *L, const struct dns_lookup *l)
   for (size_t i = 0; i < l->count; i++) {
     const struct dns_answer *a = &l->answers[i];
     lua_createtable(L, 0, 4);
-    lua_pushstring(L, a->type);
-    lua_setfield(L, -2, "type");
-    lua_pushstring(L, a->data);
-    lua_setfield(L, -2, "data");
-    lua_pushinteger(L, a->ttl);
-    lua_setfield(L, -2, "ttl");
+    field_text(L, "type", a->type);
+    field_text(L, "data", a->data);
+    field_integer(L, "ttl", a->ttl);
     set_fields(L, a);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
@@ -161,26 +159,16 @@ static void push_referral(lua_State *L, const struct dns_lookup *l)
     }
 }
 
-static void set_text(lua_State *L, const char *key, const char *text)
-{
-  if (!*text)
-    return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, key);
-}
-
 /* Raises the fault with what callers may want to judge by; the options are at index 1. */
 static int raise(lua_State *L, const struct dns_lookup *l)
 {
   lua_getfield(L, 1, "name");
   failure_push(L, &l->fault, lua_tostring(L, -1));
-  set_text(L, "rcode", l->rcode);
-  set_text(L, "server", l->server);
-  lua_pushnumber(L, l->seconds);
-  lua_setfield(L, -2, "seconds");
+  field_words(L, "rcode", l->rcode);
+  field_words(L, "server", l->server);
+  field_number(L, "seconds", l->seconds);
   if (l->negative_ttl >= 0) {
-    lua_pushinteger(L, l->negative_ttl);
-    lua_setfield(L, -2, "negative_ttl");
+    field_integer(L, "negative_ttl", l->negative_ttl);
   }
   if (strcmp(l->fault.code, "dns-referral") == 0) {
     push_referral(L, l);

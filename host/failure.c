@@ -1,5 +1,6 @@
 /* failure.c - error values, try and failure; see failure.h for their shape. */
 #include "failure.h"
+#include "field.h"
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -65,20 +66,12 @@ static void push_where(lua_State *L)
 
 /* ---- building ------------------------------------------------------------ */
 
-static void set_text(lua_State *L, const char *key, const char *value)
-{
-  if (!value || !*value)
-    return;
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, key);
-}
-
 static void new_failure(lua_State *L, const char *code, const char *class, const char *message)
 {
   lua_createtable(L, 0, 6);
-  set_text(L, "code", code);
-  set_text(L, "class", class);
-  set_text(L, "message", message);
+  field_words(L, "code", code);
+  field_words(L, "class", class);
+  field_words(L, "message", message);
   luaL_setmetatable(L, FAILURE);
 }
 
@@ -86,8 +79,8 @@ void failure_push(lua_State *L, const struct fault *f, const char *about)
 {
   luaL_checkstack(L, 8, "failure");
   new_failure(L, f->code, f->class, f->message);
-  set_text(L, "hint", f->hint);
-  set_text(L, "about", about);
+  field_words(L, "hint", f->hint);
+  field_words(L, "about", about);
   push_where(L);
   lua_setfield(L, -2, "where");
 }
@@ -138,8 +131,7 @@ static void split_position(lua_State *L, const char *text)
     return;
   lua_pushlstring(L, text, (size_t)(colon + 1 + digits - text));
   lua_setfield(L, -2, "where");
-  lua_pushstring(L, colon + digits + 3);
-  lua_setfield(L, -2, "message");
+  field_text(L, "message", colon + digits + 3);
 }
 
 /* Pushes a text for an error value that is no text: of a table its message, where it has one. */

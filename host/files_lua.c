@@ -5,6 +5,7 @@
  * { outside = true }; on the latter lua/fs.lua builds the module "fs". */
 #include "effect.h"
 #include "failure.h"
+#include "field.h"
 #include "files.h"
 #include "files_lua.h"
 #include "host.h"
@@ -296,15 +297,11 @@ static int have_stat(lua_State *L, int status, lua_KContext box)
   char mode[8];
   (void)status;
   lua_createtable(L, 0, 4);
-  lua_pushinteger(L, (lua_Integer)op->size);
-  lua_setfield(L, -2, "size");
-  lua_pushstring(L, op->is_folder ? "folder" : "file");
-  lua_setfield(L, -2, "kind");
-  lua_pushnumber(L, op->mtime);
-  lua_setfield(L, -2, "mtime");
+  field_integer(L, "size", (lua_Integer)op->size);
+  field_text(L, "kind", op->is_folder ? "folder" : "file");
+  field_number(L, "mtime", op->mtime);
   snprintf(mode, sizeof mode, "%04o", op->mode);
-  lua_pushstring(L, mode);
-  lua_setfield(L, -2, "mode");
+  field_text(L, "mode", mode);
   return 1;
 }
 

@@ -56,10 +56,5 @@ const char *const *header_lines_read(lua_State *L, int headers, const char *what
   }
   if (!buf_ok(lines))
     failure_misuse(L, "%s: the headers are larger than 1 MiB", what);
-  const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
-  const char *p = buf_str(lines);
-  for (int i = 0; i < n; i++, p += strlen(p) + 1)
-    list[i] = p;
-  list[n] = NULL;
-  return list;
+  return buf_push_list(L, lines, n);
 }

@@ -10,6 +10,7 @@
 #include "effect.h"
 #include "failure.h"
 #include "fence.h"
+#include "field.h"
 #include "headers.h"
 #include "http_route_lua.h"
 #include "health_spec.h"
@@ -94,26 +95,6 @@ static struct http_exchange *start(void *arg, const struct health_target *t, str
 
 /* ---- what was seen, as tables ----------------------------------------------------------------------- */
 
-static void set_number(lua_State *L, const char *name, double value)
-{
-  lua_pushnumber(L, value);
-  lua_setfield(L, -2, name);
-}
-
-static void set_count(lua_State *L, const char *name, lua_Integer value)
-{
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
-
-static void set_text(lua_State *L, const char *name, const char *value)
-{
-  if (!value || !*value)
-    return;
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, name);
-}
-
 /* Of single precision: no more digits than are true. */
 static double rounded(float value)
 {
@@ -127,27 +108,26 @@ static void push_timing(lua_State *L, const struct health_kept *k)
   lua_createtable(L, 0, 5);
   for (int i = 0; i < 5; i++)
     if (times[i] > 0)
-      set_number(L, names[i], rounded(times[i]));
+      field_number(L, names[i], rounded(times[i]));
 }
 
 static void push_kept(lua_State *L, const struct health_kept *k)
 {
   lua_createtable(L, 0, 8);
-  set_number(L, "at", k->at);
-  set_text(L, "class", health_class_name((enum health_class)k->class));
-  set_text(L, "reason", k->reason);
-  set_text(L, "row", k->rule ? k->rule->name : NULL);
-  set_text(L, "colo", k->colo);
+  field_number(L, "at", k->at);
+  field_words(L, "class", health_class_name((enum health_class)k->class));
+  field_words(L, "reason", k->reason);
+  field_words(L, "row", k->rule ? k->rule->name : NULL);
+  field_words(L, "colo", k->colo);
   if (k->status)
-    set_count(L, "status", k->status);
+    field_integer(L, "status", k->status);
   if (k->retry_after > 0)
-    set_number(L, "retry_after", rounded(k->retry_after));
+    field_number(L, "retry_after", rounded(k->retry_after));
   if (k->shared) {
-    lua_pushboolean(L, true);
-    lua_setfield(L, -2, "shared");
+    field_boolean(L, "shared", true);
     return;
   }
-  set_number(L, "seconds", rounded(k->total));
+  field_number(L, "seconds", rounded(k->total));
   push_timing(L, k);
   lua_setfield(L, -2, "timing");
 }
@@ -167,38 +147,38 @@ static void push_counts(lua_State *L, const struct health_timeline *t)
   lua_newtable(L);
   for (int c = 0; c < HEALTH_CLASSES; c++)
     if (t->counts[c])
-      set_count(L, health_class_name((enum health_class)c), t->counts[c]);
+      field_integer(L, health_class_name((enum health_class)c), t->counts[c]);
 }
 
 static void push_last(lua_State *L, const struct health_target *t)
 {
   const struct health_timeline *line = &t->timeline;
   const struct health_kept *last = health_timeline_at(line, health_timeline_length(line) - 1);
-  set_text(L, "class", health_class_name((enum health_class)last->class));
-  set_text(L, "reason", last->reason);
-  set_text(L, "row", last->rule ? last->rule->name : NULL);
-  set_text(L, "hint", last->rule ? last->rule->hint : NULL);
-  set_text(L, "colo", last->colo);
+  field_words(L, "class", health_class_name((enum health_class)last->class));
+  field_words(L, "reason", last->reason);
+  field_words(L, "row", last->rule ? last->rule->name : NULL);
+  field_words(L, "hint", last->rule ? last->rule->hint : NULL);
+  field_words(L, "colo", last->colo);
   if (last->status)
-    set_count(L, "status", last->status);
+    field_integer(L, "status", last->status);
 }
 
 static void push_result(lua_State *L, const struct health_target *t)
 {
   lua_createtable(L, 0, 14);
-  set_text(L, "url", t->url);
-  set_text(L, "name", t->name);
-  set_text(L, "verdict", health_verdict_name(t->verdict));
-  set_text(L, "address", t->address);
-  set_count(L, "attempts", t->looks);
-  set_count(L, "probes", t->probes);
-  set_number(L, "seconds", t->ended);
+  field_words(L, "url", t->url);
+  field_words(L, "name", t->name);
+  field_words(L, "verdict", health_verdict_name(t->verdict));
+  field_words(L, "address", t->address);
+  field_integer(L, "attempts", t->looks);
+  field_integer(L, "probes", t->probes);
+  field_number(L, "seconds", t->ended);
   if (t->first_ok >= 0)
-    set_number(L, "first_ok", t->first_ok);
+    field_number(L, "first_ok", t->first_ok);
   if (t->timeline.count)
     push_last(L, t);
   if (t->timeline.count > health_timeline_length(&t->timeline))
-    set_count(L, "left_out", t->timeline.count - health_timeline_length(&t->timeline));
+    field_integer(L, "left_out", t->timeline.count - health_timeline_length(&t->timeline));
   push_counts(L, &t->timeline);
   lua_setfield(L, -2, "counts");
   push_timeline(L, &t->timeline);
@@ -211,10 +191,9 @@ static int finish(lua_State *L, const struct health_engine *e)
 {
   lua_gc(L, LUA_GCSTOP);
   lua_createtable(L, 0, 4);
-  lua_pushboolean(L, health_good(e));
-  lua_setfield(L, -2, "good");
-  set_number(L, "seconds", health_now(e) - e->started);
-  set_count(L, "probes", e->probes);
+  field_boolean(L, "good", health_good(e));
+  field_number(L, "seconds", health_now(e) - e->started);
+  field_integer(L, "probes", e->probes);
   lua_createtable(L, e->count, 0);
   for (int i = 0; i < e->count; i++) {
     push_result(L, &e->targets[i]);
@@ -238,11 +217,11 @@ static void push_look(lua_State *L, const struct health_target *t, const struct 
                           .status = (short)l->status, .class = (unsigned char)l->class};
   memcpy(k.colo, l->colo, sizeof k.colo);
   push_kept(L, &k);
-  set_text(L, "url", t->url);
-  set_text(L, "name", t->name);
-  set_text(L, "code", x->fault.code);
-  set_text(L, "address", x->address);
-  set_text(L, "protocol", x->protocol);
+  field_words(L, "url", t->url);
+  field_words(L, "name", t->name);
+  field_words(L, "code", x->fault.code);
+  field_words(L, "address", x->address);
+  field_words(L, "protocol", x->protocol);
   lua_pushlstring(L, buf_str(&x->body), x->body.len < SHOWN ? x->body.len : SHOWN);
   lua_setfield(L, -2, "body");
   headers_push(L, buf_str(&x->headers));

@@ -1,6 +1,7 @@
 /* http_files_lua.c - requests whose body is a file, and answers that become one; see http_lua.h. */
 #include "digest.h"
 #include "failure.h"
+#include "field.h"
 #include "files_lua.h"
 #include "host.h"
 #include "http_lua.h"
@@ -71,8 +72,7 @@ static int have_transferred(lua_State *L, int status, lua_KContext box)
   luaL_checkstack(L, 20, "reply");
   http_reply_push(L, t->exchange);
   if (*t->sha256) {
-    lua_pushstring(L, t->sha256);
-    lua_setfield(L, -2, "sha256");
+    field_text(L, "sha256", t->sha256);
   }
   return 1;
 }

@@ -1,6 +1,7 @@
 /* http_route_lua.c - options for the way and the time of a request, whom its secrets meet on it, and
  * errors with what became of both; see http_route_lua.h. */
 #include "http_route_lua.h"
+#include "field.h"
 #include <lauxlib.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -156,40 +157,25 @@ void http_route_read(lua_State *L, const char *what, const struct http_route_opt
 
 /* ---- what became of it ------------------------------------------------------------------------------ */
 
-static void set_number(lua_State *L, const char *name, double value)
-{
-  lua_pushnumber(L, value);
-  lua_setfield(L, -2, name);
-}
-
 void http_timing_push(lua_State *L, const struct http_timing *t)
 {
   lua_createtable(L, 0, 5);
-  set_number(L, "dns", t->dns);
-  set_number(L, "connect", t->connect);
-  set_number(L, "tls", t->tls);
-  set_number(L, "first_byte", t->first_byte);
-  set_number(L, "total", t->total);
-}
-
-/* A field of the table on top, unless there is nothing to say. */
-static void set_text(lua_State *L, const char *name, const char *text)
-{
-  if (!text || !*text)
-    return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
+  field_number(L, "dns", t->dns);
+  field_number(L, "connect", t->connect);
+  field_number(L, "tls", t->tls);
+  field_number(L, "first_byte", t->first_byte);
+  field_number(L, "total", t->total);
 }
 
 void http_fault_push(lua_State *L, const struct http_exchange *x, const char *url)
 {
   failure_push(L, &x->fault, url);
-  set_text(L, "url", url);
-  set_text(L, "phase", http_phase_name(x->phase));
-  set_text(L, "detail", x->detail);
-  set_text(L, "reason", x->reason);
-  set_text(L, "address", x->address);
-  set_text(L, "protocol", x->protocol);
+  field_words(L, "url", url);
+  field_words(L, "phase", http_phase_name(x->phase));
+  field_words(L, "detail", x->detail);
+  field_words(L, "reason", x->reason);
+  field_words(L, "address", x->address);
+  field_words(L, "protocol", x->protocol);
   http_timing_push(L, &x->timing);
   lua_setfield(L, -2, "timing");
 }

@@ -267,12 +267,7 @@ static const char *const *read_env(lua_State *L, const struct process_args *o, c
   n += add_plain(L, o, lines);
   if (!buf_ok(lines))
     failure_memory(L);
-  const char **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
-  const char *p = buf_str(lines);
-  for (int i = 0; i < n; i++, p += strlen(p) + 1)
-    list[i] = p;
-  list[n] = NULL;
-  return list;
+  return buf_push_list(L, lines, n);
 }
 
 /* ---- for process_lua.c ------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 #include "class.h"
 #include "failure.h"
 #include "fence.h"
+#include "field.h"
 #include "host.h"
 #include "process_args.h"
 #include "process_sink.h"
@@ -403,19 +404,15 @@ static void set_ending(lua_State *L, const struct process_child *c)
     lua_pushfstring(L, name ? "SIG%s" : "%s%d", name ? name : "signal ", c->signal);
     lua_setfield(L, -2, "signal");
   } else {
-    lua_pushinteger(L, c->exit_code);
-    lua_setfield(L, -2, "exit");
+    field_integer(L, "exit", c->exit_code);
   }
-  lua_pushboolean(L, c->core);
-  lua_setfield(L, -2, "core");
-  lua_pushboolean(L, c->held);
-  lua_setfield(L, -2, "held");
+  field_boolean(L, "core", c->core);
+  field_boolean(L, "held", c->held);
 }
 
 static void set_output(lua_State *L, const char *name, const struct process_sink *s)
 {
-  lua_pushlstring(L, buf_str(&s->kept) + s->from, s->kept.len - s->from);
-  lua_setfield(L, -2, name);
+  field_bytes(L, name, buf_str(&s->kept) + s->from, s->kept.len - s->from);
 }
 
 /* handle:result() -> how the child, which has finished, ended and what it wrote */
@@ -427,14 +424,10 @@ static int handle_result(lua_State *L)
   set_ending(L, h->child);
   set_output(L, "output", &h->sinks[0]);
   set_output(L, "errors", &h->sinks[1]);
-  lua_pushinteger(L, (lua_Integer)(h->sinks[0].dropped + h->sinks[1].dropped));
-  lua_setfield(L, -2, "dropped");
-  lua_pushnumber(L, h->ended - h->begun);
-  lua_setfield(L, -2, "seconds");
-  lua_pushinteger(L, (lua_Integer)h->child->peak);
-  lua_setfield(L, -2, "peak");
-  lua_pushstring(L, *h->child->oom ? h->child->oom : NULL);
-  lua_setfield(L, -2, "oom");
+  field_integer(L, "dropped", (lua_Integer)(h->sinks[0].dropped + h->sinks[1].dropped));
+  field_number(L, "seconds", h->ended - h->begun);
+  field_integer(L, "peak", (lua_Integer)h->child->peak);
+  field_words(L, "oom", h->child->oom);
   return 1;
 }
 

@@ -3,6 +3,7 @@
 #include "authority_lua.h"
 #include "class.h"
 #include "failure.h"
+#include "field.h"
 #include "headers.h"
 #include "host.h"
 #include "opt.h"
@@ -99,12 +100,6 @@ static struct server_request **new_request(lua_State *L)
   return box;
 }
 
-static void set_text(lua_State *L, const char *name, const char *text, size_t len)
-{
-  lua_pushlstring(L, text, len);
-  lua_setfield(L, -2, name);
-}
-
 /* "/path?query" into path and query. A proxy's client sends "http://host/path?query": its host
  * counts for more than the header; returns where it stands, or NULL. */
 static const char *set_target(lua_State *L, const char *target)
@@ -115,8 +110,8 @@ static const char *set_target(lua_State *L, const char *target)
     target = host + strcspn(host, "/?");
   }
   size_t path = strcspn(target, "?");
-  set_text(L, "path", path ? target : "/", path ? path : 1);
-  set_text(L, "query", target + path + (target[path] == '?'), strlen(target + path) - (target[path] == '?'));
+  field_bytes(L, "path", path ? target : "/", path ? path : 1);
+  field_bytes(L, "query", target + path + (target[path] == '?'), strlen(target + path) - (target[path] == '?'));
   return host;
 }
 
@@ -138,10 +133,10 @@ static void set_host(lua_State *L, const char *host)
 static void push_fields(lua_State *L, const struct server_request *r, bool tls)
 {
   lua_createtable(L, 0, 8);
-  set_text(L, "method", r->method, strlen(r->method));
-  set_text(L, "scheme", tls ? "https" : "http", tls ? 5 : 4);
-  set_text(L, "address", r->address, strlen(r->address));
-  set_text(L, "body", buf_str(&r->body), r->body.len);
+  field_bytes(L, "method", r->method, strlen(r->method));
+  field_bytes(L, "scheme", tls ? "https" : "http", tls ? 5 : 4);
+  field_bytes(L, "address", r->address, strlen(r->address));
+  field_bytes(L, "body", buf_str(&r->body), r->body.len);
   const char *host = set_target(L, r->target);
   headers_push(L, buf_str(&r->headers));
   lua_getfield(L, -1, "host");

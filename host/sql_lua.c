@@ -5,6 +5,7 @@
 #include "class.h"
 #include "effect.h"
 #include "failure.h"
+#include "field.h"
 #include "host.h"
 #include "opt.h"
 #include "secret.h"
@@ -42,12 +43,10 @@ static int raise_sql(lua_State *L, const struct sql_operation *op, const char *a
 {
   failure_push(L, &op->fault, about);
   if (op->sqlstate[0]) {
-    lua_pushstring(L, op->sqlstate);
-    lua_setfield(L, -2, "sqlstate");
+    field_text(L, "sqlstate", op->sqlstate);
   }
   if (op->position > 0) {
-    lua_pushinteger(L, op->position);
-    lua_setfield(L, -2, "position");
+    field_integer(L, "position", op->position);
   }
   return lua_error(L);
 }
@@ -161,8 +160,7 @@ static void push_columns(lua_State *L, const struct sql_operation *op)
     if (lua_getfield(L, -1, name) != LUA_TNIL)
       failure_misuse(L, "session:query: two columns are named '%s': name one with AS", name);
     lua_pop(L, 1);
-    lua_pushboolean(L, true);
-    lua_setfield(L, -2, name);
+    field_boolean(L, name, true);
     lua_pushstring(L, name);
     lua_rawseti(L, -3, (lua_Integer)c + 1);
   }
@@ -195,8 +193,7 @@ static int push_result(lua_State *L, const struct sql_operation *op)
   lua_setfield(L, -3, "rows");
   lua_setfield(L, -2, "columns");
   if (op->affected >= 0) {
-    lua_pushinteger(L, op->affected);
-    lua_setfield(L, -2, "affected");
+    field_integer(L, "affected", op->affected);
   }
   return 1;
 }

@@ -9,6 +9,7 @@
 #include "stop.h"
 #include "class.h"
 #include "failure.h"
+#include "field.h"
 #include "task.h"
 #include <lauxlib.h>
 #include <string.h>
@@ -22,19 +23,13 @@ struct watcher {
 
 /* ---- the watcher's task ------------------------------------------------------------- */
 
-static void set_text(lua_State *L, const char *field, const char *text)
-{
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, field);
-}
-
 static void push_stop(lua_State *L, const struct stop *why)
 {
   lua_createtable(L, 0, 3);
-  set_text(L, "code", why->code);
-  set_text(L, "reason", why->reason);
+  field_text(L, "code", why->code);
+  field_text(L, "reason", why->reason);
   if (*why->signal)
-    set_text(L, "signal", why->signal);
+    field_text(L, "signal", why->signal);
 }
 
 static int watched(lua_State *L, int status, lua_KContext ctx)

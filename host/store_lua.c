@@ -10,6 +10,7 @@
 #include "effect.h"
 #include "failure.h"
 #include "fence.h"
+#include "field.h"
 #include "host.h"
 #include "mask.h"
 #include "opt.h"
@@ -201,30 +202,6 @@ static const char *push_name(lua_State *L, int idx, const char *what)
   return push_masked(L, opt_string(L, idx, what, "the name", NULL));
 }
 
-static void set_text(lua_State *L, const char *name, const char *text)
-{
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
-
-static void set_number(lua_State *L, const char *name, double number)
-{
-  lua_pushnumber(L, number);
-  lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, long long integer)
-{
-  lua_pushinteger(L, integer);
-  lua_setfield(L, -2, name);
-}
-
-static void set_boolean(lua_State *L, const char *name, bool is)
-{
-  lua_pushboolean(L, is);
-  lua_setfield(L, -2, name);
-}
-
 /* Pushes the list of the job's rows, each pushed by `push`. */
 static int push_rows(lua_State *L, const struct store_job *j, void (*push)(lua_State *, const union store_row *))
 {
@@ -280,12 +257,12 @@ static void push_event(lua_State *L, const union store_row *row)
 {
   const struct store_event *e = &row->event;
   lua_createtable(L, 0, 6);
-  set_integer(L, "seq", e->seq);
-  set_number(L, "at", e->at);
-  set_text(L, "run", e->run);
-  set_text(L, "kind", e->kind);
-  set_text(L, "path", e->path);
-  set_text(L, "data", e->data);
+  field_integer(L, "seq", e->seq);
+  field_number(L, "at", e->at);
+  field_text(L, "run", e->run);
+  field_text(L, "kind", e->kind);
+  field_text(L, "path", e->path);
+  field_text(L, "data", e->data);
 }
 
 static int got_events(lua_State *L, int status, lua_KContext box)
@@ -315,13 +292,13 @@ static void push_run(lua_State *L, const union store_row *row)
 {
   const struct store_run *r = &row->run;
   lua_createtable(L, 0, 7);
-  set_text(L, "run", r->run);
-  set_text(L, "status", r->status);
-  set_text(L, "first", r->first);
-  set_number(L, "started", r->started);
-  set_number(L, "changed", r->changed);
-  set_integer(L, "events", r->events);
-  set_integer(L, "bytes", r->bytes);
+  field_text(L, "run", r->run);
+  field_text(L, "status", r->status);
+  field_text(L, "first", r->first);
+  field_number(L, "started", r->started);
+  field_number(L, "changed", r->changed);
+  field_integer(L, "events", r->events);
+  field_integer(L, "bytes", r->bytes);
 }
 
 static int got_runs(lua_State *L, int status, lua_KContext box)
@@ -383,16 +360,16 @@ static void push_lease(lua_State *L, const union store_row *row)
   read_self(L, self, sizeof self, &pid);
   bool here = l->host && strcmp(l->host, self) == 0;
   lua_createtable(L, 0, 10);
-  set_text(L, "name", l->name);
-  set_text(L, "run", l->run);
-  set_text(L, "host", l->host);
-  set_integer(L, "pid", l->pid);
-  set_integer(L, "token", l->token);
-  set_number(L, "since", l->since);
-  set_number(L, "left", l->left);
-  set_text(L, "request", l->request);
-  set_boolean(L, "here", here);
-  set_boolean(L, "alive", here && host_of(L)->real && store_holder_lives(l->pid, l->since));
+  field_text(L, "name", l->name);
+  field_text(L, "run", l->run);
+  field_text(L, "host", l->host);
+  field_integer(L, "pid", l->pid);
+  field_integer(L, "token", l->token);
+  field_number(L, "since", l->since);
+  field_number(L, "left", l->left);
+  field_text(L, "request", l->request);
+  field_boolean(L, "here", here);
+  field_boolean(L, "alive", here && host_of(L)->real && store_holder_lives(l->pid, l->since));
 }
 
 static int took(lua_State *L, int status, lua_KContext box)
@@ -487,11 +464,11 @@ static int give_notice(lua_State *L)  /* its argument is a to-be-freed notice, w
 {
   const struct store_notice *n = lua_touserdata(L, 1);
   lua_createtable(L, 0, 4);
-  set_text(L, "name", n->name);
-  set_text(L, "request", n->request);
+  field_text(L, "name", n->name);
+  field_text(L, "request", n->request);
   if (!n->request) {
-    set_boolean(L, "lost", true);
-    set_text(L, "run", n->run);
+    field_boolean(L, "lost", true);
+    field_text(L, "run", n->run);
   }
   return 1;
 }

@@ -6,6 +6,7 @@
 #include "class.h"
 #include "failure.h"
 #include "fence.h"
+#include "field.h"
 #include "header_lines.h"
 #include "http_route_lua.h"
 #include "host.h"
@@ -73,8 +74,7 @@ static int raise_end(lua_State *L, const struct websocket_end *e)
     fault_set(&fault, "websocket-closed", "fatal", "the WebSocket is closed (%u %s)", e->code, e->reason);
   lua_getiuservalue(L, 1, 1);
   failure_push(L, &fault, lua_tostring(L, -1));
-  lua_pushinteger(L, e->code);
-  lua_setfield(L, -2, "close_code");
+  field_integer(L, "close_code", e->code);
   return lua_error(L);
 }
 
@@ -349,26 +349,17 @@ static void check_headers(lua_State *L, const char *const *headers)
         failure_misuse(L, "websocket.connect: the handshake sets '%s' itself (protocols has an option)", ours[i]);
 }
 
-static void set_text(lua_State *L, const char *name, const char *text)
-{
-  if (!text || !*text)
-    return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
-
 /* Raises with what the errors of http have, too. */
 static int raise_connect(lua_State *L, const struct websocket_connect *c)
 {
   lua_getfield(L, 1, "url");
   failure_push(L, &c->fault, lua_tostring(L, -1));
-  set_text(L, "phase", http_phase_name(c->phase));
-  set_text(L, "detail", c->detail);
-  set_text(L, "address", c->address);
-  set_text(L, "body", c->body);
+  field_words(L, "phase", http_phase_name(c->phase));
+  field_words(L, "detail", c->detail);
+  field_words(L, "address", c->address);
+  field_words(L, "body", c->body);
   if (c->status) {
-    lua_pushinteger(L, c->status);
-    lua_setfield(L, -2, "status");
+    field_integer(L, "status", c->status);
   }
   return lua_error(L);
 }
