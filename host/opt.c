@@ -17,12 +17,12 @@ static size_t min3(size_t a, size_t b, size_t c)
   return m < c ? m : c;
 }
 
-/* Levenshtein distance; words longer than WORD_MAX are as far as can be. */
+/* Levenshtein distance; a word longer than WORD_MAX is near to none. */
 static size_t distance(const char *a, const char *b)
 {
   size_t la = strlen(a), lb = strlen(b), row[WORD_MAX + 1];
   if (la > WORD_MAX || lb > WORD_MAX)
-    return WORD_MAX;
+    return SIZE_MAX;
   for (size_t j = 0; j <= lb; j++)
     row[j] = j;
   for (size_t i = 1; i <= la; i++) {

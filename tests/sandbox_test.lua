@@ -98,6 +98,7 @@ end)
 test("nearest suggests only what is near", function()
   equal(core.nearest("pul", { "pull", "push" }), "pull")
   equal(core.nearest("zebra", { "pull", "push" }), nil)
+  equal(core.nearest(("x"):rep(300), { "pull", "push" }), nil)
 end)
 
 test("a variable that the project declares as a secret is not read as a plain text", function()
