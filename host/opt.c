@@ -9,7 +9,7 @@
 
 /* ---- the nearest name ------------------------------------------------------ */
 
-enum { WORD_MAX = 63 };
+enum { WORD_MAX = 63, FIELDS_MAX = 64 };
 
 static size_t min3(size_t a, size_t b, size_t c)
 {
@@ -61,17 +61,30 @@ static const struct opt_field *find_field(const struct opt_field *fields, const 
   return NULL;
 }
 
-static int unknown(lua_State *L, const char *what, const char *name, const struct opt_field *fields)
+/* Pushes the names, joined by commas. */
+static const char *push_names(lua_State *L, const char *const *names)
 {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
-  for (const struct opt_field *f = fields; f->name; f++) {
-    if (f != fields)
-      luaL_addstring(&b, ", ");
-    luaL_addstring(&b, f->name);
+  for (const char *const *name = names; *name; name++) {
+    luaL_addstring(&b, name == names ? "" : ", ");
+    luaL_addstring(&b, *name);
   }
   luaL_pushresult(&b);
-  return failure_misuse(L, "%s: unknown option '%s' (expected %s)", what, name, lua_tostring(L, -1));
+  return lua_tostring(L, -1);
+}
+
+static int unknown(lua_State *L, const char *what, const char *name, const struct opt_field *fields)
+{
+  const char *names[FIELDS_MAX + 1] = {0};
+  for (size_t i = 0; fields[i].name && i < FIELDS_MAX; i++)
+    names[i] = fields[i].name;
+  struct fault f;
+  fault_set(&f, "misuse", "misuse", "%s: unknown option '%.64s' (expected %s)", what, name, push_names(L, names));
+  const char *near = opt_nearest(name, names);
+  if (near)
+    fault_hint(&f, "did you mean '%s'?", near);
+  return failure_raise(L, &f, NULL);
 }
 
 /* The fields that are there, a bit for each: a table has few of those that it may have. */

@@ -1,5 +1,7 @@
 ---Options of a function in Lua, read as the primitives read theirs: types checked, unknown
 ---names refused; and the errors for who called wrongly.
+local core = require "core"
+
 local options = {}
 
 ---Raises a misuse of the API: a mistake in the recipe.
@@ -35,8 +37,9 @@ local function refuse_unknown(what, o, fields)
   end
   for name in pairs(o) do
     if not known[name] then
-      options.misuse("%s: unknown option '%s' (expected %s)", what, tostring(name),
-        table.concat(names, ", "))
+      local near = core.nearest(tostring(name), names)
+      failure { code = "misuse", class = "misuse", hint = near and ("did you mean '%s'?"):format(near),
+        message = ("%s: unknown option '%s' (expected %s)"):format(what, name, table.concat(names, ", ")) }
     end
   end
 end

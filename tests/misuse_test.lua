@@ -116,6 +116,17 @@ test("what a script returns is its exit code, where it can be one", function()
   end
 end)
 
+test("a misspelt option is named with the nearest one, by the host and by Lua alike", function()
+  local function near(f, o)
+    return raises("unknown option", f, o).hint
+  end
+  equal(near(require("http").request, { url = "http://x/", headrs = {} }), "did you mean 'headers'?")
+  equal(near(require("health").wait, { url = "http://x/", dedline = 3 }), "did you mean 'deadline'?")
+  equal(near(require("http").budget, { limit = {} }), "did you mean 'limits'?")
+  equal(near(require("dns").authoritative, { nam = "x" }), "did you mean 'name'?")
+  equal(near(process.run, { argv = { "true" }, zebra = 1 }), nil)
+end)
+
 -- ---- the local cloud that is not there --------------------------------------------------------
 
 test("--local without a running cloud says so at once, whatever an earlier one left", function()
