@@ -373,5 +373,7 @@ int http_open(lua_State *L)
     {"presign", http_presign}, {"request", request}, {"stream", http_stream}, {NULL, NULL}};
   http_stream_open(L);
   luaL_newlib(L, functions);
+  opt_push_names(L, fields);
+  lua_setfield(L, -2, "options");
   return 1;
 }

@@ -87,6 +87,15 @@ static int unknown(lua_State *L, const char *what, const char *name, const struc
   return failure_raise(L, &f, NULL);
 }
 
+void opt_push_names(lua_State *L, const struct opt_field *fields)
+{
+  lua_newtable(L);
+  for (lua_Integer i = 0; fields[i].name; i++) {
+    lua_pushstring(L, fields[i].name);
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
 /* The fields that are there, a bit for each: a table has few of those that it may have. */
 static uint64_t check_names(lua_State *L, int idx, const char *what, const struct opt_field *fields)
 {

@@ -27,6 +27,9 @@ struct opt_field {
  * ("http.request"). Raises a misuse that names the option. Fields, 64 at most, end with {0}. */
 void opt_read(lua_State *L, int idx, const char *what, const struct opt_field *fields, void *out);
 
+/* Pushes the list of the fields' names, for who reads more options beside them. */
+void opt_push_names(lua_State *L, const struct opt_field *fields);
+
 /* The string argument at idx of the function `what`; raises a misuse that names it, also when
  * it is a secret: those are for the primitives that resolve them. */
 const char *opt_string(lua_State *L, int idx, const char *what, const char *name, size_t *len);

@@ -1,5 +1,6 @@
 ---Lists that come in pages, walked item by item; a page is asked for when the one before is used up. An end
 ---that cannot be trusted is an error: a list that silently lacks its rest is how things get lost.
+local core = require "http.core"
 local json = require "json"
 local options = require "options"
 local origin = require "http.origin"
@@ -221,14 +222,15 @@ local function with_query(address, parameters)
   return base .. "?" .. table.concat(kept, "&")
 end
 
-local own = {}
-for _, field in ipairs(fields) do own[field[1]] = true end
+local own, all = {}, {}
+for i, field in ipairs(fields) do own[field[1]], all[i] = true, field end
+for _, name in ipairs(core.options) do all[#all + 1] = { name, "any" } end   -- looked at by http.request
 
 ---@param o table                     options of http.request and of http.Walk
 ---@param expect fun(o: table): table  http.expect
 ---@return fun(): any, any
 function pages.of(o, expect)
-  if type(o) ~= "table" then options.misuse("http.pages: expected a table of options, not a %s", type(o)) end
+  options.read("http.pages", o, all)
   local walk, request = {}, {}
   for name, value in pairs(o) do
     if own[name] then walk[name] = value else request[name] = value end
