@@ -120,7 +120,8 @@ void files_copy(struct operation *op)
   if (from < 0)
     return;
   if (operation_find_to_write(op, op->to, &s)) {
-    copy_onto(op, from, mode, &s);
+    if (operation_may_replace(op, s.folder, s.name, op->to))
+      copy_onto(op, from, mode, &s);
     beneath_free(&s);
   }
   close(from);
@@ -150,7 +151,8 @@ void files_move(struct operation *op)
   if (fstatat(from.folder, from.name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
     operation_fail(op, "moving", op->path);
   } else if (operation_find_to_write(op, op->to, &to)) {
-    move_onto(op, &from, &to);
+    if (operation_may_replace(op, to.folder, to.name, op->to))
+      move_onto(op, &from, &to);
     beneath_free(&to);
   }
   beneath_free(&from);

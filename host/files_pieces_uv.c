@@ -86,6 +86,23 @@ static bool place_is_folder(const struct operation *op, const struct spot *s)
   return fstatat(s->folder, place_name(op), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* What stands in the place is looked at before anything is sent. */
+static int open_begun(struct operation *op, const struct spot *s)
+{
+  operation_sweep(s);
+  if (!operation_may_replace(op, s->folder, place_name(op), op->to))
+    return -1;
+  if (place_is_folder(op, s)) {
+    errno = EISDIR;
+    operation_fail(op, "writing", op->to);
+    return -1;
+  }
+  int fd = openat(s->folder, s->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    fail_begun(op);
+  return fd;
+}
+
 /* Who dropped the operation does not know whether there is a file: if there is, it goes again.
  * He removes it, too, but that may have happened before it was there. */
 void files_begin(struct operation *op)
@@ -93,15 +110,8 @@ void files_begin(struct operation *op)
   struct spot s;
   if (!operation_find_to_write(op, op->path, &s))
     return;
-  int fd = -1;
-  operation_sweep(&s);
-  if (place_is_folder(op, &s))
-    errno = EISDIR;
-  else
-    fd = openat(s.folder, s.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0)
-    fail_begun(op);
-  else
+  int fd = open_begun(op, &s);
+  if (fd >= 0)
     close(fd);
   if (fd >= 0 && op->abandoned)
     unlinkat(s.folder, s.name, 0);

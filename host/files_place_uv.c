@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -106,6 +107,24 @@ bool operation_place(const struct spot *s, int fd, char **name)
       return false;
   }
   return renameat(s->folder, *name, s->folder, s->name) == 0;
+}
+
+static const char *kind_of(mode_t mode)
+{
+  return S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+/* Inside a project no link is followed: what is outside is not told. */
+bool operation_may_replace(struct operation *op, int folder, const char *name, const char *path)
+{
+  struct stat st;
+  if (fstatat(folder, name, &st, op->root ? AT_SYMLINK_NOFOLLOW : 0) != 0 || S_ISREG(st.st_mode) ||
+      S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode))
+    return true;
+  fault_set(&op->base.fault, "file-exists", "fatal", "writing %s: %s stands there, which a file would replace", path,
+            kind_of(st.st_mode));
+  fault_hint(&op->base.fault, "name a file; io.write writes to standard output");
+  return false;
 }
 
 void operation_give_up(const struct spot *s, int fd, const char *name)

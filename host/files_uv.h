@@ -58,6 +58,9 @@ void files_make(struct operation *op);
 int operation_open_unnamed(const struct spot *s, char **name);
 /* Puts it in its place once it is whole, under whatever name was there. False with errno. */
 bool operation_place(const struct spot *s, int fd, char **name);
+/* Whether a file may take the place `name`: nothing stands there, a file, a folder (renaming refuses that) or a link
+ * to one. A device, pipe or socket would be lost to everybody: false, with the fault about `path`. */
+bool operation_may_replace(struct operation *op, int folder, const char *name, const char *path);
 /* Closes it, which was not placed. */
 void operation_give_up(const struct spot *s, int fd, const char *name);
 /* Removes what processes of this machine that have ended left in the folder of a place. errno stays. */

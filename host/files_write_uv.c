@@ -126,6 +126,7 @@ void files_write(struct operation *op)
   struct spot s;
   if (!operation_find_to_write(op, op->path, &s))
     return;
-  replace(op, &s);
+  if (operation_may_replace(op, s.folder, s.name, op->path))
+    replace(op, &s);
   beneath_free(&s);
 }

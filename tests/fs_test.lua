@@ -48,6 +48,20 @@ test("a folder in the way of a file is an error, and nothing is left behind", fu
   equal(fs.list(folder.path), { "file/" })
 end)
 
+test("a pipe or a device, or a link to one, is never replaced by a file", function()
+  local folder <close> = scratch()
+  fs.write(folder / "file", "text")
+  process.run { command = "mkfifo pipe; ln -s /dev/null null", cwd = folder.path }
+  for name, kind in pairs { pipe = "a pipe", null = "a device" } do
+    local place, pattern = folder / name, name .. ": " .. kind .. " stands there"
+    equal(raises(pattern, fs.write, place, "text").code, "file-exists")
+    raises(pattern, fs.copy, folder / "file", place)
+    raises(pattern, fs.move, folder / "file", place)
+  end
+  local left = process.run { command = "test -p pipe && readlink null", cwd = folder.path }.output
+  equal({ left, fs.list(folder.path) }, { "/dev/null\n", { "file", "null", "pipe" } })
+end)
+
 test("a file in the way of a folder is an error that names it", function()
   local folder <close> = scratch()
   fs.write(folder / "file", "text")

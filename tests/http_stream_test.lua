@@ -209,7 +209,10 @@ test("where nothing can be written is told before anything is asked", function()
   fs.write(path "file", "")
   local asked = 0
   server.with(function() asked = asked + 1 return 200, "" end, function(s)
-    equal(raises("Is a directory", http.request, { url = s.url, to = FOLDER }).code, "file-failed")
+    equal(raises("writing " .. FOLDER:gsub("%p", "%%%0") .. ": Is a directory", http.request,
+      { url = s.url, to = FOLDER }).code, "file-failed")
+    process.run { argv = { "ln", "-s", "/dev/null", path "null" } }
+    equal(raises("null: a device stands there", http.request, { url = s.url, to = path "null" }).code, "file-exists")
     equal(raises("making the folder .*/file: File exists", http.request,
       { url = s.url, to = path "file/below" }).class, "fatal")
     raises("names a file, not a folder", http.request, { url = s.url, to = FOLDER .. "/" })
@@ -218,7 +221,7 @@ test("where nothing can be written is told before anything is asked", function()
       { url = s.url, to = path "out", secrets = { ["/key"] = { name = "K", to = {} } } })
   end)
   equal(asked, 0)
-  equal(entries(FOLDER), { "file" })
+  equal(entries(FOLDER), { "file", "null" })
 end)
 
 test("a download that breaks off leaves what was there before", function()

@@ -37,7 +37,8 @@ function fs.read(path, options) end
 ---lasts: after a crash there is the old one or the new one, never a part. A link in its place is
 ---replaced, not followed.
 ---
----Raises a misuse for a text that holds a secret.
+---Raises `file-exists` when a device, a pipe or a socket stands there, or a link to one, and a misuse for a
+---text that holds a secret. `copy` and `move` refuse these places as well.
 ---@param path string
 ---@param text string
 ---@param options? fs.WriteOptions
