@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 void header_check_token(lua_State *L, const char *what, const char *kind, const char *text)
 {
@@ -16,6 +17,13 @@ void header_check_token(lua_State *L, const char *what, const char *kind, const 
     failure_misuse(L, "%s: '%s' is not a valid %s", what, text, kind);
 }
 
+/* Where the body ends is ours to say: another length would leave a part of it to be read as the next request. */
+static void check_framing(lua_State *L, const char *what, const char *name)
+{
+  if (strcasecmp(name, "content-length") == 0 || strcasecmp(name, "transfer-encoding") == 0)
+    failure_misuse(L, "%s: header '%s' is written by Davit, from the body: leave it out", what, name);
+}
+
 /* Appends "Name: value" and a NUL for the header whose name is on top. */
 static void add_header(lua_State *L, int headers, const char *what, const char *url, struct buf *lines)
 {
@@ -23,6 +31,7 @@ static void add_header(lua_State *L, int headers, const char *what, const char *
     failure_misuse(L, "%s: headers are a table name = value", what);
   const char *name = lua_tostring(L, -1);
   header_check_token(L, what, "header name", name);
+  check_framing(L, what, name);
   lua_getfield(L, headers, name);
   if (lua_type(L, -1) != LUA_TSTRING && !secret_test(L, -1))
     failure_misuse(L, "%s: header '%s' must be a string, not a %s", what, name, luaL_typename(L, -1));

@@ -22,7 +22,8 @@ local http = {}
 ---@class http.Options
 ---@field url string                http or https; a secret in it is refused
 ---@field method? string            "GET"
----@field headers? table<string, string|secret>
+---@field headers? table<string, string|secret>  those of the framing, content-length and transfer-encoding, are
+---refused: they are written from the body
 ---@field body? string|secret
 ---@field json? any                 the body as JSON, with its content type; may hold secrets
 ---@field form? table<string, string|number|boolean>  the body as a form
