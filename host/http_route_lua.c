@@ -11,6 +11,8 @@
 
 /* ---- time --------------------------------------------------------------------------------------- */
 
+enum { SECONDS_MAX = 1000000000 };  /* 31 years */
+
 static const struct opt_field timeout_fields[] = {
   {"connect", OPT_NUMBER, offsetof(struct http_timeouts, connect), false},
   {"tls", OPT_NUMBER, offsetof(struct http_timeouts, tls), false},
@@ -27,15 +29,23 @@ static void set_default(double *seconds, double value)
     *seconds = value;
 }
 
+/* `name` is "timeout", or one of its parts. */
+static void check_seconds(lua_State *L, const char *what, const char *name, double seconds)
+{
+  if (!(seconds > 0 && seconds <= SECONDS_MAX))
+    failure_misuse(L, "%s: option '%s' is seconds above 0, at most %d, not %.14g", what, name, SECONDS_MAX, seconds);
+}
+
 static void read_table(lua_State *L, const char *what, int idx, struct http_timeouts *t)
 {
-  lua_pushnil(L);
-  while (lua_next(L, idx)) {
-    if (lua_isnumber(L, -1) && !(lua_tonumber(L, -1) > 0))
-      failure_misuse(L, "%s: timeouts are seconds above 0", what);
+  const char *whole = lua_pushfstring(L, "%s: timeout", what);
+  opt_read(L, idx, whole, timeout_fields, t);
+  for (const struct opt_field *f = timeout_fields; f->name; f++) {
+    if (lua_getfield(L, idx, f->name) == LUA_TNUMBER)
+      check_seconds(L, whole, f->name, lua_tonumber(L, -1));
     lua_pop(L, 1);
   }
-  opt_read(L, idx, what, timeout_fields, t);
+  lua_pop(L, 1);
 }
 
 static void read_timeouts(lua_State *L, const char *what, int idx, bool whole, struct http_timeouts *t)
@@ -48,8 +58,7 @@ static void read_timeouts(lua_State *L, const char *what, int idx, bool whole, s
       failure_misuse(L, "%s: option 'timeout' must be a number of seconds or a table of them, not a %s",
                      what, luaL_typename(L, idx));
     t->total = lua_tonumber(L, idx);
-    if (!(t->total > 0 && t->total < 1e9))
-      failure_misuse(L, "%s: timeouts are seconds above 0", what);
+    check_seconds(L, what, "timeout", t->total);
   }
   set_default(&t->total, whole && t->idle < 0 ? 30 : 3600);
   set_default(&t->idle, whole ? 0 : 60);

@@ -492,7 +492,7 @@ end)
 test("misuse of the way and of the limits names the option", function()
   local url = "http://127.0.0.1/"
   raises("unknown option 'conect' %(expected connect, tls", http.request, { url = url, timeout = { conect = 1 } })
-  raises("timeouts are seconds above 0", http.request, { url = url, timeout = { idle = 0 } })
+  raises("timeout: option 'idle' is seconds above 0", http.request, { url = url, timeout = { idle = 0 } })
   raises("family is 4 or 6", http.request, { url = url, family = 5 })
   raises("exclude each other", http.request, { url = url, unix = "/x", proxy = "http://x" })
   raises("1 to 107 bytes", http.request, { url = url, unix = ("x"):rep(108) })

@@ -195,10 +195,17 @@ test("misuse names the option", function()
   raises("option 'url' is required", http.request, {})
   raises("option 'timeout' must be a number of seconds or a table of them, not a string", http.request,
     { url = "http://x/", timeout = "3" })
-  raises("timeouts are seconds above 0", http.request, { url = "http://x/", timeout = 0 })
+  raises("option 'timeout' is seconds above 0, at most 1000000000, not 0", http.request, { url = "http://x/", timeout = 0 })
+  raises("option 'timeout' is seconds above 0, at most 1000000000, not 1e%+300", http.request, { url = "http://x/", timeout = 1e300 })
+  raises("timeout: option 'connect' is seconds above 0, at most 1000000000, not 1e%+300", http.request,
+    { url = "http://x/", timeout = { connect = 1e300 } })
   raises("'GE T' is not a valid method", http.request, { url = "http://x/", method = "GE T" })
   raises("'a b' is not a valid header name", http.request, { url = "http://x/", headers = { ["a b"] = "c" } })
   raises("header 'a' holds a line break", http.request, { url = "http://x/", headers = { a = "b\r\nc: d" } })
+  for _, name in ipairs { "Content-Length", "transfer-encoding" } do
+    raises("header '" .. name:gsub("%-", "%%-") .. "' is written by Davit", http.request,
+      { url = "http://x/", method = "POST", body = "abc", headers = { [name] = "1" } })
+  end
   raises("header 'a' must be a string, not a number", http.request, { url = "http://x/", headers = { a = 1 } })
   raises("body and multipart exclude each other", http.request,
     { url = "http://x/", body = "x", multipart = { { name = "a", data = "" } } })
