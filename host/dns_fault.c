@@ -98,7 +98,7 @@ void dns_fault(struct dns_lookup *l, enum dns_end end, const char *name, const s
   case DNS_END_NOBODY: failed(l, name, r, "nobody listens there: the connection was refused"); break;
   case DNS_END_SILENCE: silent(l, name, r, timeout); break;
   case DNS_END_NAME:
-    fault_set(&l->fault, "dns-name", "misuse", "not a domain name: %.255s", name);
+    fault_set(&l->fault, "dns-name", "misuse", "not a domain name: '%.255s'", name);
     break;
   case DNS_END_MEMORY:
     fault_set(&l->fault, "out-of-memory", "fatal", "not enough memory to look up %.255s", name);

@@ -8,6 +8,7 @@
 #include "opt.h"
 #include "task.h"
 #include "world.h"
+#include <arpa/inet.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,17 +45,32 @@ static void check_type(lua_State *L, const char *what, const char *type)
   failure_misuse(L, "%s: option 'type' must be %s, not '%.20s'", what, lua_tostring(L, -1), type);
 }
 
+static bool is_address_6(const char *name)
+{
+  unsigned char bytes[16];
+  return inet_pton(AF_INET6, name, bytes) == 1;
+}
+
+static bool is_name_byte(unsigned char c)
+{
+  return c > ' ' && c < 0x7f && c != ':';
+}
+
+/* A resolver would say of a URL that there is no such name, which reads like one that is not there yet. */
 static void check_name(lua_State *L, const char *name)
 {
-  for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
-    struct fault f;
-    if (*c > ' ' && *c < 0x7f)
-      continue;
-    fault_set(&f, "dns-name", "misuse", "not a domain name: %.255s", name);
-    if (*c >= 0x80)
-      fault_hint(&f, "write it as it is registered, xn--…");
-    failure_raise(L, &f, name);
-  }
+  const char *c = name;
+  while (is_name_byte((unsigned char)*c))
+    c++;
+  if ((*name && !*c) || is_address_6(name))
+    return;
+  struct fault f;
+  fault_set(&f, "dns-name", "misuse", "not a domain name: '%.255s'", name);
+  if (*c == ':')
+    fault_hint(&f, "the name alone, without scheme, port and path: url.parse takes a URL apart");
+  else if ((unsigned char)*c >= 0x80)
+    fault_hint(&f, "write it as it is registered, xn--…");
+  failure_raise(L, &f, name);
 }
 
 static void check_options(lua_State *L, const char *what, const struct options *o)
@@ -79,11 +95,13 @@ static bool is_port_wrong(const char *at, const char *end)
 /* c-ares would take a port's last 16 bits. */
 static const char *check_ports(lua_State *L, const char *what, const char *servers)
 {
-  for (const char *at = servers; *at;) {
+  for (const char *at = servers; at;) {
     const char *end = at + strcspn(at, ",");
+    if (end == at)
+      failure_misuse(L, "%s: option 'server' holds an empty address", what);
     if (is_port_wrong(at, end))
       failure_misuse(L, "%s: option 'server': a port is 1 to 65535, not as in %.*s", what, (int)(end - at), at);
-    at = *end ? end + 1 : end;
+    at = *end ? end + 1 : NULL;
   }
   return servers;
 }
@@ -227,9 +245,21 @@ static int find(lua_State *L)
   return start(L, "dns.find", find_done);
 }
 
+/* check(what, options): raises what a look-up would, without one. */
+static int check(lua_State *L)
+{
+  struct options o = defaults;
+  const char *what = luaL_checkstring(L, 1);
+  lua_settop(L, 2);
+  opt_read(L, 2, what, fields, &o);
+  check_options(L, what, &o);
+  read_servers(L, what, o.server);
+  return 0;
+}
+
 int dns_open(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"find", find}, {"lookup", lookup}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"check", check}, {"find", find}, {"lookup", lookup}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

@@ -82,12 +82,20 @@ local function ask_servers(names, o, ask, referrals)
   return ask_servers(err.referral, o, ask, referrals - 1)
 end
 
----Asks the name servers of the zone that the name is in.
-function dns.authoritative(o)
-  options.read("dns.authoritative", o, fields)
+-- The questions asked on the way would be refused in the name of others, some of them only after an answer.
+local function check(o)
+  local what = "dns.authoritative"
+  options.read(what, o, fields)
+  dns_core.check(what, { name = o.name, type = o.type, server = o.server, timeout = o.timeout })
+  if o.zone then dns_core.check(what, { name = o.zone }) end
   if o.port and (o.port < 1 or o.port > 65535) then
     options.misuse("dns.authoritative: option 'port' is 1 to 65535, not %d", o.port)
   end
+end
+
+---Asks the name servers of the zone that the name is in.
+function dns.authoritative(o)
+  check(o)
   local deadline = core.monotonic() + (o.timeout or 5)
   local ask = setmetatable({ deadline = deadline, port = o.port or PORT }, {
     __call = function(_, name, kind)

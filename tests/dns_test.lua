@@ -227,6 +227,15 @@ end)
 test("misuse of dns.authoritative is named", function()
   raises("dns.authoritative: option 'name' is required", dns.authoritative, {})
   raises("dns.authoritative: unknown option 'nam'", dns.authoritative, { nam = "x" })
+  local function refused(pattern, o)
+    o.name, o.server = o.name or "www.example.test", o.server or "127.0.0.1:1"
+    equal(raises(pattern, dns.authoritative, o).class, "misuse")
+  end
+  refused("dns.authoritative: option 'type' must be A, AAAA", { type = "HINFO" })
+  refused("dns.authoritative: option 'timeout' is seconds above 0", { timeout = 0 })
+  refused("dns.authoritative: option 'timeout' is seconds above 0", { timeout = -1 })
+  refused("dns.authoritative: option 'server' is an address or a list", { server = {} })
+  refused("not a domain name: 'a b'", { zone = "a b" })
 end)
 
 test("localhost and addresses are known without a server", function()
@@ -243,10 +252,13 @@ test("misuse of dns.lookup is named", function()
   raises("option 'type' must be A, AAAA, CAA, CNAME, MX, NS, PTR, SOA, SRV or TXT, not 'HINFO'", dns.lookup,
     { name = "x.test", type = "HINFO" })
   raises("option 'timeout' is seconds above 0", dns.lookup, { name = "x.test", timeout = 0 })
-  raises("not a domain name: a%.%.b", dns.lookup, { name = "a..b" })
+  raises("not a domain name: 'a%.%.b'", dns.lookup, { name = "a..b" })
   raises("not the address of a name server: ns.test", dns.lookup, { name = "x.test", server = "ns.test" })
   raises("option 'server' is an address or a list", dns.lookup, { name = "x.test", server = {} })
   raises("option 'server' is an address or a list", dns.lookup, { name = "x.test", server = { 1 } })
+  for _, server in ipairs { "", "127.0.0.1:1,", { "127.0.0.1:1", "" } } do
+    raises("dns.lookup: option 'server' holds an empty address", dns.lookup, { name = "x.test", server = server })
+  end
 end)
 
 test("misuse of dns.find is named", function()
@@ -256,7 +268,8 @@ test("misuse of dns.find is named", function()
 end)
 
 test("a name that is none is refused before anybody is asked", function()
-  for name, hint in pairs { ["a b.test"] = false, ["a\n.test"] = false, ["ü.test"] = "xn%-%-" } do
+  for name, hint in pairs { ["a b.test"] = false, ["a\n.test"] = false, ["ü.test"] = "xn%-%-", [""] = false,
+    ["http://x.test/"] = "without scheme", ["x.test:80"] = "without scheme", ["[::1]"] = "without scheme" } do
     local err = raises("not a domain name: ", dns.lookup, { name = name, server = "127.0.0.1:1" })
     equal({ err.code, hint == false or err.hint:find(hint) ~= nil }, { "dns-name", true })
   end

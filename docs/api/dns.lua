@@ -12,7 +12,8 @@ local dns = {}
 ---@alias dns.Type "A"|"AAAA"|"CAA"|"CNAME"|"MX"|"NS"|"PTR"|"SOA"|"SRV"|"TXT"
 
 ---@class dns.Options
----@field name string       the whole name; no search domains are tried. For PTR also an address
+---@field name string       the whole name; no search domains are tried. An address, too (of PTR: whose name is asked
+---for). What holds a colon and is no address, like a URL, is refused
 ---@field type? dns.Type    what is asked for ("A")
 ---@field server? string|string[]  whom to ask: "192.0.2.1", "192.0.2.1:53", "[2001:db8::1]:53"; of several
 ---(at most 16) the next is asked when one is silent, fails or refuses (those of the machine)
