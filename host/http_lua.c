@@ -83,6 +83,15 @@ static const struct opt_field part_fields[] = {
 };
 
 /* Pushes what the part points into. */
+/* Servers take a part for a file by its having a file's name. */
+static const char *filename_of(const struct part_options *p)
+{
+  if (p->filename || !p->from)
+    return p->filename;
+  const char *slash = strrchr(p->from, '/');
+  return slash ? slash + 1 : p->from;
+}
+
 static void read_part(lua_State *L, const char *url, struct http_part *part, const char **file)
 {
   struct part_options p = {0};
@@ -93,7 +102,7 @@ static void read_part(lua_State *L, const char *url, struct http_part *part, con
   if (!p.data == !p.from)
     failure_misuse(L, "http.request: multipart: part '%s' has either data or from", p.name);
   snprintf(place, sizeof place, "part '%.60s'", p.name);
-  *part = (struct http_part){.name = p.name, .filename = p.filename, .type = p.type};
+  *part = (struct http_part){.name = p.name, .filename = filename_of(&p), .type = p.type};
   *file = p.from ? files_path(L, p.from) : NULL;
   if (p.data)
     part->data = resolve(L, p.data, url, place, &part->len);

@@ -85,7 +85,7 @@ test("parts of a form come from files and from texts", function()
     } }.body
     equal(body:find('name="first"\r\n\r\none\r\n', 1, true) ~= nil, true)
     equal(body:find(('name="file"; filename="a.txt"\r\nContent-Type: text/plain\r\n\r\n%s\r\n'):format(text), 1, true) ~= nil, true)
-    equal(body:find('name="nothing"\r\n\r\n\r\n', 1, true) ~= nil, true)
+    equal(body:find('name="nothing"; filename="empty"\r\n', 1, true) ~= nil, true)
   end)
 end)
 

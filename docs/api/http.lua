@@ -64,7 +64,7 @@ local http = {}
 ---@field name string
 ---@field data? string|secret       either this
 ---@field from? string              or this file, as in http.Options
----@field filename? string
+---@field filename? string          (of `from`: the file's own; of `data`: none)
 ---@field type? string              content type
 
 ---AWS Signature Version 4. What is signed is what is sent: the path is escaped, the query sorted, escaped and
