@@ -307,6 +307,14 @@ test("a canary is worse when it fails more often, and fine when it does not", fu
   equal(compared({ { at = 0, status = 200, delay = 0.5 } }, "{ new = { url = 'https://new.example/', version = '2' } }")[1], "failed")
 end)
 
+test("numbers of a comparison that make no sense are refused", function()
+  local numbers = { rounds = math.mininteger, pause = 1 / 0, slower = 0 / 0, least = -1, errors = -1 }
+  for name, value in pairs(numbers) do
+    raises("health.compare: option '" .. name .. "' is from", require("health").compare,
+      { old = "http://127.0.0.1:1/", new = "http://127.0.0.1:1/", [name] = value })
+  end
+end)
+
 test("an old one that fails is nothing to compare with", function()
   equal(play({ ["old.example"] = { { at = 0, status = 503 } }, ["new.example"] = { { at = 0, status = 503 } } }, [[
     local _, err = try(health.compare, { old = "https://old.example/", new = "https://new.example/", rounds = 4, pause = 0 })

@@ -10,6 +10,9 @@ local fields = {
 
 local defaults = { rounds = 20, pause = 0.5, errors = 0, slower = 1.5, least = 0.05 }
 
+local smallest = { rounds = 1, pause = 0, errors = 0, slower = 1, least = 0 }
+local MOST = 1000000000
+
 local function target_of(what, value)
   if type(value) == "string" then value = { url = value } end
   if type(value) ~= "table" then
@@ -72,8 +75,10 @@ return function(wait, given)
   options.read("health.compare", given, fields)
   local o = {}
   for name, default in pairs(defaults) do o[name] = given[name] or default end
-  if o.rounds < 1 or o.pause < 0 or o.slower < 1 or o.errors < 0 then
-    options.misuse("health.compare: rounds is at least 1, pause and errors at least 0, slower at least 1")
+  for name, least in pairs(smallest) do
+    if not (o[name] >= least and o[name] <= MOST) then
+      options.misuse("health.compare: option '%s' is from %d to %d, not %s", name, least, MOST, o[name])
+    end
   end
   local old, new = target_of("old", given.old), target_of("new", given.new)
   local tallies = { old = { errors = 0, times = {}, reasons = {} }, new = { errors = 0, times = {}, reasons = {} } }
