@@ -72,6 +72,9 @@ function budget.new(o)
   options.read("http.budget", o, fields)
   local wait, pause = o.wait or 60, o.pause or 1
   if not (wait >= 0 and pause >= 0) then options.misuse("http.budget: 'wait' and 'pause' are seconds") end
+  if o.header and not o.header:find("^[%w%-_]+$") then
+    options.misuse("http.budget: 'header' is the name of a header, not '%s'", o.header)
+  end
   return setmetatable({ limits = sorted_limits(o.limits or {}), wait = wait, pause = pause,
     header = (o.header or "authorization"):lower(), resource = o.resource }, Budget)
 end
