@@ -41,19 +41,26 @@ local function has_header(headers, wanted)
   return false
 end
 
+local function form_of(o)
+  if type(o.form) ~= "table" then
+    options.misuse("http.request: option 'form' must be a table, not a %s", type(o.form))
+  end
+  return url.query(o.form)
+end
+
 ---Copies the options; `json` and `form` become a body with its content type.
 local function prepare(o)
   local request = copy(o)
   local body, content_type
   if o.json ~= nil then
     body, content_type = json.encode(o.json), "application/json"
-  elseif o.form then
-    body, content_type = url.query(o.form), "application/x-www-form-urlencoded"
+  elseif o.form ~= nil then
+    body, content_type = form_of(o), "application/x-www-form-urlencoded"
   end
   request.json, request.form = nil, nil
   if o.headers ~= nil and type(o.headers) ~= "table" then return request end   -- refused by its type
   if content_type then
-    if o.body or o.json ~= nil and o.form then
+    if o.body or o.json ~= nil and o.form ~= nil then
       failure { code = "misuse", class = "misuse", message = "http.request: json, form and body exclude each other" }
     end
     request.body, request.headers = body, {}

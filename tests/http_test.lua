@@ -206,6 +206,7 @@ test("misuse names the option", function()
     raises("header '" .. name:gsub("%-", "%%-") .. "' is written by Davit", http.request,
       { url = "http://x/", method = "POST", body = "abc", headers = { [name] = "1" } })
   end
+  raises("http.request: option 'form' must be a table, not a string", http.request, { url = "http://x/", form = "a=1" })
   raises("header 'a' must be a string, not a number", http.request, { url = "http://x/", headers = { a = 1 } })
   raises("body and multipart exclude each other", http.request,
     { url = "http://x/", body = "x", multipart = { { name = "a", data = "" } } })
