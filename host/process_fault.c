@@ -173,7 +173,10 @@ static void look_in_path(struct fault *f, const struct process_place *p, int err
     const char *text = buf_str(&list);
     fault_set(f, "process-not-found", "fatal", "cannot start '%.80s': not found in the folders of PATH%s: %.*s%s",
               p->program, p->path ? "" : ", which is not set", LIST, text, strlen(text) > LIST ? "…" : "");
-    fault_hint(f, "install it, name its path, or pass env = { PATH = … }");
+    if (strchr(p->program, ' '))
+      fault_hint(f, "argv is a list of arguments, { \"ls\", \"-l\" }; a line for the shell is `command`");
+    else
+      fault_hint(f, "install it, name its path, or pass env = { PATH = … }");
   }
   buf_free(&list);
 }

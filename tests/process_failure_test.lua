@@ -19,6 +19,11 @@ end
 
 -- Not started ----------------------------------------------------------------------------
 
+test("a whole line as the program's name says how arguments are written", function()
+  local err = raises("cannot start 'ls %-l': not found", process.run, { argv = { "ls -l" } })
+  equal(err.hint:find("argv is a list of arguments", 1, true) ~= nil, true)
+end)
+
 test("a name is looked for in each folder of the child's own PATH", function()
   make("tool", "printf '#!/bin/sh\\necho mine' >$1; chmod +x $1")
   equal(process.run({ argv = { "tool" }, env = { PATH = "/nowhere:" .. folder } }).output, "mine\n")
