@@ -4,6 +4,7 @@
  * checked again, because a wrong one would be memory that is not there. */
 #include "health_spec.h"
 #include "failure.h"
+#include "http_route_lua.h"
 #include "opt.h"
 #include "secret.h"
 #include <lauxlib.h>
@@ -281,6 +282,7 @@ static bool holds_secret(lua_State *L, int list)
 static void read_request(lua_State *L, int idx, int anchor, const struct raw *raw, struct health_spec *s)
 {
   s->route.family = (int)raw->family;
+  http_route_check(L, "health.wait", &s->route);
   s->max_body = (size_t)raw->max_body;
   s->secret = holds_secret(L, raw->headers) || (raw->body && secret_test(L, raw->body));
   if (s->secret)

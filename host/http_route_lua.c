@@ -3,6 +3,7 @@
 #include "http_route_lua.h"
 #include "field.h"
 #include <lauxlib.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,24 +144,30 @@ static bool is_address(const char *text)
   return end && end > text && (!*end || (*end == ':' && is_port(end + 1)));
 }
 
+void http_route_check(lua_State *L, const char *what, const struct http_route *r)
+{
+  enum { LONGEST_SOCKET = 107 };  /* bytes of sun_path, but for its NUL */
+  if (r->family && r->family != 4 && r->family != 6)
+    failure_misuse(L, "%s: family is 4 or 6", what);
+  if ((r->unix_socket != NULL) + (r->connect_to != NULL) + (r->proxy && *r->proxy) > 1)
+    failure_misuse(L, "%s: unix, connect_to and proxy exclude each other", what);
+  if (r->unix_socket && (!*r->unix_socket || strlen(r->unix_socket) > LONGEST_SOCKET))
+    failure_misuse(L, "%s: the path of a Unix socket has 1 to %d bytes", what, LONGEST_SOCKET);
+  if (r->connect_to && !is_address(r->connect_to))
+    failure_misuse(L, "%s: connect_to is a name or an address, with or without a port (192.0.2.1:8443, "
+                   "[2001:db8::1]:443), not '%s'", what, r->connect_to);
+  if (r->key && !r->certificate)
+    failure_misuse(L, "%s: a key goes with a certificate", what);
+}
+
 void http_route_read(lua_State *L, const char *what, const struct http_route_options *o, bool whole,
                      struct http_request *r)
 {
-  enum { LONGEST_SOCKET = 107 };  /* bytes of sun_path, but for its NUL */
-  if (o->family && o->family != 4 && o->family != 6)
-    failure_misuse(L, "%s: family is 4 or 6", what);
-  if ((o->unix_socket != NULL) + (o->connect_to != NULL) + (o->proxy && *o->proxy) > 1)
-    failure_misuse(L, "%s: unix, connect_to and proxy exclude each other", what);
-  if (o->unix_socket && (!*o->unix_socket || strlen(o->unix_socket) > LONGEST_SOCKET))
-    failure_misuse(L, "%s: the path of a Unix socket has 1 to %d bytes", what, LONGEST_SOCKET);
-  if (o->connect_to && !is_address(o->connect_to))
-    failure_misuse(L, "%s: connect_to is a name or an address, with or without a port (192.0.2.1:8443, "
-                   "[2001:db8::1]:443), not '%s'", what, o->connect_to);
-  if (o->key && !o->certificate)
-    failure_misuse(L, "%s: a key goes with a certificate", what);
   r->route = (struct http_route){
     .unix_socket = o->unix_socket, .connect_to = o->connect_to, .proxy = o->proxy, .ca_file = o->ca,
-    .certificate = o->certificate, .key = o->key, .family = (int)o->family};
+    .certificate = o->certificate, .key = o->key,
+    .family = o->family >= 0 && o->family <= INT_MAX ? (int)o->family : -1};
+  http_route_check(L, what, &r->route);
   read_timeouts(L, what, o->timeout, whole, &r->timeouts);
 }
 

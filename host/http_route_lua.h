@@ -22,6 +22,9 @@ struct http_route_options {
   {"family", OPT_INTEGER, offsetof(struct options, member.family), false}, \
   {"timeout", OPT_ANY, offsetof(struct options, member.timeout), false}
 
+/* Raises a misuse for a way that cannot be gone. */
+void http_route_check(lua_State *L, const char *what, const struct http_route *r);
+
 /* Checks them and fills route and timeouts. `whole`: the body is kept, so that it is small and
  * quick; else it may be large and take its time, as long as bytes go on coming. `what` names the
  * function in errors. */

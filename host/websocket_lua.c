@@ -396,6 +396,7 @@ static int connect(lua_State *L)
     return failure_misuse(L, "websocket.connect: option 'timeout' is seconds above 0, at most 3600");
   if (o.family != 0 && o.family != 4 && o.family != 6)
     return failure_misuse(L, "websocket.connect: option 'family' is 4 or 6");
+  http_route_check(L, "websocket.connect", &r.route);
   const char *http_url = push_http_url(L, o.url);
   struct task *task = task_current(L);
   const char *place = http_route_place(L, http_url, o.connect_to, o.proxy);

@@ -129,11 +129,15 @@ local function read_timeouts(o, s)
   s.tls_timeout, s.first_byte_timeout = given.tls or 0, given.first_byte or 0
 end
 
+local framing = { ["content-length"] = true, ["transfer-encoding"] = true }
+
 local function read_headers(headers)
   local lines = {}
   for name, value in pairs(headers or {}) do
     if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
       options.misuse("health.wait: '%s' is not a valid header name", tostring(name))
+    elseif framing[name:lower()] then
+      options.misuse("health.wait: header '%s' is written by Davit, from the body: leave it out", name)
     elseif type(value) ~= "string" and type(value) ~= "userdata" then
       options.misuse("health.wait: header '%s' must be a string or a secret, not a %s", name, type(value))
     elseif type(value) == "string" and value:find("[\r\n\0]") then
