@@ -78,6 +78,7 @@ struct health_proof {
   const char *value;  /* or the pattern; when it has a capture, the capture must be `wanted` */
   const char *wanted;
   bool scalar;        /* in JSON: a number, true, false or null, not a string */
+  bool loose;         /* in JSON: a string, too, that reads so; or, when not scalar, what is no string */
   bool negative;
   bool version;       /* says which version serves */
 };

@@ -161,6 +161,7 @@ static void read_proof(lua_State *L, int anchor, struct health_proof *p)
   p->value = text_field(L, idx, anchor, "value");
   p->wanted = text_field(L, idx, anchor, "wanted");
   p->scalar = flag_field(L, idx, "scalar");
+  p->loose = flag_field(L, idx, "loose");
   p->negative = flag_field(L, idx, "negative");
   p->version = flag_field(L, idx, "version");
   if (!p->name || (!p->value && p->how != IS_THERE))

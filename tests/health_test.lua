@@ -95,6 +95,18 @@ test("the last look is at the deadline, and no pause goes beyond it", function()
 end)
 
 test("misuse names the option", function()
+  for _, place in ipairs { "", "a b", "x:99999" } do
+    raises("health.wait: connect_to is a name or an address", health.wait, { url = "http://x/", connect_to = place })
+  end
+  raises("health.wait: a key goes with a certificate", health.wait, { url = "http://x/", key = "k.pem" })
+  raises("header 'Content%-Length' is written by Davit", health.wait,
+    { url = "http://x/", headers = { ["Content-Length"] = "1" } })
+  raises("the version is empty", health.wait, { url = "http://x/", version = "" })
+  raises("expect.body is empty", health.wait, { url = "http://x/", expect = { body = "" } })
+  raises("expect.absent.body is empty", health.wait, { url = "http://x/", expect = { absent = { body = "" } } })
+  raises("expect.json%['ok'%]: 'ok' is no JSON pointer", health.wait, { url = "http://x/", expect = { json = { ok = true } } })
+  raises("'version' is no JSON pointer", health.wait, { url = "http://x/", version = { value = "1", json = "version" } })
+  raises("option 'expect.latency': times are seconds above 0", health.wait, { url = "http://x/", expect = { latency = 0 } })
   raises("unknown option 'retries'", health.wait, { url = "http://x/", retries = 3 })
   raises("option 'url' is required", health.wait, {})
   raises("option 'attempts' is at least 1", health.wait, { url = "http://x/", attempts = 0 })

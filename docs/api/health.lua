@@ -60,12 +60,13 @@ local health = {}
 ---@class health.Version
 ---@field value string
 ---@field header? string           that holds it,
----@field json? string             or the JSON pointer ("/version"),
+---@field json? string             or the JSON pointer ("/version"), to a string or a number,
 ---@field pattern? string          or a Lua pattern for the body, whose first capture it is
 
 ---A value that is looked for: a text that must be equal; { contains = text }; { pattern = Lua pattern without back
----references }; for JSON also a number, true or false; for headers true: it is there.
----@alias health.Value string|number|boolean|{ equals?: any, contains?: string, pattern?: string }
+---references }; for JSON also a number, true or false, or { text = "42" }: 42 and "42" alike; for headers true: it
+---is there. An empty text or pattern, which everything holds, is refused, as is an empty version.
+---@alias health.Value string|number|boolean|{ equals?: any, contains?: string, pattern?: string, text?: string }
 
 ---@class health.Expected
 ---@field status? integer|string|(integer|string)[]  200, "2xx", "200-204" (200)

@@ -1,6 +1,7 @@
 ---`davit wait URL…`: until services answer as they should, for shell scripts. No project is needed.
 local core = require "core"
 local flags = require "cli.flags"
+local fs = require "fs"
 local health = require "health"
 local json = require "json"
 local options = require "options"
@@ -151,9 +152,7 @@ local function json_of(list)
   local members = {}
   for _, text in ipairs(list) do
     local pointer, value = pair_of("expect-json", text, "=", "POINTER=TEXT")
-    local scalar = value == "true" or value == "false" or tonumber(value) ~= nil
-    if value == "true" or value == "false" then value = value == "true" else value = tonumber(value) or value end
-    members[pointer] = scalar and value or tostring(value)
+    members[pointer] = { text = value }
   end
   return members
 end
@@ -264,10 +263,17 @@ local function read(arguments)
   return values, taken, urls, preset
 end
 
+-- It is read when a connection is made; a slip is not waited for until then.
+local function check_ca(values)
+  local _, err = try(fs.read, values.ca, { outside = true })
+  if err then usage("--ca: " .. err.message) end
+end
+
 local function options_of(values, taken, urls, preset, seen)
   local o = { targets = {} }
   for name, value in pairs(preset or {}) do o[name] = value end
   for i, text in ipairs(urls) do o.targets[i] = target_of(text) end
+  if values.ca then check_ca(values) end
   local interval = seconds(values, "interval")
   local given = {
     headers = headers_of("header", taken.header), method = values.method, connect_to = values["connect-to"],

@@ -36,7 +36,12 @@ end
 
 -- Values --------------------------------------------------------------------------------------
 
-local ways = { { "equals", "any" }, { "contains", "string" }, { "pattern", "string" } }
+local ways = { { "equals", "any" }, { "contains", "string" }, { "pattern", "string" }, { "text", "string" } }
+
+-- An empty one is in everything: mostly a variable that is not set.
+local function check_text(what, text)
+  if text == "" then options.misuse("health.wait: %s is empty, and every answer holds that", what) end
+end
 
 local function check_pattern(what, pattern)
   local wrong = core.pattern_wrong(pattern)
@@ -48,29 +53,42 @@ local function fill(proof, what, value)
   if type(value) == "table" then
     options.read("health.wait: " .. what, value, ways)
     if value.pattern then
+      check_text(what, value.pattern)
       check_pattern(what, value.pattern)
       proof.how, proof.value = "matches", value.pattern
       return proof
     elseif value.contains then
+      check_text(what, value.contains)
       proof.how, proof.value = "contains", value.contains
+      return proof
+    elseif value.text then
+      proof.how, proof.value, proof.scalar, proof.loose = "equals", value.text, true, true
       return proof
     end
     value = value.equals
   end
   local scalar = type(value) == "number" or type(value) == "boolean"
   if type(value) ~= "string" and not (scalar and proof.where == "json") then
-    options.misuse("health.wait: %s must be a string%s, or { equals | contains | pattern = … }, not a %s", what,
+    options.misuse("health.wait: %s must be a string%s, or { equals | contains | pattern | text = … }, not a %s", what,
       proof.where == "json" and ", a number, true or false" or "", type(value))
   end
   proof.how, proof.value, proof.scalar = "equals", tostring(value), scalar
   return proof
 end
 
+local function check_pointer(what, pointer)
+  if pointer ~= "" and pointer:sub(1, 1) ~= "/" then
+    options.misuse("health.wait: %s: '%s' is no JSON pointer: it begins with /", what, pointer)
+  end
+end
+
 local function add(list, what, where, name, value, negative)
   local proof = { where = where, name = name, negative = negative }
+  if where == "json" then check_pointer(what, name) end
   if value == true and (where == "header" or negative) then
     proof.how = "there"
   elseif where == "body" and type(value) == "string" then
+    check_text(what, value)
     proof.how, proof.value = "contains", value
   else
     fill(proof, what, value)
@@ -107,15 +125,20 @@ local function add_version(list, version)
   if version == nil then return end
   if type(version) == "string" then version = { value = version, json = "/version" } end
   options.read("health.wait: version", version, version_parts)
-  local proof = { version = true, how = "equals", value = version.value }
+  if version.value == "" then
+    options.misuse("health.wait: the version is empty: is the variable set that should hold it?")
+  end
+  local proof = { version = true, how = "equals", value = version.value, loose = true }
   if version.header then
     proof.where, proof.name = "header", version.header:lower()
   elseif version.pattern then
+    check_text("version.pattern", version.pattern)
     check_pattern("version.pattern", version.pattern)
     proof.where, proof.name, proof.how = "body", "", "matches"
     proof.value, proof.wanted = version.pattern, version.value
   else
     proof.where, proof.name = "json", version.json or "/version"
+    check_pointer("version.json", proof.name)
   end
   list[#list + 1] = proof
 end
@@ -125,6 +148,9 @@ end
 ---@return { statuses: integer[], proofs: table[], latency: number }
 function expect.read(o, version)
   o = options.read("health.wait: expect", o or {}, parts)
+  if o.latency and o.latency <= 0 then
+    options.misuse("health.wait: option 'expect.latency': times are seconds above 0, not %s", o.latency)
+  end
   local list = {}
   add_version(list, version)
   add_all(list, "expect", o)
