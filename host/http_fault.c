@@ -7,6 +7,7 @@
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- how far it came ------------------------------------------------------------------------- */
 
@@ -137,6 +138,8 @@ void exchange_timed_out(struct exchange *x, const char *code, const char *what, 
 }
 
 static const char no_way[] = "has this machine a way there: network, VPN, IPv6?";
+static const char used_up[] = "no file descriptor is left for a connection";
+static const char more_of_them[] = "raise 'ulimit -n', or do less at once";
 
 static const struct known connection_faults[] = {
   {ECONNREFUSED, "refused", "the connection was refused", "was the service started, and on this host and port?"},
@@ -144,8 +147,20 @@ static const struct known connection_faults[] = {
   {EHOSTUNREACH, "unreachable", "the address cannot be reached from here", no_way},
   {EADDRNOTAVAIL, "unreachable", "the address cannot be reached from here", no_way},
   {ECONNRESET, "reset", "the connection was reset", "does a firewall cut it off, or is the service just starting?"},
+  {EMFILE, "descriptors", used_up, more_of_them},
+  {ENFILE, "descriptors", used_up, more_of_them},
   {0},
 };
+
+/* Curl tells no number of a socket that was not had: this is what a new descriptor meets. */
+static int descriptor_error(void)
+{
+  int fd = dup(STDIN_FILENO);
+  if (fd < 0)
+    return errno;
+  close(fd);
+  return 0;
+}
 
 /* What the machine says of a connection that was not made; NULL: nothing that is known. Curl's own
  * words would only say that there is none. */
@@ -156,6 +171,8 @@ static const struct known *no_connection(struct exchange *x)
   curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &number);
   if (number)
     snprintf(x->base.reason, sizeof x->base.reason, "%s", strerror((int)number));
+  else
+    number = descriptor_error();
   return find_known(connection_faults, number);
 }
 

@@ -442,6 +442,19 @@ local function environment(env, url)
   end)
 end
 
+test("a connection for which no file descriptor is left says so", function()
+  local crowd = [[
+    local http, tasks = require "http", {}
+    for i = 1, 100 do tasks[i] = function() http.request { url = "%s", fresh = true } end end
+    parallel(tasks)]]
+  server.with(function() sleep(3600) return 200 end, function(s)
+    local result = process.run { check = false,
+      argv = { "sh", "-c", 'ulimit -n 40; exec "$0" eval "$1"', davit, crowd:format(s.url) } }
+    equal(result.exit, 8)
+    equal(result.errors:find("no file descriptor is left for a connection", 1, true) ~= nil, true)
+  end)
+end)
+
 test("proxies come from the environment, but not from HTTP_PROXY, and not for loopback", function()
   equal(environment({ http_proxy = "A" }, "http://nowhere.invalid/"), "a")
   equal(environment({ HTTP_PROXY = "A" }, "http://nowhere.invalid/"), "dns-not-found")

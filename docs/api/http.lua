@@ -108,7 +108,7 @@ local Answer = {}
 function Answer:json() end
 
 ---What an error of http.request has beside what every error has. Codes, with class in brackets:
----"http-refused" (transient; detail "refused", "unreachable" or "reset"),
+---"http-refused" (transient; detail "refused", "unreachable", "reset" or "descriptors": none is left),
 ---"http-connect-timeout", "http-tls-timeout" (transient),
 ---"http-tls" (pending: a certificate that is not issued yet looks so; fatal when the port does not speak TLS),
 ---"http-certificate" (fatal; detail "expired", "not-yet-valid", "wrong-host", "untrusted" or "other"),
