@@ -124,8 +124,8 @@ CASE(health_engine, "local spec = { method = 'GET', headers = { 'a: b', 'c: ' ..
      " { 'https://example.com' }) }, statuses = { 200, 299 }, latency = 0, family = 0, fresh = true, max_body = 100,"
      " proofs = { { where = 'json', how = 'matches', name = '/version', value = '(%d+)', wanted = '1' } }, connect_timeout = 1,"
      " tls_timeout = 0, first_byte_timeout = 0, timeout = 1, delay = 0, grace = 0, deadline = 9, interval = 0, initial = 1,"
-     " multiplier = 2, max = 4, jitter = 'full', slow = 0, edge = 0, soak = 1, seed = 1, established = false, samples = 2,"
-     " rise = 2, stable_for = 0, fall_for = 0, attempts = 0, fatal_after = { failing = { 3, true } }, keep = 2, hook = function() end }"
+     " multiplier = 2, max = 4, jitter = 'full', slow = 0, quick = 0, edge = 0, soak = 1, seed = 1, established = false,"
+     " samples = 2, rise = 2, stable_for = 0, fall_for = 0, attempts = 0, fatal_after = { failing = { 3, true } }, keep = 2, hook = function() end }"
      " local r = require 'health.core'.wait { specs = { spec }, targets = { 'https://example.com/', 1, 'a', 'https://example.com/b', 1, false },"
      " rules = { { name = 'x', says = { 'y' }, statuses = { 400, 499 }, grace = { 'failing', times = 2 }, after = { 'fatal' } } },"
      " need = 1, concurrency = 2, rate = 0 } assert(r.good)")
