@@ -9,7 +9,7 @@
 
 /* ---- the nearest name ------------------------------------------------------ */
 
-enum { WORD_MAX = 63, FIELDS_MAX = 64 };
+enum { WORD_MAX = 63, SHORT = 3 /* where two other letters make another word */, FIELDS_MAX = 64 };
 
 static size_t min3(size_t a, size_t b, size_t c)
 {
@@ -40,7 +40,7 @@ static size_t distance(const char *a, const char *b)
 const char *opt_nearest(const char *word, const char *const *candidates)
 {
   const char *best = NULL;
-  size_t least = strlen(word) / 3 + 2;
+  size_t len = strlen(word), least = len <= SHORT ? 2 : len / 3 + 2;
   for (; *candidates; candidates++) {
     size_t d = distance(word, *candidates);
     if (d < least) {

@@ -80,6 +80,7 @@ end
 
 setmetatable(_G, {
   __index = function(_, name)
+    if name == "arg" then error("unknown name 'arg': a script's arguments are `...`", 2) end
     local near = core.nearest(tostring(name), known_names())
     error(("unknown name '%s'%s"):format(tostring(name), near and (": did you mean '%s'?"):format(near) or ""), 2)
   end,
