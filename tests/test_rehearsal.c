@@ -179,7 +179,7 @@ static void bodies_come_from_files_and_go_to_files_in_memory(void **state)
                           "assert(sent.body == 'PUT ' .. text and sent.received == #sent.body)\n"
                           "local form = http.request { url = url, method = 'POST', multipart = {\n"
                           "  { name = 'a', data = 'x' }, { name = 'b', from = 'build/rehearsed/in', type = 'text/plain' } } }\n"
-                          "assert(form.body:find('name=\"b\"\\r\\nContent-Type: text/plain\\r\\n\\r\\n' .. text .. '\\r\\n--', 1, true))\n"
+                          "assert(form.body:find('name=\"b\"; filename=\"in\"\\r\\nContent-Type: text/plain\\r\\n\\r\\n' .. text .. '\\r\\n--', 1, true))\n"
                           "assert(form.body:find('name=\"a\"\\r\\n\\r\\nx\\r\\n', 1, true))\n"
                           "local real = http.request { url = url, method = 'PUT', from = 'tests/run.lua' }\n"
                           "assert(real.body == 'PUT ' .. fs.read 'tests/run.lua')\n"
