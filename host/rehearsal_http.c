@@ -224,8 +224,10 @@ static void read_answer(struct exchange *x)
   read_text(L, "body", &e->body);
   e->received = (double)e->body.len;
   snprintf(e->protocol, sizeof e->protocol, "1.1");
-  if (e->body.len > x->max_body)
-    fault_set(&e->fault, "http-too-large", "fatal", "the answer is larger than %zu bytes", x->max_body);
+  if (e->body.len > x->max_body) {
+    fault_set(&e->fault, "http-too-large", "fatal", "%s: the answer is larger than %zu bytes", x->what, x->max_body);
+    fault_hint(&e->fault, "raise max_body if so much is expected");
+  }
   if (!buf_ok(&e->headers) || !buf_ok(&e->body))
     out_of_memory(x, "answer");
 }

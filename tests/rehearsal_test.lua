@@ -237,6 +237,27 @@ test("files of a rehearsal behave as files do, stay inside the project, and are 
   end)
 end)
 
+test("what is written outside of the project is in no list of it", function()
+  local result = rehearse_toy [[
+    local fs, names, outside = require "fs", {}, { outside = true }
+    local before = #fs.list "."
+    fs.write("/dev/davit-test", "x", outside)
+    fs.write("/davit-test/a/b", "x", outside)
+    for _, name in ipairs(fs.list("/davit-test", outside)) do names[#names + 1] = name end
+    run.ensure(the_comment(("%d more; %s"):format(#fs.list "." - before, table.concat(names, " "))))
+  ]]
+  equal(result.failed, {})
+  equal(result.reference.inventory[1]:match(": (.*)$"), "0 more; a/")
+end)
+
+test("in a rehearsal an answer that is too large is told as everywhere", function()
+  local result = rehearse_toy [[
+    local err = select(2, try(require("http").request, { url = "https://api.github.com/x", max_body = 1 }))
+    run.ensure(the_comment(err.message))
+  ]]
+  equal(result.reference.inventory[1]:match(": (GET.*)$"), "GET api.github.com/x: the answer is larger than 1 bytes")
+end)
+
 test("in a rehearsal localhost and addresses are known, too", function()
   local result = rehearse_toy [[
     local dns, said = require "dns", {}

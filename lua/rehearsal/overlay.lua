@@ -23,8 +23,10 @@ local function normalise(path, here)
   return text:sub(1, #here + 1) == here .. "/" and text:sub(#here + 2) or text
 end
 
+-- "" is the project's folder; that of "/dev" is "/", which has none.
 local function parent_of(path)
-  return path:match("^(.*)/[^/]*$") or ""
+  local parent = path:match("^(.*)/[^/]*$") or ""
+  return parent == "" and #path > 1 and path:sub(1, 1) == "/" and "/" or parent
 end
 
 local function missing(doing, path)
@@ -53,7 +55,7 @@ end
 local function real(path) return path == "" and "." or path end
 
 function Overlay:make_folders(path, now)
-  while path ~= "" and not self.folders[path] do
+  while path ~= "" and path ~= "/" and not self.folders[path] do
     self.folders[path] = now or 0
     path = parent_of(path)
   end
@@ -99,7 +101,7 @@ function Overlay:digest(path)
 end
 
 function Overlay:begin(path, o)
-  if self:stat(o.to).folder then return folder_in_the_way(("writing %s for %s"):format(path, o.to)) end
+  if self:stat(o.to).folder then return folder_in_the_way("writing " .. o.to) end
   return self:put(path, "", nil, o.now)
 end
 
@@ -177,7 +179,7 @@ end
 function Overlay:list(path)
   local seen, names = {}, {}
   local answer = self:hides(path) and missing("listing", path) or self.disk.list(real(path))
-  local inside = path == "" and "" or path .. "/"
+  local inside = (path == "" or path == "/") and path or path .. "/"
   for _, name in ipairs(answer.names or {}) do
     if not self.gone[inside .. name:gsub("/$", "")] then seen[name] = true end
   end
