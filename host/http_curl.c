@@ -313,7 +313,8 @@ struct world_http *http_curl_new(uv_loop_t *loop, const struct real_config *conf
   uv_timer_init(loop, &h->timer);
   uv_timer_init(loop, &h->turn);
   uv_timer_init(loop, &h->clock);
-  h->timer.data = h->turn.data = h->clock.data = h;
+  uv_idle_init(loop, &h->rest);
+  h->timer.data = h->turn.data = h->clock.data = h->rest.data = h;
   h->armed = INFINITY;
   h->epoll = -1;
   return &h->base;
@@ -326,13 +327,19 @@ static void poll_closed(uv_handle_t *poll)
   free(h);
 }
 
-static void clock_closed(uv_handle_t *clock)
+static void rest_closed(uv_handle_t *rest)
 {
-  struct http_curl *h = clock->data;
+  struct http_curl *h = rest->data;
   if (h->epoll >= 0)
     uv_close((uv_handle_t *)&h->poll, poll_closed);
   else
     free(h);
+}
+
+static void clock_closed(uv_handle_t *clock)
+{
+  struct http_curl *h = clock->data;
+  uv_close((uv_handle_t *)&h->rest, rest_closed);
 }
 
 static void turn_closed(uv_handle_t *turn)

@@ -54,6 +54,7 @@ enum { HTTP_ADDRESSES = 256, HTTP_SPARE = 128 };
 struct http_socket {
   unsigned wanted, watched;    /* events of epoll */
   double active;               /* when one was last seen */
+  bool shared;                 /* exchanges of HTTP/2 are on it, many at a time */
 };
 
 /* An exchange that has ended, and the hash of its URL: looking for one touches no other memory. */
@@ -73,6 +74,8 @@ struct http_curl {
   uv_poll_t poll;              /* on the set */
   struct http_socket *sockets;
   int socket_count, under_way;
+  int shared, begun;           /* sockets that are shared; exchanges that began since curl's last turn */
+  uv_idle_t rest;              /* while there are ended ones to be taken */
   char encodings[40];          /* that curl unpacks */
   struct http_spare spare[HTTP_SPARE];
   int spare_count;
@@ -168,6 +171,8 @@ bool http_loop_ready(struct http_curl *h);
 /* One exchange more or less is with curl. */
 void http_loop_count(struct http_curl *h, int change);
 void http_loop_close(struct http_curl *h);
+/* Ends all exchanges with which curl is through. */
+void http_loop_take_all(struct http_curl *h);
 /* When something last moved on the exchange's connection. */
 double http_loop_active(const struct exchange *x);
 

@@ -5,27 +5,73 @@
  * change what is watched. (One uv_poll a socket means up to eight calls a connection.) What
  * becomes readable while nobody wants it is taken out: the peer has closed it.
  *
- * Invariant: sockets[fd] is of the socket that has the number now: http_loop_open_socket and
- * http_loop_close_socket see to it, as numbers come again. */
+ * Requests that share a connection leave together: what they send in one turn is held back until
+ * the last of them has written, for each packet costs more than what is in it. And what has ended
+ * there is handed out in portions, so that the peer is at work on the next requests meanwhile.
+ *
+ * Invariants: 1. sockets[fd] is of the socket that has the number now: http_loop_open_socket and
+ *                http_loop_close_socket see to it, as numbers come again.
+ *             2. nothing is held back between turns.
+ *             3. `rest` is active when curl has ended exchanges that were not taken. */
 #include "http_curl.h"
+#include <limits.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { EVENTS = 64, KEPT_CONNECTIONS = 256 };
+enum { EVENTS = 64, KEPT_CONNECTIONS = 256, PORTION = 8 };
 
-static void take_finished(struct http_curl *h)
+/* ---- what has ended ------------------------------------------------------------------------------ */
+
+/* True for one of HTTP/2; its connection is known as shared from now on. */
+static bool on_shared_connection(struct exchange *x)
 {
-  CURLMsg *m;
+  struct http_curl *h = x->http;
+  long version = 0;
+  if (x->https)
+    curl_easy_getinfo(x->easy, CURLINFO_HTTP_VERSION, &version);
+  if (version != CURL_HTTP_VERSION_2_0)
+    return false;
+  struct http_socket *s = x->socket >= 0 && x->socket < h->socket_count ? &h->sockets[x->socket] : NULL;
+  if (s && s->watched && !s->shared) {
+    s->shared = true;
+    h->shared++;
+  }
+  return true;
+}
+
+static void on_rest(uv_idle_t *rest);
+
+/* At most so many of those on shared connections; the rest in the next turn. */
+static void take_finished(struct http_curl *h, int portion)
+{
+  CURLMsg *m = NULL;
   int left;
-  while ((m = curl_multi_info_read(h->multi, &left))) {
+  while (portion > 0 && (m = curl_multi_info_read(h->multi, &left))) {
     struct exchange *x;
     CURLcode code = m->data.result;
     curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&x);
+    portion -= on_shared_connection(x);
     exchange_finish(x, code);
   }
+  if (m && left)
+    uv_idle_start(&h->rest, on_rest);
+  else
+    uv_idle_stop(&h->rest);
+}
+
+static void on_rest(uv_idle_t *rest)
+{
+  take_finished(rest->data, PORTION);
+}
+
+void http_loop_take_all(struct http_curl *h)
+{
+  if (uv_is_active((uv_handle_t *)&h->rest))
+    take_finished(h, INT_MAX);
 }
 
 /* ---- sockets ------------------------------------------------------------------------------------ */
@@ -76,6 +122,14 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *http, voi
   return watch(h, fd, s) ? 0 : -1;
 }
 
+static void forget(struct http_curl *h, int fd)
+{
+  if (fd >= h->socket_count)
+    return;
+  h->shared -= h->sockets[fd].shared;
+  h->sockets[fd] = (struct http_socket){0};
+}
+
 /* Curl closes the socket of a connection that it gives up early without telling: the number comes
  * again, and what is known of it is of another socket. */
 curl_socket_t http_loop_open_socket(void *http, curlsocktype purpose, struct curl_sockaddr *a)
@@ -83,16 +137,15 @@ curl_socket_t http_loop_open_socket(void *http, curlsocktype purpose, struct cur
   struct http_curl *h = http;
   int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
   (void)purpose;
-  if (fd >= 0 && fd < h->socket_count)
-    h->sockets[fd] = (struct http_socket){0};
+  if (fd >= 0)
+    forget(h, fd);
   return fd >= 0 ? fd : CURL_SOCKET_BAD;
 }
 
 int http_loop_close_socket(void *http, curl_socket_t fd)
 {
   struct http_curl *h = http;
-  if (fd < h->socket_count)
-    h->sockets[fd] = (struct http_socket){0};
+  forget(h, fd);
   return close(fd);
 }
 
@@ -101,9 +154,33 @@ double http_loop_active(const struct exchange *x)
   return x->socket >= 0 && x->socket < x->http->socket_count ? x->http->sockets[x->socket].active : 0;
 }
 
+/* ---- curl's turn --------------------------------------------------------------------------------- */
+
+static void hold_back(struct http_curl *h, int on)
+{
+  for (int fd = 0, left = h->shared; left > 0 && fd < h->socket_count; fd++)
+    if (h->sockets[fd].shared) {
+      setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+      left--;
+    }
+}
+
+/* Each connection that is held back costs two calls: only when there are more requests than these. */
+static void act(struct http_curl *h, curl_socket_t fd, int events)
+{
+  int running;
+  bool together = h->shared && h->begun > h->shared;
+  h->begun = 0;
+  if (together)
+    hold_back(h, true);
+  curl_multi_socket_action(h->multi, fd, events, &running);
+  if (together)
+    hold_back(h, false);
+}
+
 static void on_event(struct http_curl *h, const struct epoll_event *e)
 {
-  int running, fd = e->data.fd, flags = 0;
+  int fd = e->data.fd, flags = 0;
   struct http_socket *s = &h->sockets[fd];
   if (!s->wanted) {
     watch(h, fd, s);
@@ -115,7 +192,7 @@ static void on_event(struct http_curl *h, const struct epoll_event *e)
   if (events & EPOLLOUT)
     flags |= CURL_CSELECT_OUT;
   s->active = http_now(h);
-  curl_multi_socket_action(h->multi, fd, flags, &running);
+  act(h, fd, flags);
 }
 
 static void on_sockets(uv_poll_t *poll, int status, int readable)
@@ -126,7 +203,7 @@ static void on_sockets(uv_poll_t *poll, int status, int readable)
   int n = epoll_wait(h->epoll, events, EVENTS, 0);
   for (int i = 0; i < n; i++)
     on_event(h, &events[i]);
-  take_finished(h);
+  take_finished(h, PORTION);
 }
 
 /* ---- curl's timer -------------------------------------------------------------------------------- */
@@ -134,9 +211,8 @@ static void on_sockets(uv_poll_t *poll, int status, int readable)
 static void on_timer(uv_timer_t *timer)
 {
   struct http_curl *h = timer->data;
-  int running;
-  curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-  take_finished(h);
+  act(h, CURL_SOCKET_TIMEOUT, 0);
+  take_finished(h, PORTION);
 }
 
 static int timer_wanted(CURLM *multi, long milliseconds, void *http)
@@ -156,6 +232,7 @@ static int timer_wanted(CURLM *multi, long milliseconds, void *http)
 void http_loop_count(struct http_curl *h, int change)
 {
   h->under_way += change;
+  h->begun += change > 0;
   if (h->under_way)
     uv_ref((uv_handle_t *)&h->poll);
   else
@@ -208,6 +285,7 @@ bool http_loop_ready(struct http_curl *h)
 void http_loop_close(struct http_curl *h)
 {
   http_spare_free(h);
+  uv_idle_stop(&h->rest);
   curl_multi_cleanup(h->multi);
   free(h->sockets);
   h->sockets = NULL;

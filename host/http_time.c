@@ -34,6 +34,7 @@ static void on_clock(uv_timer_t *clock)
 {
   struct http_curl *h = clock->data;
   h->armed = INFINITY;
+  http_loop_take_all(h);  // what is there came in time
   timers_fire(&h->deadlines, http_seconds());
   arm(h);
 }
