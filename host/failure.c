@@ -1,5 +1,6 @@
 /* failure.c - error values, try and failure; see failure.h for their shape. */
 #include "failure.h"
+#include "buf.h"
 #include "field.h"
 #include <lauxlib.h>
 #include <stdarg.h>
@@ -9,18 +10,23 @@
 
 #define FAILURE "davit.failure"
 
-/* vsnprintf that does not cut a UTF-8 character in half: the last one goes when it may be cut. */
-static void format_text(char *out, size_t size, const char *format, va_list ap)
+/* Of a text that was cut at the end of its room: does not leave half a UTF-8 character, for which the
+ * last one goes if it may be cut. */
+static void mend_end(char *out, size_t size)
 {
-  int n = vsnprintf(out, size, format, ap);
-  if (n < 0 || (size_t)n < size)
-    return;
   size_t end = size - 1;
   while (end > 0 && ((unsigned char)out[end - 1] & 0xC0) == 0x80)
     end--;
   if (end > 0 && ((unsigned char)out[end - 1] & 0x80))
     end--;
   out[end] = 0;
+}
+
+static void format_text(char *out, size_t size, const char *format, va_list ap)
+{
+  int n = vsnprintf(out, size, format, ap);
+  if (n >= 0 && (size_t)n >= size)
+    mend_end(out, size);
 }
 
 void fault_set(struct fault *f, const char *code, const char *class, const char *format, ...)
@@ -32,6 +38,18 @@ void fault_set(struct fault *f, const char *code, const char *class, const char 
   va_start(ap, format);
   format_text(f->message, sizeof f->message, format, ap);
   va_end(ap);
+}
+
+void fault_join(struct fault *f, const char *code, const char *class, const char *const *pieces)
+{
+  size_t size = sizeof f->message, len = 0;
+  f->code = code;
+  f->class = class;
+  f->hint[0] = 0;
+  for (; *pieces && len < size - 1; pieces++)
+    len += copy_text(f->message + len, size - len, *pieces);
+  if (len == size - 1)
+    mend_end(f->message, size);
 }
 
 void fault_hint(struct fault *f, const char *format, ...)

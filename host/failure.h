@@ -22,6 +22,8 @@ struct fault {
 
 void fault_set(struct fault *f, const char *code, const char *class, const char *format, ...)
   __attribute__((format(printf, 4, 5)));
+/* The same of pieces that are ended by NULL: for who has many, as formatting costs more than the rest of a fault. */
+void fault_join(struct fault *f, const char *code, const char *class, const char *const *pieces);
 void fault_hint(struct fault *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Pushes the fault as an error value; `about` may be NULL. */

@@ -22,14 +22,20 @@ bool health_class_find(const char *name, enum health_class *class)
 }
 
 /* An entry that ends with a star stands for all that begin so. */
+static bool is(const char *entry, const char *text)
+{
+  while (*entry && *entry != '*' && *entry == *text) {
+    entry++;
+    text++;
+  }
+  return *entry == '*' || (!*entry && !*text);
+}
+
 static bool has(const char *const *list, const char *text)
 {
-  for (; *list; list++) {
-    size_t n = strcspn(*list, "*");
-    if ((*list)[n] ? strncmp(*list, text, n) == 0 : strcmp(*list, text) == 0)
-      return true;
-  }
-  return false;
+  while (*list && !is(*list, text))
+    list++;
+  return *list != NULL;
 }
 
 static bool holds(const char *text, size_t len, const char *part)

@@ -13,14 +13,13 @@ const char *http_phase_name(enum http_phase phase)
 /* Neither a user with a password nor a query, which may hold a token. */
 const char *http_place(const char *url, int *len)
 {
-  enum { LONGEST = 120 };
   const char *place = strstr(url, "://");
   place = place ? place + 3 : url;
   for (const char *c = place, *end = place + strcspn(place, "/?#"); c < end; c++)
     if (*c == '@')
       place = c + 1;
   size_t n = strcspn(place, "?#");
-  *len = n < LONGEST ? (int)n : LONGEST;
+  *len = n < HTTP_PLACE ? (int)n : HTTP_PLACE;
   return place;
 }
 

@@ -116,8 +116,9 @@ struct world_http {
   void (*resume)(struct http_exchange *);
 };
 
+enum { HTTP_PLACE = 120 };  /* bytes */
 /* Host, port and path within a URL, for errors: without who asks and without the query, which may
- * hold a token; cut when it is long. */
+ * hold a token; cut when it is longer than HTTP_PLACE. */
 const char *http_place(const char *url, int *len);
 enum { HTTP_WHAT = 320 };
 /* "GET example.com/path at 192.0.2.1:443", the beginning of every error: what was tried, on what. The

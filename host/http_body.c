@@ -15,6 +15,8 @@
 enum { READ_SMALL = 16 << 10, READ_LARGE = 64 << 10, LARGE = 1 << 20 };
 
 enum { HEADER_BYTES = 256 << 10, HEADER_LINES = 1000 };
+/* Bytes that are made room for at once. */
+enum { USUAL_HEADERS = 500 };
 
 /* ---- the request's body ------------------------------------------------------------------------ */
 
@@ -177,6 +179,7 @@ static void begin_answer(struct exchange *x, const char *line, size_t len)
     status = status * 10 + (*c - '0');
   x->base.status = status;
   buf_drop(&x->base.headers, x->base.headers.len);
+  buf_reserve(&x->base.headers, USUAL_HEADERS);
   x->in_headers = true;
 }
 
@@ -223,6 +226,10 @@ void exchange_receive(struct exchange *x, const struct http_request *r)
   if (r->sink)
     x->sink = *r->sink;
   curl_easy_setopt(x->easy, CURLOPT_BUFFERSIZE, (long)(r->max_body <= LARGE ? READ_SMALL : READ_LARGE));
+}
+
+void exchange_set_receivers(struct exchange *x)
+{
   curl_easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(x->easy, CURLOPT_WRITEDATA, x);
   curl_easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, on_header);

@@ -261,12 +261,10 @@ static void destroy(struct effect *e)
   else
     buf_wipe(&x->base.body);
   buf_free(&x->base.headers);
-  free(x->target);
+  exchange_set_target(x, NULL);
   free(x->method);
   http_spare_give(x->http, x);
 }
-
-enum { USUAL_HEADERS = 500 };  /* bytes */
 
 struct http_exchange *exchange_start(struct http_curl *h, const struct http_request *r, bool connection,
                                      effect_done *done, void *arg)
@@ -288,7 +286,6 @@ struct http_exchange *exchange_start(struct http_curl *h, const struct http_requ
   x->base.body.plain = !r->answers_secret;
   buf_init(&x->base.headers, BUF_LIMIT);
   x->base.headers.plain = true;
-  buf_reserve(&x->base.headers, USUAL_HEADERS);
   if (x->easy && x->method && begin(x, r))
     return &x->base;
   destroy(&x->base.effect);

@@ -114,12 +114,9 @@ struct exchange {
   struct http_timeouts timeouts;
 
   /* the request */
-  CURL *easy;
-  CURLU *url;
-  char *url_text;              /* as it was given; url, host, port and https are of it */
-  char *host, *method;
-  int port, family;
-  bool https, fresh;
+  char *method;
+  int family;
+  bool fresh;
   bool plain, own_ca;          /* see http_spare.c */
   bool connection;             /* only a connection is wanted (http_connection.h) */
   bool connected;              /* and it is there: curl keeps it until the exchange goes */
@@ -129,7 +126,7 @@ struct exchange {
   struct outgoing *outgoing;   /* one for the body, or one for each part; NULL: none */
 
   /* finding the host */
-  char *target;                /* whose address is looked up: the host, or who stands before it */
+  char *target;                /* whose address is looked up: `host` itself, or who stands before it */
   int target_port;
   bool left;                   /* the request has left once */
   bool direct;                 /* a Unix socket: nothing is looked up */
@@ -143,6 +140,14 @@ struct exchange {
   int header_lines;
   bool in_headers;             /* lines of the answer, not of its trailer */
   struct gzip_watch *gzip;     /* NULL: it is not compressed in this way */
+
+  /* what a spare exchange keeps (http_spare.c): stands last */
+  CURL *easy;
+  CURLU *url;
+  char *url_text;              /* as it was given; what follows is of it */
+  char *host;
+  int port;
+  bool https, is_address;      /* the host is one */
 };
 
 /* ---- http_curl.c ------------------------------------------------------------------------ */
@@ -203,6 +208,10 @@ void exchange_limit_connect(struct exchange *x, double seconds);
 
 /* host, port and https of the URL; false: it is no http(s) URL. */
 bool exchange_parse_url(struct exchange *x, const char *url);
+/* An address, in brackets if it has colons, and no name. */
+bool http_is_address(const char *host);
+/* Options that call back the exchange: the same as long as it has its handle. */
+void exchange_set_handlers(struct exchange *x);
 /* False: out of memory. */
 bool exchange_configure(struct exchange *x, const struct http_request *r);
 bool http_add_line(struct curl_slist **list, const char *line);
@@ -211,13 +220,17 @@ bool http_add_line(struct curl_slist **list, const char *line);
 
 /* Aims the exchange at its target; what cannot be used is base.fault. False: out of memory. */
 bool exchange_set_route(struct exchange *x, const struct http_route *r);
+/* Aims it at another target, which it owns. */
+void exchange_set_target(struct exchange *x, char *target);
 
 /* ---- http_body.c ------------------------------------------------------------------------- */
 
 /* The request's body, in whatever form it comes. False: out of memory. */
 bool exchange_set_body(struct exchange *x, const struct http_request *r);
-/* The callbacks for the answer. */
+/* Where the answer goes. */
 void exchange_receive(struct exchange *x, const struct http_request *r);
+/* The callbacks for it. */
+void exchange_set_receivers(struct exchange *x);
 
 /* ---- http_gzip.c ------------------------------------------------------------------------- */
 

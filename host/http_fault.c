@@ -57,13 +57,15 @@ bool http_is_repeatable(const char *method)
   return *m != NULL;
 }
 
-/* "GET example.com/path at 192.0.2.1:443: what (reason)", as much of it as is known. */
+/* "GET example.com/path at 192.0.2.1:443: what (reason)", as much of it as is known. A refused probe
+ * makes one every time, so it is put together without formatting. */
 static void say(struct exchange *x, const char *code, const char *class, const char *what, const char *reason)
 {
   char tried[HTTP_WHAT];
   const char *address = strcmp(x->base.address, x->proxy) == 0 ? "" : x->base.address;
   http_what(tried, sizeof tried, x->method, x->url_text, address);
-  fault_set(&x->base.fault, code, class, "%s: %s%s%s%s", tried, what, *reason ? " (" : "", reason, *reason ? ")" : "");
+  const char *const pieces[] = {tried, ": ", what, *reason ? " (" : "", reason, *reason ? ")" : "", NULL};
+  fault_join(&x->base.fault, code, class, pieces);
 }
 
 static void set(struct exchange *x, const char *code, const char *class, const char *what)

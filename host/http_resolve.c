@@ -232,12 +232,6 @@ static bool look_up(struct exchange *x)
 
 /* ---- where to ------------------------------------------------------------------------------------- */
 
-static bool is_address(const char *host)
-{
-  unsigned char bytes[16];
-  return host[0] == '[' || uv_inet_pton(2 /* AF_INET */, host, bytes) == 0;
-}
-
 /* Nobody needs to be asked about this machine. */
 static const char *loopback(int family)
 {
@@ -250,7 +244,7 @@ bool exchange_find_host(struct exchange *x)
     exchange_transfer(x);
     return true;
   }
-  if (is_address(x->target)) {
+  if (x->target == x->host ? x->is_address : http_is_address(x->target)) {
     copy_text(x->candidate, sizeof x->candidate, x->target);
     exchange_transfer(x);
     return true;

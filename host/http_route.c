@@ -89,6 +89,13 @@ static const char *proxy_of(const struct exchange *x, const struct http_route *r
   return proxy && !is_exempt(x) ? proxy : NULL;
 }
 
+void exchange_set_target(struct exchange *x, char *target)
+{
+  if (x->target != x->host)
+    free(x->target);
+  x->target = target;
+}
+
 /* ---- through it ------------------------------------------------------------------------------------ */
 
 /* Proxies that look names up themselves. The default port is the scheme's own. */
@@ -145,8 +152,7 @@ static const struct scheme *known_scheme(const char *name)
 static bool aim_at_proxy(struct exchange *x, const struct proxy_url *p, const struct scheme *s)
 {
   char text[512];
-  free(x->target);
-  x->target = strdup(p->host);
+  exchange_set_target(x, strdup(p->host));
   x->target_port = p->port ? atoi(p->port) : s->port;
   snprintf(x->proxy, sizeof x->proxy, "%.255s:%d", p->host, x->target_port);
   snprintf(text, sizeof text, "%s://%s", s->curl, x->proxy);
@@ -195,8 +201,7 @@ static bool aim_at(struct exchange *x, const char *to)
   const char *colon = bare_six ? NULL : strrchr(end ? end : to, ':');
   size_t len = colon ? (size_t)(colon - to) : strlen(to);
   char line[600];
-  free(x->target);
-  x->target = malloc(len + 3);
+  exchange_set_target(x, malloc(len + 3));
   if (!x->target)
     return false;
   snprintf(x->target, len + 3, bare_six ? "[%.*s]" : "%.*s", (int)len, to);
@@ -225,7 +230,6 @@ static bool use_socket(struct exchange *x, const char *path)
 static bool choose_way(struct exchange *x, const struct http_route *r)
 {
   bool local = x->http->config->local;
-  curl_easy_setopt(x->easy, CURLOPT_PROXY, "");
   if (local && !real_is_loopback(x->host))
     return lead_to_loopback(x);
   if (r->unix_socket)
@@ -268,11 +272,11 @@ static bool identify(struct exchange *x, const struct http_route *r)
 bool exchange_set_route(struct exchange *x, const struct http_route *r)
 {
   x->family = r->family;
-  x->target = strdup(x->host);
+  x->target = x->host;
   x->target_port = x->port;
   if (r->family)
     curl_easy_setopt(x->easy, CURLOPT_IPRESOLVE, (long)(r->family == 6 ? CURL_IPRESOLVE_V6 : CURL_IPRESOLVE_V4));
   if (x->https)
     trust(x, r);
-  return x->target && choose_way(x, r) && identify(x, r);
+  return choose_way(x, r) && identify(x, r);
 }

@@ -22,6 +22,12 @@ static void read_port(struct exchange *x)
   curl_free(port);
 }
 
+bool http_is_address(const char *host)
+{
+  unsigned char bytes[16];
+  return host[0] == '[' || uv_inet_pton(2 /* AF_INET */, host, bytes) == 0;
+}
+
 /* Keeps what it parsed: curl takes that instead of parsing once more, and so does the next exchange. */
 bool exchange_parse_url(struct exchange *x, const char *url)
 {
@@ -34,6 +40,7 @@ bool exchange_parse_url(struct exchange *x, const char *url)
   if (ok) {
     read_port(x);
     x->host = strdup(host);
+    x->is_address = http_is_address(host);
     x->url_text = x->host ? strdup(url) : NULL;
   }
   curl_free(host);
@@ -127,11 +134,11 @@ static CURLcode on_handshake(CURL *easy, void *ssl, void *arg)
   return CURLE_OK;
 }
 
-static void set_patience(struct exchange *x, const struct http_request *r)
+void exchange_set_handlers(struct exchange *x)
 {
-  exchange_limit_connect(x, r->timeouts.connect);
   curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_FUNCTION, on_handshake);
   curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_DATA, x);
+  exchange_set_receivers(x);
 }
 
 static void set_fresh(CURL *e, bool fresh)
@@ -160,13 +167,11 @@ static bool is_default(const struct http_request *r)
 bool exchange_configure(struct exchange *x, const struct http_request *r)
 {
   CURL *e = x->easy;
-  curl_easy_setopt(e, CURLOPT_PRIVATE, x);
   curl_easy_setopt(e, CURLOPT_CURLU, x->url);
   if (r->sink)
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");  // of gzip a part is known as one
-  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->base.reason);
   set_version(x, r);
-  set_patience(x, r);
+  exchange_limit_connect(x, r->timeouts.connect);
   set_fresh(e, r->fresh);
   if (!http_is_repeatable(r->method))
     send_once(x);

@@ -8,24 +8,29 @@
  *             2. nobody touches a spare exchange: it is hidden. */
 #include "http_curl.h"
 #include "watched.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What is the same for all exchanges. */
-static CURL *set_constants(struct http_curl *h, CURL *easy)
+/* What is the same for all exchanges, and what points to this one, which keeps its handle. */
+static void set_constants(struct http_curl *h, struct exchange *x)
 {
+  CURL *easy = x->easy;
   if (!easy)
-    return NULL;
+    return;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "davit/" DAVIT_VERSION);
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, h->encodings);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");  // else it looks into the environment for every exchange
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, http_loop_open_socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, http_loop_close_socket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, h);
-  return easy;
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, x);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->base.reason);
+  exchange_set_handlers(x);
 }
 
 static void forget_place(struct exchange *x)
@@ -70,26 +75,20 @@ static struct exchange *find(struct http_curl *h, const char *url)
 /* As new, but for what is kept. */
 static void clear(struct exchange *x, const char *url)
 {
-  struct exchange kept = {.easy = x->easy};
-  if (strcmp(x->url_text, url) == 0) {
-    kept.url = x->url;
-    kept.url_text = x->url_text;
-    kept.host = x->host;
-    kept.port = x->port;
-    kept.https = x->https;
-  } else {
+  memset(x, 0, offsetof(struct exchange, easy));
+  if (strcmp(x->url_text, url) != 0)
     forget_place(x);
-  }
-  *x = kept;
 }
 
 struct exchange *http_spare_take(struct http_curl *h, const char *url)
 {
   struct exchange *x = h->spare_count ? find(h, url) : calloc(1, sizeof *x);
-  if (x && x->easy)
+  if (x && x->easy) {
     clear(x, url);
-  else if (x)
-    x->easy = set_constants(h, curl_easy_init());
+  } else if (x) {
+    x->easy = curl_easy_init();
+    set_constants(h, x);
+  }
   return x;
 }
 
@@ -110,7 +109,7 @@ void http_spare_give(struct http_curl *h, struct exchange *x)
   }
   if (!x->plain) {
     curl_easy_reset(x->easy);
-    set_constants(h, x->easy);
+    set_constants(h, x);
   } else if (x->own_ca) {
     trust_usual(x->easy);
   }
