@@ -31,6 +31,24 @@ local branches = {}
 for i = 1, 20 do branches[i] = function() return http.request { url = "https://h2.test/" .. i } end end
 local answers = parallel(branches)
 local seen = { protocol = answers[20].protocol, body = answers[20].body, tls = answers[1].timing.tls > 0 }
+seen.together = 0   -- on the connection that is there: many that begin at once, and whose tasks ask again
+for i = 1, 40 do
+  branches[i] = function()
+    for n = 1, 3 do
+      local answer = http.request { url = ("https://h2.test/%d/%d"):format(i, n) }
+      if answer.body == ("1 /%d/%d"):format(i, n) and answer.reused then seen.together = seen.together + 1 end
+    end
+  end
+end
+parallel(branches)
+for i in ipairs(branches) do   -- who is done first stops the others, whose answers are there but not taken
+  branches[i] = function()
+    http.request { url = "https://h2.test/" .. i }
+    failure { code = "enough", message = "one will do" }
+  end
+end
+local _, enough = try(parallel, branches)
+seen.enough, seen.afterwards = enough.code, http.request({ url = "https://h2.test/afterwards" }).body
 local _, wrong = try(http.request, { url = "https://other.test/" })
 seen.wrong = wrong and wrong.code
 local _, outside = try(http.request, { url = "https://example.com/" })
@@ -70,5 +88,8 @@ test("requests share one HTTP/2 connection, names are checked, other hosts are r
   end)
   fs.remove(folder)
   if err.value ~= stop then error(err, 0) end
-  equal(seen, { protocol = "2", body = "1 /20", tls = true, wrong = "http-certificate", outside = "not-local", named = "not-local" })
+  equal(seen, {
+    protocol = "2", body = "1 /20", tls = true, together = 120, enough = "enough", afterwards = "1 /afterwards",
+    wrong = "http-certificate", outside = "not-local", named = "not-local",
+  })
 end)
