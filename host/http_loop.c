@@ -5,7 +5,7 @@
  * change what is watched. (One uv_poll a socket means up to eight calls a connection.) What
  * becomes readable while nobody wants it is taken out: the peer has closed it.
  *
- * Requests that share a connection leave together: what they send in one turn is held back until
+ * Many requests that share a connection leave together: what they send in one turn is held back until
  * the last of them has written, for each packet costs more than what is in it. And what has ended
  * there is handed out in portions, so that the peer is at work on the next requests meanwhile.
  *
@@ -165,11 +165,17 @@ static void hold_back(struct http_curl *h, int on)
     }
 }
 
-/* Each connection that is held back costs two calls: only when there are more requests than these. */
+/* Worth the two calls for each connection when there are more requests than these; and only when half as many
+ * exchanges are under way besides, or the peer waits for what is held back. */
+static bool is_worth_holding(const struct http_curl *h)
+{
+  return h->shared && h->begun > h->shared && 2 * h->under_way >= 3 * h->begun;
+}
+
 static void act(struct http_curl *h, curl_socket_t fd, int events)
 {
   int running;
-  bool together = h->shared && h->begun > h->shared;
+  bool together = is_worth_holding(h);
   h->begun = 0;
   if (together)
     hold_back(h, true);
