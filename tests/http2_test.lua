@@ -14,7 +14,12 @@ let sessions = 0;
 const server = http2.createSecureServer({ key: fs.readFileSync("key.pem"), cert: fs.readFileSync("cert.pem") });
 server.on("session", () => { sessions++; });
 server.on("stream", (stream, headers) => {
-  setTimeout(() => { stream.respond({ ":status": 200 }); stream.end(`${sessions} ${headers[":path"]}`); }, 20);
+  stream.on("error", () => {});
+  setTimeout(() => {
+    if (stream.destroyed) return;
+    stream.respond({ ":status": 200 });
+    stream.end(`${sessions} ${headers[":path"]}`);
+  }, 20);
 });
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 ]]
