@@ -1,7 +1,7 @@
 /* mask.c - the masker: an Aho-Corasick automaton over all forms of all secrets.
  *
  * The automaton is a trie in breadth-first order, so that the children of a node lie
- * side by side and a node needs twenty bytes; misses follow the fail links. It is
+ * side by side; misses follow the fail links. It is
  * built when a stream first looks after needles were added. A needle longer than
  * PIECE is looked for in pieces that touch or overlap, so that what is held back and
  * the ring of a stream stay small, whatever the length of a secret.
@@ -28,6 +28,7 @@ enum { PIECE = 256, RING = 512, STORE_MAX = 1 << 28 };
 
 struct needle {
   uint32_t start, len;  /* in the store */
+  const char *name;     /* one of the mask's names */
   bool value;           /* a whole value, not only a form of one */
 };
 
@@ -37,6 +38,7 @@ struct node {
   uint32_t fresh;       /* while building: its pieces begin here in the sorted list */
   uint16_t count, depth;
   uint16_t longest;     /* length of the longest piece that ends here, or 0 */
+  const char *name;     /* of the secret whose piece that is */
   unsigned char byte;   /* the last byte on the way here */
 };
 
@@ -47,7 +49,13 @@ struct automaton {
   uint64_t pairs[1024]; /* one bit for each two bytes that begin a piece */
 };
 
+struct mask_name {
+  struct mask_name *next;
+  char text[];
+};
+
 struct mask {
+  struct mask_name *names;
   char *store;
   size_t store_len, store_size;
   struct needle *needles;
@@ -100,15 +108,38 @@ static struct needle *find_needle(const struct mask *m, const char *text, size_t
   return NULL;
 }
 
+/* NULL: out of memory. */
+static const char *keep_name(struct mask *m, const char *name)
+{
+  for (struct mask_name *n = m->names; n; n = n->next)
+    if (strcmp(n->text, name) == 0)
+      return n->text;
+  size_t size = strlen(name) + 1;
+  struct mask_name *n = malloc(sizeof *n + size);
+  if (!n)
+    return NULL;
+  memcpy(n->text, name, size);
+  n->next = m->names;
+  m->names = n;
+  return n->text;
+}
+
+struct addition {
+  struct mask *mask;
+  const char *name;
+};
+
 static bool add_needle(void *arg, const char *form, size_t len)
 {
-  struct mask *m = arg;
+  const struct addition *a = arg;
+  struct mask *m = a->mask;
   if (find_needle(m, form, len))
     return true;
   if (!reserve_bytes(m, len) || !reserve_needle(m))
     return false;
   memcpy(m->store + m->store_len, form, len);
-  m->needles[m->count++] = (struct needle){.start = (uint32_t)m->store_len, .len = (uint32_t)len};
+  m->needles[m->count++] = (struct needle){.start = (uint32_t)m->store_len, .len = (uint32_t)len,
+                                          .name = a->name};
   m->store_len += len;
   m->stale = true;
   return true;
@@ -120,22 +151,24 @@ bool mask_knows(const struct mask *m, const char *value, size_t len)
   return n && n->value;
 }
 
-bool mask_add(struct mask *m, const char *value, size_t len)
+enum mask_added mask_add(struct mask *m, const char *name, const char *value, size_t len)
 {
   if (!mask_accepts(value, len))
-    return false;
+    return MASK_REFUSED;
   if (mask_knows(m, value, len))
-    return true;
-  if (!mask_forms(value, len, add_needle, m))
-    return false;
+    return MASK_ADDED;
+  struct addition a = {m, keep_name(m, name)};
+  if (!a.name || !mask_forms(value, len, add_needle, &a))
+    return MASK_NO_MEMORY;
   find_needle(m, value, len)->value = true;
-  return true;
+  return MASK_ADDED;
 }
 
 /* ---- building the automaton ------------------------------------------------------------ */
 
 struct piece {
   const char *text;
+  const char *name;
   uint32_t len;
 };
 
@@ -161,9 +194,9 @@ static void cut_pieces(const struct mask *m, struct piece *p)
     const char *text = m->store + m->needles[i].start;
     uint32_t len = m->needles[i].len, at = 0;
     for (; len - at > PIECE; at += PIECE)
-      *p++ = (struct piece){text + at, PIECE};
+      *p++ = (struct piece){text + at, m->needles[i].name, PIECE};
     at = len > PIECE ? len - PIECE : 0;
-    *p++ = (struct piece){text + at, len - at};
+    *p++ = (struct piece){text + at, m->needles[i].name, len - at};
   }
 }
 
@@ -246,9 +279,11 @@ static void expand(struct automaton *a, uint32_t id, const struct piece *pieces,
   struct node *node = &a->nodes[id];
   size_t depth = node->depth, at = node->fresh, end = end_of_run(pieces, at, n, depth);
   node->longest = a->nodes[node->fail].longest;
+  node->name = a->nodes[node->fail].name;
   node->first = (uint32_t)a->size;
   if (pieces[at].len == depth) {
     node->longest = (uint16_t)depth;
+    node->name = pieces[at].name;
     at++;
   }
   while (at < end) {
@@ -316,6 +351,10 @@ void mask_free(struct mask *m)
   free_automaton(&m->automaton);
   locked_free(m->store, m->store_size);
   free(m->needles);
+  for (struct mask_name *n = m->names, *next; n; n = next) {
+    next = n->next;
+    free(n);
+  }
   free(m);
 }
 
@@ -327,6 +366,7 @@ struct mask_stream {
   uint32_t state;
   unsigned start, count, done;  /* of the ring */
   bool starred;                 /* the last thing written is a *** */
+  const char *found;            /* the name of the first secret that stood here */
   bool covered[RING];
   char bytes[RING];
 };
@@ -374,6 +414,8 @@ static void follow(struct mask_stream *s, unsigned i)
   const struct automaton *a = &s->mask->automaton;
   s->state = step(a, s->state, (unsigned char)s->bytes[slot(s, i)]);
   unsigned longest = a->nodes[s->state].longest;
+  if (longest && !s->found)
+    s->found = a->nodes[s->state].name;
   unsigned from = i + 1 - longest > s->done ? i + 1 - longest : s->done;
   for (; from <= i; from++)
     s->covered[slot(s, from)] |= longest > 0;
@@ -468,6 +510,11 @@ void mask_finish(struct mask_stream *s, struct buf *out)
     return;
   release(s, 0, out);
   stream_init(s, s->mask);
+}
+
+const char *mask_found(const struct mask_stream *s)
+{
+  return s->found;
 }
 
 void mask_text(struct mask *m, const char *data, size_t len, struct buf *out)

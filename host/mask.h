@@ -14,9 +14,15 @@ struct mask *mask_new(void);
 void mask_free(struct mask *m);
 /* True for a value that can be masked: 4 bytes to 64 KiB, and not blank. */
 bool mask_accepts(const char *value, size_t len);
-/* Adds a value and the forms it takes in output (JSON, percent, base64, lines of a
- * multi-line value …). False: mask_accepts() does not, or out of memory. */
-bool mask_add(struct mask *m, const char *value, size_t len);
+
+enum mask_added {
+  MASK_ADDED,       /* or it was there already */
+  MASK_REFUSED,     /* mask_accepts() does not */
+  MASK_NO_MEMORY,
+};
+/* Adds a value under a name and the forms it takes in output (JSON, percent, base64, lines of a
+ * multi-line value …). The first name that a form was added under stays. */
+enum mask_added mask_add(struct mask *m, const char *name, const char *value, size_t len);
 /* True when the value was ever added. */
 bool mask_knows(const struct mask *m, const char *value, size_t len);
 
@@ -27,6 +33,8 @@ void mask_stream_free(struct mask_stream *s);
 void mask_feed(struct mask_stream *s, const char *data, size_t len, struct buf *out);
 /* Releases what is held: the stream ends, or may begin again. */
 void mask_finish(struct mask_stream *s, struct buf *out);
+/* The name of a secret that stood in what went through since the stream began; NULL: there was none. */
+const char *mask_found(const struct mask_stream *s);
 /* A whole text at once. */
 void mask_text(struct mask *m, const char *data, size_t len, struct buf *out);
 #endif

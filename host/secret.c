@@ -196,7 +196,7 @@ void secret_push(lua_State *L, const char *name, const char *value, size_t len,
   if (len == 0)
     failure_misuse(L, "secret %s is empty", name);
   struct mask *mask = host_of(L)->mask;
-  if (!mask_add(mask, value, len) && mask_accepts(value, len))
+  if (mask_add(mask, name, value, len) == MASK_NO_MEMORY)
     failure_memory(L);
   push_secret(L, name, value, len, bindings);
 }

@@ -79,7 +79,7 @@ static struct mask *draw_needles(uint64_t *seed, struct naive *n, unsigned lette
   n->count = 1 + (int)draw(seed, NEEDLES);
   for (int k = 0; k < n->count; k++) {
     draw_text(seed, n->needle[k], 4 + draw(seed, 8), letters);
-    assert_true(mask_add(m, n->needle[k], strlen(n->needle[k])));
+    assert_int_equal(mask_add(m, "SECRET", n->needle[k], strlen(n->needle[k])), MASK_ADDED);
   }
   return m;
 }
@@ -159,7 +159,7 @@ static void a_secret_cut_at_any_place_is_found(void **state)
 {
   static const char text[] = "before hunter2-hunter3 after";
   struct mask *m = mask_new();
-  mask_add(m, "hunter2-hunter3", 15);
+  mask_add(m, "SECRET", "hunter2-hunter3", 15);
   for (size_t cut = 0; cut < sizeof text; cut++) {
     struct mask_stream *s = mask_stream_new(m);
     struct buf got = new_buf(), expected = new_buf();
@@ -176,7 +176,7 @@ static void a_secret_cut_at_any_place_is_found(void **state)
 static void a_match_leaves_at_once(void **state)
 {
   struct mask *m = mask_new();
-  mask_add(m, "aaaaaaaa", 8);
+  mask_add(m, "SECRET", "aaaaaaaa", 8);
   struct mask_stream *s = mask_stream_new(m);
   struct buf out = new_buf();
   for (int i = 0; i < 10000; i++)
@@ -204,13 +204,13 @@ static void needles_added_while_streaming_count_from_the_held_bytes_on(void **st
     draw_text(&seed, text, TEXT, 2);
     /* While the first needle alone is known no match may end: the held bytes are its prefix. */
     draw_text(&seed, n.needle[n.count++], 10, 2);
-    mask_add(m, n.needle[0], 10);
+    mask_add(m, "SECRET", n.needle[0], 10);
     size_t first = draw(&seed, 10), prefix = draw(&seed, 10);
     memset(text, 'z', first);
     memcpy(text + first, n.needle[0], prefix);
     mask_feed(s, text, first + prefix, &got);
     draw_text(&seed, n.needle[n.count++], 4, 2);
-    mask_add(m, n.needle[1], 4);
+    mask_add(m, "SECRET", n.needle[1], 4);
     mask_feed(s, text + first + prefix, TEXT - first - prefix, &got);
     mask_finish(s, &got);
     naive_mask(&n, text, TEXT, &expected);
@@ -225,7 +225,7 @@ static void needles_added_while_streaming_count_from_the_held_bytes_on(void **st
 static void check_text(const char *value, size_t len, const char *text, const char *masked)
 {
   struct mask *m = mask_new();
-  assert_true(mask_add(m, value, len));
+  assert_int_equal(mask_add(m, "SECRET", value, len), MASK_ADDED);
   struct buf got = new_buf(), expected = new_buf();
   mask_text(m, text, strlen(text), &got);
   buf_add_str(&expected, masked);
@@ -236,11 +236,11 @@ static void check_text(const char *value, size_t len, const char *text, const ch
 static void values_under_four_bytes_and_blank_ones_are_refused(void **state)
 {
   struct mask *m = mask_new();
-  assert_false(mask_add(m, "", 0));
-  assert_false(mask_add(m, "abc", 3));
-  assert_false(mask_add(m, "abc\n", 4));
-  assert_false(mask_add(m, "        ", 8));
-  assert_true(mask_add(m, "abcd", 4));
+  assert_int_equal(mask_add(m, "SECRET", "", 0), MASK_REFUSED);
+  assert_int_equal(mask_add(m, "SECRET", "abc", 3), MASK_REFUSED);
+  assert_int_equal(mask_add(m, "SECRET", "abc\n", 4), MASK_REFUSED);
+  assert_int_equal(mask_add(m, "SECRET", "        ", 8), MASK_REFUSED);
+  assert_int_equal(mask_add(m, "SECRET", "abcd", 4), MASK_ADDED);
   assert_true(mask_knows(m, "abcd", 4));
   assert_false(mask_knows(m, "61626364", 8));
   struct buf out = new_buf();
@@ -307,7 +307,7 @@ static void binary_values_are_found_between_binary_bytes(void **state)
 {
   static const char value[] = "\0\xff\0\xff\n\0", text[] = "\0\0\xff\0\xff\n\0\0";
   struct mask *m = mask_new();
-  assert_true(mask_add(m, value, 6));
+  assert_int_equal(mask_add(m, "SECRET", value, 6), MASK_ADDED);
   struct buf out = new_buf();
   mask_text(m, text, 8, &out);
   assert_int_equal(out.len, 5);
@@ -330,7 +330,7 @@ static void a_very_long_value_is_one_mark(void **state)
 static void a_stream_may_begin_again_after_its_end(void **state)
 {
   struct mask *m = mask_new();
-  mask_add(m, "hunter2", 7);
+  mask_add(m, "SECRET", "hunter2", 7);
   struct mask_stream *s = mask_stream_new(m);
   struct buf out = new_buf();
   mask_feed(s, "hunt", 4, &out);
@@ -361,7 +361,7 @@ static void the_password_inside_a_url_is_masked_alone_and_decoded(void **state)
   struct buf out;
   buf_init(&out, 4096);
   const char *url = "postgresql://owner:p%40ss-word-12@ep-1.neon.tech/db?sslmode=require";
-  mask_add(m, url, strlen(url));
+  mask_add(m, "SECRET", url, strlen(url));
   const char *text = "PGPASSWORD=p@ss-word-12 raw p%40ss-word-12 host ep-1.neon.tech user owner";
   mask_text(m, text, strlen(text), &out);
   assert_string_equal(buf_str(&out), "PGPASSWORD=*** raw *** host ep-1.neon.tech user owner");

@@ -61,7 +61,7 @@ static void check_read(struct sink *s, const char *expected)
 static void a_secret_cut_between_writes_is_masked(void **state)
 {
   struct sink *s = *state;
-  mask_add(s->mask, "hunter2hunter3", 14);
+  mask_add(s->mask, "SECRET", "hunter2hunter3", 14);
   output_write(s->output, "see hunter2", 11);
   check_read(s, "see ");
   output_write(s->output, "hunter3!", 8);
@@ -71,7 +71,7 @@ static void a_secret_cut_between_writes_is_masked(void **state)
 static void a_flush_lets_go_what_is_held(void **state)
 {
   struct sink *s = *state;
-  mask_add(s->mask, "name?", 5);
+  mask_add(s->mask, "SECRET", "name?", 5);
   output_write(s->output, "name", 4);
   check_read(s, "");
   output_flush(s->output);
@@ -266,7 +266,7 @@ static void a_cancelled_read_loses_nothing(void **state)
 static void a_read_releases_what_was_printed(void **state)
 {
   struct instance *i = *state;
-  mask_add(i->sink->mask, "Name? Xenia", 11);
+  mask_add(i->sink->mask, "SECRET", "Name? Xenia", 11);
   feed(i, "me\n");
   check_chunk(i, "io.write('Name? ') return io.read()", "me");
   check_read(i->sink, "Name? ");
@@ -298,7 +298,7 @@ static void outside_of_the_real_world_the_read_is_done_at_once(void **state)
 static void printing_is_masked(void **state)
 {
   struct instance *i = *state;
-  mask_add(i->sink->mask, "hunter2-hunter3", 15);
+  mask_add(i->sink->mask, "SECRET", "hunter2-hunter3", 15);
   check_chunk(i, "print('a', 1, nil, 'hunter2-hunter3') io.stderr:write('b', 2) return 'x'", "x");
   check_read(i->sink, "a\t1\tnil\t***\nb2");
 }
