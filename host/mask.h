@@ -23,6 +23,8 @@ enum mask_added {
 /* Adds a value under a name and the forms it takes in output (JSON, percent, base64, lines of a
  * multi-line value …). The first name that a form was added under stays. */
 enum mask_added mask_add(struct mask *m, const char *name, const char *value, size_t len);
+/* Adds one text as it stands, none of its forms, of any length. False: out of memory. */
+bool mask_add_form(struct mask *m, const char *name, const char *text, size_t len);
 /* True when the value was ever added. */
 bool mask_knows(const struct mask *m, const char *value, size_t len);
 
@@ -33,7 +35,8 @@ void mask_stream_free(struct mask_stream *s);
 void mask_feed(struct mask_stream *s, const char *data, size_t len, struct buf *out);
 /* Releases what is held: the stream ends, or may begin again. */
 void mask_finish(struct mask_stream *s, struct buf *out);
-/* The name of a secret that stood in what went through since the stream began; NULL: there was none. */
+/* The name of a secret that stood in what went through since the stream began, after mask_finish
+ * still; NULL: there was none. */
 const char *mask_found(const struct mask_stream *s);
 /* A whole text at once. */
 void mask_text(struct mask *m, const char *data, size_t len, struct buf *out);

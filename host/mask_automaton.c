@@ -1,0 +1,309 @@
+/* mask_automaton.c - builds the automaton; see mask_automaton.h.
+ *
+ * First the trie: the pieces are sorted, so each adds a chain of nodes behind what it shares with
+ * the one before it, and nodes are numbered in the order of a walk. Then the fail links, level by
+ * level: the nodes of a level are told their fail states, then its rows are completed from those of
+ * less deep states.
+ *
+ * Invariants: 1. the only child of a node without a row is the next node.
+ *             2. when level d begins, all states above it are complete, and all that lead to
+ *                states above it say their marks. */
+#include "mask_automaton.h"
+#include "locked.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define UNSET 0xffffffffu
+
+/* What one piece adds to the trie: a chain of nodes, of depth shared + 1 to len. */
+struct chain {
+  const char *text;
+  uint32_t parent, first;  /* nodes: what the chain hangs on, and its own first one */
+  uint32_t fail;           /* the fail state of its last node that is complete */
+  uint16_t shared, len;
+};
+
+struct builder {
+  struct mask_automaton *a;
+  struct chain *chains;
+  size_t count;                     /* chains */
+  uint32_t path[MASK_PIECE + 1];    /* the nodes of the piece at hand, by depth */
+};
+
+static size_t common(const struct mask_piece *a, const struct mask_piece *b)
+{
+  size_t n = 0, max = a->len < b->len ? a->len : b->len;
+  while (n < max && a->text[n] == b->text[n])
+    n++;
+  return n;
+}
+
+/* ---- sizes -------------------------------------------------------------------------------- */
+
+static void classify(struct mask_automaton *a, const struct mask_piece *p, size_t n, size_t *classes)
+{
+  bool used[256] = {false};
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < p[i].len; k++)
+      used[(unsigned char)p[i].text[k]] = true;
+  size_t next = 1;
+  for (unsigned byte = 0; byte < 256; byte++)
+    if (used[byte] && next < 256)
+      a->classes[byte] = (uint8_t)next++;
+  *classes = next;  /* if every byte is used, the last one has the class of none for its own */
+}
+
+/* Fills in the chains' lengths; counts nodes and rows. The root always has a row. */
+static void measure(struct builder *b, const struct mask_piece *p, size_t *nodes, size_t *rows)
+{
+  bool branches[MASK_PIECE + 1] = {true};
+  *nodes = *rows = 1;
+  for (size_t i = 0; i < b->count; i++) {
+    size_t shared = i ? common(&p[i - 1], &p[i]) : 0;
+    if (!branches[shared] && p[i - 1].len > shared) {
+      branches[shared] = true;
+      ++*rows;
+    }
+    memset(branches + shared + 1, 0, p[i].len - shared);
+    *nodes += p[i].len - shared;
+    b->chains[i] = (struct chain){.text = p[i].text, .shared = (uint16_t)shared, .len = (uint16_t)p[i].len};
+  }
+}
+
+static bool reserve(struct mask_automaton *a, size_t nodes, size_t rows, size_t pieces)
+{
+  size_t words = rows * a->width;
+  if (nodes > MASK_INDEX || words > MASK_INDEX)
+    return false;
+  a->nodes = locked_alloc(nodes * sizeof *a->nodes);
+  a->rows = locked_alloc(words * sizeof *a->rows);
+  a->ends = malloc(pieces * sizeof *a->ends);
+  a->names = malloc(pieces * sizeof *a->names);
+  a->node_count = nodes;
+  a->row_words = words;
+  a->end_count = pieces;
+  return a->nodes && a->rows && a->ends && a->names;
+}
+
+/* ---- the trie ------------------------------------------------------------------------------- */
+
+static uint32_t *row_of(const struct mask_automaton *a, const struct mask_node *n)
+{
+  return a->rows + (n->link & MASK_INDEX);
+}
+
+/* Gives the node a row, the next in `rows`, with its only child in it. */
+static void begin_row(struct mask_automaton *a, uint32_t id, size_t *used)
+{
+  struct mask_node *n = &a->nodes[id];
+  n->link = MASK_DENSE | (uint32_t)(*used + MASK_ROW_HEAD);
+  *used += a->width;
+  uint32_t *row = row_of(a, n);
+  memset(row, 0xff, (a->width - MASK_ROW_HEAD) * sizeof *row);
+  row[-MASK_ROW_NODE] = id;
+  if (!(n->expect & MASK_NO_CHILD))
+    row[a->classes[n->expect & 0xff]] = id + 1;
+  n->expect = MASK_NO_CHILD | MASK_HAS_ROW;
+}
+
+static void hang_on(struct mask_automaton *a, uint32_t parent, unsigned char byte, uint32_t child, size_t *used)
+{
+  struct mask_node *n = &a->nodes[parent];
+  if (n->expect == MASK_NO_CHILD) {
+    n->expect = byte;
+    return;
+  }
+  if (!(n->expect & MASK_HAS_ROW))
+    begin_row(a, parent, used);
+  row_of(a, n)[a->classes[byte]] = child;
+}
+
+static void plant(struct builder *b, const struct mask_piece *pieces)
+{
+  struct mask_automaton *a = b->a;
+  uint32_t next = 1;
+  size_t used = 0;
+  a->nodes[0].expect = MASK_NO_CHILD;
+  begin_row(a, 0, &used);
+  a->root = a->nodes[0].link;
+  for (size_t i = 0; i < b->count; i++) {
+    struct chain *c = &b->chains[i];
+    c->parent = b->path[c->shared];
+    c->first = next;
+    hang_on(a, c->parent, (unsigned char)c->text[c->shared], next, &used);
+    for (size_t depth = c->shared + 1u; depth <= c->len; depth++) {
+      b->path[depth] = next;
+      a->nodes[next++].expect = depth < c->len ? (unsigned char)c->text[depth] : MASK_NO_CHILD;
+    }
+    a->ends[i] = b->path[c->len];
+    a->names[i] = pieces[i].name;
+  }
+}
+
+/* ---- fail links, level by level ------------------------------------------------------------------ */
+
+static bool has_row(const struct mask_node *n)
+{
+  return n->expect & MASK_HAS_ROW;
+}
+
+static uint32_t node_at(const struct chain *c, size_t depth)
+{
+  return c->first + (uint32_t)(depth - c->shared - 1);
+}
+
+/* What the parent's way to the child says of it. */
+static void tell_parent(struct mask_automaton *a, uint32_t parent, unsigned char byte, uint32_t child)
+{
+  struct mask_node *p = &a->nodes[parent], *n = &a->nodes[child];
+  uint32_t out = n->longest ? MASK_OUT : 0;
+  if (has_row(n))
+    n->link |= out;
+  if (has_row(p))
+    row_of(a, p)[a->classes[byte]] = has_row(n) ? n->link : child | out;
+  else
+    p->expect |= (uint16_t)((out ? MASK_NEXT_OUT : 0) | (has_row(n) ? MASK_NEXT_ROW : 0));
+}
+
+/* The fail state of the node above the chain's node of this depth. */
+static uint32_t fail_above(const struct mask_automaton *a, const struct chain *c, size_t depth)
+{
+  const struct mask_node *p = &a->nodes[c->parent];
+  if (depth > c->shared + 1u)
+    return c->fail;
+  return has_row(p) ? row_of(a, p)[-MASK_ROW_FAIL] : p->link;
+}
+
+/* Completes the chain's node of this depth but for its row. */
+static void complete_node(struct mask_automaton *a, struct chain *c, size_t depth)
+{
+  uint32_t id = node_at(c, depth);
+  unsigned char byte = (unsigned char)c->text[depth - 1];
+  struct mask_node *n = &a->nodes[id];
+  c->fail = depth == 1 ? a->root : mask_step(a, fail_above(a, c, depth), byte);
+  n->longest = (uint8_t)(depth == c->len ? depth : mask_longest(a, c->fail));
+  n->hold = (uint8_t)(n->expect == MASK_NO_CHILD ? mask_hold(a, c->fail) : depth);
+  if (has_row(n)) {
+    uint32_t *row = row_of(a, n);
+    row[-MASK_ROW_FAIL] = c->fail;
+    row[-MASK_ROW_INFO] = n->hold | (uint32_t)n->longest << 8;
+  } else {
+    n->link = c->fail;
+  }
+  tell_parent(a, depth == c->shared + 1u ? c->parent : id - 1, byte, id);
+}
+
+/* Where a miss at each byte leads from a state: into `row` where that is not set. */
+static void inherit(const struct mask_automaton *a, uint32_t *row, uint32_t state)
+{
+  while (!(state & MASK_DENSE)) {
+    uint32_t at = state & MASK_INDEX;
+    const struct mask_node *n = &a->nodes[at];
+    if (!(n->expect & MASK_NO_CHILD)) {
+      uint32_t *entry = &row[a->classes[n->expect & 0xff]];
+      *entry = *entry == UNSET ? mask_child(n, at) : *entry;
+    }
+    state = n->link;
+  }
+  const uint32_t *from = a->rows + (state & MASK_INDEX);
+  for (size_t i = 0; i < a->width - MASK_ROW_HEAD; i++)
+    row[i] = row[i] == UNSET ? from[i] : row[i];
+}
+
+static void complete_row(struct mask_automaton *a, const struct chain *c, size_t depth)
+{
+  const struct mask_node *n = &a->nodes[node_at(c, depth)];
+  if (has_row(n))
+    inherit(a, row_of(a, n), c->fail);
+}
+
+/* A miss at the root stays there. */
+static void complete_root(struct mask_automaton *a)
+{
+  uint32_t *row = row_of(a, &a->nodes[0]);
+  row[-MASK_ROW_FAIL] = a->root;
+  for (size_t i = 0; i < a->width - MASK_ROW_HEAD; i++)
+    row[i] = row[i] == UNSET ? a->root : row[i];
+}
+
+static bool reaches(const struct chain *c, size_t depth)
+{
+  return c->shared < depth && depth <= c->len;
+}
+
+static void complete(struct builder *b)
+{
+  struct mask_automaton *a = b->a;
+  complete_root(a);
+  for (size_t depth = 1, live = b->count; live > 0; depth++) {
+    for (size_t i = 0; i < live; i++)
+      if (reaches(&b->chains[i], depth))
+        complete_node(a, &b->chains[i], depth);
+    size_t kept = 0;
+    for (size_t i = 0; i < live; i++) {
+      struct chain *c = &b->chains[i];
+      if (reaches(c, depth))
+        complete_row(a, c, depth);
+      if (c->len > depth)
+        b->chains[kept++] = *c;
+    }
+    live = kept;
+  }
+}
+
+bool mask_automaton_build(struct mask_automaton *a, const struct mask_piece *pieces, size_t n)
+{
+  size_t classes, nodes, rows;
+  struct builder b = {.a = a, .chains = malloc(n * sizeof *b.chains), .count = n};
+  *a = (struct mask_automaton){0};
+  classify(a, pieces, n, &classes);
+  a->width = classes + MASK_ROW_HEAD;
+  if (b.chains)
+    measure(&b, pieces, &nodes, &rows);
+  bool room = b.chains && reserve(a, nodes, rows, n);
+  if (room) {
+    plant(&b, pieces);
+    complete(&b);
+  } else {
+    mask_automaton_free(a);
+  }
+  free(b.chains);
+  return room;
+}
+
+void mask_automaton_free(struct mask_automaton *a)
+{
+  locked_free(a->nodes, a->node_count * sizeof *a->nodes);
+  locked_free(a->rows, a->row_words * sizeof *a->rows);
+  free(a->ends);
+  free(a->names);
+  *a = (struct mask_automaton){0};
+}
+
+/* ---- names -------------------------------------------------------------------------------------- */
+
+/* The name of the piece that ends at the node; NULL: none does. */
+static const char *name_at(const struct mask_automaton *a, uint32_t node)
+{
+  size_t low = 0, high = a->end_count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (a->ends[middle] < node)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < a->end_count && a->ends[low] == node ? a->names[low] : NULL;
+}
+
+const char *mask_automaton_name(const struct mask_automaton *a, uint32_t state)
+{
+  for (;;) {
+    uint32_t at = state & MASK_INDEX;
+    bool dense = state & MASK_DENSE;
+    const char *name = name_at(a, dense ? a->rows[at - MASK_ROW_NODE] : at);
+    if (name || !(state & MASK_OUT))
+      return name;
+    state = dense ? a->rows[at - MASK_ROW_FAIL] : a->nodes[at].link;
+  }
+}

@@ -1,0 +1,110 @@
+/* mask_filter.c - the filter before the automaton; see mask_filter.h.
+ *
+ * The shortest piece decides: with m bytes and grams of q there are m - q + 1 places. Longer grams meet
+ * ordinary text more seldom, shorter ones allow a wider stride. */
+#include "mask_filter.h"
+#include "locked.h"
+#include <endian.h>
+#include <string.h>
+
+enum {
+  SHORTEST_COUNTS = 32,  /* a wider stride gains nothing, and what follows the last look-up costs */
+  BITS_A_GRAM = 24,
+  WORDS_MIN = 512, WORDS_MAX = 1 << 19,
+};
+
+/* The two bits of a gram in its word; the hash has 32 bits at least. */
+static bool in_word(uint64_t word, uint64_t hash)
+{
+  return (word >> (hash >> 39 & 63)) & (word >> (hash >> 33 & 63)) & 1;
+}
+
+static bool probe(const struct mask_filter *f, const char *at)
+{
+  uint64_t gram;
+  memcpy(&gram, at, sizeof gram);
+  uint64_t hash = le64toh(gram) * f->factor;
+  return in_word(f->words[hash >> f->shift], hash);
+}
+
+static unsigned gram_size(size_t shortest)
+{
+  static const struct { unsigned shortest, gram; } sizes[] = {{14, 8}, {10, 6}, {7, 5}, {4, 4}};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    if (shortest >= sizes[i].shortest)
+      return sizes[i].gram;
+  return (unsigned)shortest;
+}
+
+static void set_size(struct mask_filter *f, size_t grams)
+{
+  f->count = WORDS_MIN;
+  f->shift = 64 - 9;
+  while (f->count < WORDS_MAX && f->count * 64 < grams * BITS_A_GRAM) {
+    f->count *= 2;
+    f->shift--;
+  }
+}
+
+static void insert(struct mask_filter *f, const char *text, size_t size)
+{
+  uint64_t gram = 0;
+  memcpy(&gram, text, size);
+  uint64_t hash = le64toh(gram) * f->factor;
+  f->words[hash >> f->shift] |= (uint64_t)1 << (hash >> 39 & 63) | (uint64_t)1 << (hash >> 33 & 63);
+}
+
+bool mask_filter_build(struct mask_filter *f, const struct mask_piece *pieces, size_t n)
+{
+  size_t shortest = SHORTEST_COUNTS;
+  for (size_t i = 0; i < n; i++)
+    shortest = pieces[i].len < shortest ? pieces[i].len : shortest;
+  unsigned gram = gram_size(shortest);
+  /* The product's bits above 8 * gram depend on all of the gram's bytes and on no other. */
+  *f = (struct mask_filter){.stride = (unsigned)shortest - gram + 1,
+                            .factor = 0x9e3779b97f4a7c15u << (64 - 8 * gram)};
+  set_size(f, n * f->stride);
+  f->words = locked_alloc(f->count * sizeof *f->words);
+  if (!f->words)
+    return false;
+  for (size_t i = 0; i < n; i++)
+    for (unsigned k = 0; k < f->stride; k++)
+      insert(f, pieces[i].text + k, gram);
+  return true;
+}
+
+void mask_filter_free(struct mask_filter *f)
+{
+  locked_free(f->words, f->count * sizeof *f->words);
+  *f = (struct mask_filter){0};
+}
+
+/* Where a gram of a piece is there is another one beside it, unless the stride is one. */
+static bool confirmed(const struct mask_filter *f, const char *data, size_t at, size_t len)
+{
+  if (f->stride == 1 || at == 0 || at + 1 + MASK_GRAM_LOAD > len)
+    return true;
+  return probe(f, data + at - 1) || probe(f, data + at + 1);
+}
+
+size_t mask_filter_next(const struct mask_filter *f, const char *data, size_t at, size_t len, bool *hit)
+{
+  enum { AT_ONCE = 4 };
+  const size_t stride = f->stride;
+  *hit = false;
+  for (; at + (AT_ONCE - 1) * stride + MASK_GRAM_LOAD <= len; at += AT_ONCE * stride) {
+    const char *p = data + at;
+    bool any = probe(f, p) | probe(f, p + stride) | probe(f, p + 2 * stride) | probe(f, p + 3 * stride);
+    for (size_t t = at; any && t < at + AT_ONCE * stride; t += stride)
+      if (probe(f, data + t) && confirmed(f, data, t, len)) {
+        *hit = true;
+        return t;
+      }
+  }
+  for (; at + MASK_GRAM_LOAD <= len; at += stride)
+    if (probe(f, data + at)) {
+      *hit = true;
+      return at;
+    }
+  return at;
+}
