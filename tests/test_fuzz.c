@@ -56,6 +56,7 @@ TARGET(dotenv)
 TARGET(flags)
 TARGET(options)
 TARGET(glob)
+TARGET(mask)
 
 int main(void)
 {
@@ -64,6 +65,7 @@ int main(void)
     cmocka_unit_test(the_corpus_of_url_holds),     cmocka_unit_test(the_corpus_of_headers_holds),
     cmocka_unit_test(the_corpus_of_dotenv_holds),  cmocka_unit_test(the_corpus_of_flags_holds),
     cmocka_unit_test(the_corpus_of_options_holds), cmocka_unit_test(the_corpus_of_glob_holds),
+    cmocka_unit_test(the_corpus_of_mask_holds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* fuzz.h - runs one target of the fuzzers on one text. A target is tests/fuzz/NAME.lua: a function of
- * the text that raises when what must hold for every text does not. */
+ * the text that raises when what must hold for every text does not; or, like "mask", one in C. */
 #ifndef FUZZ_H
 #define FUZZ_H
 #include <stdbool.h>
