@@ -100,6 +100,9 @@ $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $< $(BENCH_LIBS)
 $B/bench/curl_multi: BENCH_LIBS = -lcurl
+$B/bench/mask: $B/tests/bench/mask.o $(filter-out %/main.o,$(OBJ))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $B/bench/connections: $B/tests/bench/connections.o $B/tests/postgres_server.o $(filter-out %/main.o,$(OBJ))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka

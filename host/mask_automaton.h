@@ -49,6 +49,7 @@ void mask_automaton_free(struct mask_automaton *a);
 /* The name of the secret whose piece is the longest that ends at a state with MASK_OUT. */
 const char *mask_automaton_name(const struct mask_automaton *a, uint32_t state);
 
+/* Where the byte that a node expects leads. */
 static inline uint32_t mask_child(const struct mask_node *n, uint32_t at)
 {
   if (n->expect & MASK_NEXT_ROW)
@@ -63,6 +64,8 @@ static inline uint32_t mask_step(const struct mask_automaton *a, uint32_t state,
     if (state & MASK_DENSE)
       return a->rows[at + a->classes[byte]];
     const struct mask_node *n = &a->nodes[at];
+    if (n->expect == byte)  /* most often, and then the next state need not wait for this node */
+      return at + 1;
     if ((n->expect & MASK_EXPECTED) == byte)
       return mask_child(n, at);
     state = n->link;

@@ -10,6 +10,7 @@
 enum {
   SHORTEST_COUNTS = 32,  /* a wider stride gains nothing, and what follows the last look-up costs */
   BITS_A_GRAM = 24,
+  FEW = 4096,            /* pieces: their grams may be shorter */
   WORDS_MIN = 512, WORDS_MAX = 1 << 19,
 };
 
@@ -27,13 +28,12 @@ static bool probe(const struct mask_filter *f, const char *at)
   return in_word(f->words[hash >> f->shift], hash);
 }
 
-static unsigned gram_size(size_t shortest)
+static unsigned gram_size(size_t shortest, size_t pieces)
 {
-  static const struct { unsigned shortest, gram; } sizes[] = {{14, 8}, {10, 6}, {7, 5}, {4, 4}};
-  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-    if (shortest >= sizes[i].shortest)
-      return sizes[i].gram;
-  return (unsigned)shortest;
+  unsigned gram = pieces < FEW ? 5 : 7;
+  size_t longest = shortest < 7 ? 4 : shortest < 10 ? 5 : shortest < 14 ? 6 : 7;
+  gram = gram < longest ? gram : (unsigned)longest;
+  return gram < shortest ? gram : (unsigned)shortest;
 }
 
 static void set_size(struct mask_filter *f, size_t grams)
@@ -59,7 +59,7 @@ bool mask_filter_build(struct mask_filter *f, const struct mask_piece *pieces, s
   size_t shortest = SHORTEST_COUNTS;
   for (size_t i = 0; i < n; i++)
     shortest = pieces[i].len < shortest ? pieces[i].len : shortest;
-  unsigned gram = gram_size(shortest);
+  unsigned gram = gram_size(shortest, n);
   /* The product's bits above 8 * gram depend on all of the gram's bytes and on no other. */
   *f = (struct mask_filter){.stride = (unsigned)shortest - gram + 1,
                             .factor = 0x9e3779b97f4a7c15u << (64 - 8 * gram)};

@@ -16,7 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPANS = MASK_PIECE / 2 + 1 };
+enum {
+  SPANS = MASK_PIECE / 2 + 1,
+  BLOCK = 2048,  /* copied at once: processors are slow with more when both places are equal modulo a page */
+};
 
 struct mask_span {
   ptrdiff_t from, to;
@@ -60,9 +63,10 @@ static void put_plain(struct run *r, ptrdiff_t to)
     buf_add(r->out, s->kept + s->count + r->done, (size_t)(end - r->done));
     r->done = end;
   }
-  if (to > r->done)
-    buf_add(r->out, r->data + r->done, (size_t)(to - r->done));
-  r->done = to;
+  for (ptrdiff_t n; r->done < to; r->done += n) {
+    n = to - r->done < BLOCK ? to - r->done : BLOCK;
+    buf_add(r->out, r->data + r->done, (size_t)n);
+  }
   r->stream->starred = false;
 }
 
@@ -146,14 +150,13 @@ static ptrdiff_t end_of_run(const char *data, ptrdiff_t from, ptrdiff_t end)
 static void follow(struct run *r, const char *data, ptrdiff_t begun, ptrdiff_t end)
 {
   const struct mask_automaton *a = &r->engine->automaton;
-  const uint32_t root = a->root;
   uint32_t state = r->state;
   ptrdiff_t pos = r->pos;
   while (pos < end && (pos <= begun || pos - (ptrdiff_t)mask_hold(a, state) <= begun)) {
     uint32_t next = mask_step(a, state, (unsigned char)data[pos]);
     ptrdiff_t first = ++pos;
-    if (next == state && next != root)
-      pos = end_of_run(data, pos - 1, end);
+    if (next == state && pos < end && data[pos] == data[pos - 1])
+      pos = end_of_run(data, pos, end);
     state = next;
     if (state & MASK_OUT) {
       r->state = state;
