@@ -10,6 +10,7 @@
 #include "locked.h"
 #include "mask_engine.h"
 #include "mask_forms.h"
+#include "mask_text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,9 +196,16 @@ static bool add_needle(void *arg, const char *form, size_t len)
   return true;
 }
 
+/* The value as it is among its forms. */
+static struct needle *find_value(const struct mask *m, const char *value, size_t len)
+{
+  struct text t = text_trim((struct text){value, len});
+  return find_needle(m, t.data, t.len, hash_of(t.data, t.len));
+}
+
 bool mask_knows(const struct mask *m, const char *value, size_t len)
 {
-  const struct needle *n = find_needle(m, value, len, hash_of(value, len));
+  const struct needle *n = find_value(m, value, len);
   return n && n->value;
 }
 
@@ -214,9 +222,9 @@ enum mask_added mask_add(struct mask *m, const char *name, const char *value, si
   if (mask_knows(m, value, len))
     return MASK_ADDED;
   struct addition a = {m, keep_name(m, name)};
-  if (!a.name || !mask_forms(value, len, add_needle, &a) || !add_needle(&a, value, len))
+  if (!a.name || !mask_forms(value, len, add_needle, &a))
     return MASK_NO_MEMORY;
-  find_needle(m, value, len, hash_of(value, len))->value = true;
+  find_value(m, value, len)->value = true;
   return MASK_ADDED;
 }
 

@@ -1,0 +1,112 @@
+/* mask_styles.c - what is known of how tools write a string; see mask_styles.h.
+ *
+ * Each row was compared with what the tool prints (tests/mask_corpus_test.lua does it again
+ * with the tools that are there). A value without characters that need it looks the same in
+ * all of them, and costs one form. */
+#include "mask_styles.h"
+
+#define JSON_LETTERS "\bb\ff\nn\rr\tt"
+#define C_LETTERS    "\aa\bb\ff\nn\rr\tt\vv"
+
+const struct escape_style mask_string_styles[] = {
+  /* JSON: as it must be; with non-ASCII by number; "/" too, as PHP does; the HTML-safe ones of Go,
+   * Ruby, Django, serialize-javascript, Gson, PHP's flags and .NET. */
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U_UPPER},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U, .wide = CODE_U},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U_UPPER, .wide = CODE_U_UPPER},
+  {.prefixed = "\"\\/", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U},
+  {.prefixed = "\"\\/", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U,
+   .coded = "\x7f", .code = CODE_U},
+  {.prefixed = "\"\\/", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U, .wide = CODE_U},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U,
+   .coded = "\x7f", .code = CODE_U},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U,
+   .coded = "<>&", .code = CODE_U},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U_UPPER,
+   .coded = "<>&", .code = CODE_U_UPPER},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U,
+   .coded = "<>&'", .code = CODE_U},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U_UPPER,
+   .coded = "<>&'", .code = CODE_U_UPPER},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U,
+   .coded = "<>&='", .code = CODE_U},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U_UPPER,
+   .coded = "<>/", .code = CODE_U_UPPER},
+  {.prefixed = "\\/", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U, .wide = CODE_U,
+   .coded = "\"'<>&", .code = CODE_U_UPPER},
+  {.prefixed = "\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U_UPPER, .wide = CODE_U_UPPER,
+   .coded = "\"&'+<>`", .code = CODE_U_UPPER},
+  /* JSON where all that must be escaped is a number, and with what HTML dislikes. */
+  {.controls = CODE_U, .coded = "\"\\", .code = CODE_U},
+  {.controls = CODE_U_UPPER, .coded = "\"\\", .code = CODE_U_UPPER},
+  {.controls = CODE_U, .coded = "\"\\/", .code = CODE_U},
+  {.controls = CODE_U_UPPER, .coded = "\"\\/", .code = CODE_U_UPPER},
+  {.controls = CODE_U, .wide = CODE_U, .coded = "\"\\'<>&", .code = CODE_U},
+  {.controls = CODE_U_UPPER, .wide = CODE_U_UPPER, .coded = "\"\\'<>&", .code = CODE_U_UPPER},
+  {.controls = CODE_U, .wide = CODE_U, .coded = "\"\\/'<>&", .code = CODE_U},
+  {.controls = CODE_U_UPPER, .wide = CODE_U_UPPER, .coded = "\"\\/'<>&", .code = CODE_U_UPPER},
+  /* Go's %q and %+q, Apache's log. */
+  {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_X},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_X, .wide = CODE_U},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_X, .wide = CODE_X},
+  /* Python's repr() in either quote, of bytes, and ascii(). */
+  {.prefixed = "'\\", .prefix = '\\', .letters = "\nn\rr\tt", .controls = CODE_X},
+  {.prefixed = "\\", .prefix = '\\', .letters = "\nn\rr\tt", .controls = CODE_X},
+  {.prefixed = "'\\", .prefix = '\\', .letters = "\nn\rr\tt", .controls = CODE_X, .wide = CODE_X},
+  {.prefixed = "\\", .prefix = '\\', .letters = "\nn\rr\tt", .controls = CODE_X, .wide = CODE_X},
+  /* node's util.inspect in any quote; MySQL; addslashes; C and git. */
+  {.prefixed = "'\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_X_UPPER},
+  {.prefixed = "\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_X_UPPER},
+  {.prefixed = "`\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_X_UPPER},
+  {.prefixed = "\"'\\", .prefix = '\\', .letters = "\nn\rr\x1aZ"},
+  {.prefixed = "\"'\\", .prefix = '\\'},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_OCTAL, .wide = CODE_OCTAL},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_OCTAL},
+  /* nginx's log. */
+  {.controls = CODE_X_UPPER, .coded = "\"\\", .code = CODE_X_UPPER},
+  {.controls = CODE_X_UPPER, .wide = CODE_X_UPPER, .coded = "\"\\", .code = CODE_X_UPPER},
+  /* Lua's %q. */
+  {.prefixed = "\"\\\n", .prefix = '\\', .controls = CODE_DECIMAL},
+  /* bash: %q, $'…' in UTF-8 and in C, "…" of declare -p, and with history; Ruby's shellescape; quotemeta. */
+  {.prefixed = " \t!\"$&'()*,;<>?[\\]^`{|}", .prefix = '\\'},
+  {.prefixed = "'\\", .prefix = '\\', .letters = C_LETTERS "\x1b" "E", .controls = CODE_OCTAL},
+  {.prefixed = "'\\", .prefix = '\\', .letters = C_LETTERS "\x1b" "E", .controls = CODE_OCTAL, .wide = CODE_OCTAL},
+  {.prefixed = "\"$`\\", .prefix = '\\'},
+  {.prefixed = "\"$`\\!", .prefix = '\\'},
+  {.prefixed = " \t!\"#$%&'()*;<=>?[\\]^`{|}~", .prefix = '\\'},
+  {.prefixed = " !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~", .prefix = '\\'},
+  /* Only backslashes; SQL, YAML and PowerShell; CSV; make and compose; printf and batch files. */
+  {.prefixed = "\\"}, {.prefixed = "'"}, {.prefixed = "\""}, {.prefixed = "$"}, {.prefixed = "%"},
+  {.prefixed = "\"", .prefix = '\\'}, {.prefixed = "'", .prefix = '\\'}, {.prefixed = "$", .prefix = '\\'},
+  /* PowerShell's "…"; cmd, by how careful the quoting is. */
+  {.prefixed = "`\"$", .prefix = '`'},
+  {.prefixed = "&<>|^", .prefix = '^'},
+  {.prefixed = "&<>|^()", .prefix = '^'},
+  {.prefixed = "&<>|^\"", .prefix = '^'},
+  {.prefixed = "&<>|^()\"", .prefix = '^'},
+  {.prefixed = "&<>|^()\"%!", .prefix = '^'},
+  {.prefixed = "()[]%!^\"`<>&|;, *?", .prefix = '^'},
+  {0},
+};
+
+const struct percent_style mask_percent_styles[] = {
+  {"-._~", false, false},      {"-._~", false, true},       /* RFC 3986 */
+  {"-._~!'()*", false, false}, {"-._~!'()*", false, true},  /* JavaScript's URI component */
+  {"-._~", true, false},       {"-._~", true, true},        /* forms, as Python and Go do */
+  {"*-._", true, false},       {"*-._", true, true},        /* forms, as browsers and Java do */
+  {"-._", true, false},        {"-._", true, true},         /* forms, as PHP does */
+  {"-._~/", false, false},     {"-._~/", false, true},      /* Python's quote */
+  {"-._~/", true, false},                                   /* and its quote_plus for paths */
+  {"-._~!'()*;,/?:@&=+$#", false, false},                   /* JavaScript's encodeURI */
+  {"-._~!$&'()*+,;=:@", false, false},                      /* a segment of a path */
+  {"-._~$&+:=@", false, false},                             /* a segment, as Go does */
+  {0},
+};
+
+const struct mask_html_style mask_html_styles[] = {
+  {NULL, NULL},     {NULL, "&#39;"},     {NULL, "&#x27;"},     {NULL, "&apos;"},     {NULL, "&#039;"},
+  {"&quot;", NULL}, {"&quot;", "&#39;"}, {"&quot;", "&#x27;"}, {"&quot;", "&apos;"}, {"&quot;", "&#039;"},
+  {"&#34;", NULL},  {"&#34;", "&#39;"},  {"&#34;", "&#x27;"},  {"&#34;", "&apos;"},  {"&#x22;", "&#x27;"},
+};
+const size_t mask_html_count = sizeof mask_html_styles / sizeof *mask_html_styles;

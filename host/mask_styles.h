@@ -1,0 +1,16 @@
+/* mask_styles.h - the table of the ways in which the inside of a string is written. */
+#ifndef MASK_STYLES_H
+#define MASK_STYLES_H
+#include "escape.h"
+#include "escape_style.h"
+
+/* Each ends with an entry that holds only zeros. */
+extern const struct escape_style mask_string_styles[];
+extern const struct percent_style mask_percent_styles[];
+
+struct mask_html_style {
+  const char *quote, *apostrophe;
+};
+extern const struct mask_html_style mask_html_styles[];
+extern const size_t mask_html_count;
+#endif
