@@ -1,4 +1,4 @@
-/* escape.c - JSON, percent, shell, hex and base64; see escape.h. */
+/* escape.c - JSON, percent, hex and base64; see escape.h. */
 #include "escape.h"
 #include <stdint.h>
 #include <string.h>
@@ -58,15 +58,6 @@ void escape_percent(struct buf *out, const char *data, size_t len,
       buf_add(out, hex, sizeof hex);
     }
   }
-}
-
-void escape_shell(struct buf *out, const char *data, size_t len)
-{
-  for (size_t i = 0; i < len; i++)
-    if (data[i] == '\'')
-      buf_add(out, "'\\''", 4);
-    else
-      buf_add_char(out, data[i]);
 }
 
 void escape_hex(struct buf *out, const char *data, size_t len, bool lower)

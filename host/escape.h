@@ -17,8 +17,6 @@ struct percent_style {
 void escape_percent(struct buf *out, const char *data, size_t len,
                     const struct percent_style *style);
 
-/* The inside of single quotes of a POSIX shell: ' becomes '\''. */
-void escape_shell(struct buf *out, const char *data, size_t len);
 void escape_hex(struct buf *out, const char *data, size_t len, bool lower);
 /* `url`: the alphabet with - and _; `pad`: filled up with = to four characters. */
 void escape_base64(struct buf *out, const char *data, size_t len, bool url, bool pad);

@@ -91,6 +91,8 @@ function verbs.rehearse(arguments) return require("cli.rehearse").run(arguments)
 
 function verbs.wait(arguments) return require("cli.wait").run(arguments) end
 
+function verbs.mask(arguments) return require("cli.mask").run(arguments) end
+
 local function run_file(arguments)
   local chunk, err = core.load_file(arguments[1])
   if not chunk then usage(err) end
@@ -101,7 +103,7 @@ end
 
 -- Verbs of the design that later versions bring: a clear answer instead of "no such recipe".
 local reserved = {
-  check = true, init = true, mask = true, artifact = true,
+  check = true, init = true, artifact = true,
 }
 
 local function verb_names()
@@ -110,8 +112,8 @@ local function verb_names()
   return names
 end
 
-local helps_itself = { eval = true, rehearse = true, run = true, wait = true }
-local helps_at_once = { rehearse = true, wait = true }
+local helps_itself = { eval = true, mask = true, rehearse = true, run = true, wait = true }
+local helps_at_once = { mask = true, rehearse = true, wait = true }
 
 local function dispatch(arguments)
   local first = arguments[1]

@@ -1,7 +1,33 @@
 ---@meta mask
 
----The masker behind every stream and report, for texts that a recipe hands on in another way.
----It knows every secret of this run, in the forms that secrets take in output.
+---The masker behind every stream and report, for texts that a recipe hands on in another way; and
+---maskers of their own for values that are no secrets of this run.
+---
+---`mask.text` and `mask.stream` know every secret of this run, `mask.new` makes a masker that knows its own
+---list and nothing else. All of them look for the same forms of a value:
+---
+---  - as it is; inside the strings of JSON (short escapes, \u, \/, the HTML-safe ones of Go, Ruby, PHP, .NET,
+---    Gson), HTML and XML, POSIX shells ('\'' and '"'"', %q, $'…', "…"), cmd, PowerShell, SQL, CSV, make,
+---    Python, Go, Lua, C, JavaScript, and in the logs of nginx and Apache
+---  - percent-encoded as clients do it: RFC 3986, URI components, forms; digits in either case
+---  - base64 and base64url, alone or inside something longer, at every alignment: then the characters that the
+---    value alone determines; also inside a URL. Hexadecimal digits in either case
+---  - encoded twice: base64, percent, JSON, and JSON or percent inside base64 or a URL
+---  - as PowerShell has it (base64 of UTF-16), base32, \xNN, octal, with colons between the bytes
+---  - a value of several lines: as a whole, with its line ends written in other ways, or gone; and each line of 8
+---    bytes and more alone, but for the armour of keys
+---  - what is read out of it: inside its quotes; the password of a URL or a connection string (ADO, JDBC, ODBC, libpq,
+---    netrc) as it is written and decoded; strings of JSON, YAML and files of NAME=value whose name says that they are
+---    secret, or, in such files, that look random. Not the user, not the host, and no word that everybody writes
+---
+---White space around a value is no part of it. A value of fewer than 4 bytes beside that is not masked; of one of 4 to 7
+---only whole forms are. A value is 1 MiB at most; beyond 1 KiB the rare forms are left out, beyond 64 KiB all but the
+---value, JSON, percent and base64.
+---
+---Not found: a value in another case, reversed, compressed, encrypted, or one character a line; its parts;
+---every byte as %XX (a progress bar's % would have to wait); base32, \xNN, octal and base64 twice inside something
+---longer; more than two encodings inside each other; short lines of a key (fewer than 8 bytes) that stand alone; what
+---a tool breaks into lines of its own width, unless they are of 48 characters and more of one alphabet.
 ---@class mask
 local mask = {}
 
@@ -16,6 +42,13 @@ function mask.text(text) end
 ---@return mask.Stream
 function mask.stream() end
 
+---A masker that knows only its own values: nothing is registered for the run, and the run's secrets are not known to
+---it. Of a secret that is put together of several, each is known, too.
+---@param values? (string|secret.Secret)[]  any bytes; one that is too short to be masked is warned of on standard error
+---@return mask.Masker
+---Raises a misuse for anything but a list of strings and secrets, and for a value beyond 1 MiB.
+function mask.new(values) end
+
 ---@class mask.Stream
 local Stream = {}
 
@@ -27,5 +60,30 @@ function Stream:feed(text) end
 ---Releases what is held back; the stream may begin again.
 ---@return string
 function Stream:finish() end
+
+---A stream, and the values that it looks for.
+---@class mask.Masker
+local Masker = {}
+
+---One more value: it counts from here on, the text that is held back included.
+---@param value string|secret.Secret
+---@return boolean masked  false: it has fewer than 4 bytes, as a warning on standard error says, too
+---Raises a misuse as `mask.new` does.
+function Masker:add(value) end
+
+---@param text string
+---@return string  what is decided by now
+---Raises a misuse for anything but a string.
+function Masker:feed(text) end
+
+---Releases what is held back; the stream may begin again.
+---@return string
+function Masker:finish() end
+
+---A whole text, beside what is being fed.
+---@param text string
+---@return string
+---Raises a misuse for anything but a string.
+function Masker:text(text) end
 
 return mask

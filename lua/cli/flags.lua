@@ -62,7 +62,7 @@ local function fill(values, params)
 end
 
 ---@param arguments string[]  from the command line
----@param params table<string, table>  name -> { type, required, default, help }
+---@param params table<string, table>  name -> { type, required, default, help, many (a list given in parts) }
 ---@return table values, string[] rest  rest: what is no flag
 function flags.parse(arguments, params)
   local values, rest, i = {}, {}, 1
@@ -78,7 +78,8 @@ function flags.parse(arguments, params)
       rest[#rest + 1] = argument
     else
       local key, param, negated = lookup(name, params)
-      if values[key] ~= nil then usage(("--%s is given twice"):format(name)) end
+      local before = values[key]
+      if before ~= nil and not param.many then usage(("--%s is given twice"):format(name)) end
       if param.type == "boolean" and not text then
         values[key] = not negated
       else
@@ -87,6 +88,8 @@ function flags.parse(arguments, params)
           if not text then usage(("--%s expects a value"):format(name)) end
         end
         values[key] = read(name, param, text)
+        if before then table.move(values[key], 1, #values[key], #before + 1, before) end
+        values[key] = before or values[key]
       end
     end
     i = i + 1

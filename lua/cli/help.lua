@@ -14,6 +14,7 @@ local verbs = {
   { "gc [--keep 30d] [--dry-run]", "forget runs that are over" },
   { "rehearse RECIPE [--NAME VALUE]…", "run a recipe offline, and crash it at every point" },
   { "wait URL… [--deadline 5m] …", "wait until services are healthy (wait --help)" },
+  { "mask [--secret-env NAME]… …", "a filter: standard input without the secrets in it (mask --help)" },
   { "cloud", "the local cloud on loopback, for --local and for any client" },
   { "eval 'LUA'", "run a piece of Lua with Davit's modules" },
   { "FILE.lua [ARGUMENT]…", "run a script (also through a #! line)" },
