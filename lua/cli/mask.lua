@@ -91,7 +91,8 @@ function mask.run(arguments)
   end
   local values, rest = flags.parse(arguments, params)
   if rest[1] then
-    usage(("davit mask: unexpected argument '%s'"):format(rest[1]), "text comes from standard input: COMMAND | davit mask …")
+    usage(("davit mask: unexpected argument '%s'"):format(rest[1]),
+      "text comes from standard input: COMMAND | davit mask …")
   end
   if not values["secret-env"] and not values["secrets-fd"] then
     usage("davit mask: which secrets?", "davit mask --secret-env API_KEY")
