@@ -178,22 +178,25 @@ struct addition {
   const char *name;
 };
 
+static bool put_needle(struct mask *m, const char *form, struct needle n)
+{
+  if (!n.name || !reserve_bytes(m, n.len) || !reserve_needle(m) || !reserve_slot(m))
+    return false;
+  memcpy(m->store + m->store_len, form, n.len);
+  n.start = (uint32_t)m->store_len;
+  m->needles[m->count++] = n;
+  enter(m, (uint32_t)m->count);
+  m->store_len += n.len;
+  m->stale = true;
+  return true;
+}
+
 static bool add_needle(void *arg, const char *form, size_t len)
 {
   const struct addition *a = arg;
-  struct mask *m = a->mask;
   uint32_t hash = hash_of(form, len);
-  if (len == 0 || find_needle(m, form, len, hash))
-    return true;
-  if (!reserve_bytes(m, len) || !reserve_needle(m) || !reserve_slot(m))
-    return false;
-  memcpy(m->store + m->store_len, form, len);
-  m->needles[m->count++] = (struct needle){
-    .start = (uint32_t)m->store_len, .len = (uint32_t)len, .hash = hash, .name = a->name};
-  enter(m, (uint32_t)m->count);
-  m->store_len += len;
-  m->stale = true;
-  return true;
+  return len == 0 || find_needle(a->mask, form, len, hash) ||
+         put_needle(a->mask, form, (struct needle){.len = (uint32_t)len, .hash = hash, .name = a->name});
 }
 
 /* The value as it is among its forms. */
@@ -268,4 +271,27 @@ const struct mask_engine *mask_engine(struct mask *m)
   m->engine = fresh;
   m->stale = false;
   return &m->engine;
+}
+
+/* ---- a copy ------------------------------------------------------------------------------------------ */
+
+struct mask *mask_copy(const struct mask *m)
+{
+  struct mask *copy = mask_new();
+  bool whole = copy != NULL;
+  for (size_t i = 0; whole && i < m->count; i++) {
+    struct needle n = m->needles[i];
+    const char *form = m->store + n.start;
+    n.name = keep_name(copy, n.name);
+    whole = put_needle(copy, form, n);
+  }
+  if (whole && mask_engine(copy))
+    return copy;
+  mask_free(copy);
+  return NULL;
+}
+
+unsigned long mask_version(const struct mask *m)
+{
+  return m->count;
 }

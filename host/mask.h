@@ -28,6 +28,12 @@ bool mask_add_form(struct mask *m, const char *name, const char *text, size_t le
 /* True when the value was ever added. */
 bool mask_knows(const struct mask *m, const char *value, size_t len);
 
+/* A mask of its own that knows what this one knows by now, and is ready: as long as nothing is added to
+ * it, its streams may be fed on another thread. NULL: out of memory. */
+struct mask *mask_copy(const struct mask *m);
+/* Another number when something was added that was not known. */
+unsigned long mask_version(const struct mask *m);
+
 struct mask_stream *mask_stream_new(struct mask *m);
 void mask_stream_free(struct mask_stream *s);
 /* Appends to out what is decided by now. Needles added meanwhile count from here on,

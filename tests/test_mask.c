@@ -369,6 +369,28 @@ static void the_password_inside_a_url_is_masked_alone_and_decoded(void **state)
   mask_free(m);
 }
 
+static void a_copy_knows_what_was_known_and_nothing_that_comes_later(void **state)
+{
+  struct mask *m = mask_new();
+  struct buf out = new_buf();
+  mask_add(m, "FIRST", "first-secret", 12);
+  unsigned long version = mask_version(m);
+  struct mask *copy = mask_copy(m);
+  assert_int_equal(mask_version(m), version);
+  mask_add(m, "SECOND", "second-one", 10);
+  assert_int_not_equal(mask_version(m), version);
+  assert_true(mask_knows(copy, "first-secret", 12));
+  mask_free(m);
+  struct mask_stream *s = mask_stream_new(copy);
+  mask_feed(s, "first-secret second-one", 23, &out);
+  assert_string_equal(mask_found(s), "FIRST");
+  mask_finish(s, &out);
+  assert_string_equal(buf_str(&out), "*** second-one");
+  mask_stream_free(s);
+  mask_free(copy);
+  buf_free(&out);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -388,6 +410,7 @@ int main(void)
     cmocka_unit_test(a_stream_may_begin_again_after_its_end),
     cmocka_unit_test(without_needles_everything_passes),
     cmocka_unit_test(the_password_inside_a_url_is_masked_alone_and_decoded),
+    cmocka_unit_test(a_copy_knows_what_was_known_and_nothing_that_comes_later),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
