@@ -8,15 +8,18 @@
 #include <lauxlib.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- SHA-256 --------------------------------------------------------------------------- */
 
-static void write_hex(const unsigned char hash[SHA256_HEX / 2], char hex[SHA256_HEX + 1])
+void sha256_write_hex(const unsigned char *hash, char hex[SHA256_HEX + 1])
 {
-  for (size_t i = 0; i < SHA256_HEX / 2; i++)
-    snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+  static const char digits[] = "0123456789abcdef";
+  for (size_t i = 0; i < SHA256_HEX / 2; i++) {
+    hex[2 * i] = digits[hash[i] >> 4];
+    hex[2 * i + 1] = digits[hash[i] & 15];
+  }
+  hex[SHA256_HEX] = 0;
 }
 
 bool sha256_hex(const void *data, size_t len, char hex[SHA256_HEX + 1])
@@ -24,7 +27,7 @@ bool sha256_hex(const void *data, size_t len, char hex[SHA256_HEX + 1])
   unsigned char hash[SHA256_HEX / 2];
   if (EVP_Digest(data, len, hash, NULL, EVP_sha256(), NULL) != 1)
     return false;
-  write_hex(hash, hex);
+  sha256_write_hex(hash, hex);
   return true;
 }
 
@@ -42,7 +45,7 @@ bool hmac_sha256_hex(const void *key, size_t key_len, const void *data, size_t l
   unsigned char hash[HMAC_MAX];
   if (!hmac(HMAC_SHA256, key, key_len, data, len, hash))
     return false;
-  write_hex(hash, hex);
+  sha256_write_hex(hash, hex);
   return true;
 }
 

@@ -8,6 +8,17 @@ enum { SHA256_HEX = 64 };
 /* Writes the hash as lower-case hexadecimal digits and a NUL. False: out of memory. */
 bool sha256_hex(const void *data, size_t len, char hex[SHA256_HEX + 1]);
 
+/* The same of bytes that come one after the other (digest_stream.c). NULL, false: out of memory. */
+struct digest;
+struct digest *digest_new(void);
+void digest_free(struct digest *d);
+bool digest_add(struct digest *d, const void *data, size_t len);
+/* Writes the hash of all that was added, and begins anew. */
+bool digest_hex(struct digest *d, char hex[SHA256_HEX + 1]);
+
+/* Writes the 32 bytes of a hash as digits and a NUL. */
+void sha256_write_hex(const unsigned char *hash, char hex[SHA256_HEX + 1]);
+
 /* The same for HMAC-SHA-256. */
 bool hmac_sha256_hex(const void *key, size_t key_len, const void *data, size_t len,
                      char hex[SHA256_HEX + 1]);

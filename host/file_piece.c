@@ -2,11 +2,11 @@
 #include "file_piece.h"
 #include "digest.h"
 #include <errno.h>
-#include <openssl/evp.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 16 };
+enum { CHUNK = 1 << 16, DIGEST_CHUNK = 256 << 10 };
 
 /* ---- whether it is the same file still ------------------------------------------------------ */
 
@@ -67,34 +67,28 @@ bool file_read_piece(int fd, uint64_t offset, size_t max, struct buf *to)
 
 /* ---- the digest --------------------------------------------------------------------------------- */
 
-static bool digest_all(int fd, const atomic_bool *stop, EVP_MD_CTX *ctx)
+static bool digest_all(int fd, const atomic_bool *stop, struct digest *d, char *chunk)
 {
-  char chunk[CHUNK];
   uint64_t offset = 0;
   ssize_t n;
-  while (!*stop && (n = read_at(fd, chunk, sizeof chunk, offset)) != 0) {
-    if (n < 0 || EVP_DigestUpdate(ctx, chunk, (size_t)n) != 1)
+  while (!*stop && (n = read_at(fd, chunk, DIGEST_CHUNK, offset)) != 0) {
+    if (n < 0 || !digest_add(d, chunk, (size_t)n))
       return false;
     offset += (uint64_t)n;
   }
   return !*stop;
 }
 
-static void add_hex(struct buf *to, const unsigned char *bytes, size_t len)
-{
-  for (size_t i = 0; i < len; i++)
-    buf_printf(to, "%02x", bytes[i]);
-}
-
 bool file_digest(int fd, const atomic_bool *stop, struct buf *to)
 {
-  unsigned char hash[SHA256_HEX / 2];
+  char hex[SHA256_HEX + 1];
   errno = ENOMEM;
-  EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-  bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 && digest_all(fd, stop, ctx) &&
-            EVP_DigestFinal_ex(ctx, hash, NULL) == 1;
-  EVP_MD_CTX_free(ctx);
+  struct digest *d = digest_new();
+  char *chunk = malloc(DIGEST_CHUNK);
+  bool ok = d && chunk && digest_all(fd, stop, d, chunk) && digest_hex(d, hex);
+  free(chunk);
+  digest_free(d);
   if (ok)
-    add_hex(to, hash, sizeof hash);
+    buf_add(to, hex, SHA256_HEX);
   return ok && buf_ok(to);
 }
