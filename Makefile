@@ -1,7 +1,8 @@
 # make | make demo | make test | make SAN=1 test | make bench [QUICK=1] | make fuzz | make install PREFIX=/usr DESTDIR=… | V=1 shows commands
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
-PKGS   := lua5.4 lua5.4-cjson libuv libcurl libcares libpq sqlite3 yaml-0.1 libcrypto libmicrohttpd gnutls
+PKGS   := lua5.4 lua5.4-cjson libuv libcurl libcares libpq sqlite3 yaml-0.1 libcrypto libsodium libarchive libzstd \
+          libmicrohttpd gnutls
 B      := build$(if $(SAN),/san)
 Q      := $(if $(V),,@)
 

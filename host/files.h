@@ -51,6 +51,8 @@ struct file_operation {
   uint64_t stamp;  /* another one when the file was changed or replaced; never 0 */
 };
 
+/* The fault's code for an errno. */
+const char *file_code(int error);
 /* The fault of a path that leads out of the root. */
 void file_outside(struct fault *f, const char *doing, const char *path, const char *root);
 

@@ -113,13 +113,11 @@ void files_list(struct operation *op)
 
 /* ---- removing ---------------------------------------------------------------------------- */
 
-static bool remove_at(struct operation *op, int folder, const char *name);
-
 static bool remove_entries(struct operation *op, DIR *dir)
 {
   const struct dirent *e;
   while ((e = readdir(dir)))
-    if (!is_dots(e->d_name) && !remove_at(op, dirfd(dir), e->d_name))
+    if (!is_dots(e->d_name) && !operation_remove_at(op, dirfd(dir), e->d_name))
       return false;
   return true;
 }
@@ -140,7 +138,7 @@ static bool empty_at(struct operation *op, int folder, const char *name)
   return emptied;
 }
 
-static bool remove_at(struct operation *op, int folder, const char *name)
+bool operation_remove_at(struct operation *op, int folder, const char *name)
 {
   if (unlinkat(folder, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
     return true;
@@ -165,6 +163,6 @@ void files_remove(struct operation *op)
       op->base.fault.code = NULL;
     return;
   }
-  remove_at(op, s.folder, s.name);
+  operation_remove_at(op, s.folder, s.name);
   beneath_free(&s);
 }

@@ -68,7 +68,7 @@ static bool fail_begun(struct operation *op)
 {
   char reason[128];
   int error = errno;
-  fault_set(&op->base.fault, operation_code(error), "fatal", "writing %s for %s: %s", op->path, op->to,
+  fault_set(&op->base.fault, file_code(error), "fatal", "writing %s for %s: %s", op->path, op->to,
             strerror_r(error, reason, sizeof reason));
   return false;
 }

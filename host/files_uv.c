@@ -25,7 +25,7 @@ struct files_uv {
 
 /* ---- faults ------------------------------------------------------------------------------ */
 
-const char *operation_code(int error)
+const char *file_code(int error)
 {
   switch (error) {
   case ENOENT:
@@ -50,7 +50,7 @@ bool operation_fail(struct operation *op, const char *doing, const char *path)
 {
   char reason[128];
   int error = errno;
-  fault_set(&op->base.fault, operation_code(error), "fatal", "%s %s: %s", doing, path,
+  fault_set(&op->base.fault, file_code(error), "fatal", "%s %s: %s", doing, path,
             strerror_r(error, reason, sizeof reason));
   return false;
 }

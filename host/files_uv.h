@@ -30,8 +30,6 @@ struct operation {
 
 /* ---- files_uv.c -------------------------------------------------------------------------- */
 
-/* The fault's code for an errno. */
-const char *operation_code(int error);
 /* Records errno. Returns false, for tail calls. */
 bool operation_fail(struct operation *op, const char *doing, const char *path);
 /* Finds where the operation's path leads; flags as in beneath.h. */
@@ -67,6 +65,9 @@ void operation_give_up(const struct spot *s, int fd, const char *name);
 void operation_sweep(const struct spot *s);
 
 /* ---- files_folder_uv.c ------------------------------------------------------------------- */
+
+/* Removes the file, or the folder with all in it. */
+bool operation_remove_at(struct operation *op, int folder, const char *name);
 
 void files_list(struct operation *op);
 void files_remove(struct operation *op);

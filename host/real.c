@@ -110,6 +110,7 @@ bool real_init(struct real *r, int guard_fd)
   w->random = random_os_new();
   w->environ = environ_os_new();
   w->files = files_uv_new(&r->loop);
+  w->archive = archive_uv_new(&r->loop);
   w->dns = dns_ares_new(&r->loop, &r->config);
   w->process = process_guard_new(&r->loop, guard_fd);
   if (w->dns && w->environ) {
@@ -118,7 +119,7 @@ bool real_init(struct real *r, int guard_fd)
   }
   if (w->http)
     w->websocket = websocket_curl_new(&r->loop, w->http);
-  if (w->clock && w->websocket && w->random && w->environ && w->files && w->process && w->http && w->sql)
+  if (w->clock && w->websocket && w->random && w->environ && w->files && w->archive && w->process && w->http && w->sql)
     return true;
   real_free(r);
   return false;
@@ -133,6 +134,7 @@ void real_free(struct real *r)
   dns_ares_free(w->dns);
   process_guard_free(w->process);
   files_uv_free(w->files);
+  archive_uv_free(w->archive);
   random_os_free(w->random);
   environ_os_free(w->environ);
   clock_uv_free(w->clock);

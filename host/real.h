@@ -44,6 +44,7 @@ struct world_sql *sql_pq_new(uv_loop_t *loop, const struct real_config *config,
 struct world_dns *dns_ares_new(uv_loop_t *loop, const struct real_config *config);
 struct world_process *process_guard_new(uv_loop_t *loop, int guard_fd);
 struct world_files *files_uv_new(uv_loop_t *loop);
+struct world_archive *archive_uv_new(uv_loop_t *loop);
 struct world_random *random_os_new(void);
 struct world_environ *environ_os_new(void);
 void clock_uv_free(struct world_clock *c);
@@ -53,6 +54,7 @@ void sql_pq_free(struct world_sql *s);
 void dns_ares_free(struct world_dns *d);
 void process_guard_free(struct world_process *p);
 void files_uv_free(struct world_files *f);
+void archive_uv_free(struct world_archive *a);
 void random_os_free(struct world_random *r);
 void environ_os_free(struct world_environ *e);
 #endif

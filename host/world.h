@@ -1,7 +1,7 @@
 /* world.h - the seam: every effect of Davit goes through these members.
  *
  * The real world is the libraries (clock_uv.c, http_curl.c, websocket_curl.c, sql_pq.c, dns_ares.c,
- * process_guard.c, files_uv.c, random_os.c, environ_os.c, store_*.c); a rehearsal brings
+ * process_guard.c, files_uv.c, archive_uv.c, random_os.c, environ_os.c, store_*.c); a rehearsal brings
  * its own (rehearsal.h). Recipes, providers and bindings cannot tell. A member is a struct
  * of functions that take the member itself, so that an implementation embeds it at its start.
  *
@@ -9,6 +9,7 @@
  * NULL: out of memory. Options are copied before the call returns. */
 #ifndef WORLD_H
 #define WORLD_H
+#include "archives.h"
 #include "dns.h"
 #include "files.h"
 #include "http.h"
@@ -59,6 +60,7 @@ struct world {
   struct world_process *process;
   struct world_random *random;
   struct world_files *files;
+  struct world_archive *archive;
   struct world_store *store;
   struct world_environ *environ;
 };

@@ -1,4 +1,4 @@
-/* archive.h - archives of files (tar in zstd), as every world offers them. Knows nothing of Lua.
+/* archives.h - archives of files (tar in zstd), as every world offers them. Knows nothing of Lua.
  *
  * Packing is deterministic: the same files give the same bytes, whoever packs them where, when and with how
  * many threads (with the same libzstd). What is kept of a file is its name, its bytes and whether its owner
@@ -9,8 +9,8 @@
  * what it has there once the archive was seen whole and has the digest it should have.
  *
  * In Lua it is "archive.core", which docs/api/archive.core.lua describes. */
-#ifndef ARCHIVE_H
-#define ARCHIVE_H
+#ifndef ARCHIVES_H
+#define ARCHIVES_H
 #include "buf.h"
 #include "digest.h"
 #include "effect.h"
@@ -52,13 +52,13 @@ struct unpack_request {
   struct archive_limits limits;
 };
 
-enum archive_kind { ARCHIVE_FILE, ARCHIVE_FOLDER, ARCHIVE_LINK };
+enum packed_kind { PACKED_FILE, PACKED_FOLDER, PACKED_LINK };
 
-struct archive_entry_facts {
+struct packed_entry {
   const char *path;
   const char *target;  /* of a link, else NULL */
   uint64_t size;
-  enum archive_kind kind;
+  enum packed_kind kind;
   bool executable;
   char sha256[SHA256_HEX + 1];  /* of a file that was packed, else "" */
 };
@@ -73,11 +73,12 @@ struct archive_operation {
   char *path;                    /* of the archive that was packed */
   char sha256[SHA256_HEX + 1];   /* of the archive */
   uint64_t size, bytes;          /* of the archive; of the files in it */
-  struct archive_entry_facts *entries;  /* in the archive's order */
+  struct packed_entry *entries;  /* in the archive's order */
   size_t count;
 };
 
-/* An operation that is freed under way leaves neither an archive nor a file in the target. */
+/* An operation that is freed under way leaves neither an archive nor a file in the target, unless it was about to
+ * be placed that moment. */
 struct world_archive {
   struct archive_operation *(*pack)(struct world_archive *, const struct pack_request *, effect_done *, void *arg);
   struct archive_operation *(*unpack)(struct world_archive *, const struct unpack_request *, effect_done *, void *arg);
