@@ -352,6 +352,14 @@ static int change_mode(lua_State *L)
   return run(L, &r, done);
 }
 
+/* fs.sha256(path, {outside=}) -> 64 hexadecimal digits */
+static int hash_file(lua_State *L)
+{
+  struct options o = {0};
+  struct file_request r = read_request(L, FILE_DIGEST, "fs.sha256", 2, plain_fields, &o);
+  return run(L, &r, have_read);
+}
+
 /* ---- the modules --------------------------------------------------------------------------- */
 
 static void push_functions(lua_State *L, bool fenced)
@@ -359,7 +367,7 @@ static void push_functions(lua_State *L, bool fenced)
   static const luaL_Reg functions[] = {
     {"append", append_file}, {"chmod", change_mode}, {"copy_file", copy_file}, {"rename", rename_path},
     {"exists", exists},  {"list", list_folder},   {"make", make_folder}, {"read", read_file},
-    {"remove", remove_file}, {"stat", stat_path}, {"write", write_file}, {NULL, NULL}};
+    {"remove", remove_file}, {"sha256", hash_file}, {"stat", stat_path}, {"write", write_file}, {NULL, NULL}};
   luaL_newlibtable(L, functions);
   lua_pushboolean(L, fenced);
   luaL_setfuncs(L, functions, 1);

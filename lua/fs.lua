@@ -15,6 +15,7 @@ local fs = {
   make = core.make,
   read = core.read,
   remove = core.remove,
+  sha256 = core.sha256,
   stat = core.stat,
   write = core.write,
 }

@@ -82,6 +82,14 @@ function fs.exists(path, options) end
 ---@return fs.Stat
 function fs.stat(path, options) end
 
+---The SHA-256 of a file's bytes, read in pieces, whatever its size.
+---
+---Raises `file-failed` for what is no regular file.
+---@param path string
+---@param options? fs.Options
+---@return string digest  64 hexadecimal digits
+function fs.sha256(path, options) end
+
 ---Writes behind what the file holds; makes the file and the folders that are missing.
 ---
 ---Raises a misuse for a text that holds a secret.
