@@ -5,6 +5,7 @@
  * it was, by size and times. Those have the grain of the kernel's clock; what was changed a moment ago could be
  * changed again without a sign, so the first look at it waits until the clock has moved on. */
 #include "archive_folder.h"
+#include "archive_paths.h"
 #include "files.h"
 #include "files_maker.h"
 #include <dirent.h>
@@ -30,7 +31,7 @@ struct folder {
   struct level file;
 };
 
-/* ---- what has changed ----------------------------------------------------------------------------------- */
+/* ---- what has changed ------------------------------------------------------------------------ */
 
 static bool changed_just_now(const struct stat *st)
 {
@@ -68,7 +69,7 @@ static bool close_level(struct level *l)
   return same;
 }
 
-/* ---- folders ---------------------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------- */
 
 static struct folder *of(struct tree_reader *t)
 {
@@ -106,54 +107,24 @@ static bool leave(struct tree_reader *t)
   return close_level(&f->levels[f->depth--]);
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The names in the buffer in order. */
-static bool sort_names(struct buf *names, size_t count)
-{
-  char **list = malloc((count + 1) * sizeof *list), *copy = malloc(names->len + 1), *at = copy;
-  bool made = list && copy;
-  if (made && count > 0) {
-    memcpy(copy, names->data, names->len);
-    for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
-      list[i] = at;
-    qsort(list, count, sizeof *list, by_bytes);
-    names->len = 0;
-    for (size_t i = 0; i < count; i++)
-      buf_add(names, list[i], strlen(list[i]) + 1);
-  }
-  free(list);
-  free(copy);
-  return made;
-}
-
 static bool is_dots(const char *name)
 {
   return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
 /* False with errno. */
-static bool read_names(DIR *dir, struct buf *names, size_t *count)
+static bool read_names(DIR *dir, struct buf *names)
 {
   const struct dirent *e;
-  *count = 0;
   while (errno = 0, (e = readdir(dir))) {
-    if (is_dots(e->d_name) || files_is_unplaced(e->d_name))
-      continue;
-    buf_add(names, e->d_name, strlen(e->d_name) + 1);
-    ++*count;
+    if (!is_dots(e->d_name) && !files_is_unplaced(e->d_name))
+      buf_add(names, e->d_name, strlen(e->d_name) + 1);
   }
-  if (errno == 0 && !buf_ok(names))
-    errno = ENOMEM;
   return errno == 0;
 }
 
 static bool list(struct tree_reader *t, struct buf *names)
 {
-  size_t count;
   int fd = openat(here(of(t)), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
   if (!dir) {
@@ -161,14 +132,14 @@ static bool list(struct tree_reader *t, struct buf *names)
       close(fd);
     return false;
   }
-  bool listed = read_names(dir, names, &count) && sort_names(names, count);
+  bool listed = read_names(dir, names) && archive_sort_names(names);
   int error = errno;
   closedir(dir);
   errno = error;
   return listed;
 }
 
-/* ---- what a name is ----------------------------------------------------------------------------------------- */
+/* ---- what a name is -------------------------------------------------------------------------- */
 
 static bool read_link(int folder, const char *name, struct tree_facts *facts)
 {
@@ -200,7 +171,7 @@ static bool look(struct tree_reader *t, const char *name, struct tree_facts *fac
   return true;
 }
 
-/* ---- a file ----------------------------------------------------------------------------------------------------- */
+/* ---- a file ---------------------------------------------------------------------------------- */
 
 static bool open_file(struct tree_reader *t, const char *name, struct tree_file *file)
 {
@@ -242,7 +213,7 @@ static bool close_file(struct tree_reader *t)
   return close_level(&of(t)->file);
 }
 
-/* ---- the tree ----------------------------------------------------------------------------------------------------- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 struct tree_reader *archive_folder_new(int fd)
 {

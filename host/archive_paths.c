@@ -1,6 +1,7 @@
 /* archive_paths.c - a list of clean paths; see archive_paths.h. */
 #include "archive_paths.h"
 #include "archive_name.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,47 @@ bool archive_paths_make(struct archive_paths *p, const char *const *texts, bool 
 bool archive_paths_has(const struct archive_paths *p, const char *path)
 {
   return p->count && bsearch(&path, p->list, p->count, sizeof *p->list, compare);
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static int by_bytes(const void *a, const void *b)
+{
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static size_t count_names(const struct buf *names)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < names->len; i++)
+    n += names->data[i] == 0;
+  return n;
+}
+
+/* From the copy into the buffer, by the list of where they begin. */
+static void put_sorted(struct buf *names, char **list, char *copy, size_t count)
+{
+  memcpy(copy, buf_str(names), names->len);
+  for (size_t i = 0; i < count; i++, copy += strlen(copy) + 1)
+    list[i] = copy;
+  qsort(list, count, sizeof *list, by_bytes);
+  names->len = 0;
+  for (size_t i = 0; i < count; i++)
+    buf_add(names, list[i], strlen(list[i]) + 1);
+}
+
+bool archive_sort_names(struct buf *names)
+{
+  size_t count = count_names(names);
+  char **list = malloc((count + 1) * sizeof *list), *copy = malloc(names->len + 1);
+  bool ok = list && copy && buf_ok(names);
+  if (ok)
+    put_sorted(names, list, copy, count);
+  else
+    errno = ENOMEM;
+  free(list);
+  free(copy);
+  return ok;
 }
 
 void archive_paths_free(struct archive_paths *p)

@@ -1,6 +1,7 @@
 /* archive_paths.h - a list of clean paths, in the order of a walk, each once. Knows nothing of Lua. */
 #ifndef ARCHIVE_PATHS_H
 #define ARCHIVE_PATHS_H
+#include "buf.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,4 +16,7 @@ bool archive_paths_make(struct archive_paths *p, const char *const *texts, bool 
                         const char **why);
 bool archive_paths_has(const struct archive_paths *p, const char *path);
 void archive_paths_free(struct archive_paths *p);
+
+/* Brings names, each ended by NUL, into the order of their bytes. False with errno, also when the buffer had failed. */
+bool archive_sort_names(struct buf *names);
 #endif

@@ -21,9 +21,10 @@ static void assemble(struct rehearsal *r, const struct rehearsal_options *o)
   r->dns.start = rehearsal_dns;
   r->files.start = rehearsal_file;
   r->files.name_beside = rehearsal_name_beside;
+  r->archive = (struct world_archive){rehearsal_pack, rehearsal_unpack};
   r->random.fill = rehearsal_random;
   r->world = (struct world){.clock = &r->clock, .http = &r->http, .websocket = &r->websocket, .sql = &r->sql, .dns = &r->dns,
-                            .process = &r->process, .random = &r->random, .files = &r->files,
+                            .process = &r->process, .random = &r->random, .files = &r->files, .archive = &r->archive,
                             .environ = &r->environ, .store = &r->store};
 }
 

@@ -60,15 +60,14 @@ static void read_answer(struct rehearsal *r, struct file_operation *f)
     fault_set(&f->fault, "out-of-memory", "fatal", "not enough memory for the file");
 }
 
-static bool is_inside(const struct file_request *q, const char *path, bool follow, const char *doing,
-                      struct file_operation *f)
+bool rehearsal_stays_inside(const char *fence, const char *path, bool follow, const char *doing, struct fault *f)
 {
   struct spot s = {0};
-  if (beneath_find(q->root, path, BENEATH_ABSENT | (follow ? BENEATH_FOLLOW : 0), &s))
+  if (beneath_find(fence, path, BENEATH_ABSENT | (follow ? BENEATH_FOLLOW : 0), &s))
     beneath_free(&s);
   else if (s.outside)
-    file_outside(&f->fault, doing, path, q->root);
-  return !f->fault.code;
+    file_outside(f, doing, path, fence);
+  return !f->code;
 }
 
 /* What the models keep has no links: where the real ones lead decides. */
@@ -82,8 +81,8 @@ static bool stays_inside(const struct file_request *q, struct file_operation *f)
   bool copy = q->action == FILE_COPY;
   bool follow = copy || (q->action != FILE_WRITE && q->action != FILE_REMOVE && !q->to);
   const char *path = q->action == FILE_BEGIN ? q->to : q->path;  // beside it
-  return is_inside(q, path, follow, doing[q->action], f) &&
-         (!q->to || is_inside(q, q->to, false, "writing", f));
+  return rehearsal_stays_inside(q->root, path, follow, doing[q->action], &f->fault) &&
+         (!q->to || rehearsal_stays_inside(q->root, q->to, false, "writing", &f->fault));
 }
 
 static const char *name_of(enum file_action action)
@@ -96,17 +95,25 @@ static const char *name_of(enum file_action action)
   return names[action];
 }
 
-static void ask(struct rehearsal *r, const struct file_request *q, struct file_operation *f)
+void rehearsal_act(struct rehearsal *r, const struct file_act *a, struct effect *e)
 {
   rehearsal_begin(r, "file");
-  lua_pushstring(r->L, name_of(q->action));
-  lua_pushstring(r->L, q->path);
-  lua_pushlstring(r->L, q->data ? q->data : "", q->len);
-  lua_pushinteger(r->L, q->max || q->action == FILE_PIECE ? (lua_Integer)q->max : BUF_LIMIT);
-  lua_pushinteger(r->L, q->mode);
-  lua_pushstring(r->L, q->to);
-  lua_pushinteger(r->L, (lua_Integer)q->offset);
-  rehearsal_ask(r, 7, &f->effect);
+  lua_pushstring(r->L, a->action);
+  lua_pushstring(r->L, a->path);
+  lua_pushlstring(r->L, a->data ? a->data : "", a->len);
+  lua_pushinteger(r->L, (lua_Integer)a->max);
+  lua_pushinteger(r->L, a->mode);
+  lua_pushstring(r->L, a->to);
+  lua_pushinteger(r->L, (lua_Integer)a->offset);
+  rehearsal_ask(r, 7, e);
+}
+
+static void ask(struct rehearsal *r, const struct file_request *q, struct file_operation *f)
+{
+  const struct file_act act = {.action = name_of(q->action), .path = q->path, .to = q->to, .data = q->data,
+                               .len = q->len, .mode = q->mode, .offset = q->offset,
+                               .max = q->max || q->action == FILE_PIECE ? q->max : BUF_LIMIT};
+  rehearsal_act(r, &act, &f->effect);
   read_answer(r, f);
 }
 
@@ -289,10 +296,29 @@ static int disk_stat(lua_State *L)
   return 1;
 }
 
+/* disk.look(path) -> { kind =, target = }: no link is followed */
+static int disk_look(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  char target[PATH_MAX];
+  struct stat st;
+  if (lstat(path, &st) != 0)
+    return failed(L, "looking at", path);
+  ssize_t n = S_ISLNK(st.st_mode) ? readlink(path, target, sizeof target) : 0;
+  if (n < 0)
+    return failed(L, "looking at", path);
+  lua_createtable(L, 0, 2);
+  lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "folder" : S_ISLNK(st.st_mode) ? "link" : "other");
+  lua_setfield(L, -2, "kind");
+  lua_pushlstring(L, target, (size_t)n);
+  lua_setfield(L, -2, "target");
+  return 1;
+}
+
 void rehearsal_push_disk(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"list", disk_list}, {"piece", disk_piece}, {"read", disk_read}, {"stat", disk_stat}, {NULL, NULL}};
+    {"list", disk_list}, {"look", disk_look}, {"piece", disk_piece}, {"read", disk_read}, {"stat", disk_stat}, {NULL, NULL}};
   char here[PATH_MAX];
   luaL_newlib(L, functions);
   lua_pushstring(L, getcwd(here, sizeof here) ? here : "/");

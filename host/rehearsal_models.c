@@ -31,7 +31,7 @@ static const char *constant(const char *text)
     "http-too-large", "http-url", "dns-not-found", "dns-no-data",
     "dns-failed", "dns-timeout", "sql-connect", "sql-error", "sql-lost", "sql-timeout", "process-not-found",
     "process-failed", "file-not-found", "file-denied", "file-exists", "file-full", "file-too-large",
-    "file-outside", "file-failed", "pending", "transient", "unknown", "misuse", NULL};
+    "file-outside", "file-failed", "file-elsewhere", "pending", "transient", "unknown", "misuse", NULL};
   for (int i = 0; text && known[i]; i++)
     if (strcmp(known[i], text) == 0)
       return known[i];

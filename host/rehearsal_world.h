@@ -26,6 +26,7 @@ struct rehearsal {
   struct world_process process;
   struct world_random random;
   struct world_files files;
+  struct world_archive archive;
   struct world_environ environ;
   struct world_store store;
   struct store_clock store_clock;
@@ -92,6 +93,19 @@ bool rehearsal_environ_open(struct rehearsal *r, const char *const *variables);
 void rehearsal_environ_close(struct rehearsal *r);
 void rehearsal_store_open(struct rehearsal *r);
 void rehearsal_store_close(struct rehearsal *r);
+struct archive_operation *rehearsal_pack(struct world_archive *, const struct pack_request *, effect_done *, void *);
+struct archive_operation *rehearsal_unpack(struct world_archive *, const struct unpack_request *, effect_done *, void *);
+/* Asks the models to act on a file: its action, path, data, mode. Its answer is at index ANSWER. */
+struct file_act {
+  const char *action, *path, *to;
+  const char *data;
+  size_t len, max;
+  unsigned mode;
+  uint64_t offset;
+};
+void rehearsal_act(struct rehearsal *r, const struct file_act *, struct effect *e);
+/* False: the path leads out of the fence (or NULL), as the real links have it. */
+bool rehearsal_stays_inside(const char *fence, const char *path, bool follow, const char *doing, struct fault *f);
 /* Pushes the table `disk`. */
 void rehearsal_push_disk(lua_State *L);
 #endif

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -193,6 +194,65 @@ static void bodies_come_from_files_and_go_to_files_in_memory(void **state)
                           "return 1"), 1);
   assert_int_equal(access("build/rehearsed", F_OK), -1);
   assert_true(rehearsal_elapsed(r) >= 5 && rehearsal_elapsed(r) < 5.1);  /* a second for each answer, none for the files */
+  rehearsal_free(r);
+}
+
+static void archives_are_packed_and_unpacked_in_memory(void **state)
+{
+  struct rehearsal *r = new_world(1);
+  assert_int_equal(run(r, "local archive, fs, sha256 = require 'archive.core', require 'fs', require 'sha256'\n"
+                          "local tree, out = 'build/rehearsed/tree', 'build/rehearsed/{sha256}'\n"
+                          "fs.write(tree .. '/a/deep', ('text '):rep(1000), { mode = '0755' })\n"
+                          "fs.write(tree .. '/b', '')\n"
+                          "fs.make(tree .. '/empty')\n"
+                          "local one = archive.pack { root = tree, to = out }\n"
+                          "assert(#one.entries == 4 and one.sha256 == fs.sha256(one.path) and one.bytes == 5000)\n"
+                          "assert(one.entries[2].executable and one.entries[2].sha256 == sha256(('text '):rep(1000)))\n"
+                          "local got = archive.unpack { from = one.path, into = 'build/rehearsed/new', sha256 = one.sha256 }\n"
+                          "assert(got.sha256 == one.sha256 and fs.read 'build/rehearsed/new/a/deep' == ('text '):rep(1000))\n"
+                          "assert(fs.stat 'build/rehearsed/new/a/deep'.mode == '0755' and fs.exists 'build/rehearsed/new/empty')\n"
+                          "assert(table.concat(fs.list 'build/rehearsed', ' ') == one.sha256 .. ' new/ tree/')\n"
+                          "local _, there = try(archive.unpack, { from = one.path, into = 'build/rehearsed/new' })\n"
+                          "assert(there.code == 'file-exists')\n"
+                          "archive.unpack { from = one.path, into = 'build/rehearsed/new', replace = true }\n"
+                          "local _, bad = try(archive.check, { from = one.path, sha256 = ('0'):rep(64) })\n"
+                          "assert(bad.code == 'archive-digest')\n"
+                          "local _, none = try(archive.pack, { root = tree, to = out, paths = { 'x' } })\n"
+                          "assert(none.code == 'file-not-found')\n"
+                          "require('secret.core').new('TOKEN', 'a-token-in-a-file', { 'https://a.example' })\n"
+                          "fs.write(tree .. '/b', 'a-token-in-a-file')\n"
+                          "local _, holds = try(archive.pack, { root = tree, to = out })\n"
+                          "assert(holds.code == 'archive-secret' and holds.secret == 'TOKEN' and holds.about == 'b')\n"
+                          "return 1"), 1);
+  assert_int_equal(access("build/rehearsed", F_OK), -1);
+  rehearsal_free(r);
+}
+
+static void links_of_an_archive_become_copies_in_memory(void **state)
+{
+  struct rehearsal *r = new_world(1);
+  char folder[] = "/tmp/davit-rehearsed-XXXXXX", name[64], text[1024];
+  assert_non_null(mkdtemp(folder));
+  snprintf(name, sizeof name, "%s/there", folder);
+  assert_int_equal(mkdir(name, 0755), 0);
+  snprintf(name, sizeof name, "%s/there/file", folder);
+  close(open(name, O_WRONLY | O_CREAT, 0644));
+  snprintf(name, sizeof name, "%s/a", folder);
+  assert_int_equal(symlink("b", name), 0);
+  snprintf(name, sizeof name, "%s/b", folder);
+  assert_int_equal(symlink("there", name), 0);
+  snprintf(name, sizeof name, "%s/nowhere", folder);
+  assert_int_equal(symlink("none", name), 0);
+  snprintf(text, sizeof text,
+           "local archive, fs = require 'archive.core', require 'fs'\n"
+           "local one = archive.pack { root = '%s', to = 'build/rehearsed' }\n"
+           "assert(#one.entries == 5 and one.entries[1].target == 'b')\n"
+           "archive.unpack { from = one.path, into = '%s/new' }\n"
+           "assert(table.concat(fs.list '%s/new', ' ') == 'a/ b/ there/' and fs.exists '%s/new/a/file')\n"
+           "return 1", folder, folder, folder, folder);
+  assert_int_equal(run(r, text), 1);
+  snprintf(name, sizeof name, "rm -r %s", folder);
+  assert_int_equal(system(name), 0);
   rehearsal_free(r);
 }
 
@@ -541,6 +601,8 @@ int main(void)
     cmocka_unit_test(a_file_of_secrets_gives_names_and_no_value),
     cmocka_unit_test(files_are_written_to_memory_only),
     cmocka_unit_test(bodies_come_from_files_and_go_to_files_in_memory),
+    cmocka_unit_test(archives_are_packed_and_unpacked_in_memory),
+    cmocka_unit_test(links_of_an_archive_become_copies_in_memory),
     cmocka_unit_test(answers_come_in_pieces_and_requests_are_signed),
     cmocka_unit_test(children_are_stand_ins_however_they_are_had),
     cmocka_unit_test(the_same_seed_draws_the_same_numbers),

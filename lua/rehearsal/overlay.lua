@@ -195,6 +195,83 @@ function Overlay:list(path)
   return { names = names }
 end
 
+-- What archives ask (host/rehearsal_archive.c) -------------------------------------------------------
+
+---What stands at a path, without following a link.
+function Overlay:look(path)
+  if self.files[path] then return { kind = "file" } end
+  if not self:hides(path) then
+    local answer = self.disk.look(real(path))
+    if not answer.fault then return answer end
+  end
+  if self.folders[path] then return { kind = "folder" } end
+  return missing("looking at", path)
+end
+
+---A link of an archive is remembered until it is adopted.
+function Overlay:link(path, o)
+  self.links[path] = o.text
+  return self:make_folders(parent_of(path), o.now)
+end
+
+-- False: it is not there.
+function Overlay:copy_tree(from, to, now)
+  local facts = self:stat(from)
+  if facts.fault then return false end
+  if not facts.folder then
+    self:copy(from, { to = to, now = now })
+    return true
+  end
+  local names = self:list(from).names
+  self:make_folders(to, now)
+  for _, name in ipairs(names) do
+    name = name:gsub("/$", "")
+    self:copy_tree(from .. "/" .. name, to .. "/" .. name, now)
+  end
+  return true
+end
+
+-- Nothing here is a link, so each becomes a copy of what it leads to, unless that is not there. Links may lead to
+-- links: as long as one was resolved, another may be.
+function Overlay:resolve_links(now)
+  local resolved
+  repeat
+    resolved = false
+    for path, target in pairs(self.links) do
+      if self:copy_tree(normalise(parent_of(path) .. "/" .. target, self.here), path, now) then
+        self.links[path] = nil
+        resolved = true
+      end
+    end
+  until not resolved
+  self.links = {}
+end
+
+function Overlay:conflict(path, to, replaces)
+  for _, name in ipairs(self:list(path).names) do
+    local plain, is_folder = name:gsub("/$", "")
+    local there = self:stat(to .. "/" .. plain)
+    local both = there.folder and is_folder == 1
+    if both then
+      local found = self:conflict(path .. "/" .. plain, to .. "/" .. plain, replaces)
+      if found then return found end
+    elseif not there.fault and (there.folder or is_folder == 1 or not replaces) then
+      return plain
+    end
+  end
+end
+
+---Moves what was unpacked below `path` into the folder; `max` above 0 says that files are replaced.
+function Overlay:adopt(path, o)
+  self:make_folders(path, o.now)
+  local found = self:conflict(path, o.to, o.max > 0)
+  if found then
+    return { fault = { "file-exists", "fatal", ("unpacking into %s: %s is there already"):format(o.to, found) } }
+  end
+  self:resolve_links(o.now)
+  return self:move(path, o)
+end
+
 ---@param action string  "read", "write" …: a method above, named by host/rehearsal_files.c
 ---@param path string
 ---@param text? string  what is written
@@ -214,7 +291,7 @@ end
 ---@param hidden string[]  paths of real files that are not there in a rehearsal
 function overlay.new(disk, hidden)
   local self = setmetatable(
-    { disk = disk, here = disk.here, files = {}, facts = {}, folders = {}, gone = {}, writes = 0 }, Overlay)
+    { disk = disk, here = disk.here, files = {}, facts = {}, folders = {}, gone = {}, links = {}, writes = 0 }, Overlay)
   for _, path in ipairs(hidden) do self.gone[normalise(path, self.here)] = true end
   return self
 end
