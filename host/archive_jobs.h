@@ -32,7 +32,7 @@ struct unpack_job {
 
 void archive_unpack(const struct unpack_job *, struct archive_operation *op);
 
-/* ---- what both tell (archive_result.c) -------------------------------------------------------------------- */
+/* ---- what both tell (archive_result.c) ------------------------------------------------------- */
 
 /* Copies the entry behind the others. False: out of memory. */
 bool archive_add_entry(struct archive_operation *op, const struct packed_entry *e);

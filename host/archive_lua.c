@@ -13,7 +13,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* ---- arguments ------------------------------------------------------------------------------------------ */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 static void check_path(lua_State *L, const char *what, const char *name, const char *path)
 {
@@ -54,7 +54,7 @@ static uint64_t above_zero(lua_State *L, const char *what, const char *name, lua
   return (uint64_t)value;
 }
 
-/* ---- results -------------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static int raise(lua_State *L, const struct archive_operation *op)
 {
@@ -115,7 +115,7 @@ static int have_done(lua_State *L, int status, lua_KContext box)
   return 1;
 }
 
-/* ---- pack ----------------------------------------------------------------------------------------------- */
+/* ---- pack ------------------------------------------------------------------------------------ */
 
 struct pack_options {
   const char *root, *to;
@@ -156,7 +156,7 @@ static int pack(lua_State *L)
   return effect_wait(L, lua_gettop(L), have_done);
 }
 
-/* ---- unpack, check ---------------------------------------------------------------------------------------- */
+/* ---- unpack, check --------------------------------------------------------------------------- */
 
 struct unpack_options {
   const char *from, *into, *sha256;

@@ -18,7 +18,7 @@ struct merge {
   struct fault *fault;
 };
 
-/* ---- faults ----------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static bool fail(struct merge *m, const char *path)
 {
@@ -39,7 +39,7 @@ static bool in_the_way(struct merge *m, const char *path, const char *what, cons
   return false;
 }
 
-/* ---- one name --------------------------------------------------------------------------------------------- */
+/* ---- one name -------------------------------------------------------------------------------- */
 
 bool archive_is_folder(int fd, const char *name)
 {
@@ -100,7 +100,7 @@ static bool merge_name(struct merge *m, int from, int to, const char *name, cons
   return merge_file(m, from, to, name, path);
 }
 
-/* ---- the folders ------------------------------------------------------------------------------------------ */
+/* ---- the folders ----------------------------------------------------------------------------- */
 
 /* The name is copied: moving it changes what is being read. */
 static bool merge_next(struct merge *m, int from, int to, const char *name, const char *path)

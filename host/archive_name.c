@@ -1,15 +1,24 @@
 /* archive_name.c - names and links in archives; see archive_name.h. */
 #include "archive_name.h"
+#include "files.h"
 #include "mask.h"
 #include "utf8.h"
 #include <stdio.h>
 #include <string.h>
 
-/* ---- paths ------------------------------------------------------------------------------------------ */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 static bool is_control(char c)
 {
   return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* No list would show it, and no archive could be made of it again. */
+static bool is_unplaced(const char *name, size_t len)
+{
+  char copy[ARCHIVE_NAME_MAX + 1];
+  copy_text(copy, len + 1, name);
+  return file_is_unplaced(copy);
 }
 
 static const char *refuse_name(const char *name, size_t len)
@@ -21,7 +30,7 @@ static const char *refuse_name(const char *name, size_t len)
   for (size_t i = 0; i < len; i++)
     if (is_control(name[i]))
       return "it holds a control character";
-  return NULL;
+  return is_unplaced(name, len) ? "it is a name of what is on its way to its place" : NULL;
 }
 
 /* The next name of a path that is no "."; its length is 0 at the end. */
@@ -74,7 +83,7 @@ bool archive_is_below(const char *path, const char *folder)
   return n == 0 || (strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == 0));
 }
 
-/* ---- links ------------------------------------------------------------------------------------------ */
+/* ---- links ----------------------------------------------------------------------------------- */
 
 static int depth_of(const char *path)
 {
@@ -120,7 +129,7 @@ char *archive_fill_path(const char *path, const char *sha256)
   return asprintf(&filled, "%.*s%s%s", before, path, sha256, at + strlen(mark)) < 0 ? NULL : filled;
 }
 
-/* ---- for messages ------------------------------------------------------------------------------------ */
+/* ---- for messages ---------------------------------------------------------------------------- */
 
 /* Appends what one line of a terminal shows as it is. */
 static void escape(const char *text, size_t len, struct buf *out)

@@ -39,7 +39,8 @@ static bool grow(struct archive_names *n)
 {
   if (2 * n->count < n->size)
     return true;
-  struct archive_names wider = {.size = n->size ? 2 * n->size : 256, .count = n->count, .bytes = n->bytes, .seed = n->seed};
+  struct archive_names wider = *n;
+  wider.size = n->size ? 2 * n->size : 256;
   if (n->size == 0 && getrandom(&wider.seed, sizeof wider.seed, GRND_NONBLOCK) < 0)
     wider.seed = (uintptr_t)n;
   wider.slots = calloc(wider.size, sizeof *wider.slots);

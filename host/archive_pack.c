@@ -48,7 +48,7 @@ static bool goes_on(struct packer *p, const char *path)
   return failed(p, path);
 }
 
-/* ---- secrets ------------------------------------------------------------------------------------------ */
+/* ---- secrets --------------------------------------------------------------------------------- */
 
 static bool have_found(struct packer *p, const char *path, const char *where)
 {
@@ -90,7 +90,7 @@ static bool search_text(struct packer *p, const char *path, const char *text, co
   return true;
 }
 
-/* ---- entries ------------------------------------------------------------------------------------------ */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static bool add_entry(struct packer *p, const struct packed_entry *e)
 {
@@ -166,7 +166,7 @@ static bool pack_link(struct packer *p, const char *path)
          (archive_add_entry(p->op, &e) || failed(p, path));
 }
 
-/* ---- the walk ----------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 static bool pack_name(struct packer *p, const char *name);
 
@@ -246,7 +246,7 @@ static bool pack_name(struct packer *p, const char *name)
   return packed;
 }
 
-/* ---- the paths that were asked for ---------------------------------------------------------------------- */
+/* ---- the paths that were asked for ----------------------------------------------------------- */
 
 /* Everything: then the root must not have changed either. */
 static bool pack_root(struct packer *p)
@@ -309,7 +309,7 @@ static bool pack_all(struct packer *p)
   return packed;
 }
 
-/* ---- the job -------------------------------------------------------------------------------------------- */
+/* ---- the job --------------------------------------------------------------------------------- */
 
 static int processors(void)
 {

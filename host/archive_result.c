@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- entries ------------------------------------------------------------------------------------------ */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 /* The list grows to powers of two. */
 static bool make_room(struct archive_operation *op)
@@ -54,7 +54,7 @@ void archive_free_result(struct archive_operation *op)
   free(op->path);
 }
 
-/* ---- faults ------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static void say_about(struct archive_operation *op, const char *shown)
 {

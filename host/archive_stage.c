@@ -28,7 +28,7 @@ static struct stage *of(struct tree_writer *t)
   return (struct stage *)t;
 }
 
-/* ---- folders ---------------------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------- */
 
 /* The modes that files and folders get are given to them, whatever the umask is. */
 static bool make_folder(struct stage *s, const char *path)
@@ -56,7 +56,7 @@ static bool folder(struct tree_writer *t, const char *path)
   return make_folder(s, path) || (errno == ENOENT && make_above(s, path) && make_folder(s, path));
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* A name that is there already, although it was given once, is one of a file system to which it is the same. */
 static int create(struct stage *s, const char *path)
@@ -99,7 +99,7 @@ static bool link_to(struct tree_writer *t, const char *path, const char *target)
   return make_above(s, path) && symlinkat(target, s->fd, path) == 0;
 }
 
-/* ---- placing ------------------------------------------------------------------------------------------------ */
+/* ---- placing --------------------------------------------------------------------------------- */
 
 static bool fail(struct fault *f, const char *what, const char *path)
 {
@@ -128,7 +128,7 @@ static bool place(struct tree_writer *t, bool replace, struct fault *f)
   return archive_merge(s->fd, s->target, s->into, replace, f);
 }
 
-/* ---- the stage ------------------------------------------------------------------------------------------------ */
+/* ---- the stage ------------------------------------------------------------------------------- */
 
 static bool make_stage(struct stage *s)
 {

@@ -22,7 +22,7 @@ struct unpacker {
   struct archive_names names;
 };
 
-/* ---- faults ------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 /* The stream's fault, with the archive's name in front. */
 static void take_fault(struct unpacker *u, const struct fault *f)
@@ -44,7 +44,7 @@ static bool failed(struct unpacker *u, const char *path)
   return archive_fail(u->op, NULL, doing, path);
 }
 
-/* ---- entries ------------------------------------------------------------------------------------------ */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static bool write_bytes(struct unpacker *u, const char *path)
 {
@@ -125,7 +125,7 @@ static bool take_entries(struct unpacker *u)
   return !tarball_fault(u->in);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------ */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static bool make_links(struct unpacker *u)
 {
@@ -146,7 +146,8 @@ static bool check_digest(struct unpacker *u)
   if (tarball_fault(u->in) || !wanted || strcmp(wanted, has) == 0)
     return !tarball_fault(u->in);
   archive_show_path(NULL, u->job->archive, shown);
-  fault_set(&u->op->fault, "archive-digest", "fatal", "%s %s: it has the SHA-256 %s, not %s", doing, shown, has, wanted);
+  fault_set(&u->op->fault, "archive-digest", "fatal", "%s %s: it has the SHA-256 %s, not %s", doing, shown, has,
+            wanted);
   fault_hint(&u->op->fault, "nothing was placed: the archive was damaged or replaced since it was made");
   return false;
 }

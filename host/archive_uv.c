@@ -46,7 +46,7 @@ struct job {
   char *name;              /* its name until it is placed, or NULL */
 };
 
-/* ---- packing, on a thread --------------------------------------------------------------------------------- */
+/* ---- packing, on a thread -------------------------------------------------------------------- */
 
 static void take_file_fault(struct job *j, const struct operation *op)
 {
@@ -104,7 +104,7 @@ static void pack(uv_work_t *work)
   archive_folder_free(from);
 }
 
-/* ---- placing what was packed, on a thread ----------------------------------------------------------------- */
+/* ---- placing what was packed, on a thread ---------------------------------------------------- */
 
 /* Puts the digest where the name wants it. */
 static bool name_archive(struct job *j)
@@ -135,7 +135,7 @@ static void place(uv_work_t *work)
     take_file_fault(j, &op);
 }
 
-/* ---- unpacking, on a thread ------------------------------------------------------------------------------- */
+/* ---- unpacking, on a thread ------------------------------------------------------------------ */
 
 static ssize_t read_archive(void *arg, void *to, size_t len)
 {
@@ -177,7 +177,7 @@ static void unpack(uv_work_t *work)
     close(fd);
 }
 
-/* ---- the job ---------------------------------------------------------------------------------------------- */
+/* ---- the job --------------------------------------------------------------------------------- */
 
 static void free_list(char **list)
 {
@@ -203,12 +203,13 @@ static void free_job(struct job *j)
   free(j);
 }
 
+/* Where there is no secret there is nothing to look for. */
 static bool copy_mask(struct job *j)
 {
   mask_free(j->copy);
-  j->copy = mask_copy(j->mask);
   j->version = mask_version(j->mask);
-  return j->copy != NULL;
+  j->copy = j->version ? mask_copy(j->mask) : NULL;
+  return j->copy || !j->version;
 }
 
 static void worked(uv_work_t *work, int status);
@@ -265,7 +266,7 @@ static void destroy(struct effect *e)
   uv_cancel((uv_req_t *)&j->work);  /* worked() runs in any case */
 }
 
-/* ---- the interface ---------------------------------------------------------------------------------------- */
+/* ---- the interface --------------------------------------------------------------------------- */
 
 static char **copy_list(const char *const *list, bool *copied)
 {

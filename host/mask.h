@@ -31,7 +31,7 @@ bool mask_knows(const struct mask *m, const char *value, size_t len);
 /* A mask of its own that knows what this one knows by now, and is ready: as long as nothing is added to
  * it, its streams may be fed on another thread. NULL: out of memory. */
 struct mask *mask_copy(const struct mask *m);
-/* Another number when something was added that was not known. */
+/* Another number when something was added that was not known; 0 when nothing ever was. */
 unsigned long mask_version(const struct mask *m);
 
 struct mask_stream *mask_stream_new(struct mask *m);

@@ -18,7 +18,7 @@ struct tarball_locale {
 bool tarball_enter_locale(struct tarball_locale *l);
 void tarball_leave_locale(struct tarball_locale *l);
 
-/* ---- writing (tarball_write.c) --------------------------------------------------------------------------- */
+/* ---- writing (tarball_write.c) --------------------------------------------------------------- */
 
 /* Where the bytes go. False with errno. */
 struct tarball_sink {
@@ -37,7 +37,7 @@ bool tarball_data(struct tarball_writer *w, const void *data, size_t len);
 /* Nothing more comes. */
 bool tarball_finish(struct tarball_writer *w, char sha256[SHA256_HEX + 1], uint64_t *size);
 
-/* ---- reading (tarball_read.c) ---------------------------------------------------------------------------- */
+/* ---- reading (tarball_read.c) ---------------------------------------------------------------- */
 
 /* Where the bytes come from: how many, 0 at the end, -1 with errno. */
 struct tarball_source {

@@ -42,7 +42,7 @@ struct tarball_reader {
   uint64_t piece_at;
 };
 
-/* ---- faults ------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static bool failed(struct tarball_reader *r)
 {
@@ -82,7 +82,7 @@ static bool over(struct tarball_reader *r, const char *what, uint64_t limit, con
   return false;
 }
 
-/* ---- from the source to the tar -------------------------------------------------------------------------- */
+/* ---- from the source to the tar -------------------------------------------------------------- */
 
 /* Gets more of the archive. False at its end, or with a fault. */
 static bool fetch(struct tarball_reader *r)
@@ -156,7 +156,7 @@ static la_ssize_t give(struct archive *tar, void *arg, const void **data)
   return ARCHIVE_FATAL;
 }
 
-/* ---- making it --------------------------------------------------------------------------------------------- */
+/* ---- making it ------------------------------------------------------------------------------- */
 
 static bool set_up(struct tarball_reader *r)
 {
@@ -206,7 +206,7 @@ const struct fault *tarball_fault(const struct tarball_reader *r)
   return r->fault.code ? &r->fault : NULL;
 }
 
-/* ---- entries ------------------------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static const char *special_of(struct archive_entry *e)
 {
@@ -269,7 +269,7 @@ bool tarball_next(struct tarball_reader *r, struct tarball_header *h)
   return check_limits(r, h);
 }
 
-/* ---- the bytes of an entry ------------------------------------------------------------------------------------- */
+/* ---- the bytes of an entry ------------------------------------------------------------------- */
 
 static const char zeros[4096];
 
@@ -322,7 +322,7 @@ size_t tarball_read(struct tarball_reader *r, const void **data)
   return r->file_at < r->file_size ? give_zeros(r, r->file_size, data) : 0;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------ */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 void tarball_close(struct tarball_reader *r, char sha256[SHA256_HEX + 1], uint64_t *size)
 {

@@ -27,7 +27,7 @@ struct tarball_writer {
   bool failed;  /* with errno: libarchive asks no more */
 };
 
-/* ---- zstd, and what comes of it ------------------------------------------------------------------------ */
+/* ---- zstd, and what comes of it -------------------------------------------------------------- */
 
 static bool put_out(struct tarball_writer *w, size_t len)
 {
@@ -78,7 +78,7 @@ static la_ssize_t take(struct archive *tar, void *arg, const void *data, size_t 
   return w->failed ? -1 : (la_ssize_t)len;
 }
 
-/* ---- making it ----------------------------------------------------------------------------------------- */
+/* ---- making it ------------------------------------------------------------------------------- */
 
 static bool set(ZSTD_CCtx *zstd, ZSTD_cParameter what, int value)
 {
@@ -143,7 +143,7 @@ void tarball_writer_free(struct tarball_writer *w)
   free(w);
 }
 
-/* ---- entries --------------------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 /* What libarchive itself refuses has no errno. */
 static bool succeeded(struct tarball_writer *w, bool ok)

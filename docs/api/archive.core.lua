@@ -7,8 +7,10 @@
 ---
 ---  archive-secret   a file, a name or a link that was to be packed holds a secret; `secret` has its name,
 ---                   `about` the file, both fit to be printed
----  archive-entry    what is no file, folder or link inside; when unpacking also a name that leads out, stands
----                   there twice, or holds control characters
+---  archive-entry    what is no file, folder or link; a link that is absolute, leads out, or goes up by ".." behind a
+---                   name; a name with control characters, of more than 255 bytes, or in a path of more than 4,095
+---                   or 128 folders; when unpacking also one that leads out, stands there twice, or lies below what
+---                   is no folder. `about` is the path
 ---  archive-changed  a file or folder changed while it was packed
 ---  archive-digest   the archive has another SHA-256 than it should
 ---  archive-damaged  it is no archive, is cut off, or more stands behind it
@@ -42,7 +44,9 @@ local archive = { core = {} }
 ---@field bytes integer     of all files together
 ---@field entries archive.Entry[]  in the archive's order
 
----Packs files into an archive. The same files give the same archive, wherever they stand.
+---Packs files into an archive. The same files give the same archive, wherever they stand (with the same
+---libzstd). A hard link is packed as a copy, holes of a sparse file as zeros; empty folders and links stay. Names
+---are bytes: a path may be no UTF-8, which JSON does not carry.
 ---@param options archive.PackOptions
 ---@return archive.Packed
 function archive.core.pack(options) end
@@ -58,8 +62,10 @@ function archive.core.pack(options) end
 ---@field max_ratio? integer   bytes for each byte of the archive, from 64 MiB on (1,000)
 ---@field outside? boolean     `into` may lead out of the project's folder (false)
 
----Extracts an archive beside the folder, and moves what is in it there when it was seen whole. Files get
----the mode 0644 or 0755; owners, times, and everything but names, bytes and links is left out.
+---Extracts an archive beside the folder, and moves what is in it there when it was seen whole: at once when the
+---folder is new, name by name when it is there; folders that are there are filled up, links in them never followed.
+---Files get the mode 0644 or 0755; owners, times, and everything but names, bytes and links is left out.
+---Who is killed meanwhile leaves a folder ".davit-…" that no list shows.
 ---@param options archive.UnpackOptions
 ---@return archive.Packed  without the files' digests
 function archive.core.unpack(options) end
