@@ -57,6 +57,7 @@ TARGET(flags)
 TARGET(options)
 TARGET(glob)
 TARGET(mask)
+TARGET(archive)
 
 int main(void)
 {
@@ -66,6 +67,7 @@ int main(void)
     cmocka_unit_test(the_corpus_of_dotenv_holds),  cmocka_unit_test(the_corpus_of_flags_holds),
     cmocka_unit_test(the_corpus_of_options_holds), cmocka_unit_test(the_corpus_of_glob_holds),
     cmocka_unit_test(the_corpus_of_mask_holds),
+    cmocka_unit_test(the_corpus_of_archive_holds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include "../mask_case.h"
 #include "output.h"
 #include "rehearsal.h"
+#include "unpack.h"
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <stdint.h>
@@ -83,7 +84,7 @@ static int headers(lua_State *L)
 
 static int open_functions(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"headers", headers}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"headers", headers}, {"unpack", fuzz_unpack}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }
