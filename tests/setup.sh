@@ -9,11 +9,11 @@ cd "$(dirname "$0")/.."
 want=${1:-test}
 
 build="gcc libc6-dev make pkg-config liblua5.4-dev lua-cjson-dev libuv1-dev libcurl4-openssl-dev
-  libc-ares-dev libpq-dev libsqlite3-dev libyaml-dev libssl-dev libsodium-dev libarchive-dev libzstd-dev libmicrohttpd-dev libgnutls28-dev
-  libwslay-dev"
+  libc-ares-dev libpq-dev libsqlite3-dev libyaml-dev libssl-dev libsodium-dev libarchive-dev libzstd-dev
+  libmicrohttpd-dev libgnutls28-dev libwslay-dev"
 demo="postgresql curl ca-certificates"
-test="libcmocka-dev lua-check shellcheck clang"
-bench="libcmocka-dev linux-perf lua5.4 nghttp2-server openssl"
+test="libcmocka-dev lua-check shellcheck clang zstd libarchive-tools"
+bench="libcmocka-dev linux-perf lua5.4 nghttp2-server openssl zstd b3sum libarchive-tools"
 
 packages=$build
 [ "$want" = build ] || packages="$packages $demo"
