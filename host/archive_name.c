@@ -1,6 +1,6 @@
 /* archive_name.c - names and links in archives; see archive_name.h. */
 #include "archive_name.h"
-#include "files.h"
+#include "files_maker.h"
 #include "mask.h"
 #include "utf8.h"
 #include <stdio.h>
@@ -18,7 +18,7 @@ static bool is_unplaced(const char *name, size_t len)
 {
   char copy[ARCHIVE_NAME_MAX + 1];
   copy_text(copy, len + 1, name);
-  return file_is_unplaced(copy);
+  return files_is_unplaced(copy);
 }
 
 static const char *refuse_name(const char *name, size_t len)

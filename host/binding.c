@@ -6,6 +6,7 @@
  * and another on the wire. */
 #include "binding.h"
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -132,7 +133,7 @@ static bool path_allows(const char *prefix, const char *path)
          !has_dot_segment(path);
 }
 
-/* ---- the check --------------------------------------------------------------------------- */
+/* ---- places -------------------------------------------------------------------------------- */
 
 static bool same_host(const struct origin *a, const struct origin *b)
 {
@@ -144,10 +145,10 @@ static bool same_origin(const struct origin *a, const struct origin *b)
   return a->https == b->https && a->port == b->port && same_host(a, b);
 }
 
-static bool url_allows(const char *binding, const char *url)
+static bool url_allows(const char *place, const char *url)
 {
   struct origin may, to;
-  if (read_origin(binding, &may) || read_origin(url, &to))
+  if (read_origin(place, &may) || read_origin(url, &to))
     return false;
   return same_origin(&may, &to) && path_allows(may.path, to.path);
 }
@@ -158,36 +159,176 @@ static const char *basename_of(const char *program)
   return slash ? slash + 1 : program;
 }
 
+/* A name alone is not enough where it is known which file would run: somebody may have put another
+ * one of that name in the way. */
+static bool program_allows(const char *name, const struct destination *to)
+{
+  return strcmp(basename_of(name), basename_of(to->what)) == 0 && (!to->runs || to->runs(to, name));
+}
+
+static const struct scheme {
+  const char *prefix;
+  int kind;
+  const char *wrong;  /* with nothing behind it */
+} schemes[] = {
+  {"program:", TO_PROGRAM, "the program is missing: write program:NAME or program:/PATH"},
+  {"sql:", TO_SQL, "the host is missing: write sql:HOST or sql:*"},
+  {"sealed:", TO_SEALED, "who opens it is missing: write sealed:NAME or sealed:*"},
+  {NULL, TO_HTTP, NULL},
+};
+
+static const struct scheme *scheme_of(const char *place)
+{
+  const struct scheme *s = schemes;
+  while (s->prefix && !starts(place, s->prefix))
+    s++;
+  return s;
+}
+
+static bool place_allows(const char *place, const struct destination *to)
+{
+  const struct scheme *s = scheme_of(place);
+  const char *rest = place + (s->prefix ? strlen(s->prefix) : 0);
+  if (s->kind != (int)to->kind)
+    return false;
+  if (to->kind == TO_PROGRAM)
+    return program_allows(rest, to);
+  if (to->kind != TO_HTTP)
+    return strcmp(rest, "*") == 0 || strcasecmp(rest, to->what) == 0;
+  if (starts(place, "unix:") || starts(to->what, "unix:"))
+    return strcmp(place, to->what) == 0;
+  return url_allows(place, to->what);
+}
+
+/* ---- bindings: methods, a place, a part of the request --------------------------------------- */
+
+struct narrowed {
+  const char *methods;  /* "GET,HEAD …" up to a blank; NULL: all */
+  char place[BINDING_MAX];
+  const char *part;     /* "header:NAME" or "body"; NULL: anywhere */
+};
+
+static bool is_method_list(const char *text, size_t len)
+{
+  for (size_t i = 0; i < len; i++)
+    if (!isupper((unsigned char)text[i]) && (text[i] != ',' || i == 0 || i + 1 == len || text[i + 1] == ','))
+      return false;
+  return len > 0;
+}
+
+/* Splits at blanks, one each. False: too long, or too many parts. */
+static bool split(const char *text, struct narrowed *n)
+{
+  size_t first = strcspn(text, " ");
+  *n = (struct narrowed){0};
+  if (text[first] && is_method_list(text, first)) {
+    n->methods = text;
+    text += first + 1;
+  }
+  size_t len = strcspn(text, " ");
+  if (len >= sizeof n->place)
+    return false;
+  memcpy(n->place, text, len);
+  if (text[len])
+    n->part = text + len + 1;
+  return !n->part || !strchr(n->part, ' ');
+}
+
+static bool method_allowed(const char *list, const char *method)
+{
+  size_t wanted = method ? strlen(method) : 0;
+  for (const char *at = list; at && wanted; at = at[strcspn(at, ", ")] == ',' ? strchr(at, ',') + 1 : NULL)
+    if (strcspn(at, ", ") == wanted && strncmp(at, method, wanted) == 0)
+      return true;
+  return !list;
+}
+
+static bool part_allowed(const char *part, const struct destination *to)
+{
+  if (!part)
+    return true;
+  if (strcmp(part, "body") == 0)
+    return !to->header;
+  return to->header && strcasecmp(part + strlen("header:"), to->header) == 0;
+}
+
 bool binding_allows(const char *binding, const struct destination *to)
 {
-  bool program = starts(binding, "program:"), sql = starts(binding, "sql:");
-  switch (to->kind) {
-  case TO_PROGRAM:
-    return program && strcmp(binding + 8, basename_of(to->what)) == 0;
-  case TO_SQL:
-    return sql && (strcmp(binding + 4, "*") == 0 || strcasecmp(binding + 4, to->what) == 0);
-  default:
-    return !program && !sql && url_allows(binding, to->what);
+  struct narrowed n;
+  return split(binding, &n) && place_allows(n.place, to) && method_allowed(n.methods, to->method) &&
+         part_allowed(n.part, to);
+}
+
+/* ---- reading what people write ------------------------------------------------------------------- */
+
+static bool is_token(const char *text)
+{
+  while (isalnum((unsigned char)*text) || (*text && strchr("!#$%&'*+-.^_`|~", *text)))
+    text++;
+  return *text == 0;
+}
+
+static const char *part_wrong(const char *part)
+{
+  if (strcmp(part, "body") == 0)
+    return NULL;
+  return starts(part, "header:") && part[7] && is_token(part + 7)
+           ? NULL : "behind the place stands header:NAME, body or nothing";
+}
+
+static const char *program_wrong(const char *name)
+{
+  if (*name == '/' || !strchr(name, '/'))
+    return NULL;
+  return "a program is named as the PATH finds it, or by its whole path from the root";
+}
+
+/* Appends the place of HTTP in full form. */
+static const char *normalise_url(const char *place, struct buf *out)
+{
+  size_t from = out->len;
+  struct origin o;
+  if (starts(place, "unix:")) {
+    buf_add_str(out, place);
+    return place[5] == '/' ? NULL : "a socket is named by its whole path: write unix:/PATH";
   }
+  if (!strstr(place, "://"))
+    buf_add_str(out, "https://");
+  buf_add_str(out, place);
+  const char *why = buf_ok(out) ? read_origin(buf_str(out) + from, &o) : NULL;
+  if (!why && buf_ok(out) && (strpbrk(o.path, "?#") || has_dot_segment(o.path)))
+    return "a path prefix has no query, fragment or dot segments";
+  return why;
+}
+
+static const char *normalise_place(const struct narrowed *n, struct buf *out)
+{
+  const struct scheme *s = scheme_of(n->place);
+  if (!s->prefix)
+    return normalise_url(n->place, out);
+  const char *rest = n->place + strlen(s->prefix);
+  buf_add_str(out, n->place);
+  if (!*rest)
+    return s->wrong;
+  if (n->methods || n->part)
+    return "only places of HTTP have methods, headers and a body";
+  return s->kind == TO_PROGRAM ? program_wrong(rest) : NULL;
 }
 
 const char *binding_normalise(const char *text, struct buf *out)
 {
-  if (starts(text, "program:")) {
-    buf_add_str(out, text);
-    return text[8] && !strchr(text + 8, '/') ? NULL : "a program is named without its folder";
-  }
-  if (starts(text, "sql:")) {
-    buf_add_str(out, text);
-    return text[4] ? NULL : "the host is missing: write sql:HOST or sql:*";
-  }
-  if (!strstr(text, "://"))
-    buf_add_str(out, "https://");
-  buf_add_str(out, text);
-  struct origin o;
-  const char *why = buf_ok(out) ? read_origin(buf_str(out), &o) : NULL;
-  if (!why && buf_ok(out) && (strpbrk(o.path, "?#") || has_dot_segment(o.path)))
-    return "a path prefix has no query, fragment or dot segments";
+  struct narrowed n;
+  if (!split(text, &n))
+    return "it is [METHODS] PLACE [header:NAME], each behind one blank";
+  if (n.methods)
+    buf_add(out, n.methods, strcspn(n.methods, " ") + 1);
+  const char *why = normalise_place(&n, out);
+  if (!why && n.part)
+    why = part_wrong(n.part);
+  if (n.part)
+    buf_printf(out, " %s", n.part);
+  if (!why && out->len >= BINDING_MAX)
+    why = "it is too long";
   return why;
 }
 
@@ -196,8 +337,18 @@ const char *binding_normalise(const char *text, struct buf *out)
 static bool admits_origin(const char *const *bindings, const struct origin *to)
 {
   struct origin may;
+  struct narrowed n;
   for (; *bindings; bindings++)
-    if (!read_origin(*bindings, &may) && same_origin(&may, to))
+    if (split(*bindings, &n) && !read_origin(n.place, &may) && same_origin(&may, to))
+      return true;
+  return false;
+}
+
+static bool looks_at_method(const char *const *bindings)
+{
+  struct narrowed n;
+  for (; *bindings; bindings++)
+    if (split(*bindings, &n) && n.methods)
       return true;
   return false;
 }
@@ -206,7 +357,9 @@ static void describe_url(const char *url, const char *const *bindings, struct bu
 {
   struct origin o;
   const char *why = read_origin(url, &o);
-  if (why)
+  if (starts(url, "unix:"))
+    buf_add_str(out, url);
+  else if (why)
     buf_printf(out, "a URL that cannot be checked (%s)", why);
   else if (admits_origin(bindings, &o))
     buf_add(out, url, strcspn(url, "?#"));
@@ -217,9 +370,14 @@ static void describe_url(const char *url, const char *const *bindings, struct bu
 void binding_describe(const struct destination *to, const char *const *bindings, struct buf *out)
 {
   if (to->kind == TO_PROGRAM)
-    buf_printf(out, "program:%s", basename_of(to->what));
+    buf_printf(out, "program:%s", to->runs ? to->what : basename_of(to->what));
   else if (to->kind == TO_SQL)
     buf_printf(out, "sql:%s", to->what);
-  else
+  else if (to->kind == TO_SEALED)
+    buf_printf(out, "sealed:%s", to->what);
+  else {
+    if (to->method && looks_at_method(bindings))
+      buf_printf(out, "%s ", to->method);
     describe_url(to->what, bindings, out);
+  }
 }

@@ -25,7 +25,8 @@ static void check_framing(lua_State *L, const char *what, const char *name)
 }
 
 /* Appends "Name: value" and a NUL for the header whose name is on top. */
-static void add_header(lua_State *L, int headers, const char *what, const char *url, struct buf *lines)
+static void add_header(lua_State *L, int headers, const char *what, const struct destination *base,
+                       struct buf *lines)
 {
   if (lua_type(L, -1) != LUA_TSTRING)
     failure_misuse(L, "%s: headers are a table name = value", what);
@@ -38,7 +39,9 @@ static void add_header(lua_State *L, int headers, const char *what, const char *
   char place[80];
   size_t len;
   snprintf(place, sizeof place, "header '%.60s'", name);
-  struct destination to = {.kind = TO_HTTP, .what = url, .place = place};
+  struct destination to = *base;
+  to.place = place;
+  to.header = name;
   const char *value = secret_resolve(L, -1, &to, &len);
   if (memchr(value, '\n', len) || memchr(value, '\r', len) || memchr(value, 0, len))
     failure_misuse(L, "%s: header '%s' holds a line break or NUL", what, name);
@@ -49,8 +52,10 @@ static void add_header(lua_State *L, int headers, const char *what, const char *
   lua_pop(L, 2);
 }
 
-const char *const *header_lines_read(lua_State *L, int headers, const char *what, const char *url)
+const char *const *header_lines_read(lua_State *L, int headers, const char *what, const char *method,
+                                     const char *url)
 {
+  struct destination to = {.kind = TO_HTTP, .what = url, .method = method};
   struct buf *lines = buf_push(L, 1 << 20);
   int n = 0;
   if (headers) {
@@ -58,7 +63,7 @@ const char *const *header_lines_read(lua_State *L, int headers, const char *what
     n = (int)lua_rawlen(L, -1);
     for (int i = 1; i <= n; i++) {
       lua_rawgeti(L, -1, i);
-      add_header(L, headers, what, url, lines);
+      add_header(L, headers, what, &to, lines);
       lua_pop(L, 1);
     }
     lua_pop(L, 1);

@@ -12,6 +12,7 @@
 #include "fence.h"
 #include "field.h"
 #include "headers.h"
+#include "http_recipient.h"
 #include "http_route_lua.h"
 #include "health_spec.h"
 #include "host.h"
@@ -44,22 +45,28 @@ static void wake(void *arg)
   task_wake(((struct call *)arg)->task);
 }
 
-/* Pushes the bytes; they are wiped when the caller shortens the stack. */
-static const char *resolve(lua_State *L, int idx, const char *url, const char *place, size_t *len)
+/* Pushes the bytes of a line; they are wiped when the caller shortens the stack. */
+static const char *resolve_header(lua_State *L, int idx, const char *name, const struct destination *where,
+                                  size_t *len)
 {
-  struct destination to = {.kind = TO_HTTP, .what = url, .place = place};
+  char place[80];
+  struct destination to = *where;
+  snprintf(place, sizeof place, "header '%.60s'", name);
+  to.place = place;
+  to.header = name;
   return secret_resolve(L, idx, &to, len);
 }
 
-/* Pushes the list of the header lines, and what they point to. */
-static const char *const *resolve_headers(lua_State *L, int list, const char *url)
+/* Pushes the list of the header lines, whose names stand in the list `names`, and what they point to. */
+static const char *const *resolve_headers(lua_State *L, int list, int names, const struct destination *to)
 {
   size_t n = lua_rawlen(L, list), len;
-  luaL_checkstack(L, (int)n * 4 + 20, "headers");
+  luaL_checkstack(L, (int)n * 5 + 20, "headers");
   const char **lines = lua_newuserdatauv(L, (n + 1) * sizeof *lines, 0);
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, list, (lua_Integer)i + 1);
-    lines[i] = resolve(L, lua_gettop(L), url, "a header", &len);
+    lua_rawgeti(L, names, (lua_Integer)i + 1);
+    lines[i] = resolve_header(L, lua_gettop(L) - 1, lua_tostring(L, -1), to, &len);
     if (memchr(lines[i], '\n', len) || memchr(lines[i], '\r', len) || memchr(lines[i], 0, len))
       failure_misuse(L, "health.wait: a header holds a line break or NUL");
   }
@@ -72,11 +79,13 @@ static void fill_in_secrets(lua_State *L, const struct health_target *t, struct 
   lua_getfield(L, ARGUMENTS, "specs");
   lua_rawgeti(L, -1, t->spec->owner);
   int spec = lua_gettop(L);
-  const char *place = http_route_place(L, t->url, r->route.connect_to, r->route.proxy);
+  struct destination to = {.kind = TO_HTTP, .what = http_recipient(L, t->url, &r->route), .method = r->method,
+                           .place = "body"};
   lua_getfield(L, spec, "headers");
-  r->headers = resolve_headers(L, lua_gettop(L), place);
+  lua_getfield(L, spec, "header_names");
+  r->headers = resolve_headers(L, lua_gettop(L) - 1, lua_gettop(L), &to);
   if (lua_getfield(L, spec, "body") != LUA_TNIL)
-    r->body = resolve(L, lua_gettop(L), place, "the body", &r->body_len);
+    r->body = secret_resolve(L, lua_gettop(L), &to, &r->body_len);
 }
 
 static struct http_exchange *start(void *arg, const struct health_target *t, struct http_request *r,

@@ -191,7 +191,7 @@ struct raw {
   struct health_spec spec;
   const char *jitter;
   lua_Integer family, seed, samples, rise, attempts, keep, max_body;
-  int headers, body, statuses, proofs, fatal_after, hook;
+  int headers, header_names, body, statuses, proofs, fatal_after, hook;
 };
 
 #define OF(member) offsetof(struct raw, member)
@@ -199,6 +199,7 @@ struct raw {
 static const struct opt_field fields[] = {
   {"method", OPT_STRING, OF(spec.method), true},
   {"headers", OPT_TABLE, OF(headers), true},
+  {"header_names", OPT_TABLE, OF(header_names), true},  /* of each of them; health_lua.c reads it */
   {"body", OPT_TEXT, OF(body), false},
   {"statuses", OPT_TABLE, OF(statuses), true},
   {"proofs", OPT_TABLE, OF(proofs), true},

@@ -11,6 +11,7 @@
 #include "headers.h"
 #include "host.h"
 #include "http_lua.h"
+#include "http_recipient.h"
 #include "http_route_lua.h"
 #include "json_span.h"
 #include "opt.h"
@@ -62,9 +63,10 @@ static const struct opt_field fields[] = {
 
 /* ---- reading the request --------------------------------------------------------------- */
 
-static const char *resolve(lua_State *L, int idx, const char *url, const char *place, size_t *len)
+static const char *resolve(lua_State *L, int idx, const struct destination *where, const char *place, size_t *len)
 {
-  struct destination to = {.kind = TO_HTTP, .what = url, .place = place};
+  struct destination to = *where;
+  to.place = place;
   return secret_resolve(L, idx, &to, len);
 }
 
@@ -82,7 +84,6 @@ static const struct opt_field part_fields[] = {
   {0},
 };
 
-/* Pushes what the part points into. */
 /* Servers take a part for a file by its having a file's name. */
 static const char *filename_of(const struct part_options *p)
 {
@@ -92,7 +93,8 @@ static const char *filename_of(const struct part_options *p)
   return slash ? slash + 1 : p->from;
 }
 
-static void read_part(lua_State *L, const char *url, struct http_part *part, const char **file)
+/* Pushes what the part points into. */
+static void read_part(lua_State *L, const struct destination *to, struct http_part *part, const char **file)
 {
   struct part_options p = {0};
   char place[80];
@@ -105,11 +107,11 @@ static void read_part(lua_State *L, const char *url, struct http_part *part, con
   *part = (struct http_part){.name = p.name, .filename = filename_of(&p), .type = p.type};
   *file = p.from ? files_path(L, p.from) : NULL;
   if (p.data)
-    part->data = resolve(L, p.data, url, place, &part->len);
+    part->data = resolve(L, p.data, to, place, &part->len);
 }
 
 /* Pushes the arrays of parts and of their files, and what they point into. */
-static void read_parts(lua_State *L, const struct options *o, const char *place, struct http_call *c)
+static void read_parts(lua_State *L, const struct options *o, const struct destination *to, struct http_call *c)
 {
   size_t n = o->parts ? lua_rawlen(L, o->parts) : 0;
   if (o->parts && n == 0)
@@ -120,7 +122,7 @@ static void read_parts(lua_State *L, const struct options *o, const char *place,
   luaL_checkstack(L, (int)n * 3 + 20, "multipart");
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, o->parts, (lua_Integer)i + 1);
-    read_part(L, place, &parts[i], &files[i]);
+    read_part(L, to, &parts[i], &files[i]);
     from_files = from_files || files[i];
   }
   c->request.parts = n ? parts : NULL;
@@ -300,12 +302,13 @@ void http_call_read(lua_State *L, const char *what, const struct file_operation 
   luaL_checkstack(L, 20, "request");
   if (o.secrets)
     check_minted(L, o.secrets);
-  const char *place = http_route_place(L, o.url, o.route.connect_to, o.route.proxy);
-  r->headers = header_lines_read(L, o.headers, what, place);
+  const struct http_route way = http_route_of(&o.route);
+  struct destination to = {.kind = TO_HTTP, .what = http_recipient(L, o.url, &way), .method = o.method};
+  r->headers = header_lines_read(L, o.headers, what, o.method, to.what);
   r->answers_secret = o.secrets != 0;
   if (o.body)
-    r->body = resolve(L, o.body, place, "body", &r->body_len);
-  read_parts(L, &o, place, c);
+    r->body = resolve(L, o.body, &to, "body", &r->body_len);
+  read_parts(L, &o, &to, c);
   http_files_read(L, what, &o.files, c);
   bool whole = !c->has_files && !c->streams;
   http_route_read(L, what, &o.route, whole, r);
@@ -313,7 +316,7 @@ void http_call_read(lua_State *L, const char *what, const struct file_operation 
   if (digest)
     c->files.stamp = digest->stamp;
   if (o.sigv4)
-    http_sign(L, what, o.sigv4, digest ? buf_str(&digest->data) : NULL, r);
+    http_sign(L, what, o.sigv4, digest ? buf_str(&digest->data) : NULL, to.what, r);
 }
 
 static int request_done(lua_State *L, int status, lua_KContext box)

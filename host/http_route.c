@@ -2,91 +2,23 @@
  *
  * In this order: with --local to loopback; to a Unix socket; to another address than the URL's;
  * through a proxy; to the URL's host. A proxy is the one that the request names, else that of
- * the environment: https_proxy or http_proxy by the URL's scheme, then all_proxy, unless no_proxy
- * covers the host; in upper case too, but for HTTP_PROXY, which a web server sets from a header
- * of its client. The environment's proxy is not for loopback. The proxy looks the URL's host up.
+ * the environment (http_proxy.h). The proxy looks the URL's host up. Where secrets meet somebody else on
+ * the way than the URL's host, http_recipient.h says whom.
  *
  * Credentials in a proxy's URL go to curl apart from it, so that no error can hold them. */
 #include "http_curl.h"
+#include "http_proxy.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* ---- which proxy ------------------------------------------------------------------------------- */
-
-/* The first of the variables, ended by NULL, that has a value. */
-static const char *variable(const struct exchange *x, const char *const *names)
-{
-  struct world_environ *e = x->http->environ;
-  for (; *names; names++) {
-    const char *value = e->get(e, *names);
-    if (value && *value)
-      return value;
-  }
-  return NULL;
-}
-
-/* "10.0.0.0/8" covers an address of its family whose first bits are the same. */
-static bool network_covers(const char *network, size_t len, const char *host)
-{
-  char text[64], bare[64];
-  unsigned char net[16], address[16];
-  snprintf(text, sizeof text, "%.*s", (int)len, network);
-  snprintf(bare, sizeof bare, "%.*s", (int)strcspn(host + (*host == '['), "]"), host + (*host == '['));
-  char *slash = strchr(text, '/');
-  int family = strchr(text, ':') ? 10 /* AF_INET6 */ : 2 /* AF_INET */;
-  if (!slash)
-    return false;
-  *slash = 0;
-  unsigned long bits = strtoul(slash + 1, NULL, 10);
-  if (uv_inet_pton(family, text, net) != 0 || uv_inet_pton(family, bare, address) != 0 ||
-      bits > (family == 2 ? 32u : 128u))
-    return false;
-  unsigned char rest = bits % 8 ? (unsigned char)(0xff << (8 - bits % 8)) : 0;
-  return memcmp(net, address, bits / 8) == 0 &&
-         (!rest || (net[bits / 8] & rest) == (address[bits / 8] & rest));
-}
-
-/* "example.com", ".example.com" and "*.example.com" cover the name and all below it. */
-static bool entry_covers(const char *entry, size_t len, const char *host)
-{
-  size_t n = strlen(host);
-  if (len == 1 && *entry == '*')
-    return true;
-  if (network_covers(entry, len, host))
-    return true;
-  size_t skip = len > 1 && entry[0] == '*' && entry[1] == '.' ? 2 : len && entry[0] == '.' ? 1 : 0;
-  entry += skip;
-  len -= skip;
-  return len && n >= len && strncasecmp(host + n - len, entry, len) == 0 &&
-         (n == len || host[n - len - 1] == '.');
-}
-
-static bool is_exempt(const struct exchange *x)
-{
-  static const char *const names[] = {"no_proxy", "NO_PROXY", NULL};
-  const char *list = variable(x, names);
-  while (list && *list) {
-    size_t len = strcspn(list, ", ");
-    if (entry_covers(list, len, x->host))
-      return true;
-    list += len + strspn(list + len, ", ");
-  }
-  return false;
-}
-
 /* The proxy's URL, or NULL. */
 static const char *proxy_of(const struct exchange *x, const struct http_route *r)
 {
-  static const char *const https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL};
-  static const char *const http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
   if (r->proxy)
     return *r->proxy ? r->proxy : NULL;
-  if (real_is_loopback(x->host))
-    return NULL;
-  const char *proxy = variable(x, x->https ? https : http);
-  return proxy && !is_exempt(x) ? proxy : NULL;
+  return http_proxy_of_environment(x->http->environ, x->https, x->host);
 }
 
 void exchange_set_target(struct exchange *x, char *target)
@@ -249,8 +181,8 @@ static void trust(struct exchange *x, const struct http_route *r)
   static const char *const files[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE", NULL};
   static const char *const folders[] = {"SSL_CERT_DIR", NULL};
   const struct real_config *c = x->http->config;
-  const char *ca = r->ca_file ? r->ca_file : c->local ? c->ca_file : variable(x, files);
-  const char *folder = ca || c->local ? NULL : variable(x, folders);
+  const char *ca = r->ca_file ? r->ca_file : c->local ? c->ca_file : http_variable(x->http->environ, files);
+  const char *folder = ca || c->local ? NULL : http_variable(x->http->environ, folders);
   curl_easy_setopt(x->easy, CURLOPT_CAPATH, folder);
   if (!ca)
     return;

@@ -1,5 +1,5 @@
-/* http_route_lua.c - options for the way and the time of a request, whom its secrets meet on it, and
- * errors with what became of both; see http_route_lua.h. */
+/* http_route_lua.c - options for the way and the time of a request, and errors with what became
+ * of both; see http_route_lua.h. */
 #include "http_route_lua.h"
 #include "field.h"
 #include <lauxlib.h>
@@ -68,51 +68,6 @@ static void read_timeouts(lua_State *L, const char *what, int idx, bool whole, s
   set_default(&t->first_byte, 0);
 }
 
-/* ---- where secrets go --------------------------------------------------------------------------- */
-
-/* Pushes ":port" of what follows "http://", or "". */
-static const char *push_port(lua_State *L, const char *authority)
-{
-  const char *end = authority + strcspn(authority, "/?#"), *digits = end;
-  while (digits > authority && digits[-1] >= '0' && digits[-1] <= '9')
-    digits--;
-  bool has_port = digits > authority && digits[-1] == ':';
-  return has_port ? lua_pushlstring(L, digits - 1, (size_t)(end - digits) + 1) : lua_pushliteral(L, "");
-}
-
-static const char *push_place(lua_State *L, const char *authority, const char *connect_to)
-{
-  unsigned char bytes[16];
-  bool bare_six = uv_inet_pton(10 /* AF_INET6 */, connect_to, bytes) == 0;
-  const char *own_port = bare_six ? NULL : strrchr(connect_to, ':');
-  bool has_port = own_port && !strchr(own_port, ']');
-  const char *port = has_port ? "" : push_port(L, authority);
-  return lua_pushfstring(L, bare_six ? "http://[%s]%s%s" : "http://%s%s%s", connect_to, port,
-                         authority + strcspn(authority, "/?#"));
-}
-
-/* Without the proxy's own credentials. */
-static const char *push_proxy(lua_State *L, const char *proxy)
-{
-  const char *authority = strstr(proxy, "://"), *at = strrchr(proxy, '@');
-  authority = authority ? authority + 3 : proxy;
-  const char *scheme = authority > proxy ? lua_pushlstring(L, proxy, (size_t)(authority - proxy)) : "http://";
-  return lua_pushfstring(L, "%s%s", scheme, at ? at + 1 : authority);
-}
-
-const char *http_route_place(lua_State *L, const char *url, const char *connect_to, const char *proxy)
-{
-  enum { SCHEME = sizeof "http://" - 1 };
-  luaL_checkstack(L, 6, "route");
-  if (strncasecmp(url, "http://", SCHEME) != 0)
-    return lua_pushstring(L, url);
-  if (connect_to)
-    return push_place(L, url + SCHEME, connect_to);
-  if (proxy && *proxy)
-    return push_proxy(L, proxy);
-  return lua_pushstring(L, url);
-}
-
 /* ---- the way ------------------------------------------------------------------------------------- */
 
 static bool is_port(const char *text)
@@ -160,13 +115,18 @@ void http_route_check(lua_State *L, const char *what, const struct http_route *r
     failure_misuse(L, "%s: a key goes with a certificate", what);
 }
 
-void http_route_read(lua_State *L, const char *what, const struct http_route_options *o, bool whole,
-                     struct http_request *r)
+struct http_route http_route_of(const struct http_route_options *o)
 {
-  r->route = (struct http_route){
+  return (struct http_route){
     .unix_socket = o->unix_socket, .connect_to = o->connect_to, .proxy = o->proxy, .ca_file = o->ca,
     .certificate = o->certificate, .key = o->key,
     .family = o->family >= 0 && o->family <= INT_MAX ? (int)o->family : -1};
+}
+
+void http_route_read(lua_State *L, const char *what, const struct http_route_options *o, bool whole,
+                     struct http_request *r)
+{
+  r->route = http_route_of(o);
   http_route_check(L, what, &r->route);
   read_timeouts(L, what, o->timeout, whole, &r->timeouts);
 }

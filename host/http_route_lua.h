@@ -25,15 +25,13 @@ struct http_route_options {
 /* Raises a misuse for a way that cannot be gone. */
 void http_route_check(lua_State *L, const char *what, const struct http_route *r);
 
+/* The way as the options have it, not checked yet. */
+struct http_route http_route_of(const struct http_route_options *o);
 /* Checks them and fills route and timeouts. `whole`: the body is kept, so that it is small and
  * quick; else it may be large and take its time, as long as bytes go on coming. `what` names the
  * function in errors. */
 void http_route_read(lua_State *L, const char *what, const struct http_route_options *o, bool whole,
                      struct http_request *r);
-/* Pushes the URL that secrets are checked against. Over https that is the request's own. Over http
- * nobody proves to be its host: what is sent goes to whom `connect_to` or `proxy` (both may be NULL)
- * names, so that is who has to be meant. */
-const char *http_route_place(lua_State *L, const char *url, const char *connect_to, const char *proxy);
 /* Pushes the fault of an exchange as an error value: phase, detail, reason, address, timing,
  * protocol and url beside what every error has. */
 void http_fault_push(lua_State *L, const struct http_exchange *x, const char *url);

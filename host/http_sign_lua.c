@@ -43,9 +43,12 @@ static void check_text(lua_State *L, const char *what, const char *place, const 
     failure_misuse(L, "%s: %s is empty", what, place);
 }
 
-static const char *resolve(lua_State *L, const char *what, int idx, const char *url, const char *place)
+static const char *resolve(lua_State *L, const char *what, int idx, const struct destination *where,
+                           const char *place, const char *header)
 {
-  struct destination to = {.kind = TO_HTTP, .what = url, .place = place};
+  struct destination to = *where;
+  to.place = place;
+  to.header = header;
   size_t len;
   const char *text = secret_resolve(L, idx, &to, &len);
   check_text(L, what, place, text, len);
@@ -60,8 +63,8 @@ static void check_word(lua_State *L, const char *what, const char *option, const
 }
 
 /* Pushes the bytes that the key points to. */
-static void read_key(lua_State *L, const char *what, int sigv4, const char *url, struct sign_options *o,
-                     struct sigv4_key *k)
+static void read_key(lua_State *L, const char *what, int sigv4, const struct destination *to,
+                     struct sign_options *o, struct sigv4_key *k)
 {
   *o = (struct sign_options){.service = "s3"};
   luaL_checkstack(L, 20, "sigv4");
@@ -69,10 +72,10 @@ static void read_key(lua_State *L, const char *what, int sigv4, const char *url,
   check_word(L, what, "region", o->region);
   check_word(L, what, "service", o->service);
   *k = (struct sigv4_key){.region = o->region, .service = o->service};
-  k->id = resolve(L, what, o->key_id, url, "sigv4 key_id");
-  k->secret = resolve(L, what, o->key, url, "sigv4 key");
+  k->id = resolve(L, what, o->key_id, to, "sigv4 key_id", "authorization");
+  k->secret = resolve(L, what, o->key, to, "sigv4 key", "authorization");
   if (o->token)
-    k->token = resolve(L, what, o->token, url, "sigv4 token");
+    k->token = resolve(L, what, o->token, to, "sigv4 token", "x-amz-security-token");
 }
 
 bool http_sign_needs_digest(lua_State *L, int sigv4)
@@ -131,15 +134,17 @@ static const char *const *join(lua_State *L, const char *const *own, const struc
   return list;
 }
 
-void http_sign(lua_State *L, const char *what, int sigv4, const char *digest, struct http_request *r)
+void http_sign(lua_State *L, const char *what, int sigv4, const char *digest, const char *place,
+               struct http_request *r)
 {
+  const struct destination to = {.kind = TO_HTTP, .what = place, .method = r->method};
   struct sign_options o;
   struct sigv4_key k;
   struct sigv4_signed out;
   char hex[SHA256_HEX + 1];
   struct world_clock *clock = host_of(L)->world->clock;
   check_headers(L, what, r->headers);
-  read_key(L, what, sigv4, r->url, &o, &k);
+  read_key(L, what, sigv4, &to, &o, &k);
   struct sigv4_request request = {.method = r->method, .url = r->url, .headers = r->headers,
                                   .payload = payload(L, what, &o, digest, r, hex), .now = clock->now(clock)};
   struct buf *url = buf_push(L, 0), *headers = buf_push(L, 0);
@@ -186,7 +191,8 @@ int http_presign(lua_State *L)
   opt_read(L, 1, "http.presign", presign_fields, &p);
   if (p.expires < 1 || p.expires > WEEK)
     return failure_misuse(L, "http.presign: expires is 1 to %d seconds", WEEK);
-  read_key(L, "http.presign", p.sigv4, p.url, &o, &k);
+  const struct destination to = {.kind = TO_HTTP, .what = p.url, .method = p.method};
+  read_key(L, "http.presign", p.sigv4, &to, &o, &k);
   check_plain(L, &o);
   struct sigv4_request request = {.method = p.method, .url = p.url, .payload = SIGV4_UNSIGNED,
                                   .now = clock->now(clock)};

@@ -12,17 +12,22 @@
 
 /* Where bytes are about to go. */
 struct destination {
-  enum { TO_HTTP, TO_PROGRAM, TO_SQL } kind;
-  const char *what;  /* http: the URL; program: argv[0]; sql: the host */
-  const char *place; /* for the error: "header 'authorization'", "body", "environment FOO" */
+  enum { TO_HTTP, TO_PROGRAM, TO_SQL, TO_SEALED } kind;
+  const char *what;    /* http: the URL, or "unix:/PATH"; program: argv[0]; sql: the host; sealed: who opens it */
+  const char *place;   /* for the error: "header 'authorization'", "body", "environment FOO" */
+  const char *method;  /* http; NULL: none that a binding could name */
+  const char *header;  /* http: its name; NULL: the body, or what is sent later */
+  /* program: whether what would be started is what `name`, the rest of a binding, means here; NULL: its
+   * name decides */
+  bool (*runs)(const struct destination *to, const char *name);
+  const void *program;  /* for runs */
 };
 
 bool secret_test(lua_State *L, int idx);
 /* Raises a misuse when one of them, ended by NULL, is no place. */
 void secret_check_bindings(lua_State *L, const char *name, const char *const *bindings);
 /* Pushes a template of one secret. `bindings` is a NULL-terminated list of the places it
- * may go: "https://host", "https://host/path/prefix" (a bare "host…" means https),
- * "program:NAME", "sql:HOST" or "sql:*"; an empty one admits none. A value that the mask does
+ * may go (binding.h); an empty one admits none. A value that the mask does
  * not take (mask.h) is a secret all the same. Raises when the value is empty, a binding is
  * none, or memory is short. */
 void secret_push(lua_State *L, const char *name, const char *value, size_t len,

@@ -135,10 +135,11 @@ static int derive(lua_State *L)
   return 1;
 }
 
-/* secret.core.admitted(value, url) -> whether all secrets in it may be sent there */
+/* secret.core.admitted(value, url, method, header) -> whether all secrets in it may be sent there */
 static int admitted(lua_State *L)
 {
-  struct destination to = {.kind = TO_HTTP, .what = luaL_checkstring(L, 2)};
+  struct destination to = {.kind = TO_HTTP, .what = luaL_checkstring(L, 2), .method = luaL_checkstring(L, 3),
+                           .header = luaL_checkstring(L, 4)};
   lua_pushboolean(L, secret_admitted(L, 1, &to));
   return 1;
 }

@@ -8,6 +8,7 @@
 #include "fence.h"
 #include "field.h"
 #include "header_lines.h"
+#include "http_recipient.h"
 #include "http_route_lua.h"
 #include "host.h"
 #include "opt.h"
@@ -399,8 +400,8 @@ static int connect(lua_State *L)
   http_route_check(L, "websocket.connect", &r.route);
   const char *http_url = push_http_url(L, o.url);
   struct task *task = task_current(L);
-  const char *place = http_route_place(L, http_url, o.connect_to, o.proxy);
-  r.headers = header_lines_read(L, o.headers, "websocket.connect", place);
+  const char *place = http_recipient(L, http_url, &r.route);
+  r.headers = header_lines_read(L, o.headers, "websocket.connect", "GET", place);
   check_headers(L, r.headers);
   r.protocols = read_protocols(L, o.protocols);
   websocket_push(L, place, o.settings.close_timeout);

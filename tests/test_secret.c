@@ -51,7 +51,7 @@ static int close_state(void **state)
 
 static bool allows(const char *binding, const char *url)
 {
-  struct destination to = {TO_HTTP, url, "body"};
+  struct destination to = {.kind = TO_HTTP, .what = url, .place = "body"};
   struct buf full;
   buf_init(&full, 4096);
   assert_null(binding_normalise(binding, &full));
@@ -118,12 +118,76 @@ static void programs_and_servers_have_bindings_of_their_own(void **state)
   assert_false(allows_other("sql:db.neon.tech", TO_SQL, "evil.test"));
   assert_false(allows_other("https://db.neon.tech", TO_SQL, "db.neon.tech"));
   assert_false(allows_other("sql:*", TO_HTTP, "https://db.neon.tech"));
+  assert_true(allows_other("sealed:*", TO_SEALED, "staging"));
+  assert_true(allows_other("sealed:staging", TO_SEALED, "staging"));
+  assert_false(allows_other("sealed:staging", TO_SEALED, "production"));
+  assert_false(allows_other("sealed:*", TO_SQL, "staging"));
+}
+
+static bool admits(const char *binding, const char *method, const char *url, const char *header)
+{
+  struct destination to = {.kind = TO_HTTP, .what = url, .place = "x", .method = method, .header = header};
+  struct buf full;
+  buf_init(&full, 4096);
+  assert_null(binding_normalise(binding, &full));
+  bool allowed = binding_allows(buf_str(&full), &to);
+  buf_free(&full);
+  return allowed;
+}
+
+static void a_binding_may_name_methods_and_a_header(void **state)
+{
+  static const char charges[] = "POST,PUT api.stripe.com/v1/charges header:Authorization";
+  static const char url[] = "https://api.stripe.com/v1/charges/1";
+  assert_true(admits(charges, "POST", url, "authorization"));
+  assert_true(admits(charges, "PUT", url, "AUTHORIZATION"));
+  assert_false(admits(charges, "GET", url, "authorization"));
+  assert_false(admits(charges, "POS", url, "authorization"));
+  assert_false(admits(charges, "post", url, "authorization"));
+  assert_false(admits(charges, NULL, url, "authorization"));
+  assert_false(admits(charges, "POST", url, "x-authorization"));
+  assert_false(admits(charges, "POST", url, NULL));
+  assert_false(admits(charges, "POST", "https://api.stripe.com/v1/refunds", "authorization"));
+  assert_true(admits("api.stripe.com header:x-key", "DELETE", "https://api.stripe.com/", "X-Key"));
+}
+
+static void a_binding_may_be_for_bodies_alone(void **state)
+{
+  assert_true(admits("POST id.test/token body", "POST", "https://id.test/token", NULL));
+  assert_false(admits("POST id.test/token body", "POST", "https://id.test/token", "cookie"));
+}
+
+static void a_socket_is_a_place_of_its_own(void **state)
+{
+  assert_true(admits("unix:/run/engine.sock", "GET", "unix:/run/engine.sock", NULL));
+  assert_true(admits("GET unix:/run/engine.sock header:x-key", "GET", "unix:/run/engine.sock", "x-key"));
+  assert_false(admits("unix:/run/engine.sock", "GET", "unix:/run/other.sock", NULL));
+  assert_false(admits("http://localhost", "GET", "unix:/run/engine.sock", NULL));
+  assert_false(admits("unix:/run/engine.sock", "GET", "http://localhost/", NULL));
+}
+
+static bool is_psql(const struct destination *to, const char *name)
+{
+  return strcmp(to->program, name) == 0;
+}
+
+static void what_runs_decides_beside_the_name(void **state)
+{
+  struct destination to = {.kind = TO_PROGRAM, .what = "/tmp/psql", .runs = is_psql, .program = "psql"};
+  assert_true(binding_allows("program:psql", &to));
+  assert_false(binding_allows("program:node", &to));
+  assert_false(binding_allows("program:/usr/bin/psql", &to));
+  to.program = "another";
+  assert_false(binding_allows("program:psql", &to));
 }
 
 static void what_is_no_binding_says_why(void **state)
 {
   static const char *const texts[] = {"", "https://", "user@host", "host?x=1", "host/a/../b",
-                                      "program:", "program:bin/psql", "sql:", "ftp://host", NULL};
+                                      "program:", "program:bin/psql", "sql:", "ftp://host", "sealed:", "unix:run/x",
+                                      "get host", "GET  host", "GET, host", "host header:", "host header:a b",
+                                      "host header:a:b", "host cookie", "GET sql:*", "program:psql body",
+                                      "host ", NULL};
   for (int i = 0; texts[i]; i++) {
     struct buf full;
     buf_init(&full, 4096);
@@ -135,7 +199,8 @@ static void what_is_no_binding_says_why(void **state)
 
 /* ---- resolving --------------------------------------------------------------------------- */
 
-static const struct destination at_neon = {TO_HTTP, "https://console.neon.tech/api", "body"};
+static const struct destination at_neon = {
+  .kind = TO_HTTP, .what = "https://console.neon.tech/api", .place = "body"};
 
 static void check_resolved(lua_State *L, int idx, const char *expected)
 {
@@ -189,7 +254,7 @@ static void encodings_apply_in_their_order(void **state)
 static int resolve_elsewhere(lua_State *L)
 {
   static const struct destination github = {
-    TO_HTTP, "https://api.github.com/user", "header 'authorization'"};
+    .kind = TO_HTTP, .what = "https://api.github.com/user", .place = "header 'authorization'"};
   size_t len;
   secret_resolve(L, 1, &github, &len);
   return 0;
@@ -311,6 +376,10 @@ int main(void)
     cmocka_unit_test(a_url_that_readers_could_take_differently_is_refused),
     cmocka_unit_test(a_path_prefix_ends_where_a_segment_ends),
     cmocka_unit_test(programs_and_servers_have_bindings_of_their_own),
+    cmocka_unit_test(a_binding_may_name_methods_and_a_header),
+    cmocka_unit_test(a_binding_may_be_for_bodies_alone),
+    cmocka_unit_test(a_socket_is_a_place_of_its_own),
+    cmocka_unit_test(what_runs_decides_beside_the_name),
     cmocka_unit_test(what_is_no_binding_says_why),
     WITH_STATE(a_template_resolves_to_the_joined_bytes),
     WITH_STATE(strings_alone_stay_strings),

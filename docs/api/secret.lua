@@ -12,8 +12,17 @@
 ---  * `"https://host"`, or `"host"` for short: that scheme, host and port, exactly;
 ---  * `"https://host/path"`: on that origin only below the path, which ends where a segment ends;
 ---  * `"http://host:port"`: the only way to allow a connection that is not encrypted;
----  * `"program:NAME"`: the environment or the input of a program of that name;
----  * `"sql:HOST"`, `"sql:*"`: a PostgreSQL server.
+---  * `"unix:/PATH"`: plain http through that socket;
+---  * `"program:NAME"`: the environment, the input or a descriptor of the program that is found under that name in
+---    the PATH that Davit was started with; `"program:/PATH"`: of that file;
+---  * `"sql:HOST"`, `"sql:*"`: a PostgreSQL server;
+---  * `"sealed:NAME"`, `"sealed:*"`: a file, sealed for who is called so, or for anybody (artifact.put). In a
+---    file that is not sealed no secret may stand.
+---Places of http may be narrowed, to methods before the place and to a header or the body behind it:
+---`"POST,PUT https://api.example.com/v1 header:authorization"`, `"POST id.example.com/token body"`.
+---A place admits a request on the way it takes. Over https the certificate tells who answers; but a request
+---that names both an authority of its own (`ca`) and a way (`connect_to`, `proxy`, `unix`) is checked against where
+---that way leads. Over http it always is, the environment's `http_proxy` included.
 ---Sending it anywhere else raises "secret-refused" (class fatal), which names the secret, its
 ---places and the destination. So does a URL with user information, a final dot in the host or,
 ---below a path, dot segments: it could mean one origin here and another on the wire.

@@ -132,7 +132,7 @@ end
 local framing = { ["content-length"] = true, ["transfer-encoding"] = true }
 
 local function read_headers(headers)
-  local lines = {}
+  local lines, names = {}, {}
   for name, value in pairs(headers or {}) do
     if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
       options.misuse("health.wait: '%s' is not a valid header name", tostring(name))
@@ -144,8 +144,9 @@ local function read_headers(headers)
       options.misuse("health.wait: header '%s' holds a line break or NUL", name)
     end
     lines[#lines + 1] = value == "" and name .. ";" or name .. ": " .. value
+    names[#names + 1] = name
   end
-  return lines
+  return lines, names
 end
 
 local classes = { pending = true, transient = true, stale = true, throttled = true, failing = true, fatal = true }
@@ -207,7 +208,8 @@ local routes = { "connect_to", "unix", "proxy", "ca", "certificate", "key" }
 function spec.new(o, keep)
   check_finite("", o)
   check_finite("expect.", type(o.expect) == "table" and o.expect or {})
-  local s = { headers = read_headers(o.headers), body = o.body, keep = o.timeline or keep, hook = hook_of(o) }
+  local s = { body = o.body, keep = o.timeline or keep, hook = hook_of(o) }
+  s.headers, s.header_names = read_headers(o.headers)
   for _, name in ipairs(plain) do
     s[name] = o[name]
     if s[name] == nil then s[name] = spec.defaults[name] end

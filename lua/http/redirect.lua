@@ -100,26 +100,26 @@ local function becomes_get(method, code)
 end
 
 -- Whether a header goes along. A plain credential belongs to its origin; a secret knows where it may go.
-local function goes_along(name, value, to, crossing, without_body)
+local function goes_along(name, value, changed, crossing, without_body)
   if name == "host" then return not crossing end
   if without_body and of_body[name] then return false end
   if not credential[name] then return true end
-  if secret.is(value) then return secret.admitted(value, to) end
+  if secret.is(value) then return secret.admitted(value, changed.url, changed.method or "GET", name) end
   return not crossing
 end
 
-local function headers_for(request, to, crossing, without_body)
+local function headers_for(request, changed, crossing, without_body)
   local kept = {}
   for name, value in pairs(request.headers or {}) do
-    if goes_along(name:lower(), value, to, crossing, without_body) then kept[name] = value end
+    if goes_along(name:lower(), value, changed, crossing, without_body) then kept[name] = value end
   end
   return kept
 end
 
 -- A key that is a secret knows where it may sign.
-local function signs_at(sigv4, to)
+local function signs_at(sigv4, changed)
   local key = type(sigv4) == "table" and sigv4.key
-  return secret.is(key) and secret.admitted(key, to)
+  return secret.is(key) and secret.admitted(key, changed.url, changed.method or "GET", "authorization")
 end
 
 local function next_request(request, code, to, crossing)
@@ -131,8 +131,9 @@ local function next_request(request, code, to, crossing)
     for _, name in ipairs(bodies) do changed[name] = nil end
   end
   for _, name in ipairs(crossing and of_origin or {}) do changed[name] = nil end
-  if crossing and not signs_at(request.sigv4, to) then changed.sigv4 = nil end
-  changed.url, changed.headers = to, headers_for(request, to, crossing, without_body)
+  changed.url = to
+  if crossing and not signs_at(request.sigv4, changed) then changed.sigv4 = nil end
+  changed.headers = headers_for(request, changed, crossing, without_body)
   return changed
 end
 
