@@ -278,9 +278,9 @@ static const char *part_wrong(const char *part)
 
 static const char *program_wrong(const char *name)
 {
-  if (*name == '/' || !strchr(name, '/'))
+  if (*name == '/' || strncmp(name, "./", 2) == 0 || !strchr(name, '/'))
     return NULL;
-  return "a program is named as the PATH finds it, or by its whole path from the root";
+  return "a program is named as the PATH finds it, or by its path from / or ./, the project's folder";
 }
 
 /* Appends the place of HTTP in full form. */

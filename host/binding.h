@@ -2,7 +2,7 @@
  *
  * A binding is a place: "https://host", "http://host:port", "https://host/path/prefix" (a bare
  * "host…" means https), "unix:/path" (plain http through that socket), "program:NAME",
- * "program:/path", "sql:HOST", "sql:*", "sealed:NAME" or "sealed:*". Places of HTTP may be narrowed to methods
+ * "program:/path", "program:./path/below/the/project", "sql:HOST", "sql:*", "sealed:NAME" or "sealed:*". Places of HTTP may be narrowed to methods
  * and to one header or the body: "POST,PUT https://host/path header:authorization", "POST host body". */
 #ifndef BINDING_H
 #define BINDING_H

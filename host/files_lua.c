@@ -202,7 +202,8 @@ static void read_text(lua_State *L, const char *what, struct file_request *r)
   if (r->path[strlen(r->path) - 1] == '/')
     failure_misuse(L, "%s: the path names a file, not a folder: \"%s\"", what, r->path);
   if (secret_test(L, 2))
-    failure_misuse(L, "%s: the text holds a secret, which a file must not", what);
+    secret_refuse(L, 2, lua_pushfstring(L, "%s: a file that is not sealed", what),
+                  "artifact.put seals it for whoever is to have it");
   if (lua_type(L, 2) != LUA_TSTRING)
     failure_misuse(L, "%s: the text must be a string, not a %s", what, luaL_typename(L, 2));
   r->data = lua_tolstring(L, 2, &r->len);

@@ -161,11 +161,19 @@ static bool read_kept(lua_State *L, const char *what, const struct opt_field *f,
   return true;
 }
 
+/* The secret is on top. */
+static void refuse_secret(lua_State *L, const char *what, const char *name)
+{
+  int idx = lua_gettop(L);
+  const char *place = lua_pushfstring(L, "%s: option '%s'", what, name);
+  secret_refuse(L, idx, place, NULL);
+}
+
 /* What stands behind a NUL would be lost without a word. */
 static const char *read_string(lua_State *L, const char *what, const struct opt_field *f)
 {
   if (secret_test(L, -1))
-    failure_misuse(L, "%s: option '%s' cannot hold a secret", what, f->name);
+    refuse_secret(L, what, f->name);
   if (lua_type(L, -1) != LUA_TSTRING)
     wrong_type(L, what, f, "a string");
   const char *text = lua_tostring(L, -1);

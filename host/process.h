@@ -10,6 +10,8 @@
  * The last call for each, with len 0, says that nothing follows; none comes after a fault. */
 typedef void process_output(void *arg, int fd, const char *data, size_t len);
 
+struct process_place;
+
 struct process_options {
   const char *const *argv;  /* ended by NULL; argv[0] is looked up in PATH of env */
   const char *const *env;   /* "NAME=value", ended by NULL: the whole environment */
@@ -61,5 +63,8 @@ struct world_process {
   void (*close_input)(struct process_child *);
   /* Has any process this number now? */
   bool (*alive)(struct world_process *, int pid);
+  /* Is what would be started there (process_fault.h) the program that `name` means: the file at that path,
+   * or the one that Davit's own PATH finds? True as well when there is nothing that could be started. */
+  bool (*runs)(struct world_process *, const struct process_place *started, const char *name);
 };
 #endif

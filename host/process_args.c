@@ -3,6 +3,7 @@
  * The environment is built here from a short list of inherited variables and those that are
  * named, in memory that is wiped as soon as the world has its copy. */
 #include "process_args.h"
+#include "process_recipient.h"
 #include "buf_lua.h"
 #include "failure.h"
 #include "files_lua.h"
@@ -116,14 +117,22 @@ static int count_pairs(lua_State *L, int idx)
   return n;
 }
 
+/* The argument is on top. */
+static void refuse_argument(lua_State *L, const struct process_args *o, int i)
+{
+  int idx = lua_gettop(L);
+  const char *place = lua_pushfstring(L, "%s: argv[%d]", o->what, i);
+  secret_refuse(L, idx, place,
+                "everybody on the machine can read the arguments of a program: use env, input or fds");
+}
+
 /* The i-th argument, anchored by the table: a program's arguments are no place for secrets. */
 static const char *argument(lua_State *L, const struct process_args *o, int i)
 {
   size_t len;
   lua_rawgeti(L, o->argv, i);
   if (secret_test(L, -1))
-    failure_misuse(L, "%s: argv[%d] holds a secret, and everybody on the machine can read the "
-                      "arguments of a program: use env or input", o->what, i);
+    refuse_argument(L, o, i);
   if (lua_type(L, -1) != LUA_TSTRING)
     failure_misuse(L, "%s: argv[%d] must be a string, not a %s", o->what, i, luaL_typename(L, -1));
   const char *text = lua_tolstring(L, -1, &len);
@@ -194,7 +203,7 @@ static int add_inherited(lua_State *L, const struct process_args *o, struct buf 
 }
 
 /* Adds the variable whose name is on top; false as its value leaves it out. */
-static int add_variable(lua_State *L, const struct process_args *o, const char *program,
+static int add_variable(lua_State *L, const struct process_args *o, const struct process_recipient *program,
                         struct buf *lines)
 {
   size_t name_len, len;
@@ -214,7 +223,7 @@ static int add_variable(lua_State *L, const struct process_args *o, const char *
                    name, luaL_typename(L, -1));
   char place[80];
   snprintf(place, sizeof place, "environment %.60s", name);
-  struct destination to = {.kind = TO_PROGRAM, .what = program, .place = place};
+  struct destination to = process_destination(program, place);
   const char *value = secret_resolve(L, -1, &to, &len);
   if (memchr(value, 0, len))
     failure_misuse(L, "%s: env.%s holds a NUL", o->what, name);
@@ -226,7 +235,7 @@ static int add_variable(lua_State *L, const struct process_args *o, const char *
   return 1;
 }
 
-static int add_variables(lua_State *L, const struct process_args *o, const char *program,
+static int add_variables(lua_State *L, const struct process_args *o, const struct process_recipient *program,
                          struct buf *lines)
 {
   int added = 0;
@@ -259,7 +268,8 @@ static int add_plain(lua_State *L, const struct process_args *o, struct buf *lin
 }
 
 /* Pushes the variables, in memory that is wiped, and the list of pointers to them. */
-static const char *const *read_env(lua_State *L, const struct process_args *o, const char *program)
+static const char *const *read_env(lua_State *L, const struct process_args *o,
+                                   const struct process_recipient *program)
 {
   struct buf *lines = buf_push(L, BUF_LIMIT);
   int n = add_inherited(L, o, lines);
@@ -297,12 +307,27 @@ static const char *folder(lua_State *L)
   return strcmp(here, ".") == 0 ? NULL : files_root(L);
 }
 
-void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p)
+/* The PATH that the child is given. A secret is none that could be looked through. */
+static const char *path_of(lua_State *L, const struct process_args *o)
+{
+  const char *ours = getenv("PATH");
+  if (!o->env || lua_getfield(L, o->env, "PATH") == LUA_TNIL)
+    return ours;
+  bool removed = lua_isboolean(L, -1);
+  const char *path = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : removed ? NULL : "/nonexistent";
+  lua_pop(L, 1);  /* the table keeps it */
+  return path;
+}
+
+void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p,
+                          struct process_recipient *program)
 {
   luaL_checkstack(L, 20, o->what);
   p->cwd = o->cwd ? files_path(L, o->cwd) : folder(L);
   p->argv = read_argv(L, o);
-  p->env = read_env(L, o, p->argv[0]);
+  *program = (struct process_recipient){
+    .world = host_of(L)->world->process, .place = {p->argv[0], path_of(L, o), p->cwd}, .root = files_root(L)};
+  p->env = read_env(L, o, program);
   p->terminal = wants_terminal(L, o);
   p->terminal_optional = !o->terminal;
   p->merged = o->merge;
@@ -311,6 +336,6 @@ void process_args_resolve(lua_State *L, const struct process_args *o, struct pro
   p->input_open = o->input_open;
   if (!o->input || o->input_file || o->input_open)
     return;
-  struct destination to = {.kind = TO_PROGRAM, .what = p->argv[0], .place = "input"};
+  struct destination to = process_destination(program, "input");
   p->input = secret_resolve(L, o->input, &to, &p->input_len);
 }

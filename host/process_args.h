@@ -4,6 +4,8 @@
 #include "process.h"
 #include <lua.h>
 
+struct process_recipient;
+
 struct process_args {
   const char *what;  /* the function, for errors */
   int argv, env, input, terminal;  /* indices; 0: not given */
@@ -17,6 +19,7 @@ struct process_args {
  * "process.start", which knows fewer options. */
 void process_args_read(lua_State *L, const char *what, struct process_args *o);
 /* Fills argv, env, cwd, input, merged, terminal and memory of *p, secrets resolved; pushes what they point into, marked
- * to-be-closed where it is wiped then. */
-void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p);
+ * to-be-closed where it is wiped then. *program is who gets the secrets, as long as all that stands there. */
+void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p,
+                          struct process_recipient *program);
 #endif

@@ -9,6 +9,7 @@
  * its last handle. Invariants: 1. a watch is open exactly while its fd is not -1.
  *                              2. nothing is reported after conclude() or destroy(). */
 #include "process_child.h"
+#include "process_find.h"
 #include "process_pty.h"
 #include "real.h"
 #include <errno.h>
@@ -421,7 +422,8 @@ struct world_process *process_guard_new(uv_loop_t *loop, int guard_fd)
   struct process_guard *g = calloc(1, sizeof *g);
   if (!g)
     return NULL;
-  g->base = (struct world_process){start, send_signal, process_write_input, process_close_input, alive};
+  g->base = (struct world_process){start, send_signal, process_write_input, process_close_input, alive,
+                                   process_runs};
   g->loop = loop;
   g->guard_fd = guard_fd;
   g->memory.fd = -1;

@@ -14,6 +14,7 @@
 #include "field.h"
 #include "host.h"
 #include "process_args.h"
+#include "process_recipient.h"
 #include "process_sink.h"
 #include "secret.h"
 #include "task.h"
@@ -49,7 +50,8 @@ struct handle {
   struct waiter *waiters;
   struct process_sink sinks[2];
   struct process_stream stream;
-  char *prefix, *program;
+  struct process_recipient program;  /* a copy */
+  char *prefix;
   double begun, ended;
   bool discards, takes_input;
 };
@@ -69,8 +71,8 @@ static void close_handle(struct handle *h)
   for (int i = 0; i < 2; i++)
     process_sink_close(&h->sinks[i]);
   free(h->prefix);
-  free(h->program);
-  h->prefix = h->program = NULL;
+  process_recipient_free(&h->program);
+  h->prefix = NULL;
   wake_all(h);
 }
 
@@ -170,7 +172,7 @@ static void check_fault(lua_State *L, const struct handle *h)
     if (!process_sink_ok(&h->sinks[i]))
       failure_memory(L);
   if (h->child->fault.code)
-    failure_raise(L, &h->child->fault, h->program);
+    failure_raise(L, &h->child->fault, h->program.place.program);
 }
 
 /* ---- core.run{...}, core.start{...} -> a handle whose child has started -------------- */
@@ -192,12 +194,12 @@ static int started(lua_State *L, int status, lua_KContext ctx)
 static void launch(lua_State *L, struct handle *h, const struct process_args *o)
 {
   struct process_options p = {.changed = wake_all, .output_arg = h};
-  process_args_resolve(L, o, &p);
+  struct process_recipient program;
+  process_args_resolve(L, o, &p, &program);
   p.output = h->discards ? NULL : on_output;
   struct world_process *world = host_of(L)->world->process;
   h->begun = sched_now(h->sched);
-  h->program = copy_str(p.argv[0]);
-  if (h->program)
+  if (process_recipient_copy(&h->program, &program))
     h->child = world->start(world, &p, on_finished, h);
   if (!h->child)
     failure_memory(L);
@@ -303,9 +305,9 @@ static int handle_line(lua_State *L)
 static int raise_deaf(lua_State *L, const struct handle *h)
 {
   struct fault f = {0};
-  fault_set(&f, "process-input", "fatal", "'%.200s' takes no more input: %s", h->program,
+  fault_set(&f, "process-input", "fatal", "'%.200s' takes no more input: %s", h->program.place.program,
             h->child->effect.finished ? "it has ended" : "it was closed");
-  return failure_raise(L, &f, h->program);
+  return failure_raise(L, &f, h->program.place.program);
 }
 
 /* One text at a time is on its way, so that a child that does not read costs no memory. */
@@ -313,7 +315,7 @@ static int writing(lua_State *L, int status, lua_KContext given)
 {
   struct handle *h = check_handle(L);
   struct world_process *world = host_of(L)->world->process;
-  struct destination to = {.kind = TO_PROGRAM, .what = h->program, .place = "input"};
+  struct destination to = process_destination(&h->program, "input");
   if (h->child->deaf || h->child->effect.finished)
     return raise_deaf(L, h);
   if (h->child->unwritten)

@@ -43,6 +43,9 @@ typedef bool secret_find(const char *bytes, size_t len, char *what, size_t size)
 const char *secret_resolve_found(lua_State *L, int idx, const struct destination *to,
                                  secret_find *find, size_t *len);
 
+/* Raises "secret-refused" for the template at idx, in a place where no secret may stand, whatever it is bound
+ * to: "http.request: option 'url'". Names the first secret in it and its bindings. */
+int secret_refuse(lua_State *L, int idx, const char *place, const char *hint);
 /* True when every secret in the value at idx may go there; so may a string. */
 bool secret_admitted(lua_State *L, int idx, const struct destination *to);
 

@@ -144,6 +144,13 @@ static int admitted(lua_State *L)
   return 1;
 }
 
+/* secret.core.refuse(secret, place, hint): raises */
+static int refuse(lua_State *L)
+{
+  lua_settop(L, 3);
+  return secret_refuse(L, 1, luaL_checkstring(L, 2), lua_tostring(L, 3));
+}
+
 static int names(lua_State *L)
 {
   lua_settop(L, 1);
@@ -322,7 +329,7 @@ int secret_open(lua_State *L)
                                        {"bind", bind},   {"dotenv", dotenv},  {"env", env},
                                        {"is", is},       {"names", names},    {"new", new},
                                        {"fingerprint", fingerprint}, {"derive", derive},
-                                       {"percent", percent},
+                                       {"percent", percent}, {"refuse", refuse},
                                        {NULL, NULL}};
   class_new(L, SOURCE, NULL, source_close);
   luaL_newlib(L, functions);

@@ -21,12 +21,19 @@ static bool may_go(const struct secret *s, const struct destination *to)
   return false;
 }
 
-static void describe_refusal(const struct secret *s, const struct destination *to, struct buf *text)
+/* "secret A may be sent to X and Y only" */
+static void describe_bindings(const struct secret *s, struct buf *text)
 {
   buf_printf(text, "secret %s %s", s->name, s->bindings[0] ? "may be sent to " : "is bound to no place");
   for (char **b = s->bindings; *b; b++)
     buf_printf(text, "%s%s", b == s->bindings ? "" : b[1] ? ", " : " and ", *b);
-  buf_add_str(text, s->bindings[0] ? " only, not to " : " and may not be sent to ");
+  buf_add_str(text, s->bindings[0] ? " only" : "");
+}
+
+static void describe_refusal(const struct secret *s, const struct destination *to, struct buf *text)
+{
+  describe_bindings(s, text);
+  buf_add_str(text, s->bindings[0] ? ", not to " : " and may not be sent to ");
   binding_describe(to, (const char *const *)s->bindings, text);
   buf_printf(text, " (%s)", to->place);
 }
@@ -41,6 +48,28 @@ static void refuse(lua_State *L, const struct secret *s, const struct destinatio
   fault_hint(&f, "if it belongs there, add the place to what %s is bound to", s->name);
   buf_free(&text);
   failure_raise(L, &f, NULL);
+}
+
+static const struct secret *first_of(const struct template *t)
+{
+  size_t i = 0;
+  while (!t->pieces[i].secret)
+    i++;
+  return t->pieces[i].secret;
+}
+
+int secret_refuse(lua_State *L, int idx, const char *place, const char *hint)
+{
+  struct fault f;
+  struct buf text;
+  buf_init(&text, 4096);
+  buf_printf(&text, "%s cannot hold a secret: ", place);
+  describe_bindings(first_of(secret_check(L, idx, place)), &text);
+  fault_set(&f, "secret-refused", "fatal", "%s", buf_str(&text));
+  if (hint)
+    fault_hint(&f, "%s", hint);
+  buf_free(&text);
+  return failure_raise(L, &f, NULL);
 }
 
 /* ---- the bytes -------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@ local escapes = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ['"'] = '\\"',
 -- Bare where that is safe, else in single quotes, in which nothing has a meaning for any reader.
 local function written(name, value)
   if secret.is(value) then
-    options.misuse("dotenv.encode: %s is a secret, and no file may hold one", name)
+    secret.refuse(value, ("dotenv.encode: %s"):format(name), "no file that is not sealed may hold one")
   end
   if type(value) == "number" or type(value) == "boolean" then value = tostring(value) end
   if type(value) ~= "string" then

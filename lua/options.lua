@@ -1,6 +1,7 @@
 ---Options of a function in Lua, read as the primitives read theirs: types checked, unknown
 ---names refused; and the errors for who called wrongly.
 local core = require "core"
+local secret = require "secret.core"
 
 local options = {}
 
@@ -61,6 +62,7 @@ function options.read(what, o, fields)
     if value == nil and required then
       options.misuse("%s: option '%s' is required", what, name)
     elseif value ~= nil and not fits(value, kind) then
+      if secret.is(value) then secret.refuse(value, ("%s: option '%s'"):format(what, name)) end
       options.misuse("%s: option '%s' must be %s, not a %s", what, name, articles[kind],
         type(value))
     end

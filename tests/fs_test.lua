@@ -169,7 +169,7 @@ test("appending makes the file and puts texts one behind the other", function()
   fs.append(folder / "a/log", "two\n")
   equal(fs.read(folder / "a/log"), "one\ntwo\n")
   raises("writing .*/a: Is a directory", fs.append, folder / "a", "x")
-  raises("fs.append: the text holds a secret", fs.append, folder / "x",
+  raises("fs.append: a file that is not sealed cannot hold a secret", fs.append, folder / "x",
     require "secret.core".new("T", "hunter2hunter2", { "program:cat" }))
 end)
 

@@ -200,7 +200,7 @@ test("dotenv refuses names that are none, and secrets", function()
   raises("'A B' is no name", dotenv.encode, { ["A B"] = "" })
   raises("'1' is no name", dotenv.encode, { "x" })
   raises("A must be a text, a number or a boolean, not a table", dotenv.encode, { A = {} })
-  raises("A is a secret, and no file may hold one", dotenv.encode,
+  raises("dotenv.encode: A cannot hold a secret", dotenv.encode,
     { A = require "secret.core".new("T", "hunter2hunter2", { "program:cat" }) })
   raises("dotenv.decode: text is required", dotenv.decode)
 end)

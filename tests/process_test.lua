@@ -1,4 +1,5 @@
 ---Children as recipes see them: real programs, started through the guard.
+local fs = require "fs"
 local process = require "process"
 local secret = require "secret.core"
 local task = require "task"
@@ -311,9 +312,35 @@ test("a secret bound elsewhere is refused", function()
   raises("OTHER", shell, "true", { env = { OTHER = s } })
 end)
 
+test("another program of the same name is not the one that a secret is for", function()
+  local folder <close> = fs.temporary()
+  local mine = folder / "cat"
+  fs.write(mine, "#!/bin/sh\necho got $TOKEN\nexec sed d\n", { mode = "0755", outside = true })
+  local s = secret.new("TOKEN", "tok-1234567890", { "program:cat" })
+  local refused = "TOKEN may be sent to program:cat only, not to program:"
+  raises(refused, process.run, { argv = { mine }, env = { TOKEN = s } })
+  raises(refused, process.run, { argv = { "./cat" }, cwd = folder.path, env = { TOKEN = s } })
+  raises(refused, process.run, { argv = { "cat" }, env = { TOKEN = s, PATH = folder.path .. ":/usr/bin:/bin" } })
+  raises(refused, process.run, { argv = { "cat" }, cwd = folder.path, env = { TOKEN = s, PATH = ".:/bin" } })
+  raises(refused, process.run, { argv = { mine }, input = s })
+  local child <close> = process.start { argv = { mine }, input = true }
+  raises(refused, child.write, child, s)
+  equal(process.run { argv = { "cat" }, input = s }.output, "***")
+end)
+
+test("a program that is no other's may be bound by its path", function()
+  local folder <close> = fs.temporary()
+  local mine = folder / "tool"
+  fs.write(mine, "#!/bin/sh\necho ${#TOKEN}\n", { mode = "0755", outside = true })
+  local s = secret.new("TOKEN", "tok-1234567890", { "program:" .. mine })
+  equal(process.run { argv = { mine }, env = { TOKEN = s } }.output, "14\n")
+  equal(process.run { argv = { "./tool" }, cwd = folder.path, env = { TOKEN = s } }.output, "14\n")
+  raises("TOKEN may be sent to", process.run, { argv = { "sh" }, env = { TOKEN = s } })
+end)
+
 test("a secret among the arguments is refused", function()
   local s = secret.new("TOKEN", "tok-1234567890", { "program:echo" })
-  raises("process.run: argv%[2%] holds a secret", process.run, { argv = { "echo", s } })
+  raises("process.run: argv%[2%] cannot hold a secret", process.run, { argv = { "echo", s } })
   raises("'command' cannot hold a secret", process.run, { command = "echo " .. s })
 end)
 

@@ -1,7 +1,7 @@
 ---@meta log
 
 ---Log lines on stderr: `info  deployed worker=api seconds=1.2`. Fields are sorted by name; tables
----are written as JSON, a secret as its name.
+---are written as JSON. A secret among them, or as the message, raises "secret-refused".
 local log = {}
 
 ---@param message string

@@ -15,6 +15,8 @@
 ---  * `"unix:/PATH"`: plain http through that socket;
 ---  * `"program:NAME"`: the environment, the input or a descriptor of the program that is found under that name in
 ---    the PATH that Davit was started with; `"program:/PATH"`: of that file;
+---    `"program:./PATH"`: of that file below the project's folder. A shell or an interpreter does with it what its
+---    arguments say: bind to one only what all of them may have;
 ---  * `"sql:HOST"`, `"sql:*"`: a PostgreSQL server;
 ---  * `"sealed:NAME"`, `"sealed:*"`: a file, sealed for who is called so, or for anybody (artifact.put). In a
 ---    file that is not sealed no secret may stand.
