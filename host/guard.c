@@ -11,6 +11,7 @@
  * which does the same when Davit has ended, however that happened. The guard has one thread
  * and blocks in one place. */
 #include "guard_keeper.h"
+#include "locked.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -129,6 +130,7 @@ static int stand_apart(int socket)
   setsid();
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NAME, "davit-guard");
+  locked_close_proc();  // it has the environment that Davit was started with, secrets included
   socket = fcntl(socket, F_DUPFD_CLOEXEC, 4);
   int null = open("/dev/null", O_RDWR);
   for (int fd = 0; fd <= 2; fd++)

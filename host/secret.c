@@ -36,7 +36,7 @@ struct arena *secret_vault(lua_State *L)
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &VAULT_KEY) != LUA_TUSERDATA) {
     lua_pop(L, 1);
     struct arena *a = lua_newuserdatauv(L, sizeof *a, 0);
-    *a = (struct arena){0};
+    *a = (struct arena){.forgets = host_of(L)->real != NULL};  // a rehearsal forks, and goes on
     class_new(L, VAULT, NULL, vault_gc);
     luaL_setmetatable(L, VAULT);
     lua_pushvalue(L, -1);

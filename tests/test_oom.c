@@ -120,7 +120,7 @@ CASE(multipart, "require 'http.core'.request { url = 'https://example.com/', met
 CASE(minted_secrets, "local r = require 'http.core'.request { url = 'https://example.com/',"
                      " secrets = { ['/uri'] = { name = 'U', to = { 'sql:*' } } } }"
                      " assert(tostring(r.secrets['/uri']):find 'U')")
-CASE(health_engine, "local spec = { method = 'GET', headers = { 'a: b', 'c: ' .. require 'secret.core'.new('N', 'a-secret-value',"
+CASE(health_engine, "local spec = { method = 'GET', header_names = { 'a', 'c' }, headers = { 'a: b', 'c: ' .. require 'secret.core'.new('N', 'a-secret-value',"
      " { 'https://example.com' }) }, statuses = { 200, 299 }, latency = 0, family = 0, fresh = true, max_body = 100,"
      " proofs = { { where = 'json', how = 'matches', name = '/version', value = '(%d+)', wanted = '1' } }, connect_timeout = 1,"
      " tls_timeout = 0, first_byte_timeout = 0, timeout = 1, delay = 0, grace = 0, deadline = 9, interval = 0, initial = 1,"
