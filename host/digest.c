@@ -5,6 +5,7 @@
 #include "digest.h"
 #include "failure.h"
 #include "opt.h"
+#include "secret.h"
 #include <lauxlib.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -187,9 +188,19 @@ static bool read_url(lua_State *L, int idx, const char *what)
   return url;
 }
 
+static int encode_secret(lua_State *L)
+{
+  lua_pushboolean(L, read_url(L, 2, "base64.encode"));
+  lua_replace(L, 2);
+  return secret_base64(L);
+}
+
 static int encode(lua_State *L)
 {
   size_t len;
+  lua_settop(L, 2);
+  if (secret_test(L, 1))
+    return encode_secret(L);
   const char *data = opt_string(L, 1, "base64.encode", "bytes", &len);
   bool url = read_url(L, 2, "base64.encode");
   luaL_Buffer b;

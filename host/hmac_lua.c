@@ -66,25 +66,44 @@ static int code(lua_State *L)
 
 enum { PLACES_MAX = 32 };
 
-/* hmac.core.secret(hash, key, text, encoding, name, places) -> secret */
-static int secret_code(lua_State *L)
+/* The code goes where was said. */
+static void push_bound(lua_State *L, const char *name, const struct buf *code)
 {
-  unsigned char bytes[HMAC_MAX];
-  const char *places[PLACES_MAX + 1] = {NULL}, *encoding = luaL_checkstring(L, 4);
-  const char *name = luaL_checkstring(L, 5);
+  const char *places[PLACES_MAX + 1] = {NULL};
   lua_Integer count = luaL_len(L, 6);
   luaL_checkstack(L, PLACES_MAX + 8, "hmac");
   for (lua_Integer i = 1; i <= count && i <= PLACES_MAX; i++) {
     lua_rawgeti(L, 6, i);
     places[i - 1] = luaL_checkstring(L, -1);
   }
+  secret_push(L, name, buf_str(code), code->len, places);
+}
+
+/* The code goes where key and text, as far as they are secrets, may go. */
+static void push_inheriting(lua_State *L, const char *name, const struct buf *code)
+{
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 3);
+  secret_concat(L, 2);
+  secret_push_derived(L, lua_gettop(L), name, buf_str(code), code->len);
+}
+
+/* hmac.core.secret(hash, key, text, encoding, name, places or nil) -> secret */
+static int secret_code(lua_State *L)
+{
+  unsigned char bytes[HMAC_MAX];
+  const char *encoding = luaL_checkstring(L, 4), *name = luaL_checkstring(L, 5);
+  lua_settop(L, 6);
   size_t n = compute(L, bytes);
   struct buf *out = buf_push(L, 4 * HMAC_MAX);
   encode(out, bytes, n, encoding);
+  wipe(bytes, sizeof bytes);
   if (!buf_ok(out))
     return failure_memory(L);
-  secret_push(L, name, buf_str(out), out->len, places);
-  wipe(bytes, sizeof bytes);
+  if (lua_isnil(L, 6))
+    push_inheriting(L, name, out);
+  else
+    push_bound(L, name, out);
   return 1;
 }
 

@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "host.h"
 #include "http_lua.h"
+#include "mask.h"
 #include "opt.h"
 #include "secret.h"
 #include "sigv4.h"
@@ -179,6 +180,16 @@ static void check_plain(lua_State *L, const struct sign_options *o)
     failure_misuse(L, "http.presign: the URL shows key_id and token: they cannot be secrets");
 }
 
+/* The URL is for others to use, so it is no secret; but whoever reads it in a log could, too. */
+static void mask_signature(lua_State *L, const char *url)
+{
+  static const char field[] = "X-Amz-Signature=";
+  const char *at = strstr(url, field);
+  size_t len = at ? strcspn(at + sizeof field - 1, "&#") : 0;
+  if (len && mask_add(host_of(L)->mask, "presigned URL", at + sizeof field - 1, len) == MASK_NO_MEMORY)
+    failure_memory(L);
+}
+
 int http_presign(lua_State *L)
 {
   enum { WEEK = 604800 };
@@ -201,6 +212,7 @@ int http_presign(lua_State *L)
   *url = out.url;  /* Lua's from now on */
   *headers = out.headers;
   check_outcome(L, "http.presign", outcome);
+  mask_signature(L, buf_str(url));
   lua_pushlstring(L, buf_str(url), url->len);
   return 1;
 }

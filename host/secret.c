@@ -56,6 +56,9 @@ static void release_secret(struct secret *s)
   arena_free(s->vault, s->value, s->len);
   for (char **b = s->bindings; b && *b; b++)
     free(*b);
+  for (struct secret **f = s->from; f && *f; f++)
+    release_secret(*f);
+  free(s->from);
   free(s->bindings);
   free(s->name);
   free(s);
@@ -201,13 +204,40 @@ void secret_push(lua_State *L, const char *name, const char *value, size_t len,
   push_secret(L, name, value, len, bindings);
 }
 
+/* Every secret of the template, each once. NULL: out of memory. */
+static struct secret **list_secrets(const struct template *t)
+{
+  struct secret **list = calloc(t->count + 1, sizeof *list);
+  size_t n = 0;
+  for (size_t i = 0; list && i < t->count; i++) {
+    size_t k = 0;
+    while (k < n && list[k] != t->pieces[i].secret)
+      k++;
+    if (!t->pieces[i].secret || k < n)
+      continue;
+    t->pieces[i].secret->references++;
+    list[n++] = t->pieces[i].secret;
+  }
+  return list;
+}
+
+void secret_push_derived(lua_State *L, int idx, const char *name, const char *value, size_t len)
+{
+  const struct template *from = secret_check(L, idx, name);
+  secret_push(L, name, value, len, NULL);
+  struct template *t = lua_touserdata(L, -1);
+  t->pieces[0].secret->from = list_secrets(from);
+  if (!t->pieces[0].secret->from)
+    failure_memory(L);
+}
+
 void secret_rebind(lua_State *L, int idx, const char *name, const char *const *bindings)
 {
   const struct template *t = secret_check(L, idx, "secret.bind");
   const struct piece *p = &t->pieces[0];
   if (t->count != 1 || p->depth > 0)
     failure_misuse(L, "secret.bind: expected one secret as it was read, not a template");
-  if (p->secret->bindings[0])
+  if (p->secret->bindings[0] || p->secret->from)
     failure_misuse(L, "secret.bind: secret %s is bound already", p->secret->name);
   secret_check_bindings(L, name, bindings);
   push_secret(L, name, p->secret->value, p->secret->len, bindings);

@@ -32,6 +32,8 @@ void secret_check_bindings(lua_State *L, const char *name, const char *const *bi
  * none, or memory is short. */
 void secret_push(lua_State *L, const char *name, const char *value, size_t len,
                  const char *const *bindings);
+/* The same for a value that was made of the template at idx: it may go where all secrets in that may. */
+void secret_push_derived(lua_State *L, int idx, const char *name, const char *value, size_t len);
 /* Pushes the bytes of the string or template at idx, for as long as the pushed value stays on
  * the stack (a template's bytes are wiped when it is collected or closed); raises
  * "secret-refused", naming secret, binding and place, when one of them may not go there. */
@@ -76,6 +78,11 @@ enum { SECRET_DERIVED_MAX = 2048 };
 void secret_derive(lua_State *L, int key, const char *purpose, size_t digits, const char *name,
                    const char *const *bindings);
 
+/* Functions of the module "secret.core" that make secrets of others: secret_derive.c. */
+int secret_base64(lua_State *L);
+int secret_basic(lua_State *L);
+int secret_password(lua_State *L);
+int secret_generate(lua_State *L);
 /* The module "secret.core". */
 int secret_open(lua_State *L);
 #endif

@@ -325,12 +325,11 @@ static int dotenv(lua_State *L)
 
 int secret_open(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"admitted", admitted},
-                                       {"bind", bind},   {"dotenv", dotenv},  {"env", env},
-                                       {"is", is},       {"names", names},    {"new", new},
-                                       {"fingerprint", fingerprint}, {"derive", derive},
-                                       {"percent", percent}, {"refuse", refuse},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"admitted", admitted}, {"base64", secret_base64}, {"basic", secret_basic}, {"bind", bind},
+    {"derive", derive}, {"dotenv", dotenv}, {"env", env}, {"fingerprint", fingerprint},
+    {"generate", secret_generate}, {"is", is}, {"names", names}, {"new", new},
+    {"password", secret_password}, {"percent", percent}, {"refuse", refuse}, {NULL, NULL}};
   class_new(L, SOURCE, NULL, source_close);
   luaL_newlib(L, functions);
   return 1;

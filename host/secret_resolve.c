@@ -13,12 +13,28 @@
 
 /* ---- who may have them ------------------------------------------------------------------ */
 
-static bool may_go(const struct secret *s, const struct destination *to)
+/* The secret that may not go there: itself, or one it was derived from; NULL: it may. */
+static const struct secret *kept_back(const struct secret *s, const struct destination *to)
 {
+  const struct secret *kept = NULL;
+  for (struct secret **f = s->from; f && *f && !kept; f++)
+    kept = kept_back(*f, to);
+  if (s->from)
+    return kept;
   for (char **b = s->bindings; *b; b++)
     if (binding_allows(*b, to))
-      return true;
-  return false;
+      return NULL;
+  return s;
+}
+
+/* The same for a template. */
+static const struct secret *first_kept_back(const struct template *t, const struct destination *to)
+{
+  const struct secret *kept = NULL;
+  for (size_t i = 0; i < t->count && !kept; i++)
+    if (t->pieces[i].secret)
+      kept = kept_back(t->pieces[i].secret, to);
+  return kept;
 }
 
 /* "secret A may be sent to X and Y only" */
@@ -55,7 +71,10 @@ static const struct secret *first_of(const struct template *t)
   size_t i = 0;
   while (!t->pieces[i].secret)
     i++;
-  return t->pieces[i].secret;
+  const struct secret *s = t->pieces[i].secret;
+  while (s->from && s->from[0])
+    s = s->from[0];
+  return s;
 }
 
 int secret_refuse(lua_State *L, int idx, const char *place, const char *hint)
@@ -138,18 +157,15 @@ static bool assemble(const struct template *t, struct resolved *r)
 
 static void check_all(lua_State *L, const struct template *t, const struct destination *to)
 {
-  for (size_t i = 0; i < t->count; i++)
-    if (t->pieces[i].secret && !may_go(t->pieces[i].secret, to))
-      refuse(L, t->pieces[i].secret, to);
+  const struct secret *kept = first_kept_back(t, to);
+  if (kept)
+    refuse(L, kept, to);
 }
 
 bool secret_admitted(lua_State *L, int idx, const struct destination *to)
 {
   const struct template *t = luaL_testudata(L, idx, SECRET_TEMPLATE);
-  for (size_t i = 0; t && i < t->count; i++)
-    if (t->pieces[i].secret && !may_go(t->pieces[i].secret, to))
-      return false;
-  return true;
+  return !t || !first_kept_back(t, to);
 }
 
 static const char *push_string(lua_State *L, int idx, size_t *len)

@@ -15,6 +15,8 @@ struct secret {
   struct arena *vault;
   char *name;
   char **bindings;  /* normalised, ended by NULL */
+  struct secret **from;  /* what it was derived from, ended by NULL: it may go where all of them may;
+                            NULL: its own bindings say where */
   char *value;
   size_t len;
 };

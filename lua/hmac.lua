@@ -27,9 +27,7 @@ local function code(hash, key, text, o)
     if o.to then options.misuse("%s: 'to' is for a key that is a secret", what) end
     return core.code(hash, key, text, encoding)
   end
-  if not o.to or #o.to == 0 then
-    options.misuse("%s: of a secret comes a secret; say where it may go with to = { … }, or use hmac.verify", what)
-  end
+  if o.to and #o.to == 0 then options.misuse("%s: 'to' is empty: where may the code go?", what) end
   return core.secret(hash, key, text, encoding, o.name or what, o.to)
 end
 

@@ -134,3 +134,61 @@ test("a fingerprint tells equal values from others, and nothing to whoever has n
   raises("secret.fingerprint: expected a secret, not a string", secret.fingerprint, "text", key)
   raises("secret.fingerprint: expected a secret, not a nil", secret.fingerprint, value)
 end)
+
+-- what is made of secrets -------------------------------------------------------------------------
+
+local process = require "process"
+
+-- What a program of that name is given, seen through a hole in the mask: its length and a checksum.
+local function seen_by(name, value)
+  return process.run { argv = { name, "-c", "printf %s \"$V\" | cksum" }, env = { V = value } }.output
+end
+
+local function plain(text) return process.run { argv = { "cksum" }, input = text }.output end
+
+test("a token for the header Authorization is made without showing it", function()
+  local key = core.new("KEY", "bearer-token-11", { "program:sh" })
+  equal(seen_by("sh", secret.bearer(key)), plain "Bearer bearer-token-11")
+  raises("secret.bearer: expected a secret, not a string", secret.bearer, "text")
+end)
+
+test("Basic is a secret of user and password, bound as both and masked before it can be shown", function()
+  local password = core.new("PASSWORD", "open:sesame!", { "program:sh" })
+  local basic = secret.basic("ali", password)
+  equal(tostring(basic), "[secret template: PASSWORD (Basic)]")
+  equal(mask.text("Authorization: Basic YWxpOm9wZW46c2VzYW1lIQ=="), "Authorization: Basic ***")
+  equal(seen_by("sh", basic), plain "Basic YWxpOm9wZW46c2VzYW1lIQ==")
+  raises("secret PASSWORD may be sent to program:sh only, not to program:", seen_by, "bash", basic)
+  local both = secret.basic(core.new("USER", "some-user-name", { "program:bash" }), password)
+  raises("secret USER may be sent to program:bash only, not to program:", seen_by, "sh", both)
+end)
+
+test("Basic refuses what would be read differently, and two plain texts", function()
+  local password = core.new("PASSWORD", "open:sesame!", { "program:sh" })
+  raises("the user's name holds a colon", secret.basic, "a:b", password)
+  raises("the user must be a string or a secret, not a nil", secret.basic, nil, password)
+  raises("the password must be a string or a secret, not a table", secret.basic, "a", {})
+  raises("user or password: expected a secret, not a string", secret.basic, "a", "b")
+end)
+
+test("base64 of a secret is a secret with its bindings", function()
+  local key = core.new("KEY", "value?to>encode", { "program:sh" })
+  equal(tostring(secret.base64(key)), "[secret KEY (base64)]")
+  equal(seen_by("sh", secret.base64(key)), plain "dmFsdWU/dG8+ZW5jb2Rl")
+  equal(seen_by("sh", secret.base64(key, true)), plain "dmFsdWU_dG8-ZW5jb2Rl")
+  equal(mask.text("dmFsdWU/dG8+ZW5jb2Rl dmFsdWU_dG8-ZW5jb2Rl"), "*** ***")
+  raises("KEY may be sent to", seen_by, "bash", secret.base64(key))
+  raises("secret KEY %(base64%) is bound already", secret.bind, secret.base64(key), "X", { to = { "evil.test" } })
+end)
+
+test("the password of a connection string is a secret of its own, decoded", function()
+  local dsn = core.new("DSN", "postgresql://app:p%40ss%2Fword@db.test:5432/main?x=a@b", { "program:sh" })
+  local password = secret.password(dsn)
+  equal(tostring(password), "[secret DSN (password)]")
+  equal(seen_by("sh", password), plain "p@ss/word")
+  equal(mask.text("p@ss/word p%40ss%2Fword"), "*** ***")
+  raises("DSN may be sent to", seen_by, "bash", password)
+  for _, text in ipairs { "postgresql://db.test/main", "https://a:b@c@d.test/", "x://user@host/", "x://u:@host/", "no url:a@b" } do
+    equal(raises("%[secret DSN%] holds no password", secret.password, core.new("DSN", text, { "sql:*" })).code, "secret-part")
+  end
+end)

@@ -6,11 +6,11 @@ local base64 = {}
 ---@class base64.Options
 ---@field url? boolean  the alphabet with `-` and `_`, without padding (false)
 
----Writes bytes as text. Raises a misuse for what is not a string: a secret is resolved only
----by what sends it, and cannot be encoded.
----@param bytes string
+---Writes bytes as text; of a secret comes a secret, which may go where that one may. Raises a misuse
+---for anything else.
+---@param bytes string|secret.Template
 ---@param options? base64.Options
----@return string text
+---@return string|secret.Template text
 function base64.encode(bytes, options) end
 
 ---Reads text as bytes. With `url` the padding may be absent.

@@ -5,12 +5,13 @@ local hmac = {}
 
 ---@class hmac.Options
 ---@field encoding? "hex"|"base64"|"base64url"|"bytes"  how the code is written ("hex")
----@field to? string[]   for a key or text that is a secret: where the code may be sent
+---@field to? string[]   for a key or text that is a secret: where the code may be sent (where that secret may)
 ---@field name? string   of the secret that comes of it ("hmac.sha256")
 
----HMAC-SHA-256. The key and the text may be secrets; then the code is a secret as well, bound to `to`.
+---HMAC-SHA-256. The key and the text may be secrets; then the code is a secret as well, bound to `to`, or to
+---where the key and the text may both go.
 ---
----Raises a misuse for a secret without `to`, and for `to` without a secret.
+---Raises a misuse for `to` without a secret.
 ---@param key string|secret
 ---@param text string|secret
 ---@param options? hmac.Options

@@ -205,7 +205,8 @@ function http.stream(o) end
 ---@field expires? integer          seconds that it works for, up to a week (3600)
 ---@field sigv4 http.SigV4          `key` may be a secret, key_id and token not: the URL shows them
 
----A URL that works without a key, for whoever has it, until it expires. Does not wait.
+---A URL that works without a key, for whoever has it, until it expires. It is a plain text, to be given away;
+---its signature is masked in what Davit writes. Does not wait.
 ---@param o http.PresignOptions
 ---@return string url
 function http.presign(o) end

@@ -78,6 +78,32 @@ function secret.bind(handle, name, options) end
 ---@return secret.Template
 function secret.generate(name, bytes, options) end
 
+---"Bearer " and the token, for the header Authorization.
+---@param token secret.Template
+---@return secret.Template
+---Raises a misuse when the token is no secret.
+function secret.bearer(token) end
+
+---What the header Authorization holds for a user and a password (RFC 7617). May go where all secrets in
+---it may; so may what the following functions make.
+---@param user string|secret.Template  without a colon
+---@param password string|secret.Template
+---@return secret.Template
+---Raises a misuse when neither is a secret.
+function secret.basic(user, password) end
+
+---A secret in base64; `base64.encode` does the same with one.
+---@param value secret.Template
+---@param url? boolean  the alphabet with - and _, without padding (false)
+---@return secret.Template
+function secret.base64(value, url) end
+
+---The password inside a connection string, decoded: for programs that want it apart, in PGPASSWORD say.
+---@param url secret.Template  scheme://user:password@host…
+---@return secret.Template
+---Raises "secret-part" when there is none, or two '@' before the path, which readers take differently.
+function secret.password(url) end
+
 ---A secret made from another one: the same for the same key and purpose (HMAC-SHA-256), in hexadecimal
 ---digits, and no way back to the key. For values that must be the same when a run is resumed, without
 ---being written anywhere.
