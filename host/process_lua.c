@@ -16,7 +16,7 @@
 #include "process_args.h"
 #include "process_recipient.h"
 #include "process_sink.h"
-#include "secret.h"
+#include "secret_source.h"
 #include "task.h"
 #include "world.h"
 #include <lauxlib.h>
@@ -29,6 +29,8 @@
 
 #define HANDLE_TYPE "davit.process"
 #define WAITER_TYPE "davit.process.waiter"
+
+enum { SECRET_OUTPUT_MAX = 1 << 20 };  /* bytes that a program may print as a secret */
 
 /* The stack of core.run and core.start. */
 enum { OPTIONS = 1, HANDLE, WAITER };
@@ -54,6 +56,8 @@ struct handle {
   char *prefix;
   double begun, ended;
   bool discards, takes_input;
+  bool hides;            /* its standard output is a secret: it goes to `hidden` as it is */
+  struct buf hidden;
 };
 
 static void wake_all(void *arg)
@@ -72,6 +76,7 @@ static void close_handle(struct handle *h)
     process_sink_close(&h->sinks[i]);
   free(h->prefix);
   process_recipient_free(&h->program);
+  buf_wipe(&h->hidden);
   h->prefix = NULL;
   wake_all(h);
 }
@@ -86,6 +91,7 @@ static struct handle *new_handle(lua_State *L)
 {
   struct handle *h = lua_newuserdatauv(L, sizeof *h, 0);
   *h = (struct handle){.sched = sched_of(L)};
+  buf_init(&h->hidden, SECRET_OUTPUT_MAX);
   luaL_setmetatable(L, HANDLE_TYPE);
   return h;
 }
@@ -105,7 +111,10 @@ static struct handle *check_handle(lua_State *L)
 static void on_output(void *arg, int fd, const char *data, size_t len)
 {
   struct handle *h = arg;
-  process_sink_take(&h->sinks[fd - 1], &h->stream, data, len);
+  if (h->hides && fd == STDOUT_FILENO)
+    buf_add(&h->hidden, data, len);
+  else
+    process_sink_take(&h->sinks[fd - 1], &h->stream, data, len);
   wake_all(h);
 }
 
@@ -215,6 +224,7 @@ static int start(lua_State *L, const char *what)
   process_args_read(L, what, &o);
   fence_check(L);
   w->abandons = true;
+  h->hides = strcmp(what, "secret.command") == 0;
   open_sinks(L, h, &o);
   launch(L, h, &o);
   lua_settop(L, WAITER);
@@ -229,6 +239,12 @@ static int start_run(lua_State *L)
 static int start_beside(lua_State *L)
 {
   return start(L, "process.start");
+}
+
+/* core.start_hidden{argv=, env=, cwd=}: what it prints is for handle:secret() alone */
+static int start_hidden(lua_State *L)
+{
+  return start(L, "secret.command");
 }
 
 /* ---- handle:wait(seconds), handle:line() --------------------------------------------- */
@@ -433,6 +449,24 @@ static int handle_result(lua_State *L)
   return 1;
 }
 
+/* handle:secret(name, places) -> what it printed, without the end of the last line; nil: nothing */
+static int handle_secret(lua_State *L)
+{
+  struct handle *h = check_handle(L);
+  const char *name = secret_check_name(L, 2, "secret.command");
+  const char **places = secret_check_places(L, 3, "secret.command");
+  size_t len = h->hidden.len;
+  if (!buf_ok(&h->hidden))
+    return failure_misuse(L, "secret.command: '%s' printed more than %d bytes", h->program.place.program,
+                          SECRET_OUTPUT_MAX);
+  len -= len && h->hidden.data[len - 1] == '\n';
+  len -= len && len < h->hidden.len && h->hidden.data[len - 1] == '\r';
+  if (len == 0)
+    return 0;
+  secret_push(L, name, buf_str(&h->hidden), len, places);
+  return 1;
+}
+
 /* core.alive(pid): does any process, ours or not, have this number now? */
 static int alive(lua_State *L)
 {
@@ -451,11 +485,12 @@ static int alive(lua_State *L)
 int process_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"alive", alive}, {"run", start_run}, {"start", start_beside}, {NULL, NULL}};
+    {"alive", alive}, {"run", start_run}, {"start", start_beside}, {"start_hidden", start_hidden}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
     {"close", handle_close}, {"close_input", handle_close_input}, {"kill", handle_kill},
     {"line", handle_line},   {"pid", handle_pid},                 {"result", handle_result},
-    {"running", handle_running}, {"wait", handle_wait},           {"write", handle_write},
+    {"running", handle_running}, {"secret", handle_secret},       {"wait", handle_wait},
+    {"write", handle_write},
     {NULL, NULL}};
   class_new(L, WAITER_TYPE, NULL, waiter_close);
   class_new(L, HANDLE_TYPE, methods, handle_close);

@@ -50,7 +50,7 @@ test("a value is masked from the moment it is a secret", function()
 end)
 
 test("the environment gives a bound secret", function()
-  equal(tostring(secret.env("PATH", { to = { "program:sh" } })), "[secret PATH]")
+  equal(tostring(core.env("PATH", { to = { "program:sh" } })), "[secret PATH]")
   local err = raises("the environment holds no DAVIT_NOT_SET", secret.env, "DAVIT_NOT_SET",
     { to = { "api.github.com" } })
   equal(err.code, "secret-missing")
@@ -59,7 +59,7 @@ end)
 test("misuse of env names what is wrong", function()
   raises("secret.env: expected a name, not a number", secret.env, 1, { to = { "x" } })
   raises("option 'to' is required", secret.env, "PATH", {})
-  raises("unknown option 'too' %(expected to%)", secret.env, "PATH", { too = {} })
+  raises("unknown option 'too' %(expected to, name%)", secret.env, "PATH", { too = {} })
   raises("option 'to' must be a table", secret.env, "PATH", { to = "api.github.com" })
   raises("the list of places is empty", secret.env, "PATH", { to = {} })
   raises("place 1 must be a string, not a number", secret.env, "PATH", { to = { 1 } })
@@ -191,4 +191,134 @@ test("the password of a connection string is a secret of its own, decoded", func
   for _, text in ipairs { "postgresql://db.test/main", "https://a:b@c@d.test/", "x://user@host/", "x://u:@host/", "no url:a@b" } do
     equal(raises("%[secret DSN%] holds no password", secret.password, core.new("DSN", text, { "sql:*" })).code, "secret-part")
   end
+end)
+
+-- sources ---------------------------------------------------------------------------------------------
+
+local fs = require "fs"
+local davit = os.getenv "DAVIT" or "build/davit"
+local to_sh = { to = { "program:sh" } }
+
+local function written(folder, name, text, mode)
+  fs.write(folder / name, text, { mode = mode or "0600", outside = true })
+  return folder / name
+end
+
+test("a file holds a secret, which is what it says without the end of the last line", function()
+  local folder <close> = fs.temporary()
+  local path = written(folder, "token", "first line\nsecond-of-file\r\n")
+  local token = secret.file(path, to_sh)
+  equal(tostring(token), "[secret token]")
+  equal(seen_by("sh", token), plain "first line\nsecond-of-file")
+  equal(tostring(secret.file(path, { to = { "program:sh" }, name = "API_TOKEN" })), "[secret API_TOKEN]")
+  equal(mask.text "second-of-file", "***")
+end)
+
+test("a file that others may read, or that is another's, holds no secret", function()
+  local folder <close> = fs.temporary()
+  for _, mode in ipairs { "0640", "0604", "0660", "0602" } do
+    local err = raises("others may read it", secret.file, written(folder, "open" .. mode, "hunter2-file", mode), to_sh)
+    equal({ err.code, err.hint:match "chmod 600" }, { "secret-file-shared", "chmod 600" })
+  end
+  equal(secret.is(secret.file(folder / "open0640", { to = { "program:sh" }, shared = true })), true)
+  raises("%(mode 644%)", secret.file, "/etc/passwd", to_sh)
+end)
+
+test("what is no file with something in it is told by name", function()
+  local folder <close> = fs.temporary()
+  equal(raises("is empty, and a secret should stand there", secret.file, written(folder, "empty", "\n"), to_sh).code,
+    "secret-missing")
+  equal(raises("Is a directory", secret.file, folder.path, { to = { "program:sh" }, shared = true }).code, "file-failed")
+  equal(raises("No such file", secret.file, folder / "none", to_sh).code, "file-not-found")
+  raises("File too large", secret.file, written(folder, "large", ("x"):rep((1 << 20) + 1)), to_sh)
+  raises("secret.file: expected a path, not a nil", secret.file)
+  raises("unknown option 'share' %(expected to, name, shared%)", secret.file, "x", { to = { "x" }, share = true })
+  raises("cannot be bound to 'a@b'", secret.file, folder / "none", { to = { "a@b" } })
+end)
+
+test("a pipe that others would see is waited for without holding up anybody", function()
+  local folder <close> = fs.temporary()
+  local path, ticks = folder / "fifo", 0
+  process.run { argv = { "mkfifo", "-m", "600", path } }
+  local got = parallel {
+    read = function() return tostring(secret.file(path, to_sh)) end,
+    tick = function() for _ = 1, 5 do sleep(0.01) ticks = ticks + 1 end
+      process.run { command = "echo through-a-pipe > " .. path } end,
+  }
+  equal({ got.read, ticks }, { "[secret fifo]", 5 })
+  equal(mask.text "through-a-pipe", "***")
+end)
+
+test("reading a pipe can be cancelled", function()
+  local folder <close> = fs.temporary()
+  process.run { argv = { "mkfifo", "-m", "600", folder / "fifo" } }
+  local err = raises("", require("task").deadline, 0.05, secret.file, folder / "fifo", to_sh)
+  equal(err.code, "deadline")
+end)
+
+-- In a process of its own, which is given descriptors.
+local function given(redirects, code)
+  local script = ("exec %s eval '%s' %s"):format(davit, code:gsub("'", "'\\''"), redirects)
+  local result = process.run { argv = { "bash", "-c", script }, check = false }
+  return result.output, result.errors
+end
+
+test("a descriptor that Davit was given holds a secret, once", function()
+  local read = [[local s, sh = require "secret", { to = { "program:sh" }, name = "T" }
+    print(s.fd(5, sh), require "mask".text "from-descriptor")
+    print(try(s.fd, 5, sh))]]
+  local out = given("5< <(echo from-descriptor)", read)
+  equal(out, "[secret T]\t***\nnil\teval:3: the descriptor 5 is not open, or was read before;"
+    .. " start davit with it, as in: davit run … 5< FILE\n")
+end)
+
+test("a descriptor that Davit opened itself is none that it was given", function()
+  local out = given("", [[for fd = 3, 40 do
+    local value, err = try(require "secret".fd, fd, { to = { "program:sh" } })
+    if value or err.code ~= "secret-missing" then print(fd, value, err) end
+  end]])
+  equal(out, "")
+  raises("expected the number of a descriptor, from 3 on", secret.fd, 1, to_sh)
+  raises("expected the number of a descriptor", secret.fd, "five", to_sh)
+end)
+
+test("children are not given what Davit was given", function()
+  local out = given("5< <(echo from-descriptor)", [[print((require "process".run {
+    command = "(cat <&5) 2>/dev/null || echo closed" }.output))]])
+  equal(out, "closed\n\n")
+end)
+
+test("a program prints a secret that nobody sees", function()
+  local token = secret.command({ "sh", "-c", "echo printed-by-command; echo noise >&2" },
+    { name = "PRINTED", to = { "program:sh" } })
+  equal(tostring(token), "[secret PRINTED]")
+  equal(seen_by("sh", token), plain "printed-by-command")
+  equal(mask.text "printed-by-command", "***")
+end)
+
+test("a program that fails to print a secret is told of with its last complaint, not with what it printed", function()
+  local o = { name = "PRINTED", to = { "program:sh" } }
+  local err = raises("reading a secret of 'sh': it exited with code 3: not logged in", secret.command,
+    { "sh", "-c", "echo half-of-a-secret; echo a >&2; echo not logged in >&2; exit 3" }, o)
+  equal(err.code, "secret-command")
+  equal(tostring(err):find("half-of-a-secret", 1, true), nil)
+  raises("it printed nothing", secret.command, { "true" }, o)
+  raises("cannot start 'no%-such%-tool': not found", secret.command, { "no-such-tool" }, o)
+  raises("has not ended after 0.05 s", secret.command, { "sleep", "100" },
+    { name = "PRINTED", to = { "program:sh" }, timeout = 0.05 })
+end)
+
+test("misuse of command names what is wrong", function()
+  raises("expected a list, the program and its arguments, not a string", secret.command, "op read x", to_sh)
+  raises("option 'name' is required", secret.command, { "true" }, to_sh)
+  raises("the list of places is empty", secret.command, { "true" }, { name = "X", to = {} })
+  raises("cannot be bound to 'a@b'", secret.command, { "true" }, { name = "X", to = { "a@b" } })
+  raises("argv%[2%] cannot hold a secret", secret.command, { "true", token }, { name = "X", to = { "program:sh" } })
+end)
+
+test("a variable that was read as a secret is no plain one any more", function()
+  local out = process.run { argv = { davit, "eval", [[local s = require "secret"
+    s.env("ONE_SECRET", { to = { "program:sh" }, name = "ONE" })
+    print(try(os.getenv, "ONE_SECRET"))]] }, env = { ONE_SECRET = "value-of-variable" } }.output
+  equal(out:match "ONE_SECRET is a secret", "ONE_SECRET is a secret")
 end)

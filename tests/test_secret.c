@@ -1,5 +1,6 @@
 /* test_secret.c - where secrets may go, and what their templates resolve to. */
 #include "binding.h"
+#include "effect.h"
 #include "failure.h"
 #include "host.h"
 #include "mask.h"
@@ -32,6 +33,7 @@ static int open_state(void **state)
   *(struct host **)lua_getextraspace(w.L) = &w.host;
   luaL_openlibs(w.L);
   failure_open(w.L);
+  effect_open(w.L);
   luaL_requiref(w.L, "secret.core", secret_open, 0);
   lua_settop(w.L, 0);
   *state = w.L;

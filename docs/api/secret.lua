@@ -35,21 +35,62 @@ local secret = {}
 ---@class secret.Template
 
 ---@class secret.EnvOptions
----@field to string[]  the places it may go; at least one
+---@field to string[]   the places it may go; at least one
+---@field name? string  what it is called in messages (the variable, the file's own name, "descriptor N")
 
----A secret from the environment of this process.
----From the first one on the process gives no core dumps and no look into it through /proc.
----@param name string          name of the variable; the secret's name in messages
+---A secret from the environment of this process. From here on `os.getenv` refuses the variable.
+---From the first secret from outside on the process gives no core dumps and no look into it through /proc.
+---In a rehearsal every source gives a stand-in, and nothing is read.
+---@param variable string
 ---@param options secret.EnvOptions
 ---@return secret.Template
 ---Raises "secret-missing" (fatal) when the variable is not set or empty; a misuse for an
 ---unknown option or a text that is no place.
-function secret.env(name, options) end
+function secret.env(variable, options) end
+
+---@class secret.FileOptions : secret.EnvOptions
+---@field shared? boolean  the file may be readable by others, and another's (false)
+
+---A secret that a file holds: all of it, but for the end of the last line; up to 1 MiB of any bytes.
+---
+---The file must be this user's own and closed to all others (mode 600 or 400); /run/secrets of containers is often
+---not, and needs `shared`. A relative path counts from the project's folder; the file may stand outside of it. A pipe
+---is read to its end.
+---@param path string
+---@param options secret.FileOptions
+---@return secret.Template
+---Raises "secret-file-shared"; "secret-missing" when the file is empty; "secret-silent" when ten seconds pass
+---without a byte of a pipe; "file-not-found", "file-denied" or "file-failed"; all fatal.
+function secret.file(path, options) end
+
+---A secret that was handed over on a descriptor (`davit run … 5< FILE`), read to its end and closed. It is no child's:
+---children get none of the descriptors that Davit was given.
+---@param number integer  from 3 on
+---@param options secret.EnvOptions
+---@return secret.Template
+---Raises "secret-missing" when the descriptor was not given, or was read before; else as `file` does.
+function secret.fd(number, options) end
+
+---@class secret.CommandOptions : secret.EnvOptions
+---@field name string       required
+---@field env? table<string, string|secret.Template|false>  as of process.run
+---@field cwd? string       as of process.run
+---@field timeout? number   seconds after which it must have ended (60)
+
+---A secret that a program prints (`op read`, `pass show`, `gcloud auth print-access-token`): its standard output, but
+---for the end of the last line. Nobody sees it, and nothing of it is kept.
+---@param argv string[]  the program and its arguments; no shell reads them
+---@param options secret.CommandOptions
+---@return secret.Template
+---Raises "secret-command" (fatal) when it fails, takes too long or prints nothing, with the last line it wrote to
+---standard error; what process.start raises when it cannot be started.
+function secret.command(argv, options) end
 
 ---@class secret.DotenvOptions
 ---@field shared? boolean  the file may be readable by others (false)
 
----The secrets of a file of NAME=value lines, bound to no place yet (see `secret.bind`).
+---The secrets of a file of NAME=value lines, bound to no place yet (see `secret.bind`). The file has to be as
+---private as for `secret.file`.
 ---Understands comments, `export`, 'single' and "double" quotes that may span lines; in double
 ---quotes \n, \r, \t, \", \$ and \\ are undone. Empty values are left out. The values never
 ---become Lua strings, and are masked from here on, those that are never bound too.
@@ -60,7 +101,7 @@ function secret.env(name, options) end
 ---@param options? secret.DotenvOptions
 ---@return table<string, secret.Template>
 ---Raises "secret-file-shared" when others may read the file, "secret-file-invalid" with the line
----that cannot be read, "file-not-found", "file-denied" or "file-failed"; all fatal.
+---that cannot be read, "secret-silent", "file-not-found", "file-denied" or "file-failed"; all fatal.
 function secret.dotenv(path, options) end
 
 ---A secret of `secret.dotenv` under a name and with the places it may go.
