@@ -115,7 +115,7 @@ static bool take_order(struct guard *g)
     return true;
   if (!give_to_idle(g, &order))
     hire(g, &order);
-  guard_close_all(order.fds);
+  guard_close_all(&order);
   return true;
 }
 

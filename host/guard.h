@@ -11,10 +11,14 @@
  * Returns a descriptor connected to it (close-on-exec), or -1 with errno set. */
 int guard_start(void);
 
-/* A request to start a child, sent with the GUARD_DESCRIPTORS below: the file
+enum { GUARD_EXTRA = 7 };  /* descriptors that a child may be given beside the standard ones */
+
+/* A request to start a child, sent with the GUARD_DESCRIPTORS below and `extra` more: the file
  * GUARD_STRINGS holds argc arguments, then envc "NAME=value", each ended by NUL. */
 struct guard_request {
   uint32_t argc, envc;
+  uint32_t extra;
+  int32_t numbers[GUARD_EXTRA];  /* that those have in the child */
   uint32_t terminal;  /* not 0: GUARD_STDOUT is a terminal, which becomes the child's own */
   uint64_t memory;    /* bytes of data that each of its processes may have; 0: no limit */
 };

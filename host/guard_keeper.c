@@ -6,7 +6,8 @@
  *
  * Invariants: 1. only own children that were not yet waited for are killed, so that a
  *                process that got a reused pid is never hit.
- *             2. every descriptor above 2 is close-on-exec: children get 0, 1 and 2 only.
+ *             2. every descriptor above 2 is close-on-exec: children get 0, 1, 2 and what their
+ *                request brings for them.
  *             3. a keeper has one thread and blocks in one place.
  *             4. between two children it has no child, and keeps nothing of the last one. */
 #include "guard_keeper.h"
@@ -149,6 +150,22 @@ static bool limit_memory(uint64_t bytes)
   return !bytes || setrlimit(RLIMIT_DATA, &limit) == 0;
 }
 
+enum { ASIDE = 64 };  /* above every number that a child may be given a descriptor under */
+
+/* All are moved aside first: one may have the number that another is to get. */
+static bool give_extra(const struct guard_order *order)
+{
+  int aside[GUARD_EXTRA];
+  const int *fds = order->fds + GUARD_DESCRIPTORS;
+  for (uint32_t i = 0; i < order->request.extra; i++)
+    if ((aside[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, ASIDE)) < 0)
+      return false;
+  for (uint32_t i = 0; i < order->request.extra; i++)
+    if (dup2(aside[i], order->request.numbers[i]) < 0)
+      return false;
+  return true;
+}
+
 /* A session of its own: no terminal but its own, and a group that signals can be sent to. */
 static void become_child(const struct plan *p)
 {
@@ -163,6 +180,8 @@ static void become_child(const struct plan *p)
   for (int fd = 0; fd <= 2; fd++)
     if (dup2(p->order.fds[GUARD_STDIN + fd], fd) < 0)
       return;
+  if (!give_extra(&p->order))
+    return;
   execute(p);
 }
 
@@ -180,10 +199,11 @@ static __attribute__((noinline)) pid_t launch(struct plan *p)
 
 /* ---- the keeper of one child ------------------------------------------------------- */
 
-void guard_close_all(int *fds)
+void guard_close_all(struct guard_order *order)
 {
-  for (int i = 0; i < GUARD_DESCRIPTORS; i++)
-    close(fds[i]);
+  for (int i = 0; i < GUARD_DESCRIPTORS + GUARD_EXTRA; i++)
+    if (order->fds[i] >= 0)
+      close(order->fds[i]);
 }
 
 void guard_report(int control, enum guard_event event, int value, uint64_t peak)
@@ -230,7 +250,7 @@ static void forget(struct plan *p)
   if (p->strings)
     munmap(p->strings, p->strings_len);
   free(p->argv);
-  guard_close_all(p->order.fds);
+  guard_close_all(&p->order);
   *p = (struct plan){0};
 }
 

@@ -7,13 +7,13 @@
 /* A request as it arrived. */
 struct guard_order {
   struct guard_request request;
-  int fds[GUARD_DESCRIPTORS];
+  int fds[GUARD_DESCRIPTORS + GUARD_EXTRA];  /* -1: none */
 };
 
 /* Waits for one. *complete: it came with its descriptors. False: the other side has ended. */
 bool guard_receive(int socket, struct guard_order *order, bool *complete);
 bool guard_send(int socket, const struct guard_order *order, int flags);
-void guard_close_all(int *fds);
+void guard_close_all(struct guard_order *order);
 void guard_report(int control, enum guard_event event, int value, uint64_t peak);
 /* Returns when nothing is left below this process. */
 void guard_kill_descendants(void);

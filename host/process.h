@@ -12,6 +12,15 @@ typedef void process_output(void *arg, int fd, const char *data, size_t len);
 
 struct process_place;
 
+/* What a child reads on a descriptor of its own, to its end. */
+struct process_extra {
+  int number;  /* PROCESS_EXTRA_FIRST to PROCESS_EXTRA_LAST */
+  const void *data;
+  size_t len;  /* at most PROCESS_EXTRA_MAX */
+};
+
+enum { PROCESS_EXTRA_FIRST = 3, PROCESS_EXTRA_LAST = 9, PROCESS_EXTRA_MAX = 64 * 1024 };
+
 struct process_options {
   const char *const *argv;  /* ended by NULL; argv[0] is looked up in PATH of env */
   const char *const *env;   /* "NAME=value", ended by NULL: the whole environment */
@@ -20,6 +29,8 @@ struct process_options {
   size_t input_len;
   const char *input_file;   /* instead: a file that becomes descriptor 0 */
   bool input_open;          /* instead: what write() gives, until close_input() */
+  const struct process_extra *extra;
+  size_t extra_count;
   bool merged;              /* descriptor 2 is the same as 1: all arrives as 1's, in order */
   bool terminal;            /* both are a terminal of the child's own, as large as ours; merged */
   bool terminal_optional;   /* where none can be had they are pipes */

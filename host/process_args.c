@@ -35,6 +35,7 @@ static const struct opt_field fields[] = {
   {"env", OPT_TABLE, offsetof(struct process_args, env), false},
   {"cwd", OPT_STRING, offsetof(struct process_args, cwd), false},
   {"input", OPT_ANY, offsetof(struct process_args, input), false},
+  {"fds", OPT_TABLE, offsetof(struct process_args, fds), false},
   {"output", OPT_STRING, offsetof(struct process_args, output), false},
   {"prefix", OPT_STRING, offsetof(struct process_args, prefix), false},
   {"merge", OPT_BOOLEAN, offsetof(struct process_args, merge), false},
@@ -280,6 +281,45 @@ static const char *const *read_env(lua_State *L, const struct process_args *o,
   return buf_push_list(L, lines, n);
 }
 
+/* ---- descriptors ------------------------------------------------------------------------ */
+
+/* Reads what the child gets on that descriptor, if anything; the bytes are pushed. */
+static bool read_extra(lua_State *L, const struct process_args *o, int number,
+                       const struct process_recipient *program, struct process_extra *e)
+{
+  char place[32];
+  snprintf(place, sizeof place, "descriptor %d", number);
+  struct destination to = process_destination(program, place);
+  int type = lua_rawgeti(L, o->fds, number);
+  if (type == LUA_TNIL)
+    return false;
+  if (type != LUA_TSTRING && !secret_test(L, -1))
+    failure_misuse(L, "%s: fds[%d] must be a string or a secret, not a %s", o->what, number,
+                   luaL_typename(L, -1));
+  *e = (struct process_extra){.number = number};
+  e->data = secret_resolve(L, lua_gettop(L), &to, &e->len);
+  if (e->len > PROCESS_EXTRA_MAX)
+    failure_misuse(L, "%s: fds[%d] is larger than %d bytes: use input", o->what, number, PROCESS_EXTRA_MAX);
+  return true;
+}
+
+/* Pushes the list, and what it points to. */
+static void read_extras(lua_State *L, const struct process_args *o, const struct process_recipient *program,
+                        struct process_options *p)
+{
+  enum { MOST = PROCESS_EXTRA_LAST - PROCESS_EXTRA_FIRST + 1 };
+  if (!o->fds)
+    return;
+  struct process_extra *list = lua_newuserdatauv(L, sizeof *list * MOST, 0);
+  luaL_checkstack(L, 3 * MOST, o->what);
+  for (int number = PROCESS_EXTRA_FIRST; number <= PROCESS_EXTRA_LAST; number++)
+    p->extra_count += read_extra(L, o, number, program, &list[p->extra_count]);
+  if (count_pairs(L, o->fds) != (int)p->extra_count)
+    failure_misuse(L, "%s: fds is a table of descriptors from %d to %d: fds = { [3] = … }", o->what,
+                   PROCESS_EXTRA_FIRST, PROCESS_EXTRA_LAST);
+  p->extra = list;
+}
+
 /* ---- for process_lua.c ------------------------------------------------------------------ */
 
 void process_args_read(lua_State *L, const char *what, struct process_args *o)
@@ -328,6 +368,7 @@ void process_args_resolve(lua_State *L, const struct process_args *o, struct pro
   *program = (struct process_recipient){
     .world = host_of(L)->world->process, .place = {p->argv[0], path_of(L, o), p->cwd}, .root = files_root(L)};
   p->env = read_env(L, o, program);
+  read_extras(L, o, program, p);
   p->terminal = wants_terminal(L, o);
   p->terminal_optional = !o->terminal;
   p->merged = o->merge;

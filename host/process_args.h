@@ -8,7 +8,7 @@ struct process_recipient;
 
 struct process_args {
   const char *what;  /* the function, for errors */
-  int argv, env, input, terminal;  /* indices; 0: not given */
+  int argv, env, input, terminal, fds;  /* indices; 0: not given */
   const char *command, *cwd, *output, *prefix, *input_file;
   double timeout, grace;
   lua_Integer max_output, memory;

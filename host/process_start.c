@@ -35,6 +35,33 @@ static bool open_null(int *theirs)
   return *theirs >= 0;
 }
 
+_Static_assert(PROCESS_EXTRA_LAST - PROCESS_EXTRA_FIRST < GUARD_EXTRA, "a request has room for all");
+
+/* All of it has room in the pipe, so nobody has to go on writing while the child runs. */
+static bool open_extra(const struct process_extra *e, int *theirs)
+{
+  int write_end;
+  if (!open_pipe(&write_end, theirs, 1))
+    return false;
+  bool ok = fcntl(write_end, F_SETFL, O_NONBLOCK) == 0 &&
+            (fcntl(write_end, F_GETPIPE_SZ) >= PROCESS_EXTRA_MAX ||
+             fcntl(write_end, F_SETPIPE_SZ, PROCESS_EXTRA_MAX) >= 0) &&
+            write_all(write_end, e->data, e->len);
+  close(write_end);
+  return ok;
+}
+
+static bool open_extras(const struct process_options *o, struct guard_request *r, int *theirs)
+{
+  for (size_t i = 0; i < o->extra_count; i++) {
+    r->numbers[i] = o->extra[i].number;
+    if (!open_extra(&o->extra[i], &theirs[GUARD_DESCRIPTORS + i]))
+      return false;
+  }
+  r->extra = (uint32_t)o->extra_count;
+  return true;
+}
+
 static bool open_control(int *ours, int *theirs)
 {
   int ends[2];
@@ -157,7 +184,7 @@ static bool open_all(struct child *c, const struct process_options *o, const str
   else if (!open_input(c, o, ours, &theirs[GUARD_STDIN]))
     o->input_file ? process_fault_input(f, place, o->input_file, errno) : process_fault_start(f, place, errno);
   else if (!open_outputs(c, o, ours, theirs) || !open_control(&ours[CONTROL], &theirs[GUARD_CONTROL]) ||
-           !open_strings(c, o, r, &theirs[GUARD_STRINGS]))
+           !open_strings(c, o, r, &theirs[GUARD_STRINGS]) || !open_extras(o, r, theirs))
     process_fault_start(f, place, errno);
   return !f->code;
 }
@@ -170,5 +197,5 @@ void process_start(struct child *c, const struct process_options *o, int *ours)
   memset(order.fds, -1, sizeof order.fds);
   if (open_all(c, o, &place, &order.request, ours, order.fds) && !send_request(c->guard->guard_fd, &order))
     process_fault_lost(&c->base.fault, &place, false);
-  close_list(order.fds, GUARD_DESCRIPTORS);
+  close_list(order.fds, GUARD_DESCRIPTORS + GUARD_EXTRA);
 }

@@ -307,6 +307,35 @@ test("a secret reaches the environment and the input, and is masked on its way b
   equal(r.errors, "14\n")
 end)
 
+test("a child reads a secret on a descriptor of its own, and nobody else has it", function()
+  local s = secret.new("TOKEN", "tok-1234567890", { "program:sh" })
+  local r = shell("cat <&4; cat <&3; ls /proc/self/fd | wc -l", { fds = { [3] = "plain ", [4] = "it is " .. s .. "; " } })
+  equal(r.output, "it is ***; plain 6\n")
+  local large = ("x"):rep(65536)
+  equal(#shell("cat <&9", { fds = { [9] = large } }).output, 65536)
+  equal(shell("cat <&3 | wc -c", { fds = { [3] = "" } }).output, "0\n")
+  equal(shell("(: <&3) 2>/dev/null || echo closed").output, "closed\n")
+end)
+
+test("every descriptor arrives under its number", function()
+  local fds, command = {}, ""
+  for n = 3, 9 do
+    fds[n] = tostring(n)
+    command = command .. "cat <&" .. 12 - n .. ";"
+  end
+  for _ = 1, 3 do equal(shell(command, { fds = fds }).output, "9876543") end
+end)
+
+test("misuse of fds names what is wrong", function()
+  local elsewhere = secret.new("OTHER", "oth-1234567890", { "https://api.example.com" })
+  raises("OTHER may be sent to https://api.example.com only, not to program:.*%(descriptor 3%)", shell, "true",
+    { fds = { [3] = elsewhere } })
+  raises("fds is a table of descriptors from 3 to 9", shell, "true", { fds = { [2] = "x" } })
+  raises("fds is a table of descriptors from 3 to 9", shell, "true", { fds = { a = "x" } })
+  raises("fds%[3%] must be a string or a secret, not a boolean", shell, "true", { fds = { [3] = true } })
+  raises("fds%[3%] is larger than 65536 bytes", shell, "true", { fds = { [3] = ("x"):rep(65537) } })
+end)
+
 test("a secret bound elsewhere is refused", function()
   local s = secret.new("OTHER", "oth-1234567890", { "https://api.example.com" })
   raises("OTHER", shell, "true", { env = { OTHER = s } })

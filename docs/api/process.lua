@@ -3,7 +3,7 @@
 ---Child processes: run one to its end, or keep one beside the recipe.
 ---
 ---A child is started by a small guard process in a session of its own, without a terminal unless
----`pty` says otherwise, with its three standard descriptors and nothing else that Davit has open. Nothing that it starts
+---`pty` says otherwise, with its three standard descriptors, those of `fds`, and nothing else that Davit has open. Nothing that it starts
 ---outlives Davit, not even a daemon, and not even when Davit is killed with SIGKILL.
 ---
 ---A child that must end (a timeout, a cancelled task, the end of its scope) gets a signal, `grace`
@@ -32,6 +32,9 @@ local process = {}
 ---@field input? string|secret.Secret|process.File|true  what it reads on its standard input
 ---                         (nothing): a text; a file, which it is given as it is; or true, only of
 ---                         `start`: what `write` gives it
+---@field fds? table<integer, string|secret.Template>  what it reads on descriptors 3 to 9, each to its end, up to
+---                         64 KiB: `fds = { [3] = token }` for `tool --token-fd 3`. Unlike a variable it is gone
+---                         once it was read
 ---@field output? "capture"|"stream"|"discard"  "stream" also writes each line to standard error
 ---                         when it has ended ("capture"). A line over 64 KiB is cut there. Of progress,
 ---                         lines that end with a carriage return, a terminal shows every state, a log
@@ -82,8 +85,8 @@ local process = {}
 ---looked for; `process-failed` (fatal) when it could not be started: permission, a folder, an
 ---interpreter or a loader that is missing, another machine's program, an input file that cannot be
 ---read;
----`process-lost` (unknown) when Davit's guard was killed; `secret-refused` when a secret in env or
----input is not bound to `program:NAME`.
+---`process-lost` (unknown) when Davit's guard was killed; `secret-refused` when a secret in env,
+---input or fds is not bound to `program:NAME`.
 ---@param options process.RunOptions
 ---@return process.Result
 function process.run(options) end
