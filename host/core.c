@@ -2,6 +2,7 @@
  * own Lua.
  *
  * The module is not part of the public API: lua/prelude.lua and the command line use it. */
+#include "failure.h"
 #include "host.h"
 #include "modules.h"
 #include "opt.h"
@@ -101,6 +102,15 @@ static int is_terminal(lua_State *L)
   return 1;
 }
 
+/* core.hide(name): from here on the variable is a secret */
+static int hide(lua_State *L)
+{
+  struct world_environ *e = host_of(L)->world->environ;
+  if (!e->hide(e, luaL_checkstring(L, 1)))
+    return failure_memory(L);
+  return 0;
+}
+
 /* core.getenv(name) -> the value of the variable, or nil */
 static int get_variable(lua_State *L)
 {
@@ -152,7 +162,7 @@ static int is_module(lua_State *L)
 int core_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"be_plain", be_plain},   {"copy", copy},             {"getenv", get_variable}, {"is_module", is_module}, {"is_terminal", is_terminal},
+    {"be_plain", be_plain},   {"copy", copy},             {"getenv", get_variable}, {"hide", hide}, {"is_module", is_module}, {"is_terminal", is_terminal},
     {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
     {"random", random_bytes}, {"recipe", recipe},       {"recipes", recipes},
     {"without_effects", without_effects}, {NULL, NULL}};

@@ -11,11 +11,13 @@
  * which does the same when Davit has ended, however that happened. The guard has one thread
  * and blocks in one place. */
 #include "guard_keeper.h"
+#include "buf.h"
 #include "locked.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -119,10 +121,18 @@ static bool take_order(struct guard *g)
   return true;
 }
 
+/* It is that of Davit, secrets included, and of no use here: children are given theirs. */
+static void wipe_environment(void)
+{
+  for (char **e = environ; *e; e++)
+    wipe(*e, strlen(*e));
+}
+
 /* Apart from the terminal, from Davit's standard streams, which somebody may be reading to
  * their end, and from every descriptor that Davit was started with. */
 static int stand_apart(int socket)
 {
+  wipe_environment();
   static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD};
   for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
     signal(ignored[i], SIG_IGN);
@@ -130,7 +140,7 @@ static int stand_apart(int socket)
   setsid();
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NAME, "davit-guard");
-  locked_close_proc();  // it has the environment that Davit was started with, secrets included
+  locked_close_proc();
   socket = fcntl(socket, F_DUPFD_CLOEXEC, 4);
   int null = open("/dev/null", O_RDWR);
   for (int fd = 0; fd <= 2; fd++)

@@ -39,6 +39,13 @@ static const char *stand_in(struct world_environ *e, const char *name)
   return value ? value : "a-value-of-the-rehearsal";
 }
 
+/* A stand-in is no secret. */
+static bool hide(struct world_environ *e, const char *name)
+{
+  (void)e, (void)name;
+  return true;
+}
+
 static bool is_terminal(struct world_environ *e, int fd)
 {
   (void)e, (void)fd;
@@ -50,7 +57,7 @@ bool rehearsal_environ_open(struct rehearsal *r, const char *const *variables)
   size_t n = 0;
   while (variables && variables[n])
     n++;
-  r->environ = (struct world_environ){get, stand_in, is_terminal};
+  r->environ = (struct world_environ){get, get, hide, stand_in, is_terminal};
   r->variables = calloc(n + 1, sizeof *r->variables);
   for (size_t i = 0; r->variables && i < n; i++)
     if (!(r->variables[i] = strdup(variables[i])))

@@ -72,7 +72,7 @@ const char *secret_read(lua_State *L, int idx, size_t *len);
 /* Pushes 16 hexadecimal digits that are the same for the same value and tell nothing of it to
  * who has not the key: HMAC-SHA-256 of the template at idx, keyed by the one at key, cut. */
 void secret_fingerprint(lua_State *L, int idx, int key);
-enum { SECRET_DERIVED_MAX = 2048 };
+enum { SECRET_DERIVED_MAX = 2048, SECRET_KEY_MIN = 16 };  /* digits; bytes */
 /* Pushes a secret of so many digits (at most SECRET_DERIVED_MAX) that is the same for the same
  * key and purpose, and tells nothing of the key. */
 void secret_derive(lua_State *L, int key, const char *purpose, size_t digits, const char *name,

@@ -4,6 +4,7 @@
  * Values are read here and go straight into the vault: a secret from outside never
  * becomes a Lua string. Once the first one is there, the process gives no core dumps. */
 #include "secret_source.h"
+#include "binding.h"
 #include "failure.h"
 #include "host.h"
 #include "locked.h"
@@ -108,7 +109,10 @@ static int env(lua_State *L)
   const char *variable = secret_check_name(L, 1, "secret.env");
   const char **places = secret_source_read(L, 2, "secret.env", variable, false, &o);
   struct world_environ *e = host_of(L)->world->environ;
-  const char *value = e->get(e, variable);
+  secret_check_bindings(L, o.name, places);
+  if (!e->hide(e, variable))
+    return failure_memory(L);
+  const char *value = e->get_secret(e, variable);
   if (!value || !*value)
     return missing(L, variable);
   locked_close_dumps();
@@ -181,6 +185,17 @@ static int refuse(lua_State *L)
   return secret_refuse(L, 1, luaL_checkstring(L, 2), lua_tostring(L, 3));
 }
 
+/* secret.core.place_wrong(text) -> why it is no place, or nil */
+static int place_wrong(lua_State *L)
+{
+  const char *text = luaL_checkstring(L, 1);
+  struct buf full;
+  buf_init(&full, 4096);
+  lua_pushstring(L, binding_normalise(text, &full));
+  buf_free(&full);
+  return 1;
+}
+
 static int names(lua_State *L)
 {
   lua_settop(L, 1);
@@ -209,8 +224,8 @@ int secret_open(lua_State *L)
     {"admitted", admitted}, {"base64", secret_base64}, {"basic", secret_basic}, {"bind", bind},
     {"derive", derive}, {"dotenv", secret_dotenv}, {"env", env}, {"fd", secret_fd}, {"file", secret_file},
     {"fingerprint", fingerprint},
-    {"generate", secret_generate}, {"is", is}, {"names", names}, {"new", new},
-    {"password", secret_password}, {"percent", percent}, {"refuse", refuse}, {"stand_in", stand_in},
+    {"generate", secret_generate}, {"is", is}, {"key_file", secret_key_file}, {"names", names}, {"new", new},
+    {"password", secret_password}, {"percent", percent}, {"place_wrong", place_wrong}, {"refuse", refuse}, {"stand_in", stand_in},
     {NULL, NULL}};
   secret_file_open(L);
   luaL_newlib(L, functions);

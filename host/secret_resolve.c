@@ -240,6 +240,8 @@ void secret_derive(lua_State *L, int key, const char *purpose, size_t digits, co
   char hex[SECRET_DERIVED_MAX + SHA256_HEX + 1];
   luaL_checkstack(L, 8, "secret");
   const struct resolved *keyed = push_bytes(L, secret_check(L, key, "secret.derive"));
+  if (keyed->len < SECRET_KEY_MIN)
+    failure_misuse(L, "secret.derive: the key of %s has fewer than %d bytes: it could be guessed", name, SECRET_KEY_MIN);
   for (size_t at = 0; at < digits; at += SHA256_HEX) {
     const char *text = lua_pushfstring(L, "%s %d", purpose, (int)(at / SHA256_HEX));
     if (!hmac_sha256_hex(keyed->bytes, keyed->len, text, strlen(text), hex + at))

@@ -24,5 +24,6 @@ bool secret_push_stand_in(lua_State *L, const char *name, const char *const *pla
 int secret_file(lua_State *L);
 int secret_fd(lua_State *L);
 int secret_dotenv(lua_State *L);
+int secret_key_file(lua_State *L);  /* secret_key.c */
 void secret_file_open(lua_State *L);
 #endif

@@ -44,8 +44,12 @@ struct world_store {
 
 /* What the machine says of itself: a rehearsal answers from a list of its own. */
 struct world_environ {
-  /* The value of a variable, or NULL; lives as long as the world. */
+  /* The value of a variable, or NULL: it is not set, or hidden. Lives as long as it is not hidden. */
   const char *(*get)(struct world_environ *, const char *name);
+  /* The same of a secret, hidden or not. */
+  const char *(*get_secret)(struct world_environ *, const char *name);
+  /* From here on the variable is a secret and nothing else. False: out of memory. */
+  bool (*hide)(struct world_environ *, const char *name);
   /* What stands in for the value that a file of secrets has under this name; NULL: nothing. */
   const char *(*stand_in)(struct world_environ *, const char *name);
   bool (*is_terminal)(struct world_environ *, int fd);

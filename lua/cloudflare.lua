@@ -8,6 +8,12 @@ local workers_dev = require "cloudflare.workers_dev"
 
 local cloudflare = {}
 
+---The only places its credentials are sent to.
+cloudflare.places = {
+  token = { "https://api.cloudflare.com/client/v4 header:authorization" },
+  dns_token = { "https://api.cloudflare.com/client/v4/zones header:authorization" },
+}
+
 local fields = {
   { "account", "string" }, { "token", "text", true }, { "dns_token", "text" }, { "zone", "string" },
 }

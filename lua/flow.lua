@@ -4,7 +4,6 @@ local bundles = require "flow.bundle"
 local cloudflare = require "cloudflare"
 local core = require "core"
 local dns = require "dns"
-local fs = require "fs.core"
 local github = require "github"
 local json = require "json"
 local marker = require "marker"
@@ -13,6 +12,7 @@ local project = require "project"
 local removal = require "flow.removal"
 local retry = require "retry"
 local secret = require "secret"
+local secrets = require "flow.secrets"
 local sha256 = require "sha256"
 local sql = require "sql"
 
@@ -43,37 +43,6 @@ local function refuse_shared_names(settings)
       }
     end
   end
-end
-
--- Secrets ------------------------------------------------------------------------------
-
-local WORKER_UPLOAD = "https://api.cloudflare.com/client/v4/accounts"
-
----The project's env file; where there is none (under CI), the environment has to hold everything.
-local function env_file(p)
-  local path = p.env_file and p.root .. "/" .. p.env_file
-  return path and fs.exists(path) and secret.dotenv(path) or {}
-end
-
----A secret from the environment or the project's env file, bound to where it may go.
-local function source(env, name, to)
-  local value, err = try(secret.env, name, { to = to })
-  if value then return value end
-  if err.code ~= "secret-missing" then error(err, 0) end
-  if env.file[name] then return secret.bind(env.file[name], name, { to = to }) end
-  failure {
-    code = "secret-missing", class = "misuse", about = name, message = ("the secret %s is not set"):format(name),
-    hint = "set it in the environment" .. (env.project.env_file and (" or in " .. env.project.env_file) or ""),
-  }
-end
-
----A credential that davit.yaml declares under `secrets`, with the origins it names.
-local function credential(env, name)
-  local declared = env.project.secrets[name] or {}
-  if not declared.to then
-    config_error(("davit.yaml: secrets.%s.to is missing"):format(name), "name the origins it may be sent to")
-  end
-  return source(env, declared.from or name, declared.to)
 end
 
 -- The environment ------------------------------------------------------------------------
@@ -136,19 +105,21 @@ function flow.environment(kind, values)
   if not p.zone then config_error("davit.yaml: the key 'zone' is missing", "previews without a zone come later") end
   refuse_shared_names(settings)
   local env = setmetatable({ project = p, kind = kind, settings = settings, values = values }, Environment)
-  env.file = env_file(p)
+  env.file = secrets.env_file(p)
   env.marker = marker.new { project = p.project, environment = kind, key = tostring(values.pr) }
   env.workers = workers_of(env)
   env.database = database_of(p)
   env.branch_name = expand(settings.database, values)
-  env.upload_token = credential(env, "CLOUDFLARE_API_TOKEN")
+  env.upload_token = secrets.credential(env, "CLOUDFLARE_API_TOKEN", cloudflare.places.token)
   env.cloudflare = cloudflare.client {
     account = p.cloudflare.account or os.getenv "CLOUDFLARE_ACCOUNT_ID", zone = p.zone,
-    token = env.upload_token, dns_token = credential(env, "CLOUDFLARE_DNS_API_TOKEN"),
+    token = env.upload_token,
+    dns_token = secrets.credential(env, "CLOUDFLARE_DNS_API_TOKEN", cloudflare.places.dns_token),
   }
-  env.neon = neon.client { project = env.database.neon, key = credential(env, "NEON_API_KEY") }
+  env.neon = neon.client { project = env.database.neon, key = secrets.credential(env, "NEON_API_KEY", neon.places.key) }
   env.github = github.client {
-    repository = p.github.repository, login = p.github.login, token = credential(env, "GITHUB_TOKEN"),
+    repository = p.github.repository, login = p.github.login,
+    token = secrets.credential(env, "GITHUB_TOKEN", github.places.token),
   }
   return env
 end
@@ -174,7 +145,7 @@ end
 function Environment:database_url(branch)
   return self.neon.connection_uri {
     branch = branch.id, database = self.database.database, role = self.database.role, preview = true,
-    to = { "sql:*", WORKER_UPLOAD },
+    to = { "sql:*", secrets.WORKER_UPLOAD },
   }
 end
 
@@ -214,89 +185,27 @@ flow.remove = removal.remove
 
 -- Workers --------------------------------------------------------------------------------------
 
----The secrets of all Workers by name. A generated one is made once: while every Worker that
----wants it has it already, they keep it; else all of them get another, the same, also when the run
----is resumed.
+---The secrets of all Workers by name. A generated one is kept while every Worker that wants it has it already;
+---else all of them get the value that it has in this environment (flow/secrets.lua).
+---@param branch table  what run.ensure returned
 ---@param run run
 ---@return table<string, any> templates, or "keep"
 function Environment:secrets(branch, run)
-  local values, generated = {}, run.step("generated secrets", function() return self:choose_generated() end)
+  local values, choices = {}, run.step("generated secrets", function() return secrets.choose(self) end)
   for _, worker in ipairs(self.workers) do
     for _, name in ipairs(worker.settings.secrets) do
-      values[name] = values[name] or self:secret(name, generated[name], branch)
+      values[name] = values[name] or self:secret(name, choices[name], branch)
     end
   end
   return values
 end
 
-local function all_have(client, scripts, name)
-  for _, script in ipairs(scripts) do
-    if not client.has_secret(script, name) then return false end
-  end
-  return true
-end
-
-local function is_generated(env, name)
-  return (env.project.secrets[name] or {}).generate
-end
-
----Whether each generated secret is kept, or what its value is made from: no secret itself, as without
----the upload token nobody can make the value of it.
----@return table<string, string>  "keep" or hexadecimal digits
-function Environment:choose_generated()
-  local wanted, choices = {}, {}
-  for _, worker in ipairs(self.workers) do
-    for _, name in ipairs(worker.settings.secrets) do
-      wanted[name] = wanted[name] or {}
-      table.insert(wanted[name], worker.script)
-    end
-  end
-  for name, scripts in pairs(wanted) do
-    if is_generated(self, name) then
-      choices[name] = all_have(self.cloudflare, scripts, name) and "keep"
-        or core.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
-    end
-  end
-  return choices
-end
-
--- Where a Worker's secret comes from; what production takes its own from is refused.
-local function source_name(env, name)
-  local from = (env.settings.secrets or {})[name] or name
-  local production = (env.project.environments.production or {}).secrets or {}
-  for _, theirs in pairs(production) do
-    if theirs == from then
-      failure {
-        code = "refused", about = name,
-        message = ("davit.yaml: %s of a preview would be production's %s"):format(name, from),
-        hint = ("give it another source: environments.preview.secrets.%s"):format(name),
-      }
-    end
-  end
-  return from
-end
-
 -- A value that is made anew must reach the Workers whose code has not changed, too.
-local function gets_another(env, worker, secrets)
+local function gets_another(env, worker, values)
   for _, name in ipairs(worker.settings.secrets) do
-    if is_generated(env, name) and secrets[name] ~= "keep" then return true end
+    if secrets.is_generated(env, name) and values[name] ~= "keep" then return true end
   end
   return false
-end
-
----A secret that a Worker gets from the environment or the env file. Where davit.yaml says to which
----origins it may go, a Worker gets it only if Cloudflare's API is among them.
-local function worker_secret(env, name)
-  local from = source_name(env, name)
-  local to = (env.project.secrets[from] or {}).to or { WORKER_UPLOAD }
-  if not table.concat(to, " "):find("api.cloudflare.com", 1, true) then
-    failure {
-      code = "refused", class = "misuse", about = name,
-      message = ("the secret %s may be sent to %s only, and a Worker wants it"):format(from, table.concat(to, ", ")),
-      hint = ("if it belongs there, add api.cloudflare.com to secrets.%s.to in davit.yaml"):format(from),
-    }
-  end
-  return source(env, from, to)
 end
 
 ---Looks for every secret that a Worker wants, so that one that is missing stops the run before
@@ -304,41 +213,39 @@ end
 function Environment:require_secrets()
   for _, worker in ipairs(self.workers) do
     for _, name in ipairs(worker.settings.secrets) do
-      if name ~= "DATABASE_URL" and not is_generated(self, name) then worker_secret(self, name) end
+      if name ~= "DATABASE_URL" and not secrets.is_generated(self, name) then secrets.of_worker(self, name) end
     end
   end
 end
 
 function Environment:secret(name, choice, branch)
   if name == "DATABASE_URL" then return self:database_url(branch) end
-  if not choice then return worker_secret(self, name) end
-  if choice == "keep" then return choice end
-  return secret.derive(name, self.upload_token, ("%s %s %s"):format(self.marker, name, choice),
-    is_generated(self, name), { to = { WORKER_UPLOAD } })
+  if choice then return secrets.generate(self, name, choice, branch) end
+  return secrets.of_worker(self, name)
 end
 
 -- The values that a Worker gets, without showing them: a changed one is another version. Who has
 -- the key could upload anyway. A generated value is left out: it is made anew only where it is missing.
-local function fingerprints(env, worker, secrets)
+local function fingerprints(env, worker, values)
   local found = {}
   for _, name in ipairs(worker.settings.secrets) do
-    if not is_generated(env, name) then found[name] = secret.fingerprint(secrets[name], env.upload_token) end
+    if not secrets.is_generated(env, name) then found[name] = secret.fingerprint(values[name], env.upload_token) end
   end
   return found
 end
 
 ---The same for the same code, settings and secrets on the same database; else another.
----@param secrets table<string, any>  of env:secrets
+---@param values table<string, any>  of env:secrets
 ---@return string  12 hex digits
-function Environment:version(worker, bundle, branch, secrets)
+function Environment:version(worker, bundle, branch, values)
   local settings = json.encode {
     vars = worker.settings.vars, secrets = json.array(worker.settings.secrets),
-    values = fingerprints(self, worker, secrets), date = worker.settings.compatibility_date,
+    values = fingerprints(self, worker, values), date = worker.settings.compatibility_date,
   }
   return sha256(bundle.digest .. branch.id .. settings):sub(1, 12)
 end
 
-local function bindings_of(env, worker, version, secrets)
+local function bindings_of(env, worker, version, values)
   local list = {
     { type = "plain_text", name = "VERSION", text = version },
     { type = "plain_text", name = "ENVIRONMENT", text = env.kind },
@@ -347,7 +254,7 @@ local function bindings_of(env, worker, version, secrets)
     list[#list + 1] = { type = "plain_text", name = name, text = text }
   end
   for _, name in ipairs(worker.settings.secrets) do
-    local value = secrets[name]
+    local value = values[name]
     list[#list + 1] = value == "keep" and { type = "inherit", name = name }
       or { type = "secret_text", name = name, text = value }
   end
@@ -355,14 +262,14 @@ local function bindings_of(env, worker, version, secrets)
 end
 
 ---A Worker of the environment with this bundle, as run.ensure takes it.
-function Environment:worker(worker, bundle, version, secrets)
+function Environment:worker(worker, bundle, version, values)
   return self.cloudflare.worker {
     name = worker.script, marker = self.marker, main = "index.js",
     modules = { { name = "index.js", type = "application/javascript+module", body = bundle.entry } },
     compatibility_date = worker.settings.compatibility_date, version_tag = version,
-    bindings = bindings_of(self, worker, version, secrets),
+    bindings = bindings_of(self, worker, version, values),
     assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules,
-    always = gets_another(self, worker, secrets),
+    always = gets_another(self, worker, values),
   }
 end
 

@@ -10,6 +10,9 @@ local url = require "url"
 
 local github = {}
 
+---The only place its token is sent to.
+github.places = { token = { "https://api.github.com/repos header:authorization" } }
+
 local BASE = "https://api.github.com/repos/"
 local LONGEST = 65536   -- characters of a comment
 local WORKFLOW = "github-actions[bot]"   -- who the token of a workflow writes as

@@ -36,6 +36,7 @@ local hidden = {}
 ---@param name string
 function core.hide_variable(name)
   hidden[name] = true
+  core.hide(name)
 end
 
 os = {

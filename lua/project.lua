@@ -1,5 +1,6 @@
 ---The project's davit.yaml: found, read strictly, with its defaults filled in.
 local core = require "core"
+local secret = require "secret.core"
 local yaml = require "yaml"
 
 local project = {}
@@ -21,7 +22,10 @@ local shape = {
   databases = { map = { neon = "text", parent = "text", migrations = "text", database = "text", role = "text" } },
   deploy = { list = "text" },
   checks = "any",
-  secrets = { map = { from = "text", to = { list = "text" }, generate = "integer" } },
+  secrets = { map = {
+    from = "text", file = "text", shared = "boolean", fd = "integer", command = { list = "text" },
+    to = { list = "text" }, generate = "integer",
+  } },
   environments = { map = {
     name = "text", host = "text", database = "text", approve = "boolean", secrets = secret_map,
   } },
@@ -129,6 +133,25 @@ local function check_range(file, path, value, from, to)
   end
 end
 
+local sources = { "from", "file", "fd", "command", "generate" }
+
+local function check_secret(file, path, one)
+  local found
+  for _, source in ipairs(sources) do
+    if one[source] and found then wrong(file, path, ("comes from one source, not from '%s' and '%s'"):format(found, source)) end
+    found = one[source] and source or found
+  end
+  check_range(file, path .. ".generate", one.generate, 16, 1024)
+  check_range(file, path .. ".fd", one.fd, 3, 1 << 20)
+  if one.shared and not one.file then wrong(file, path .. ".shared", "goes with 'file'") end
+  if one.command and #one.command == 0 then wrong(file, path .. ".command", "is the program and its arguments") end
+  if one.to and #one.to == 0 then wrong(file, path .. ".to", "is empty: where may the secret go?") end
+  for i, place in ipairs(one.to or {}) do
+    local why = secret.place_wrong(place)
+    if why then wrong(file, ("%s.to.%d"):format(path, i), ("'%s' is no place: %s"):format(place, why)) end
+  end
+end
+
 -- What no type can say.
 local function check_references(file, p)
   require_keys(file, p, "", { "version", "project" })
@@ -137,9 +160,7 @@ local function check_references(file, p)
     wrong(file, "project", "is made of letters, digits, '.', '_' and '-'")
   end
   check_range(file, "health.attempts", p.health.attempts, 1, 1000)
-  for name, secret in pairs(p.secrets) do
-    check_range(file, "secrets." .. name .. ".generate", secret.generate, 16, 1024)
-  end
+  for name, one in pairs(p.secrets) do check_secret(file, "secrets." .. name, one) end
   for name, worker in pairs(p.workers) do
     require_keys(file, worker, "workers." .. name, { "path", "entry", "host" })
   end
@@ -241,7 +262,10 @@ local current
 function project.use(p)
   current = p
   if p.root then require("fs.core").stay_in(p.root) end
-  for name in pairs(p.secrets) do core.hide_variable(name) end
+  for name, one in pairs(p.secrets) do
+    core.hide_variable(name)
+    if one.from then core.hide_variable(one.from) end
+  end
   for _, environment in pairs(p.environments) do
     for name, from in pairs(environment.secrets or {}) do
       core.hide_variable(name)

@@ -49,8 +49,11 @@ test("a value is masked from the moment it is a secret", function()
   equal(mask.text("see hunter2-hunter3"), "see ***")
 end)
 
-test("the environment gives a bound secret", function()
-  equal(tostring(core.env("PATH", { to = { "program:sh" } })), "[secret PATH]")
+test("the environment gives a bound secret, as often as it is asked", function()
+  local out = require("process").run { argv = { os.getenv "DAVIT" or "build/davit", "eval", [[local s = require "secret"
+    for _ = 1, 2 do print(s.env("ONE", { to = { "program:sh" } })) end
+    print(s.env("ONE", { to = { "sql:*" }, name = "TWO" }))]] }, env = { ONE = "one-value-of-it" } }.output
+  equal(out, "[secret ONE]\n[secret ONE]\n[secret TWO]\n")
   local err = raises("the environment holds no DAVIT_NOT_SET", secret.env, "DAVIT_NOT_SET",
     { to = { "api.github.com" } })
   equal(err.code, "secret-missing")

@@ -14,6 +14,10 @@
 ---this machine (see http.budget); one that would have to wait longer than 120 s raises "http-budget".
 local cloudflare = {}
 
+---The only places its credentials are sent to: for `to` of secret.env.
+---@type { token: string[], dns_token: string[] }
+cloudflare.places = {}
+
 ---@class cloudflare.ClientOptions
 ---@field token string|secret.Template       may edit Workers
 ---@field dns_token? string|secret.Template  may edit the zone's DNS records (the token)

@@ -10,6 +10,10 @@
 ---this machine (see http.budget); one that would have to wait longer than 120 s raises "http-budget".
 local github = {}
 
+---The only place its token is sent to: for `to` of secret.env.
+---@type { token: string[] }
+github.places = {}
+
 ---@class github.ClientOptions
 ---@field repository string             "owner/name"
 ---@field token string|secret.Template  "pull-requests: write" for comments

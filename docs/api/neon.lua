@@ -11,6 +11,10 @@
 ---this machine (see http.budget); one that would have to wait longer than 120 s raises "http-budget".
 local neon = {}
 
+---The only place its key is sent to: for `to` of secret.env.
+---@type { key: string[] }
+neon.places = {}
+
 ---@class neon.ClientOptions
 ---@field project string              the project's id
 ---@field key string|secret.Template  an API key

@@ -149,7 +149,7 @@ function secret.password(url) end
 ---digits, and no way back to the key. For values that must be the same when a run is resumed, without
 ---being written anywhere.
 ---@param name string
----@param key secret.Template
+---@param key secret.Template  of at least 16 bytes
 ---@param purpose string  what tells it from others of the same key
 ---@param bytes integer   16 to 1024
 ---@param options secret.EnvOptions

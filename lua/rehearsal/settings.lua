@@ -22,7 +22,7 @@ end
 
 -- Every name under which the project may look for a secret.
 local function secret_names(project)
-  local names = {}
+  local names = { DAVIT_GENERATE_KEY = true }
   for _, name in pairs(credentials) do names[source_of(project, name)] = true end
   for name, secret in pairs(project.secrets) do
     if not secret.generate then names[secret.from or name] = true end
