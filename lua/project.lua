@@ -138,7 +138,9 @@ local sources = { "from", "file", "fd", "command", "generate" }
 local function check_secret(file, path, one)
   local found
   for _, source in ipairs(sources) do
-    if one[source] and found then wrong(file, path, ("comes from one source, not from '%s' and '%s'"):format(found, source)) end
+    if one[source] and found then
+      wrong(file, path, ("comes from one source, not from '%s' and '%s'"):format(found, source))
+    end
     found = one[source] and source or found
   end
   check_range(file, path .. ".generate", one.generate, 16, 1024)

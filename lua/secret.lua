@@ -47,7 +47,8 @@ local function complaint(errors)
 end
 
 local function command_failed(argv, why, hint)
-  failure { code = "secret-command", about = argv[1], hint = hint, message = ("reading a secret of '%s': %s"):format(argv[1], why) }
+  failure { code = "secret-command", about = argv[1], hint = hint,
+    message = ("reading a secret of '%s': %s"):format(argv[1], why) }
 end
 
 local function check_argv(argv)

@@ -210,9 +210,9 @@ end
 test("a file holds a secret, which is what it says without the end of the last line", function()
   local folder <close> = fs.temporary()
   local path = written(folder, "token", "first line\nsecond-of-file\r\n")
-  local token = secret.file(path, to_sh)
-  equal(tostring(token), "[secret token]")
-  equal(seen_by("sh", token), plain "first line\nsecond-of-file")
+  local got = secret.file(path, to_sh)
+  equal(tostring(got), "[secret token]")
+  equal(seen_by("sh", got), plain "first line\nsecond-of-file")
   equal(tostring(secret.file(path, { to = { "program:sh" }, name = "API_TOKEN" })), "[secret API_TOKEN]")
   equal(mask.text "second-of-file", "***")
 end)
@@ -292,10 +292,10 @@ test("children are not given what Davit was given", function()
 end)
 
 test("a program prints a secret that nobody sees", function()
-  local token = secret.command({ "sh", "-c", "echo printed-by-command; echo noise >&2" },
+  local got = secret.command({ "sh", "-c", "echo printed-by-command; echo noise >&2" },
     { name = "PRINTED", to = { "program:sh" } })
-  equal(tostring(token), "[secret PRINTED]")
-  equal(seen_by("sh", token), plain "printed-by-command")
+  equal(tostring(got), "[secret PRINTED]")
+  equal(seen_by("sh", got), plain "printed-by-command")
   equal(mask.text "printed-by-command", "***")
 end)
 

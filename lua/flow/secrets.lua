@@ -31,7 +31,8 @@ end
 
 local function missing(env, name, variable)
   failure {
-    code = "secret-missing", class = "misuse", about = variable, message = ("the secret %s is not set"):format(variable),
+    code = "secret-missing", class = "misuse", about = variable,
+    message = ("the secret %s is not set"):format(variable),
     hint = "set it in the environment" .. (env.project.env_file and (" or in " .. env.project.env_file) or "")
       .. (variable == name and "" or (", as davit.yaml takes %s from there"):format(name)),
   }
@@ -199,7 +200,8 @@ local function chosen_key(env, name, choice)
   failure {
     code = "secret-key-changed", class = "fatal", about = name,
     message = ("the secret %s of this run was made with a key that is not here"):format(name),
-    hint = has_own_journal() and "resume it where .davit/generate.key is as it was, or with the " .. KEY .. " of that time"
+    hint = has_own_journal()
+      and "resume it where .davit/generate.key is as it was, or with the " .. KEY .. " of that time"
       or "the upload token was changed meanwhile: with " .. KEY .. " set for every run it may be",
   }
 end
