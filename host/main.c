@@ -192,6 +192,7 @@ static bool open_streams(struct davit *d)
   h->err = h->out ? output_new(STDERR_FILENO, h->mask) : NULL;
   if (!h->err)
     return false;
+  output_join(h->err, h->out);
   output_heed(h->out, &d->seen);
   output_heed(h->err, &d->seen);
   if (github && strcmp(github, "true") == 0) {

@@ -6,8 +6,12 @@
  * stop: a checkpoint must not depend on somebody who paged halfway down. So every write is
  * small enough to fit where there is room at all.
  *
+ * Two streams that lead to the same file are masked as one, in the order in which they are written:
+ * whoever reads it would join a secret of which each had a half.
+ *
  * Under GitHub everything that goes to the runner is text from who knows where, an error with
- * the last lines of a program for one: only output_command() can write a workflow command. */
+ * the last lines of a program for one: only output_command() and output_add_mask() can write a
+ * workflow command. */
 #include "output.h"
 #include "buf.h"
 #include "class.h"
@@ -36,26 +40,56 @@ enum {
   STALL_MS = 500   /* how long a stalled reader is waited for then */
 };
 
-struct output {
-  int fd;
+/* What stands between those who write and one file. */
+struct channel {
   struct mask_stream *stream;
-  struct buf masked;  /* what is about to be written */
+  struct buf masked;   /* what is about to be written */
   struct buf harmless; /* the same without workflow commands */
   struct workflow_filter workflow;
-  bool watched;       /* GitHub's runner reads this stream */
+  bool watched;        /* GitHub's runner reads it */
+  bool begun;          /* something was written */
+  int users;           /* streams that lead here */
+};
+
+struct output {
+  int fd;
+  struct channel *to;
+  bool data;          /* for programs: no command goes here */
   int error;          /* errno of the write that failed */
   const volatile sig_atomic_t *stopping;  /* not 0: the run is to stop; or NULL */
 };
+
+static struct channel *new_channel(struct mask *mask)
+{
+  struct channel *c = calloc(1, sizeof *c);
+  if (!c)
+    return NULL;
+  *c = (struct channel){.stream = mask_stream_new(mask), .users = 1};
+  buf_init(&c->masked, BUF_LIMIT);
+  buf_init(&c->harmless, BUF_LIMIT);
+  if (c->stream)
+    return c;
+  free(c);
+  return NULL;
+}
+
+static void release_channel(struct channel *c)
+{
+  if (--c->users > 0)
+    return;
+  mask_stream_free(c->stream);
+  buf_free(&c->masked);
+  buf_free(&c->harmless);
+  free(c);
+}
 
 struct output *output_new(int fd, struct mask *mask)
 {
   struct output *o = calloc(1, sizeof *o);
   if (!o)
     return NULL;
-  *o = (struct output){.fd = fd, .stream = mask_stream_new(mask)};
-  buf_init(&o->masked, BUF_LIMIT);
-  buf_init(&o->harmless, BUF_LIMIT);
-  if (o->stream)
+  *o = (struct output){.fd = fd, .to = new_channel(mask)};
+  if (o->to)
     return o;
   free(o);
   return NULL;
@@ -65,16 +99,34 @@ void output_free(struct output *o)
 {
   if (!o)
     return;
-  mask_stream_free(o->stream);
-  buf_free(&o->masked);
-  buf_free(&o->harmless);
+  release_channel(o->to);
   free(o);
+}
+
+static bool same_file(int a, int b)
+{
+  struct stat one, other;
+  return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+void output_join(struct output *o, struct output *with)
+{
+  if (o->to == with->to || !same_file(o->fd, with->fd))
+    return;
+  release_channel(o->to);
+  o->to = with->to;
+  o->to->users++;
 }
 
 void output_disarm(struct output *o)
 {
   struct stat file;
-  o->watched = fstat(o->fd, &file) != 0 || !S_ISREG(file.st_mode);
+  o->to->watched = fstat(o->fd, &file) != 0 || S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode) || isatty(o->fd);
+}
+
+void output_keep(struct output *o)
+{
+  o->data = true;
 }
 
 int output_error(const struct output *o)
@@ -122,25 +174,27 @@ static void write_bytes(struct output *o, struct buf *b)
     o->error = ENOMEM;
   if (!o->error && !write_patiently(o, buf_str(b), b->len))
     o->error = terminal_is_gone(o->fd, errno) ? EPIPE : errno;
+  o->to->begun = o->to->begun || b->len > 0;
   buf_drop(b, b->len);
 }
 
 static void write_masked(struct output *o)
 {
-  if (!o->watched || !buf_ok(&o->masked)) {
-    write_bytes(o, &o->masked);
+  struct channel *c = o->to;
+  if (!c->watched || !buf_ok(&c->masked)) {
+    write_bytes(o, &c->masked);
     return;
   }
-  workflow_filter(&o->workflow, buf_str(&o->masked), o->masked.len, &o->harmless);
-  buf_drop(&o->masked, o->masked.len);
-  write_bytes(o, &o->harmless);
+  workflow_filter(&c->workflow, buf_str(&c->masked), c->masked.len, &c->harmless);
+  buf_drop(&c->masked, c->masked.len);
+  write_bytes(o, &c->harmless);
 }
 
 void output_write(struct output *o, const char *data, size_t len)
 {
   while (!o->error && len > 0) {
     size_t n = len < CHUNK ? len : CHUNK;
-    mask_feed(o->stream, data, n, &o->masked);
+    mask_feed(o->to->stream, data, n, &o->to->masked);
     write_masked(o);
     data += n;
     len -= n;
@@ -149,23 +203,49 @@ void output_write(struct output *o, const char *data, size_t len)
 
 void output_flush(struct output *o)
 {
-  mask_finish(o->stream, &o->masked);
+  mask_finish(o->to->stream, &o->to->masked);
   write_masked(o);
 }
 
-/* On a line of its own, whatever stood before. */
+/* ---- workflow commands ------------------------------------------------------------------- */
+
+/* A command stands on a line of its own, whatever stood before: what another program of the same step
+ * wrote last is not known, and it may not have ended its line. */
+static void write_command(struct output *o)
+{
+  struct channel *c = o->to;
+  if (!c->begun || c->workflow.state != WORKFLOW_START)
+    buf_add_char(&c->harmless, '\n');
+  buf_add(&c->harmless, buf_str(&c->masked), c->masked.len);
+  c->harmless.failed |= c->masked.failed;
+  write_bytes(o, &c->harmless);
+  buf_wipe(&c->masked);
+  buf_wipe(&c->harmless);
+  c->workflow = (struct workflow_filter){.state = WORKFLOW_START};
+}
+
 void output_command(struct output *o, const char *line, size_t len)
 {
-  if (!o->watched)
+  struct channel *c = o->to;
+  if (!c->watched)
     return;
   output_flush(o);
-  mask_feed(o->stream, line, len, &o->masked);
-  mask_finish(o->stream, &o->masked);
-  if (o->workflow.state != WORKFLOW_START)
-    buf_add_char(&o->harmless, '\n');
-  write_bytes(o, &o->harmless);
-  write_bytes(o, &o->masked);
-  o->workflow = (struct workflow_filter){.state = WORKFLOW_START};
+  mask_feed(c->stream, line, len, &c->masked);
+  mask_finish(c->stream, &c->masked);
+  write_command(o);
+}
+
+bool output_add_mask(struct output *o, const char *value, size_t len)
+{
+  struct channel *c = o->to;
+  if (!c->watched || o->data || o->error)
+    return false;
+  output_flush(o);
+  buf_add_str(&c->masked, "::add-mask::");
+  workflow_escape(value, len, &c->masked);
+  buf_add_char(&c->masked, '\n');
+  write_command(o);
+  return true;
 }
 
 /* ---- Lua: print, io.write, io.stdout:write, io.stderr:write ---------------------------------- */

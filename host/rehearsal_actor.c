@@ -30,6 +30,8 @@ static bool open_streams(struct host *h, int fd)
   h->mask = mask_new();
   h->out = h->mask ? output_new(fd, h->mask) : NULL;
   h->err = h->out ? output_new(fd, h->mask) : NULL;
+  if (h->err)
+    output_join(h->err, h->out);
   return h->err != NULL;
 }
 

@@ -63,3 +63,13 @@ void workflow_filter(struct workflow_filter *w, const char *data, size_t len, st
   }
   buf_add(out, data + from, len - from);
 }
+
+void workflow_escape(const char *data, size_t len, struct buf *out)
+{
+  for (size_t i = 0; i < len; i++) {
+    if (data[i] == '%' || data[i] == '\r' || data[i] == '\n')
+      buf_add_str(out, data[i] == '%' ? "%25" : data[i] == '\r' ? "%0D" : "%0A");
+    else
+      buf_add_char(out, data[i]);
+  }
+}

@@ -18,4 +18,6 @@ struct workflow_filter {
 
 /* Appends data to out with the commands in it broken up, at whatever point it was cut. */
 void workflow_filter(struct workflow_filter *w, const char *data, size_t len, struct buf *out);
+/* Appends data as a command carries it: the runner takes "%0D", "%0A" and, last, "%25" back. */
+void workflow_escape(const char *data, size_t len, struct buf *out);
 #endif

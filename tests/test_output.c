@@ -78,6 +78,101 @@ static void a_flush_lets_go_what_is_held(void **state)
   check_read(s, "name");
 }
 
+/* ---- two streams to one file ---------------------------------------------------------- */
+
+static void halves_of_a_secret_on_two_streams_of_one_pipe_are_masked(void **state)
+{
+  struct sink *s = *state;
+  int again = dup(s->pipe[1]);
+  struct output *other = output_new(again, s->mask);
+  output_join(other, s->output);
+  mask_add(s->mask, "SECRET", "hunter2hunter3", 14);
+  output_write(s->output, "out hunter2", 11);
+  check_read(s, "out ");
+  output_write(other, "hunter3 err", 11);
+  check_read(s, "*** err");
+  output_write(other, "hunter2", 7);
+  output_write(s->output, "x", 1);
+  check_read(s, "hunter2x");
+  output_free(other);
+  close(again);
+}
+
+static void streams_to_different_files_do_not_wait_for_each_other(void **state)
+{
+  struct sink *s = *state, *t;
+  open_sink((void **)&t);
+  struct output *other = output_new(t->pipe[1], s->mask);
+  output_join(other, s->output);
+  mask_add(s->mask, "SECRET", "hunter2hunter3", 14);
+  output_write(s->output, "hunter2", 7);
+  output_write(other, "hunter3", 7);
+  check_read(t, "hunter3");
+  output_flush(s->output);
+  check_read(s, "hunter2");
+  output_free(other);
+  close_sink((void **)&t);
+}
+
+static void either_of_two_joined_streams_may_go_first(void **state)
+{
+  struct sink *s = *state;
+  struct output *one = output_new(s->pipe[1], s->mask), *other = output_new(s->pipe[1], s->mask);
+  output_join(other, one);
+  output_join(other, one);
+  output_free(one);
+  output_write(other, "x", 1);
+  check_read(s, "x");
+  output_free(other);
+}
+
+/* ---- GitHub's runner --------------------------------------------------------------------- */
+
+static void the_runner_is_told_a_value_escaped_and_on_its_own_line(void **state)
+{
+  struct sink *s = *state;
+  output_disarm(s->output);
+  assert_true(output_add_mask(s->output, "100%\r\nsure", 10));
+  check_read(s, "\n::add-mask::100%25%0D%0Asure\n");
+  assert_true(output_add_mask(s->output, "second", 6));
+  check_read(s, "::add-mask::second\n");
+  output_write(s->output, "open", 4);
+  output_add_mask(s->output, "third-value", 11);
+  check_read(s, "open\n::add-mask::third-value\n");
+}
+
+static void what_is_held_back_goes_before_the_command(void **state)
+{
+  struct sink *s = *state;
+  output_disarm(s->output);
+  mask_add(s->mask, "SECRET", "hunter2hunter3", 14);
+  output_write(s->output, "see hunter2", 11);
+  output_add_mask(s->output, "hunter2hunter3", 14);
+  output_write(s->output, "hunter3", 7);
+  check_read(s, "see hunter2\n::add-mask::hunter2hunter3\nhunter3");
+}
+
+static void nobody_else_is_told_a_value(void **state)
+{
+  struct sink *s = *state;
+  assert_false(output_add_mask(s->output, "no runner", 9));
+  char name[] = "/tmp/davit-output-XXXXXX";
+  int places[] = {mkstemp(name), open("/dev/null", O_WRONLY | O_CLOEXEC)};
+  unlink(name);
+  for (int i = 0; i < 2; i++) {
+    struct output *o = output_new(places[i], s->mask);
+    output_disarm(o);
+    assert_false(output_add_mask(o, "not for files", 13));
+    assert_int_equal(lseek(places[i], 0, SEEK_CUR), 0);
+    output_free(o);
+    close(places[i]);
+  }
+  output_disarm(s->output);
+  output_keep(s->output);
+  assert_false(output_add_mask(s->output, "not for programs", 16));
+  check_read(s, "");
+}
+
 static void a_reader_that_went_away_ends_the_stream_quietly(void **state)
 {
   struct sink *s = *state;
@@ -311,6 +406,12 @@ int main(void)
   const struct CMUnitTest tests[] = {
     WITH_SINK(a_secret_cut_between_writes_is_masked),
     WITH_SINK(a_flush_lets_go_what_is_held),
+    WITH_SINK(halves_of_a_secret_on_two_streams_of_one_pipe_are_masked),
+    WITH_SINK(streams_to_different_files_do_not_wait_for_each_other),
+    WITH_SINK(either_of_two_joined_streams_may_go_first),
+    WITH_SINK(the_runner_is_told_a_value_escaped_and_on_its_own_line),
+    WITH_SINK(what_is_held_back_goes_before_the_command),
+    WITH_SINK(nobody_else_is_told_a_value),
     WITH_SINK(a_reader_that_went_away_ends_the_stream_quietly),
     WITH_SINK(a_full_disk_ends_the_stream_quietly),
     WITH_SINK(a_descriptor_that_does_not_block_gets_everything),
