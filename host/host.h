@@ -19,7 +19,7 @@ struct host {
   struct real *real;        /* the world, when it is the real one; for --local */
   struct sched *sched;
   struct mask *mask;        /* knows every secret of this instance */
-  struct output *out, *err; /* the standard streams, behind the mask */
+  struct output *out, *err; /* the standard streams, behind the mask; models have none */
   struct fence *fences;     /* asked before each effect (fence.h) */
   bool plain;               /* nobody wants colours, from children neither */
   double cleanup_seconds;   /* how long shielded clean-up may take after a cancellation */

@@ -9,12 +9,12 @@
  * Invariants: 1. a template refers to at least one secret; else it is a string.
  *             2. a userdata is complete enough for __gc before anything can raise. */
 #include "secret_template.h"
+#include "announce.h"
 #include "binding.h"
 #include "class.h"
 #include "escape.h"
 #include "failure.h"
 #include "host.h"
-#include "mask.h"
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,9 +198,7 @@ void secret_push(lua_State *L, const char *name, const char *value, size_t len,
   secret_check_bindings(L, name, bindings);
   if (len == 0)
     failure_misuse(L, "secret %s is empty", name);
-  struct mask *mask = host_of(L)->mask;
-  if (mask_add(mask, name, value, len) == MASK_NO_MEMORY)
-    failure_memory(L);
+  announce_secret(L, name, value, len);
   push_secret(L, name, value, len, bindings);
 }
 

@@ -19,9 +19,16 @@ static int command(lua_State *L)
   return 0;
 }
 
+/* core.keep_stdout(): what goes to standard output is for a program, no place for commands. */
+static int keep_stdout(lua_State *L)
+{
+  output_keep(host_of(L)->out);
+  return 0;
+}
+
 int workflow_open(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"command", command}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"command", command}, {"keep_stdout", keep_stdout}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

@@ -133,9 +133,9 @@ local function dispatch(arguments)
   return verbs.run(arguments, verb_names())
 end
 
-local function wants_debug(arguments)
+local function stands_in(arguments, flag)
   for _, argument in ipairs(arguments) do
-    if argument == "--debug" then return true end
+    if argument == flag then return true end
   end
   return false
 end
@@ -143,10 +143,11 @@ end
 ---@param arguments string[]
 ---@return integer exit code
 function cli.main(arguments)
+  if stands_in(arguments, "--json") then require("workflow.core").keep_stdout() end
   local code, err = try(dispatch, arguments)
   if not err then return code end
   io.stderr:write("davit: ", tostring(err), "\n")
-  if wants_debug(arguments) and err.trace then io.stderr:write(err.trace, "\n") end
+  if stands_in(arguments, "--debug") and err.trace then io.stderr:write(err.trace, "\n") end
   return exit.code(err)
 end
 

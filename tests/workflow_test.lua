@@ -46,7 +46,7 @@ end)
 test("a secret in a command is masked", function()
   local code = [[local s = require("secret.core").new("TOKEN", "tok-1234567890", { "program:sh" })
     require("workflow").notice "it is tok-1234567890"]]
-  equal(davit(code, true).errors, "::notice::it is ***\n")
+  equal(davit(code, true).errors, "\n::add-mask::tok-1234567890\n::notice::it is ***\n")
 end)
 
 test("what is no text or no place is a misuse", function()

@@ -1,0 +1,143 @@
+/* announce.c - makes a secret known to whatever masks; see announce.h.
+ *
+ * GitHub's runner masks what other programs of the job print, line by line, by the values it was told and by
+ * encodings of its own making. It has no least length: a line "{" of a value would black out every brace of the
+ * log and empty every output that holds one, so such a value is told by its lines that are long enough. */
+#include "announce.h"
+#include "failure.h"
+#include "host.h"
+#include "mask.h"
+#include "mask_forms.h"
+#include "output.h"
+#include <ctype.h>
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- the runner ----------------------------------------------------------------------- */
+
+static void tell(const struct host *h, const char *value, size_t len)
+{
+  if (h->err && !output_add_mask(h->err, value, len))
+    output_add_mask(h->out, value, len);  // standard error goes to a file
+}
+
+/* The length of the line at the start of the text, which ends at '\r' or '\n' as in the runner. */
+static size_t line_length(const char *text, size_t len)
+{
+  size_t n = 0;
+  while (n < len && text[n] != '\n' && text[n] != '\r')
+    n++;
+  return n;
+}
+
+static bool is_blank(const char *text, size_t len)
+{
+  for (size_t i = 0; i < len; i++)
+    if (!isspace((unsigned char)text[i]))
+      return false;
+  return true;
+}
+
+static bool is_armour(const char *line, size_t len)
+{
+  return len >= 10 && memcmp(line, "-----", 5) == 0 && memcmp(line + len - 5, "-----", 5) == 0;
+}
+
+/* A runner that was told this value would mask a line of it alone that is no secret. */
+static bool has_short_line(const char *value, size_t len)
+{
+  for (size_t at = 0, n; at < len; at += n + 1) {
+    n = line_length(value + at, len - at);
+    if (n > 0 && (n < MASK_MIN || is_blank(value + at, n)))
+      return true;
+  }
+  return false;
+}
+
+/* A runner of some versions masks a value only where it stands whole in one line. */
+static void tell_lines(const struct host *h, const char *value, size_t len)
+{
+  for (size_t at = 0, n; at < len; at += n + 1) {
+    n = line_length(value + at, len - at);
+    if (n >= MASK_FULL && !is_blank(value + at, n) && !is_armour(value + at, n))
+      tell(h, value + at, n);
+  }
+}
+
+static void tell_runner(const struct host *h, const char *value, size_t len)
+{
+  bool lines = line_length(value, len) < len;
+  if (!lines || !has_short_line(value, len))
+    tell(h, value, len);
+  if (lines)
+    tell_lines(h, value, len);
+}
+
+/* ---- warnings ---------------------------------------------------------------------------- */
+
+static const char WARNED_KEY = 0;  /* its address is the place of the names in the registry */
+
+/* True the first time for each name. */
+static bool is_news(lua_State *L, const char *name)
+{
+  luaL_checkstack(L, 4, "secret");
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &WARNED_KEY) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &WARNED_KEY);
+  }
+  bool news = lua_getfield(L, -1, name) == LUA_TNIL;
+  lua_pushboolean(L, true);
+  lua_setfield(L, -3, name);
+  lua_pop(L, 2);
+  return news;
+}
+
+static void warn(lua_State *L, const char *name, const char *what)
+{
+  if (!host_of(L)->err || !is_news(L, name))
+    return;
+  const char *line = lua_pushfstring(L, "davit: secret %s %s\n", name, what);
+  output_write(host_of(L)->err, line, strlen(line));
+  lua_pop(L, 1);
+}
+
+static const char *why_refused(const char *value, size_t len)
+{
+  if (len < MASK_MIN)
+    return "has fewer than 4 bytes and is not masked: what prints it shows it; give it a longer value";
+  if (is_blank(value, len))
+    return "is blank and is not masked: is its source empty?";
+  return "is too long and is not masked: what prints it shows it";
+}
+
+/* A program's or a service's vocabulary: as a secret it is guessed at once, and hides what is none. */
+static bool is_ordinary(const char *value, size_t len)
+{
+  static const char *const words[] = {
+    "true", "false", "null", "none", "yes", "no", "on", "off", "test", "main", "master", "root", "admin", "user",
+    "password", "secret", "token", "default", "production", "preview", "staging", "development", "localhost",
+    "postgres", NULL};
+  for (int i = 0; words[i]; i++)
+    if (strlen(words[i]) == len && strncasecmp(words[i], value, len) == 0)
+      return true;
+  return false;
+}
+
+void announce_secret(lua_State *L, const char *name, const char *value, size_t len)
+{
+  struct host *h = host_of(L);
+  bool known = mask_knows(h->mask, value, len);
+  enum mask_added added = mask_add(h->mask, name, value, len);
+  if (added == MASK_NO_MEMORY)
+    failure_memory(L);
+  if (added == MASK_REFUSED)
+    warn(L, name, why_refused(value, len));
+  else if (!known)
+    tell_runner(h, value, len);
+  if (added == MASK_ADDED && is_ordinary(value, len))
+    warn(L, name, "is an ordinary word: it is masked wherever it stands, also where it is no secret");
+}

@@ -1,0 +1,114 @@
+---Secrets are known to whatever masks before anything can print them: what GitHub's runner is told, and what is
+---said of values that cannot be masked.
+local process = require "process"
+
+-- Runs Lua as another davit; the parent of the shell is Davit's own program.
+local function davit(code, github, o)
+  o = o or {}
+  local env = { CODE = code, GITHUB_ACTIONS = github and "true" or false }
+  for name, value in pairs(o.env or {}) do env[name] = value end
+  return process.run {
+    command = ('/proc/$PPID/exe eval "$CODE" %s'):format(o.arguments or ""), check = false, env = env,
+  }
+end
+
+-- What the runner was told, as it reads commands: line by line, white space before them skipped.
+local function told(text)
+  local values = {}
+  for line in text:gmatch "[^\r\n]+" do
+    local data = line:match "^%s*::add%-mask::(.*)$"
+    if data then
+      values[#values + 1] = data:gsub("%%0D", "\r"):gsub("%%0A", "\n"):gsub("%%25", "%%")
+    end
+  end
+  return values
+end
+
+local NEW = [[local s = require("secret.core") local function new(name, value) return s.new(name, value, { "api.github.com" }) end
+]]
+
+-- ---- the runner ----------------------------------------------------------------------------------
+
+test("under GitHub the runner is told every secret once, before anything else, on standard error", function()
+  local r = davit(NEW .. [[new("A", "first-token-1") print "first-token-1" new("B", "second-token-2") new("C", "first-token-1")
+    io.stderr:write "second-token-2\n"]], true)
+  equal(told(r.errors), { "first-token-1", "second-token-2" })
+  equal(r.output, "***\n")
+  equal(r.errors, "\n::add-mask::first-token-1\n::add-mask::second-token-2\n***\n")
+end)
+
+test("elsewhere nobody is told", function()
+  equal(davit(NEW .. [[new("A", "first-token-1")]], false).errors, "")
+end)
+
+test("every source tells: the environment, a file, what a service minted", function()
+  local file = process.run { command = "umask 077; f=$(mktemp); echo 'KEY=dotenv-value-3' >$f; echo $f" }
+    .output:match "[^\n]+"
+  local r = davit([[local s = require "secret"
+    s.env("TOKEN", { to = { "api.github.com" } })
+    s.dotenv(os.getenv "FILE")
+    s.generate("MADE", 16, { to = { "api.github.com" } })]], true, { env = { TOKEN = "env-value-1", FILE = file } })
+  local values = told(r.errors)
+  equal({ values[1], values[2], #values[3] }, { "env-value-1", "dotenv-value-3", 22 })
+  process.run { argv = { "rm", file } }
+end)
+
+test("the runner takes back exactly the value", function()
+  for _, value in ipairs { "100%-sure-%0A-%25", "carriage\rreturn-long", "a: b, c; d] e", "::error::x-and-more",
+    "  blanks around  ", "\u{fc}ml\u{e4}ut-w\u{f6}rt" } do
+    equal(told(davit(NEW .. ("new('A', %q)"):format(value), true).errors)[1], value)
+  end
+end)
+
+test("of several lines the runner is told the whole and each line that is a secret by itself", function()
+  local pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG\nshort\n-----END PRIVATE KEY-----\n"
+  equal(told(davit(NEW .. ("new('KEY', %q)"):format(pem), true).errors), { pem, "MIIEvQIBADANBgkqhkiG" })
+end)
+
+test("a line that is no secret by itself is not masked in the whole job", function()
+  local blob = '{\n  "token": "deep-token-value",\n \n}\n'
+  equal(told(davit(NEW .. ("new('BLOB', %q)"):format(blob), true).errors), { '  "token": "deep-token-value",' })
+end)
+
+test("a command begins a line, whatever this process or another wrote before", function()
+  local r = davit(NEW .. [[io.stderr:write "no end" new("A", "first-token-1") io.stderr:write "x" new("B", "other-token-2")]],
+    true)
+  equal(r.errors, "no end\n::add-mask::first-token-1\nx\n::add-mask::other-token-2\n")
+  equal(davit(NEW .. [[new("A", "first-token-1")]], true).errors:sub(1, 1), "\n")
+end)
+
+test("standard output takes over when standard error is for a file, unless it is data", function()
+  local code = NEW .. [[new("A", "first-token-1") print "{}"]]
+  equal(davit(code, true, { arguments = "2>/dev/null" }).output, "\n::add-mask::first-token-1\n{}\n")
+  equal(davit(code, true, { arguments = "--json 2>/dev/null" }).output, "{}\n")
+  equal(davit(code, true, { arguments = "--json" }).output, "{}\n")
+end)
+
+test("a file is no runner: no value comes into it", function()
+  local code = NEW .. [[new("A", "first-token-1") print "done"]]
+  local r = davit(code, true, { arguments = ">/tmp/davit.$$ 2>&1; cat /tmp/davit.$$; rm /tmp/davit.$$" })
+  equal(r.output, "done\n")
+end)
+
+-- ---- what cannot be masked ------------------------------------------------------------------------
+
+test("a value that is too short to be masked is said once, by its name", function()
+  local r = davit(NEW .. [[new("PIN", "123") new("PIN", "124") new("CODE", "ab") print "123 124 ab"]], true)
+  equal(r.errors, "davit: secret PIN has fewer than 4 bytes and is not masked: what prints it shows it; " ..
+    "give it a longer value\n" ..
+    "davit: secret CODE has fewer than 4 bytes and is not masked: what prints it shows it; give it a longer value\n")
+  equal(r.output, "123 124 ab\n")
+end)
+
+test("a blank value is said, too, and blanks are left alone", function()
+  local r = davit(NEW .. [[new("GAP", "     ") print "a     b"]], true)
+  equal(r.errors, "davit: secret GAP is blank and is not masked: is its source empty?\n")
+  equal(r.output, "a     b\n")
+end)
+
+test("an ordinary word is masked, with a warning that does not say it", function()
+  local r = davit(NEW .. [[new("STAGE", "Production") print "in Production"]], false)
+  equal(r.output, "in ***\n")
+  equal(r.errors,
+    "davit: secret STAGE is an ordinary word: it is masked wherever it stands, also where it is no secret\n")
+end)
