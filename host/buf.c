@@ -142,6 +142,11 @@ size_t copy_text(char *to, size_t room, const char *text)
   return len;
 }
 
+const char *cut_mark(const char *text, size_t max)
+{
+  return strnlen(text, max + 1) > max ? "…" : "";
+}
+
 char *copy_str(const char *text)
 {
   return text ? strdup(text) : NULL;

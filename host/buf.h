@@ -37,6 +37,9 @@ bool buf_ok(const struct buf *b);
 void wipe(void *data, size_t len);
 /* Copies as much of the text as there is room for, and a NUL; returns how much. */
 size_t copy_text(char *to, size_t room, const char *text);
+/* What to write behind the first max bytes of the text in an error: "…", or "" when that is all. It also tells
+ * the mask that a secret may have been cut there (excerpt.h). */
+const char *cut_mark(const char *text, size_t max);
 /* strdup that keeps NULL. */
 char *copy_str(const char *text);
 #endif

@@ -11,12 +11,18 @@ static int buf_close(lua_State *L)  /* __close and __gc */
   return 0;
 }
 
-struct buf *buf_push(lua_State *L, size_t limit)
+struct buf *buf_push_open(lua_State *L, size_t limit)
 {
   struct buf *b = lua_newuserdatauv(L, sizeof *b, 0);
   buf_init(b, limit);
   class_new(L, BUF, NULL, buf_close);
   luaL_setmetatable(L, BUF);
+  return b;
+}
+
+struct buf *buf_push(lua_State *L, size_t limit)
+{
+  struct buf *b = buf_push_open(L, limit);
   lua_toclose(L, -1);
   return b;
 }

@@ -1,7 +1,12 @@
-/* failure.c - error values, try and failure; see failure.h for their shape. */
+/* failure.c - error values, try and failure; see failure.h for their shape.
+ *
+ * The texts of an error are masked when it is made: they are shortened, put on one line and handed on in many
+ * ways before they come to a sink, and then the mask would not know the rest of a secret. */
 #include "failure.h"
-#include "buf.h"
+#include "buf_lua.h"
+#include "excerpt.h"
 #include "field.h"
+#include "host.h"
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,16 +15,17 @@
 
 #define FAILURE "davit.failure"
 
-/* Of a text that was cut at the end of its room: does not leave half a UTF-8 character, for which the
- * last one goes if it may be cut. */
+#define ELLIPSIS "…"
+
+/* Ends a text that was cut at the end of its room with "…", between two characters. */
 static void mend_end(char *out, size_t size)
 {
-  size_t end = size - 1;
+  size_t end = size - sizeof ELLIPSIS;
   while (end > 0 && ((unsigned char)out[end - 1] & 0xC0) == 0x80)
     end--;
   if (end > 0 && ((unsigned char)out[end - 1] & 0x80))
     end--;
-  out[end] = 0;
+  memcpy(out + end, ELLIPSIS, sizeof ELLIPSIS);
 }
 
 static void format_text(char *out, size_t size, const char *format, va_list ap)
@@ -84,12 +90,32 @@ static void push_where(lua_State *L)
 
 /* ---- building ------------------------------------------------------------ */
 
+static void set_text(lua_State *L, const char *key, const char *text, size_t len, bool cut)
+{
+  int table = lua_gettop(L);
+  struct buf *masked = buf_push_open(L, BUF_LIMIT);
+  excerpt_mask(host_of(L)->mask, text, len, cut, masked);
+  if (buf_ok(masked))
+    lua_pushlstring(L, buf_str(masked), masked->len);
+  else
+    lua_pushliteral(L, "not enough memory to show the text");
+  lua_setfield(L, table, key);
+  buf_wipe(masked);
+  lua_settop(L, table);
+}
+
+void failure_set(lua_State *L, const char *key, const char *text, bool cut)
+{
+  if (text && *text)
+    set_text(L, key, text, strlen(text), cut);
+}
+
 static void new_failure(lua_State *L, const char *code, const char *class, const char *message)
 {
   lua_createtable(L, 0, 6);
   field_words(L, "code", code);
   field_words(L, "class", class);
-  field_words(L, "message", message);
+  failure_set(L, "message", message, false);
   luaL_setmetatable(L, FAILURE);
 }
 
@@ -97,8 +123,8 @@ void failure_push(lua_State *L, const struct fault *f, const char *about)
 {
   luaL_checkstack(L, 8, "failure");
   new_failure(L, f->code, f->class, f->message);
-  field_words(L, "hint", f->hint);
-  field_words(L, "about", about);
+  failure_set(L, "hint", f->hint, false);
+  failure_set(L, "about", about, false);
   push_where(L);
   lua_setfield(L, -2, "where");
 }
@@ -147,9 +173,8 @@ static void split_position(lua_State *L, const char *text)
   size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
   if (digits == 0 || strncmp(colon + 1 + digits, ": ", 2) != 0)
     return;
-  lua_pushlstring(L, text, (size_t)(colon + 1 + digits - text));
-  lua_setfield(L, -2, "where");
-  field_text(L, "message", colon + digits + 3);
+  set_text(L, "where", text, (size_t)(colon + 1 + digits - text), false);
+  failure_set(L, "message", colon + digits + 3, false);
 }
 
 /* Pushes a text for an error value that is no text: of a table its message, where it has one. */
@@ -273,6 +298,19 @@ static void set_default(lua_State *L, const char *key, const char *value)
   lua_settop(L, 1);
 }
 
+/* Masks a text of the table on top. */
+static void mask_field(lua_State *L, const char *key)
+{
+  size_t len;
+  int table = lua_gettop(L);
+  if (lua_getfield(L, table, key) == LUA_TSTRING) {
+    const char *text = lua_tolstring(L, -1, &len);
+    lua_pushvalue(L, table);
+    set_text(L, key, text, len, false);
+  }
+  lua_settop(L, table);
+}
+
 /* failure{code=, message=, class="fatal", hint=, about=}: raises an error value. */
 static int raise_table(lua_State *L)
 {
@@ -295,6 +333,10 @@ static int raise_table(lua_State *L)
   }
   if (lua_getfield(L, 1, "message") == LUA_TNIL)
     return failure_misuse(L, "failure: 'message' is required");
+  lua_settop(L, 1);
+  mask_field(L, "message");
+  mask_field(L, "hint");
+  mask_field(L, "about");
   set_default(L, "code", "failed");
   set_default(L, "class", "fatal");
   if (lua_getfield(L, 1, "where") == LUA_TNIL) {

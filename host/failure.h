@@ -8,10 +8,11 @@
  *   hint     what to do next (may be absent)
  *   about    what it was about: a URL, a file, a host (may be absent)
  *   where    file and line of the recipe ("recipes/preview.lua:12"; may be absent)
- * tostring() gives one line. */
+ * tostring() gives one line. Its texts are masked; "…" in one stands where it was cut (excerpt.h). */
 #ifndef FAILURE_H
 #define FAILURE_H
 #include <lua.h>
+#include <stdbool.h>
 
 /* What a world reports; code and class are string literals. No fault: code is NULL. */
 struct fault {
@@ -28,6 +29,9 @@ void fault_hint(struct fault *f, const char *format, ...) __attribute__((format(
 
 /* Pushes the fault as an error value; `about` may be NULL. */
 void failure_push(lua_State *L, const struct fault *f, const char *about);
+/* Sets a field of the error value on top to a text, masked; nothing when it is empty or NULL. `cut`: the text goes
+ * on, so that its end may be the half of a secret. */
+void failure_set(lua_State *L, const char *key, const char *text, bool cut);
 /* Raises the fault as an error value; `about` may be NULL. Does not return. */
 int failure_raise(lua_State *L, const struct fault *f, const char *about);
 /* Raises a misuse of the API: a mistake in the recipe. Does not return. */

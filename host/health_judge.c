@@ -3,7 +3,7 @@
  *
  * Answers are masked before they are cut: half a secret would be found by nobody. */
 #include "health.h"
-#include "mask.h"
+#include "excerpt.h"
 #include "world.h"
 #include <math.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ static void quote_body(const struct health_engine *e, const struct http_exchange
   struct buf text;
   size_t len = x->body.len < EXCERPT ? x->body.len : EXCERPT;
   buf_init(&text, 8 * EXCERPT);
-  mask_text(e->world.mask, buf_str(&x->body), len, &text);
+  excerpt_mask(e->world.mask, buf_str(&x->body), len, len < x->body.len, &text);
   const char *from = title_of(buf_str(&text), &len);
   if (!from) {
     from = buf_str(&text);
@@ -70,7 +70,7 @@ static void quote_location(const struct health_engine *e, const struct http_exch
   const char *location = health_header(x, "location", &len);
   buf_init(&text, 8 * EXCERPT);
   if (location)
-    mask_text(e->world.mask, location, len < EXCERPT ? len : EXCERPT, &text);
+    excerpt_mask(e->world.mask, location, len < EXCERPT ? len : EXCERPT, len > EXCERPT, &text);
   if (buf_ok(&text) && text.len) {
     memcpy(to, " to ", 5);
     add_quoted(to + 4, size - 4, buf_str(&text), text.len);
@@ -137,7 +137,7 @@ static void read_answer(const struct health_target *t, const struct http_exchang
   if (*code) {
     struct buf text;
     buf_init(&text, 4096);
-    mask_text(t->engine->world.mask, why, strlen(why), &text);
+    excerpt_mask(t->engine->world.mask, why, strlen(why), false, &text);
     snprintf(l->reason, sizeof l->reason, "%s", buf_str(&text));
     buf_free(&text);
   } else {

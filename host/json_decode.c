@@ -3,6 +3,7 @@
  * Strict means RFC 8259 and what it leaves open decided: no name twice in an object,
  * integers that every reader knows exactly, nesting with a limit. The text ends in a NUL
  * (it is a Lua string), so looking one byte ahead is always allowed. */
+#include "buf.h"
 #include "failure.h"
 #include "json.h"
 #include "opt.h"
@@ -28,7 +29,7 @@ static void read_value(struct reader *r);
 enum { EXCERPT = 16 };
 
 /* Says what stands at `at`. Never shows the inside of a string: the mask finds whole
- * secrets, and an excerpt could hold a part of one. */
+ * secrets, and an excerpt could hold a part of one; the mark says where it was cut. */
 static void excerpt(const struct reader *r, const char *at, char *out, size_t size)
 {
   if (at >= r->end) {
@@ -36,11 +37,12 @@ static void excerpt(const struct reader *r, const char *at, char *out, size_t si
   } else if (*at == '"') {
     snprintf(out, size, "a string");
   } else {
+    const char *p = at;
     size_t n = (size_t)snprintf(out, size, "'");
-    for (const char *p = at; p < r->end && p < at + EXCERPT && *p != '"' && *p != '\n'; p++)
+    for (; p < r->end && p < at + EXCERPT && *p != '"' && *p != '\n'; p++)
       n += (size_t)snprintf(out + n, size - n, isprint((unsigned char)*p) ? "%c" : "\\x%02X",
                             (unsigned char)*p);
-    snprintf(out + n, size - n, "'");
+    snprintf(out + n, size - n, p < r->end && p > at + 1 ? "…'" : "'");
   }
 }
 
@@ -76,7 +78,7 @@ static void refuse(struct reader *r, const char *at, const char *format, ...)
 
 static void refuse_found(struct reader *r, const char *expected)
 {
-  char found[8 + 4 * EXCERPT];
+  char found[16 + 4 * EXCERPT];
   excerpt(r, r->at, found, sizeof found);
   refuse(r, r->at, "expected %s, found %s", expected, found);
 }
@@ -264,7 +266,8 @@ static void read_name(struct reader *r)
   read_string(r);
   lua_pushvalue(r->L, -1);
   if (lua_rawget(r->L, -3) != LUA_TNIL)  // object name value
-    refuse(r, start, "the name \"%.80s\" stands twice in one object", lua_tostring(r->L, -2));
+    refuse(r, start, "the name \"%.80s%s\" stands twice in one object", lua_tostring(r->L, -2),
+           cut_mark(lua_tostring(r->L, -2), 80));
   lua_pop(r->L, 1);
 }
 

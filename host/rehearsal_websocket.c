@@ -188,7 +188,7 @@ static void refuse(struct rehearsal *r, struct websocket_connect *c, const char 
     snprintf(c->body, sizeof c->body, "%s", lua_tostring(L, -1));
   http_what(tried, sizeof tried, "WebSocket", url, "");
   fault_set(&c->fault, "websocket-refused", c->status == 429 ? "throttled" : c->status >= 500 ? "transient" : "fatal",
-            "%s: the server answered %d: %.160s", tried, c->status, c->body);
+            "%s: the server answered %d: %.160s%s", tried, c->status, c->body, cut_mark(c->body, 160));
   lua_settop(L, ANSWER);
 }
 

@@ -126,8 +126,8 @@ static void refused(struct opening *o)
   int status = o->base.status = o->answer.status;
   o->base.phase = HTTP_BODY;
   take_excerpt(o);
-  snprintf(what, sizeof what, o->base.body[0] ? "the server answered %d: %.160s" : "the server answered %d%s", status,
-           o->base.body);
+  snprintf(what, sizeof what, o->base.body[0] ? "the server answered %d: %.160s%s" : "the server answered %d%s%s", status,
+           o->base.body, cut_mark(o->base.body, 160));
   fail(o, "websocket-refused", class_of(status), what);
   fault_hint(&o->base.fault, "%s", advice(status));
   end(o);

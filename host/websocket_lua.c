@@ -358,7 +358,7 @@ static int raise_connect(lua_State *L, const struct websocket_connect *c)
   field_words(L, "phase", http_phase_name(c->phase));
   field_words(L, "detail", c->detail);
   field_words(L, "address", c->address);
-  field_words(L, "body", c->body);
+  failure_set(L, "body", c->body, strlen(c->body) + 1 == sizeof c->body);
   if (c->status) {
     field_integer(L, "status", c->status);
   }

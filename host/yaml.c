@@ -4,6 +4,7 @@
  * what would be read otherwise than it was meant. Every refusal names line and column and
  * says how to write it. null is json.null, a list carries json's mark, a key is always a
  * string. An alias is copied, so that no two places share a table; the copies are counted. */
+#include "buf.h"
 #include "class.h"
 #include "failure.h"
 #include "json.h"
@@ -145,7 +146,7 @@ static void apply_tag(struct reader *r, struct scalar *s, const char *tag, const
   }
   if (strcmp(tag, "str") != 0 && strcmp(tag, tags[s->kind]) != 0)
     yaml_refuse(r, r->event.start_mark, "leave the tag out, or change the value",
-                "'%.60s' is not what its tag !!%s says", text, tag);
+                "'%.60s%s' is not what its tag !!%s says", text, cut_mark(text, 60), tag);
 }
 
 static void read_scalar(struct reader *r)
@@ -158,7 +159,7 @@ static void read_scalar(struct reader *r)
   if (*tag ? strcmp(tag, "str") != 0 : plain)
     s = scalar_read(text, len);
   if (s.kind == SCALAR_REFUSED)
-    yaml_refuse(r, r->event.start_mark, s.hint, "%s: '%.60s'", s.why, text);
+    yaml_refuse(r, r->event.start_mark, s.hint, "%s: '%.60s%s'", s.why, text, cut_mark(text, 60));
   if (*tag)
     apply_tag(r, &s, tag, text);
   push_anchor(r, r->event.data.scalar.anchor);
@@ -236,8 +237,9 @@ static void check_unique(struct reader *r, const char *text)
   lua_rawget(L, LINES);
   int line = (int)lua_tointeger(L, -1);
   if (line > 0)
-    yaml_refuse(r, r->event.start_mark, hint, "the key '%.80s' stands already on line %d", text, line);
-  yaml_refuse(r, r->event.start_mark, hint, "the key '%.80s' stands there already", text);
+    yaml_refuse(r, r->event.start_mark, hint, "the key '%.80s%s' stands already on line %d", text,
+                cut_mark(text, 80), line);
+  yaml_refuse(r, r->event.start_mark, hint, "the key '%.80s%s' stands there already", text, cut_mark(text, 80));
 }
 
 /* mapping -> mapping key path; notes the path's line */

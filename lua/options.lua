@@ -18,6 +18,17 @@ function options.usage(message, hint)
   failure { code = "usage", class = "misuse", message = message, hint = hint }
 end
 
+---The beginning of a text, for an error. The "…" also says that what is before it may be the half of a secret
+---(host/excerpt.h).
+---@param text string
+---@param bytes integer  at most
+---@return string
+function options.beginning(text, bytes)
+  if #text <= bytes then return text end
+  while bytes > 0 and (text:byte(bytes + 1) or 0) & 0xC0 == 0x80 do bytes = bytes - 1 end
+  return text:sub(1, bytes) .. "…"
+end
+
 local articles = {
   string = "a string", number = "a number", integer = "an integer", boolean = "a boolean",
   table = "a table", ["function"] = "a function", text = "a string or a secret", label = "a string or an integer",

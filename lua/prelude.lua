@@ -69,6 +69,17 @@ os = {
 }
 package.loaded.os = os
 
+-- load --------------------------------------------------------------------------
+
+local load, mask = load, require "mask"
+
+-- A chunk without a name is called by the beginning of its text, and any name is cut in errors: a secret there
+-- would be cut, too, before the mask sees it.
+_G.load = function(chunk, name, ...)
+  if type(name) == "string" then name = mask.text(name) end
+  return load(chunk, name or "=(load)", ...)
+end
+
 -- Globals -------------------------------------------------------------------------
 
 local function known_names()

@@ -3,6 +3,7 @@
 ---with all it started.
 local core = require "process.core"
 local ending = require "process.ending"
+local options = require "options"
 local task = require "task"
 
 local process = { alive = core.alive }
@@ -77,7 +78,7 @@ end
 
 local function raise(code, o, what, result, hint)
   local command, lines = show(o), last_lines(result)
-  if #command > 200 then command = command:sub(1, 200) .. "…" end
+  command = options.beginning(command, 200)
   failure {
     code = code, about = command, exit = result.exit, signal = result.signal, hint = hint,
     message = ("'%s' %s%s"):format(command, what, lines == "" and "" or ": " .. lines),

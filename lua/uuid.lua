@@ -76,7 +76,7 @@ end
 function uuid.parse(text)
   if type(text) ~= "string" then options.misuse("uuid.parse: expected a string, not a %s", type(text)) end
   if not uuid.is(text) then
-    failure { code = "uuid-invalid", about = text, message = ("'%s' is no UUID"):format(text:sub(1, 60)),
+    failure { code = "uuid-invalid", about = text, message = ("'%s' is no UUID"):format(options.beginning(text, 60)),
       hint = "its form is xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx, of hexadecimal digits" }
   end
   local bytes = hex.decode((text:gsub("%-", "")))

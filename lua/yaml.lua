@@ -17,7 +17,7 @@ local function refuse(w, format, ...)
   for _, step in ipairs(w.path) do
     path = path .. (math.type(step) and ("[%d]"):format(step) or ".%s"):format(step)
   end
-  options.misuse("yaml.encode: %s: %s", path:sub(1, 200), format:format(...))
+  options.misuse("yaml.encode: %s: %s", options.beginning(path, 200), format:format(...))
 end
 
 -- Texts -------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 ---A glob as the states of a machine that reads a path once: however the pattern is made, a path
 ---costs its length times the pattern's. The states are numbers; what each does stands in four lists.
+local options = require "options"
+
 local compile = {}
 
 local LENGTH_MAX = 4096
@@ -15,7 +17,7 @@ local LENGTH_MAX = 4096
 
 local function invalid(pattern, what, hint)
   failure { code = "glob-invalid", about = pattern, hint = hint,
-    message = ("the pattern '%s': %s"):format(pattern:sub(1, 200), what) }
+    message = ("the pattern '%s': %s"):format(options.beginning(pattern, 200), what) }
 end
 
 -- Characters: one byte, or the bytes of one character of UTF-8.

@@ -32,8 +32,7 @@ local of_origin = { "connect_to", "certificate", "key" }
 local TOLD, LEGIBLE = 10, 200   -- hops in a message, and bytes of each
 
 local function shown(address)
-  local text = origin.shown(address)
-  return #text > LEGIBLE and text:sub(1, LEGIBLE) .. "…" or text
+  return options.beginning(origin.shown(address), LEGIBLE)
 end
 
 -- Of a long way the beginning and the end.

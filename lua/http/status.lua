@@ -1,5 +1,6 @@
 ---What a status means for whoever may try again, and the error for one that nobody wanted.
 local mask = require "mask"
+local options = require "options"
 local origin = require "http.origin"
 
 local status = {}
@@ -35,14 +36,6 @@ local function on_one_line(text)
   return (text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", ""))
 end
 
--- Cut where a character ends.
-local function short(text)
-  if #text <= EXCERPT then return text end
-  local last = EXCERPT
-  while last > 0 and (text:byte(last + 1) or 0) & 0xC0 == 0x80 do last = last - 1 end
-  return text:sub(1, last) .. "…"
-end
-
 -- Of a page for people its title says it best.
 local function title_of(answer, body)
   local kind = status.header(answer, "content-type") or ""
@@ -57,8 +50,10 @@ end
 ---that the mask would know.
 ---@return string
 function status.excerpt(answer)
-  local body = mask.text(answer.body:sub(1, LOOKED_AT))
-  return short(on_one_line(title_of(answer, body) or body))
+  local stream = mask.stream()
+  local body = stream:feed(answer.body:sub(1, LOOKED_AT))
+  if #answer.body <= LOOKED_AT then body = body .. stream:finish() end
+  return options.beginning(on_one_line(title_of(answer, body) or body), EXCERPT)
 end
 
 ---By what the service finds this request in its own log: fields for an error, and words for its message.
@@ -67,7 +62,7 @@ end
 function status.ids(answer)
   local function id(name)
     local text = status.header(answer, name)
-    return text and text:sub(1, ID)
+    return text and options.beginning(text, ID)
   end
   local ids = { cf_ray = id "cf-ray", request_id = id "x-github-request-id" or id "x-request-id" }
   local words = {}

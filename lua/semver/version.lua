@@ -1,4 +1,6 @@
 ---One version: reading it, and its place in the order of semver.org 2.0.0, section 11.
+local options = require "options"
+
 local version = {}
 
 local NUMBER_MAX = 1 << 53
@@ -16,7 +18,7 @@ end
 
 ---Raises "semver-invalid".
 function version.invalid(text, what, hint)
-  text = text:sub(1, 80):gsub("%c", "?")
+  text = options.beginning(text, 80):gsub("%c", "?")
   failure { code = "semver-invalid", about = text, message = ("'%s' is no %s"):format(text, what), hint = hint }
 end
 

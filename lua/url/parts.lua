@@ -1,9 +1,11 @@
 ---A URL taken apart and put together by RFC 3986. Nothing is decoded: parts are as they were written.
+local options = require "options"
+
 local parts = {}
 
 -- Short enough for an error, and without what may be a password.
 local function shown(text)
-  return (text:gsub("^([^/?#]*//)[^/?#]*@", "%1***@"):sub(1, 200))
+  return options.beginning(text:gsub("^([^/?#]*//)[^/?#]*@", "%1***@"), 200)
 end
 
 ---Raises "url-invalid".
@@ -27,7 +29,7 @@ end
 local function read_port(text, port)
   if port == "" then return nil end
   local n = port:find("^%d+$") and #port <= 5 and math.tointeger(tonumber(port))
-  if not n or n > 65535 then parts.invalid(text, ("'%s' is no port"):format(port:sub(1, 60))) end
+  if not n or n > 65535 then parts.invalid(text, ("'%s' is no port"):format(options.beginning(port, 60))) end
   return n
 end
 
@@ -68,7 +70,7 @@ function parts.split(text)
   local before, after = rest:match("^([^/:]*):(.*)$")
   if before then
     if not before:find("^%a[%w+.-]*$") then
-      parts.invalid(text, ("'%s' is no scheme"):format(before:sub(1, 60)),
+      parts.invalid(text, ("'%s' is no scheme"):format(options.beginning(before, 60)),
         "a relative path whose first name holds ':' begins with './'")
     end
     p.scheme, rest = before, after

@@ -1,0 +1,36 @@
+/* excerpt.c - masks texts of which something was cut off; see excerpt.h. */
+#include "excerpt.h"
+#include "mask.h"
+#include <string.h>
+
+#define ELLIPSIS "\xe2\x80\xa6"
+
+enum { ELLIPSIS_BYTES = sizeof ELLIPSIS - 1 };
+
+/* A stream holds back exactly what may be the beginning of a secret. */
+static void mask_piece(struct mask_stream *s, const char *text, size_t len, bool cut, struct buf *out)
+{
+  struct buf rest;
+  buf_init(&rest, out->limit);
+  mask_feed(s, text, len, out);
+  mask_finish(s, cut ? &rest : out);
+  out->failed |= rest.failed;
+  buf_wipe(&rest);
+}
+
+void excerpt_mask(struct mask *m, const char *text, size_t len, bool cut, struct buf *out)
+{
+  struct mask_stream *s = mask_stream_new(m);
+  const char *end = text + len, *mark;
+  if (!s) {
+    out->failed = true;
+    return;
+  }
+  while ((mark = memmem(text, (size_t)(end - text), ELLIPSIS, ELLIPSIS_BYTES))) {
+    mask_piece(s, text, (size_t)(mark - text), true, out);
+    buf_add_str(out, ELLIPSIS);
+    text = mark + ELLIPSIS_BYTES;
+  }
+  mask_piece(s, text, (size_t)(end - text), cut, out);
+  mask_stream_free(s);
+}
