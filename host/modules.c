@@ -6,7 +6,7 @@
 #define MODULES(X) \
   X("archive.core", archive_open)        X("authority", authority_open)         X("base64", base64_open)               X("condition", condition_open) \
   X("core", core_open)                   X("dns.core", dns_open)                X("dotenv.core", dotenv_open) \
-  X("filelock", file_lock_open)          X("fs.core", fs_core_open)             X("fs.fenced", fs_fenced_open) \
+  X("event.core", event_open)            X("filelock", file_lock_open)          X("fs.core", fs_core_open)             X("fs.fenced", fs_fenced_open) \
   X("health.core", health_open)          X("hex", hex_open)                     X("hmac.core", hmac_open) \
   X("http.budget.core", budget_lua_open) X("http.core", http_open)              X("json", json_open) \
   X("local.core", local_open)            X("mask", mask_open)                   X("mask.pipe", mask_pipe_open) \

@@ -47,7 +47,7 @@ struct channel {
   struct buf harmless; /* the same without workflow commands */
   struct workflow_filter workflow;
   bool watched;        /* GitHub's runner reads it */
-  bool begun;          /* something was written */
+  bool begun, open;    /* something was written; its last line has not ended */
   int users;           /* streams that lead here */
 };
 
@@ -174,7 +174,10 @@ static void write_bytes(struct output *o, struct buf *b)
     o->error = ENOMEM;
   if (!o->error && !write_patiently(o, buf_str(b), b->len))
     o->error = terminal_is_gone(o->fd, errno) ? EPIPE : errno;
-  o->to->begun = o->to->begun || b->len > 0;
+  if (b->len > 0) {
+    o->to->begun = true;
+    o->to->open = buf_str(b)[b->len - 1] != '\n';
+  }
   buf_drop(b, b->len);
 }
 
@@ -207,6 +210,15 @@ void output_flush(struct output *o)
   write_masked(o);
 }
 
+void output_line(struct output *o, const char *line, size_t len)
+{
+  output_flush(o);
+  if (o->to->open)
+    buf_add_char(&o->to->masked, '\n');
+  buf_add(&o->to->masked, line, len);
+  write_masked(o);
+}
+
 /* ---- workflow commands ------------------------------------------------------------------- */
 
 /* A command stands on a line of its own, whatever stood before: what another program of the same step
@@ -214,7 +226,7 @@ void output_flush(struct output *o)
 static void write_command(struct output *o)
 {
   struct channel *c = o->to;
-  if (!c->begun || c->workflow.state != WORKFLOW_START)
+  if (!c->begun || c->open)
     buf_add_char(&c->harmless, '\n');
   buf_add(&c->harmless, buf_str(&c->masked), c->masked.len);
   c->harmless.failed |= c->masked.failed;

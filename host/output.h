@@ -22,6 +22,8 @@ void output_flush(struct output *o);
 /* What is written from here on can give GitHub's runner no command (workflow.h), unless the stream
  * goes to a file or a device, which the runner does not read. */
 void output_disarm(struct output *o);
+/* Writes a line with its end that was masked already, on a line of its own. */
+void output_line(struct output *o, const char *line, size_t len);
 /* Writes a workflow command of our own, a whole line with its end, masked; nothing where no
  * runner listens. */
 void output_command(struct output *o, const char *line, size_t len);

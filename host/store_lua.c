@@ -12,6 +12,7 @@
 #include "fence.h"
 #include "field.h"
 #include "host.h"
+#include "json_mask.h"
 #include "mask.h"
 #include "opt.h"
 #include "real.h"
@@ -197,6 +198,16 @@ static const char *push_masked(lua_State *L, const char *text)
   return buf_str(b);
 }
 
+/* The same for JSON, which stays JSON. */
+static const char *push_masked_json(lua_State *L, const char *text)
+{
+  struct buf *b = buf_push(L, BUF_LIMIT);
+  json_mask(host_of(L)->mask, text, strlen(text), false, b);
+  if (!buf_ok(b))
+    failure_memory(L);
+  return buf_str(b);
+}
+
 static const char *push_name(lua_State *L, int idx, const char *what)
 {
   return push_masked(L, opt_string(L, idx, what, "the name", NULL));
@@ -236,7 +247,7 @@ static struct store_event *push_events(lua_State *L, size_t n)
     lua_geti(L, 2, (lua_Integer)i + 1);
     opt_read(L, -1, "store:append", event_fields, &events[i]);
     events[i].path = push_masked(L, events[i].path);
-    events[i].data = push_masked(L, events[i].data);
+    events[i].data = push_masked_json(L, events[i].data);
   }
   return events;
 }
@@ -438,7 +449,7 @@ static int ask(lua_State *L)
   struct session *s = check_session(L);
   const char *request = opt_string(L, 3, "store:ask", "the request", NULL);
   struct store_request r = {.call = STORE_ASK, .name = push_name(L, 2, "store:ask"),
-                            .request = push_masked(L, request)};
+                            .request = push_masked_json(L, request)};
   return call(L, s, &r, asked);
 }
 

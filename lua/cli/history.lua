@@ -1,5 +1,6 @@
 ---`davit runs`, `davit show` and `davit gc`: what the journal knows, and what it may forget.
 local core = require "core"
+local events = require "event.core"
 local history = require "run.history"
 local holder = require "run.holder"
 local json = require "json"
@@ -62,7 +63,7 @@ local function print_run(row, outcome, as_json)
     print(("%s  %s  %s  (%s)"):format(row.run, when(row.started), outcome, command(first)))
     return
   end
-  print(json.encode {
+  events.print(json.encode {
     v = 1, run = row.run, recipe = first.recipe, params = first.params, status = row.status, outcome = outcome,
     started = row.started, changed = row.changed, events = row.events, bytes = row.bytes,
   })
@@ -154,7 +155,7 @@ end
 
 local function print_events(past)
   for _, event in ipairs(past.timeline) do
-    print(json.encode {
+    events.print(json.encode {
       v = 1, seq = event.seq, at = event.at, event = event.kind, path = event.path, data = event.data,
     })
   end

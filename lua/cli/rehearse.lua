@@ -1,5 +1,6 @@
 ---`davit rehearse RECIPE`: the recipe against models of the services, offline, with Davit dying at
 ---every point of the run.
+local event = require "event.core"
 local explore = require "rehearsal.explore"
 local flags = require "cli.flags"
 local json = require "json"
@@ -115,7 +116,7 @@ end
 local function tell_json(packet, o)
   local line = with_name(packet, o)
   line.v = 1
-  print(json.encode(line))
+  event.print(json.encode(line))
 end
 
 local function summary(result, o)
@@ -131,7 +132,7 @@ end
 local function tell(result, values, o)
   if values.log then require("fs.core").write(values.log, result.log) end
   if values.json then
-    print(summary(result, o))
+    event.print(summary(result, o))
   else
     if o.replay then io.write(result.log) end
     for _, packet in ipairs(result.failed) do

@@ -1,5 +1,6 @@
 ---What a run tells while it goes on: lines for people on stderr, or JSON events on stdout.
 local core = require "core"
+local event = require "event.core"
 local json = require "json"
 
 local report = {}
@@ -82,7 +83,7 @@ end
 ---@return fun(kind: string, path: string, data: any, run: string)
 function report.json()
   return function(kind, path, data, run)
-    print(json.encode { v = 1, run = run, event = kind, path = path, at = core.now(), data = data })
+    event.print(json.encode { v = 1, run = run, event = kind, path = path, at = core.now(), data = data })
     if kind == "run-interrupted" then notices[kind](path, data, run) end
   end
 end

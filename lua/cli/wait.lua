@@ -1,5 +1,6 @@
 ---`davit wait URL…`: until services answer as they should, for shell scripts. No project is needed.
 local core = require "core"
+local event = require "event.core"
 local flags = require "cli.flags"
 local fs = require "fs"
 local health = require "health"
@@ -200,7 +201,7 @@ local function tell_json(seen)
     local before = seen[look.url]
     seen[look.url] = { class = look.class, status = look.status, reason = look.reason, colo = look.colo,
       attempts = before and before.attempts + 1 or 1 }
-    print(json.encode {
+    event.print(json.encode {
       v = 1, event = "look", url = look.url, at = rounded(look.at), class = look.class, row = look.row,
       status = look.status, reason = look.reason, seconds = look.seconds, colo = look.colo,
     })
@@ -238,7 +239,7 @@ local function end_json(result, err)
       colo = target.colo, counts = target.counts,
     }
   end
-  print(json.encode {
+  event.print(json.encode {
     v = 1, event = "end", verdict = err and err.verdict or "ok", seconds = rounded((err or result).seconds),
     message = err and err.message, hint = err and err.hint, targets = json.array(list),
   })

@@ -1,8 +1,8 @@
 ---Writes a run's events: the intent before an effect and the result after it, each durable before
 ---the run goes on. What the recipe saw of time and chance travels with the next of them.
 local core = require "core"
+local event = require "event.core"
 local json = require "json"
-local mask = require "mask"
 local task = require "task"
 
 local recorder = {}
@@ -21,10 +21,11 @@ function recorder.encode(what, value)
   local text, err = try(json.encode, value)
   if err then misuse("%s holds what is no plain data: %s", what, err.message) end
   if type(text) ~= "string" then misuse("%s holds a secret; return its name or id instead", what) end
-  text = mask.text(text)
-  local kept, unreadable = try(json.decode, text)
-  if unreadable then misuse("%s holds a number that is a secret", what) end
-  return text, kept
+  local masked, number = event.masked(text)
+  if number then misuse("%s holds a number that is a secret", what) end
+  local kept, unreadable = try(json.decode, masked)
+  if unreadable then misuse("%s holds names that are secrets", what) end
+  return masked, kept
 end
 
 ---An error as the journal keeps it.
