@@ -2,6 +2,7 @@
  * own Lua.
  *
  * The module is not part of the public API: lua/prelude.lua and the command line use it. */
+#include "announce.h"
 #include "failure.h"
 #include "host.h"
 #include "modules.h"
@@ -119,6 +120,15 @@ static int get_variable(lua_State *L)
   return 1;
 }
 
+/* core.announce(name, value): a value that Lua holds is a secret to whatever prints from here on */
+static int announce(lua_State *L)
+{
+  size_t len;
+  const char *value = luaL_checklstring(L, 2, &len);
+  announce_secret(L, luaL_checkstring(L, 1), value, len);
+  return 0;
+}
+
 /* core.be_plain(): from here on children are asked for text without colours. */
 static int be_plain(lua_State *L)
 {
@@ -162,7 +172,8 @@ static int is_module(lua_State *L)
 int core_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"be_plain", be_plain},   {"copy", copy},             {"getenv", get_variable}, {"hide", hide}, {"is_module", is_module}, {"is_terminal", is_terminal},
+    {"announce", announce},   {"be_plain", be_plain},   {"copy", copy},             {"getenv", get_variable},
+    {"hide", hide},           {"is_module", is_module}, {"is_terminal", is_terminal},
     {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
     {"random", random_bytes}, {"recipe", recipe},       {"recipes", recipes},
     {"without_effects", without_effects}, {NULL, NULL}};

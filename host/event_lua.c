@@ -3,6 +3,7 @@
 #include "failure.h"
 #include "host.h"
 #include "json_mask.h"
+#include "mask.h"
 #include "modules.h"
 #include "output.h"
 #include "task.h"
@@ -41,9 +42,26 @@ static int print(lua_State *L)
   return 0;
 }
 
+/* core.secret_in(text) -> the name of a secret that stands in it, or nil */
+static int secret_in(lua_State *L)
+{
+  size_t len;
+  const char *text = luaL_checklstring(L, 1, &len);
+  struct buf *ignored = buf_push(L, BUF_LIMIT);
+  struct mask_stream *s = mask_stream_new(host_of(L)->mask);
+  if (s)
+    mask_feed(s, text, len, ignored);
+  const char *name = s ? mask_found(s) : NULL;  // belongs to the mask
+  mask_stream_free(s);
+  if (!s || !buf_ok(ignored))
+    return failure_memory(L);
+  lua_pushstring(L, name);
+  return 1;
+}
+
 int event_open(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"masked", masked}, {"print", print}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"masked", masked}, {"print", print}, {"secret_in", secret_in}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

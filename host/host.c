@@ -19,6 +19,7 @@
 #include <lualib.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 static const luaL_Reg libraries[] = {
   {LUA_GNAME, luaopen_base},          {LUA_LOADLIBNAME, luaopen_package},
@@ -75,10 +76,20 @@ static int open_all(lua_State *L)
   return 0;
 }
 
+/* Lua ends the process when this returns. */
 static int panic(lua_State *L)
 {
+  const struct host *h = host_of(L);
   const char *what = lua_tostring(L, -1);
-  fprintf(stderr, "davit: an error outside of every protected call: %s\n", what ? what : "no text");
+  if (!what || !h->err) {
+    fputs("davit: an error outside of every protected call\n", stderr);
+    return 0;
+  }
+  static const char begin[] = "davit: an error outside of every protected call: ";
+  output_write(h->err, begin, strlen(begin));
+  output_write(h->err, what, strlen(what));
+  output_write(h->err, "\n", 1);
+  output_flush(h->err);
   return 0;
 }
 
@@ -91,8 +102,6 @@ static lua_State *new_state(const struct host *host)
   lua_State *L = heap ? lua_newstate(heap_alloc, heap) : NULL;
   if (!L)
     heap_free(heap);
-  else
-    lua_atpanic(L, panic);
   return L;
 }
 
@@ -102,6 +111,7 @@ lua_State *host_open(struct host *host)
   if (!L)
     return NULL;
   *(struct host **)lua_getextraspace(L) = host;
+  lua_atpanic(L, panic);
   lua_pushcfunction(L, open_all);
   if (lua_pcall(L, 0, 0, 0) == LUA_OK)
     return L;

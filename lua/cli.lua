@@ -140,12 +140,19 @@ local function stands_in(arguments, flag)
   return false
 end
 
+-- A mistake on the command line may quote a secret, and the project was not looked at yet.
+local function hide_secrets(arguments)
+  local project = require "project"
+  project.hide_secrets(project.read(require("cli.named").folder(arguments)))
+end
+
 ---@param arguments string[]
 ---@return integer exit code
 function cli.main(arguments)
   if stands_in(arguments, "--json") then require("workflow.core").keep_stdout() end
   local code, err = try(dispatch, arguments)
   if not err then return code end
+  if err.code == "usage" then try(hide_secrets, arguments) end
   io.stderr:write("davit: ", tostring(err), "\n")
   if stands_in(arguments, "--debug") and err.trace then io.stderr:write(err.trace, "\n") end
   return exit.code(err)

@@ -3,6 +3,7 @@ local core = require "core"
 local http = require "http"
 local json = require "json"
 local marker = require "marker"
+local mask = require "mask"
 local options = require "options"
 local pages = require "http.pages"
 local service = require "service"
@@ -186,7 +187,7 @@ local function read_comment(client, given)
   options.read("github.comment", given, comment_fields)
   check_number("github.comment", given.pr)
   local o = { pr = given.pr, marker = marker_of(client, given) }
-  o.text = marker.to_html(o.marker) .. "\n" .. given.body
+  o.text = marker.to_html(o.marker) .. "\n" .. mask.text(given.body)
   if (utf8.len(o.text) or #o.text) <= LONGEST then return o end
   options.misuse("github.comment: the body is longer than GitHub's %d characters", LONGEST)
 end

@@ -32,9 +32,12 @@ local function seconds_since_start() return core.monotonic() - started end
 
 local hidden = {}
 
----For what davit.yaml declares as a secret: from here on only secret.env reads the variable.
+---For what davit.yaml declares as a secret: from here on only secret.env reads the variable, and whatever prints
+---masks its value, which may have come in another way, too.
 ---@param name string
 function core.hide_variable(name)
+  local value = core.getenv(name) or ""
+  if value ~= "" then core.announce(name, value) end
   hidden[name] = true
   core.hide(name)
 end

@@ -258,12 +258,9 @@ end
 
 local current
 
----Makes it the project of this run: the files of recipes stay in its folder, and what it declares as
----secrets is no plain variable any more.
+---What the project declares as secrets is no plain variable any more, and masked.
 ---@param p table
-function project.use(p)
-  current = p
-  if p.root then require("fs.core").stay_in(p.root) end
+function project.hide_secrets(p)
   for name, one in pairs(p.secrets) do
     core.hide_variable(name)
     if one.from then core.hide_variable(one.from) end
@@ -274,6 +271,14 @@ function project.use(p)
       core.hide_variable(from)
     end
   end
+end
+
+---Makes it the project of this run: the files of recipes stay in its folder, and its secrets are hidden.
+---@param p table
+function project.use(p)
+  current = p
+  if p.root then require("fs.core").stay_in(p.root) end
+  project.hide_secrets(p)
 end
 
 ---The project of this run; raises "config" outside of one.

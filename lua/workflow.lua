@@ -1,9 +1,10 @@
----Workflow commands of GitHub Actions: annotations and groups in the log of a step. Whatever else is printed
----under GitHub can give the runner no command (host/workflow.h); elsewhere these do nothing.
+---Workflow commands of GitHub Actions: annotations and groups in the log of a step, and what it hands on. Whatever
+---else is printed under GitHub can give the runner no command (host/workflow.h); elsewhere these do nothing.
 local core = require "workflow.core"
+local files = require "workflow.files"
 local options = require "options"
 
-local workflow = {}
+local workflow = { env = files.env, output = files.output, state = files.state, summary = files.summary }
 
 local FIELDS = {
   { "title", "string" }, { "file", "string" }, { "line", "integer" },

@@ -65,7 +65,7 @@ function client.comments(number) end
 ---@field body string  Markdown; at most 65536 characters with the marker
 
 ---The comment of this key. `update` writes only when the text differs, and writes a new one when
----somebody deleted it. A marker in a comment of another author does not count.
+---somebody deleted it. A marker in a comment of another author does not count. The body is masked.
 ---The thing is a `github.Comment`.
 ---@param options github.CommentOptions
 ---@return run.Resource

@@ -58,6 +58,13 @@ end
 
 -- ---- starting a unit --------------------------------------------------------------------------
 
+-- What a Worker logs is printed here.
+local function announce_secrets(version)
+  for _, binding in ipairs(version.bindings or {}) do
+    if binding.type == "secret_text" and binding.text ~= "" then core.announce(binding.name, binding.text) end
+  end
+end
+
 -- The model keeps a json binding as text, because its state holds no nulls.
 local function as_uploaded(version)
   local copy, bindings = {}, {}
@@ -79,6 +86,7 @@ local function newest_date(self)
 end
 
 local function prepare(self, version, name, folder)
+  announce_secrets(version)
   local plan = workerd.plan(as_uploaded(version), { newest = newest_date(self), asset = self.asset })
   for _, binding in ipairs(plan.left_out) do
     self.crew.log(("%s: the binding %s (%s) has no local service"):format(name, binding.name, binding.type))
