@@ -15,12 +15,41 @@
 #include <string.h>
 #include <strings.h>
 
+/* ---- what was said already ------------------------------------------------------------------ */
+
+static const char WARNED_KEY = 0;  /* its address is the place of the names in the registry */
+
+/* True the first time for each name. */
+static bool is_news(lua_State *L, const char *name)
+{
+  luaL_checkstack(L, 4, "secret");
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &WARNED_KEY) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &WARNED_KEY);
+  }
+  bool news = lua_getfield(L, -1, name) == LUA_TNIL;
+  lua_pushboolean(L, true);
+  lua_setfield(L, -3, name);
+  lua_pop(L, 2);
+  return news;
+}
+
 /* ---- the runner ----------------------------------------------------------------------- */
 
-static void tell(const struct host *h, const char *value, size_t len)
+static const char NOT_TOLD[] =
+  "davit: GitHub's runner cannot be told of secrets, as another program reads this pipe: what later steps print of "
+  "them is not masked; leave standard error to the runner ('davit … | tee log', without 2>&1)\n";
+
+/* Standard output serves where standard error goes elsewhere. */
+static void tell(lua_State *L, const char *value, size_t len)
 {
-  if (h->err && !output_add_mask(h->err, value, len))
-    output_add_mask(h->out, value, len);  // standard error goes to a file
+  const struct host *h = host_of(L);
+  if (!h->err || output_add_mask(h->err, value, len) || output_add_mask(h->out, value, len))
+    return;
+  if (output_is_watched(h->err) && is_news(L, ""))
+    output_write(h->err, NOT_TOLD, strlen(NOT_TOLD));
 }
 
 /* The length of the line at the start of the text, which ends at '\r' or '\n' as in the runner. */
@@ -57,44 +86,25 @@ static bool has_short_line(const char *value, size_t len)
 }
 
 /* A runner of some versions masks a value only where it stands whole in one line. */
-static void tell_lines(const struct host *h, const char *value, size_t len)
+static void tell_lines(lua_State *L, const char *value, size_t len)
 {
   for (size_t at = 0, n; at < len; at += n + 1) {
     n = line_length(value + at, len - at);
     if (n >= MASK_FULL && !is_blank(value + at, n) && !is_armour(value + at, n))
-      tell(h, value + at, n);
+      tell(L, value + at, n);
   }
 }
 
-static void tell_runner(const struct host *h, const char *value, size_t len)
+static void tell_runner(lua_State *L, const char *value, size_t len)
 {
   bool lines = line_length(value, len) < len;
   if (!lines || !has_short_line(value, len))
-    tell(h, value, len);
+    tell(L, value, len);
   if (lines)
-    tell_lines(h, value, len);
+    tell_lines(L, value, len);
 }
 
 /* ---- warnings ---------------------------------------------------------------------------- */
-
-static const char WARNED_KEY = 0;  /* its address is the place of the names in the registry */
-
-/* True the first time for each name. */
-static bool is_news(lua_State *L, const char *name)
-{
-  luaL_checkstack(L, 4, "secret");
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &WARNED_KEY) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &WARNED_KEY);
-  }
-  bool news = lua_getfield(L, -1, name) == LUA_TNIL;
-  lua_pushboolean(L, true);
-  lua_setfield(L, -3, name);
-  lua_pop(L, 2);
-  return news;
-}
 
 static void warn(lua_State *L, const char *name, const char *what)
 {
@@ -105,12 +115,22 @@ static void warn(lua_State *L, const char *name, const char *what)
   lua_pop(L, 1);
 }
 
+static size_t trimmed_length(const char *value, size_t len)
+{
+  while (len > 0 && isspace((unsigned char)value[len - 1]))
+    len--;
+  while (len > 0 && isspace((unsigned char)*value))
+    value++, len--;
+  return len;
+}
+
 static const char *why_refused(const char *value, size_t len)
 {
-  if (len < MASK_MIN)
-    return "has fewer than 4 bytes and is not masked: what prints it shows it; give it a longer value";
-  if (is_blank(value, len))
+  size_t trimmed = trimmed_length(value, len);
+  if (len >= MASK_MIN && trimmed == 0)
     return "is blank and is not masked: is its source empty?";
+  if (trimmed < MASK_MIN)
+    return "has fewer than 4 bytes and is not masked: what prints it shows it; give it a longer value";
   return "is too long and is not masked: what prints it shows it";
 }
 
@@ -118,7 +138,7 @@ static const char *why_refused(const char *value, size_t len)
 static bool is_ordinary(const char *value, size_t len)
 {
   static const char *const words[] = {
-    "true", "false", "null", "none", "yes", "no", "on", "off", "test", "main", "master", "root", "admin", "user",
+    "true", "false", "null", "none", "test", "main", "master", "root", "admin", "user",
     "password", "secret", "token", "default", "production", "preview", "staging", "development", "localhost",
     "postgres", NULL};
   for (int i = 0; words[i]; i++)
@@ -127,17 +147,22 @@ static bool is_ordinary(const char *value, size_t len)
   return false;
 }
 
-void announce_secret(lua_State *L, const char *name, const char *value, size_t len)
+bool announce_value(lua_State *L, const char *name, const char *value, size_t len)
 {
-  struct host *h = host_of(L);
-  bool known = mask_knows(h->mask, value, len);
-  enum mask_added added = mask_add(h->mask, name, value, len);
+  struct mask *mask = host_of(L)->mask;
+  bool known = mask_knows(mask, value, len);
+  enum mask_added added = mask_add(mask, name, value, len);
   if (added == MASK_NO_MEMORY)
     failure_memory(L);
-  if (added == MASK_REFUSED)
+  if (added == MASK_ADDED && !known)
+    tell_runner(L, value, len);
+  return added == MASK_ADDED;
+}
+
+void announce_secret(lua_State *L, const char *name, const char *value, size_t len)
+{
+  if (!announce_value(L, name, value, len))
     warn(L, name, why_refused(value, len));
-  else if (!known)
-    tell_runner(h, value, len);
-  if (added == MASK_ADDED && is_ordinary(value, len))
+  else if (is_ordinary(value, len))
     warn(L, name, "is an ordinary word: it is masked wherever it stands, also where it is no secret");
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ELLIPSIS "…"
+
 void buf_init(struct buf *b, size_t limit)
 {
   *b = (struct buf){.limit = limit};
@@ -144,7 +146,24 @@ size_t copy_text(char *to, size_t room, const char *text)
 
 const char *cut_mark(const char *text, size_t max)
 {
-  return strnlen(text, max + 1) > max ? "…" : "";
+  return strnlen(text, max + 1) > max ? ELLIPSIS : "";
+}
+
+void mark_cut(char *out, size_t size)
+{
+  size_t end = size - sizeof ELLIPSIS;
+  while (end > 0 && ((unsigned char)out[end - 1] & 0xC0) == 0x80)
+    end--;
+  if (end > 0 && ((unsigned char)out[end - 1] & 0x80))
+    end--;
+  memcpy(out + end, ELLIPSIS, sizeof ELLIPSIS);
+}
+
+void format_cut(char *out, size_t size, const char *format, va_list ap)
+{
+  int n = vsnprintf(out, size, format, ap);
+  if (n >= 0 && (size_t)n >= size)
+    mark_cut(out, size);
 }
 
 char *copy_str(const char *text)

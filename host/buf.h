@@ -6,6 +6,7 @@
  * may append freely and look at buf_ok() once, at the end. */
 #ifndef BUF_H
 #define BUF_H
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -40,6 +41,10 @@ size_t copy_text(char *to, size_t room, const char *text);
 /* What to write behind the first max bytes of the text in an error: "…", or "" when that is all. It also tells
  * the mask that a secret may have been cut there (excerpt.h). */
 const char *cut_mark(const char *text, size_t max);
+/* Ends a text that was cut at the end of its room with "…", between two characters. */
+void mark_cut(char *out, size_t size);
+/* vsnprintf that ends a text which had to be cut with "…", between two characters. */
+void format_cut(char *out, size_t size, const char *format, va_list ap) __attribute__((format(printf, 3, 0)));
 /* strdup that keeps NULL. */
 char *copy_str(const char *text);
 #endif

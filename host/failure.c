@@ -15,26 +15,6 @@
 
 #define FAILURE "davit.failure"
 
-#define ELLIPSIS "…"
-
-/* Ends a text that was cut at the end of its room with "…", between two characters. */
-static void mend_end(char *out, size_t size)
-{
-  size_t end = size - sizeof ELLIPSIS;
-  while (end > 0 && ((unsigned char)out[end - 1] & 0xC0) == 0x80)
-    end--;
-  if (end > 0 && ((unsigned char)out[end - 1] & 0x80))
-    end--;
-  memcpy(out + end, ELLIPSIS, sizeof ELLIPSIS);
-}
-
-static void format_text(char *out, size_t size, const char *format, va_list ap)
-{
-  int n = vsnprintf(out, size, format, ap);
-  if (n >= 0 && (size_t)n >= size)
-    mend_end(out, size);
-}
-
 void fault_set(struct fault *f, const char *code, const char *class, const char *format, ...)
 {
   f->code = code;
@@ -42,7 +22,7 @@ void fault_set(struct fault *f, const char *code, const char *class, const char 
   f->hint[0] = 0;
   va_list ap;
   va_start(ap, format);
-  format_text(f->message, sizeof f->message, format, ap);
+  format_cut(f->message, sizeof f->message, format, ap);
   va_end(ap);
 }
 
@@ -55,14 +35,14 @@ void fault_join(struct fault *f, const char *code, const char *class, const char
   for (; *pieces && len < size - 1; pieces++)
     len += copy_text(f->message + len, size - len, *pieces);
   if (len == size - 1)
-    mend_end(f->message, size);
+    mark_cut(f->message, size);
 }
 
 void fault_hint(struct fault *f, const char *format, ...)
 {
   va_list ap;
   va_start(ap, format);
-  format_text(f->hint, sizeof f->hint, format, ap);
+  format_cut(f->hint, sizeof f->hint, format, ap);
   va_end(ap);
 }
 
@@ -140,7 +120,7 @@ int failure_misuse(lua_State *L, const char *format, ...)
   char message[512];
   va_list ap;
   va_start(ap, format);
-  format_text(message, sizeof message, format, ap);
+  format_cut(message, sizeof message, format, ap);
   va_end(ap);
   luaL_checkstack(L, 8, "failure");
   new_failure(L, "misuse", "misuse", message);

@@ -352,9 +352,13 @@ static int read_on(lua_State *L, int status, lua_KContext box)
   return lua_gettop(L) - (int)box;
 }
 
-/* A person may be about to answer: what was printed has to be there. */
+/* A person may be about to answer: what was printed has to be there. Nobody else may make the streams let go of
+ * what can still become a secret. */
 static void flush_output(lua_State *L)
 {
+  struct world_environ *e = host_of(L)->world->environ;
+  if (!e->is_terminal(e, STDIN_FILENO))
+    return;
   output_flush(host_of(L)->out);
   output_flush(host_of(L)->err);
 }

@@ -66,7 +66,7 @@ static void refuse(struct reader *r, const char *at, const char *format, ...)
   char why[256];
   va_list ap;
   va_start(ap, format);
-  vsnprintf(why, sizeof why, format, ap);
+  format_cut(why, sizeof why, format, ap);
   va_end(ap);
   int line, column;
   locate(r, at, &line, &column);

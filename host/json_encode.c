@@ -45,7 +45,7 @@ static bool is_word(const char *name)
   return *name && !(*name >= '0' && *name <= '9') && name[strspn(name, letters)] == 0;
 }
 
-/* "$.list[3]["a name"]"; a path that is too long is cut. */
+/* "$.list[3]["a name"]"; a path that is too long ends with "…". */
 static void path_text(const struct writer *w, char *out, size_t size)
 {
   size_t n = (size_t)snprintf(out, size, "$");
@@ -56,6 +56,8 @@ static void path_text(const struct writer *w, char *out, size_t size)
     else
       n += (size_t)snprintf(out + n, size - n, is_word(s->name) ? ".%s" : "[\"%s\"]", s->name);
   }
+  if (n >= size)
+    memcpy(out + size - sizeof "…", "…", sizeof "…");
 }
 
 static void refuse(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -64,7 +66,7 @@ static void refuse(struct writer *w, const char *format, ...)
   char why[200], path[256];
   va_list ap;
   va_start(ap, format);
-  vsnprintf(why, sizeof why, format, ap);
+  format_cut(why, sizeof why, format, ap);
   va_end(ap);
   path_text(w, path, sizeof path);
   failure_misuse(w->L, "json.encode: %s: %s", path, why);

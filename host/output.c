@@ -19,6 +19,7 @@
 #include "host.h"
 #include "input.h"
 #include "mask.h"
+#include "runner.h"
 #include "task.h"
 #include "terminal.h"
 #include "workflow.h"
@@ -54,7 +55,7 @@ struct channel {
 struct output {
   int fd;
   struct channel *to;
-  bool data;          /* for programs: no command goes here */
+  bool private;       /* no value may go here: data for a program, or a pipe that the runner does not read */
   int error;          /* errno of the write that failed */
   const volatile sig_atomic_t *stopping;  /* not 0: the run is to stop; or NULL */
 };
@@ -122,11 +123,17 @@ void output_disarm(struct output *o)
 {
   struct stat file;
   o->to->watched = fstat(o->fd, &file) != 0 || S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode) || isatty(o->fd);
+  o->private = o->private || !runner_reads(o->fd);
+}
+
+bool output_is_watched(const struct output *o)
+{
+  return o->to->watched && !o->error;
 }
 
 void output_keep(struct output *o)
 {
-  o->data = true;
+  o->private = true;
 }
 
 int output_error(const struct output *o)
@@ -250,7 +257,7 @@ void output_command(struct output *o, const char *line, size_t len)
 bool output_add_mask(struct output *o, const char *value, size_t len)
 {
   struct channel *c = o->to;
-  if (!c->watched || o->data || o->error)
+  if (!c->watched || o->private || o->error)
     return false;
   output_flush(o);
   buf_add_str(&c->masked, "::add-mask::");

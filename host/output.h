@@ -27,10 +27,12 @@ void output_line(struct output *o, const char *line, size_t len);
 /* Writes a workflow command of our own, a whole line with its end, masked; nothing where no
  * runner listens. */
 void output_command(struct output *o, const char *line, size_t len);
+/* Whether the runner reads it, be it through another program ("tee"). */
+bool output_is_watched(const struct output *o);
 /* From here on the stream is data for a program: output_add_mask() leaves it alone. */
 void output_keep(struct output *o);
-/* Tells GitHub's runner to mask a value, the one command that is not masked itself. False: no runner
- * listens here, and nothing was written. */
+/* Tells GitHub's runner to mask a value, the one command that is not masked itself. False: nobody listens here, or
+ * another program would get the value, too; nothing was written. */
 bool output_add_mask(struct output *o, const char *value, size_t len);
 /* From when *stopping is not 0, half a second of a reader that takes nothing ends the stream. */
 void output_heed(struct output *o, const volatile sig_atomic_t *stopping);

@@ -1,5 +1,6 @@
 /* yaml_fault.c - what is refused in a text of YAML, where that is, and how to write it; see yaml_reader.h. */
 #include "yaml_reader.h"
+#include "buf.h"
 #include "failure.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@ void yaml_refuse(struct reader *r, yaml_mark_t at, const char *hint, const char 
   char why[300];
   va_list ap;
   va_start(ap, format);
-  vsnprintf(why, sizeof why, format, ap);
+  format_cut(why, sizeof why, format, ap);
   va_end(ap);
   struct fault f;
   fault_set(&f, "yaml-invalid", "fatal", "%s:%zu:%zu: %s", r->name, at.line + 1, at.column + 1,

@@ -90,6 +90,28 @@ test("a file is no runner: no value comes into it", function()
   equal(r.output, "done\n")
 end)
 
+-- Runs Lua as a step does: below a process with the runner's name, whose script is `sh`, where $DAVIT is the command.
+local function below_runner(code, sh)
+  return process.run {
+    command = [[d=$(mktemp -d); cp /bin/sh $d/Runner.Worker; DAVIT=$(readlink /proc/$PPID/exe); export DAVIT
+      cd $d; $d/Runner.Worker -c "$SH"; rm -r $d]], check = false,
+    env = { CODE = code, SH = sh, GITHUB_ACTIONS = "true" },
+  }
+end
+
+test("the runner is told through its own pipes only: a log beside it gets no value", function()
+  local code = NEW .. [[new("A", "first-token-1") new("B", "second-token-2") print "first-token-1"]]
+  local r = below_runner(code, [[x=$($DAVIT eval "$CODE" 2>&1); echo "$x"]])
+  equal(told(r.output), { "first-token-1", "second-token-2" })
+  r = below_runner(code, [[$DAVIT eval "$CODE" 2>&1 | cat >log; cat log]])
+  equal(told(r.output), {})
+  equal(select(2, r.output:gsub("GitHub's runner cannot be told of secrets", "")), 1)
+  equal(r.output:match "[^\n]*\n$", "***\n")
+  r = below_runner(code, [[x=$( { $DAVIT eval "$CODE" | cat >log; } 2>&1); echo "$x"; cat log]])
+  equal(told(r.output), { "first-token-1", "second-token-2" })
+  equal(r.output:match "[^\n]*\n$", "***\n")
+end)
+
 -- ---- what cannot be masked ------------------------------------------------------------------------
 
 test("a value that is too short to be masked is said once, by its name", function()

@@ -59,6 +59,15 @@ local recipes = {
     run.approve { "go on?", plan = { to = 2 } }
     run.ensure(thing "after")
   end }]],
+  -- Says a secret wherever it can.
+  leaky = [[return { summary = "s", run = function(_, run)
+    local value = "hunter2-hunter3\nhunter4"
+    require("secret.core").new("LEAKED", value, { "api.github.com" })
+    local _ <close> = run.lease(value:sub(1, 15))
+    run.step("step " .. value:sub(1, 15), { value = value, [value] = 1 }, function() return { value, [2] = "quo\"te" } end)
+    run.output("out", value)
+    failure { message = value, hint = value, about = value }
+  end }]],
   -- What a child of a run is given.
   child = [[local process = require "process"
     return { summary = "s", run = function(_, run)
@@ -170,6 +179,34 @@ shared_test("a run is recorded in the database, and nothing of it in the folder"
   equal(succeeds(davit(machine, "child")).output, "variable: hidden\n")
   equal(davit(machine, "show", davit(other, "runs").output:match "^%S+", "--json").output:find('"result":"hidden"', 1, true)
     ~= nil, true)
+end)
+
+-- Everything that stands in a database, as text.
+local function dump(url)
+  local session <close> = sql.connect { url = url }
+  local parts = {}
+  local tables = session:query([[select table_schema as schema, table_name as name from information_schema.tables
+    where table_schema not in ('pg_catalog', 'information_schema')]]).rows
+  for _, t in ipairs(tables) do
+    for _, row in ipairs(session:query(('select t::text as line from "%s"."%s" t'):format(t.schema, t.name)).rows) do
+      parts[#parts + 1] = row.line
+    end
+  end
+  return #tables, table.concat(parts, "\n")
+end
+
+shared_test("no secret comes into the database, nor out of what the server quotes", function()
+  local site <close> = machines()
+  ends(davit(site.new(), "leaky"), 1, "%*%*%*")
+  local tables, text = dump(site.url)
+  equal({ tables > 2, #text > 500, (text:find "hunter") }, { true, true, nil })
+  require("secret.core").new("QUOTED", "hunter5-hunter6", { "sql:*" })
+  local session <close> = sql.connect { url = site.url }
+  for _, statement in ipairs { "select 'hunter5-hunter6'::int", "select 1 as x from \"hunter5-hunter6\"",
+    'select 1 from "hunter5-hunter6"' } do
+    local _, err = try(session.query, session, statement)
+    equal({ err.code, (json.encode { err.message, err.hint or "" }:find "hunter") }, { "sql-error", nil })
+  end
 end)
 
 shared_test("a run that was killed is resumed from another folder", function()

@@ -4,6 +4,7 @@
 #include "output.h"
 #include "real.h"
 #include "task.h"
+#include "world.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -15,6 +16,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -358,13 +360,31 @@ static void a_cancelled_read_loses_nothing(void **state)
   check_chunk(i, "return io.read()", "half and half");
 }
 
-static void a_read_releases_what_was_printed(void **state)
+static bool everything_is_a_terminal(struct world_environ *e, int fd)
+{
+  return true;
+}
+
+static void a_read_from_a_person_releases_what_was_printed(void **state)
 {
   struct instance *i = *state;
+  struct world_environ *usual = i->real.world.environ, person = *usual;
+  person.is_terminal = everything_is_a_terminal;
+  i->real.world.environ = &person;
   mask_add(i->sink->mask, "SECRET", "Name? Xenia", 11);
   feed(i, "me\n");
   check_chunk(i, "io.write('Name? ') return io.read()", "me");
   check_read(i->sink, "Name? ");
+  i->real.world.environ = usual;
+}
+
+static void a_read_from_a_program_releases_nothing(void **state)
+{
+  struct instance *i = *state;
+  mask_add(i->sink->mask, "SECRET", "hunter2-hunter3", 15);
+  feed(i, "x\n");
+  check_chunk(i, "io.write('hunter2') io.read() io.write('-hunter3') return 'y'", "y");
+  check_read(i->sink, "***");
 }
 
 static void only_one_task_reads_at_a_time(void **state)
@@ -398,6 +418,24 @@ static void printing_is_masked(void **state)
   check_read(i->sink, "a\t1\tnil\t***\nb2");
 }
 
+static void a_panic_of_lua_is_masked(void **state)
+{
+  struct instance *i = *state;
+  char text[200] = "";
+  int status;
+  mask_add(i->sink->mask, "SECRET", "hunter2-hunter3", 15);
+  pid_t child = fork();
+  if (child == 0) {
+    signal(SIGABRT, SIG_DFL);
+    lua_pushliteral(i->L, "it is hunter2-hunter3");
+    lua_error(i->L);  // outside of every protected call
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFSIGNALED(status));
+  assert_true(read(i->sink->pipe[0], text, sizeof text - 1) > 0);
+  assert_string_equal(text, "davit: an error outside of every protected call: it is ***\n");
+}
+
 #define WITH_SINK(test) cmocka_unit_test_setup_teardown(test, open_sink, close_sink)
 #define WITH_INSTANCE(test) cmocka_unit_test_setup_teardown(test, open_instance, close_instance)
 
@@ -421,11 +459,13 @@ int main(void)
     WITH_INSTANCE(lines_end_with_the_input),
     WITH_INSTANCE(other_tasks_go_on_while_one_reads),
     WITH_INSTANCE(a_cancelled_read_loses_nothing),
-    WITH_INSTANCE(a_read_releases_what_was_printed),
+    WITH_INSTANCE(a_read_from_a_person_releases_what_was_printed),
+    WITH_INSTANCE(a_read_from_a_program_releases_nothing),
     WITH_INSTANCE(only_one_task_reads_at_a_time),
     WITH_INSTANCE(a_state_closes_while_a_read_waits),
     WITH_INSTANCE(outside_of_the_real_world_the_read_is_done_at_once),
     WITH_INSTANCE(printing_is_masked),
+    WITH_INSTANCE(a_panic_of_lua_is_masked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,83 @@ test("a secret in a command is masked", function()
   equal(davit(code, true).errors, "\n::add-mask::tok-1234567890\n::notice::it is ***\n")
 end)
 
+-- What a file of the runner's holds after Lua ran as another davit.
+local function written(variable, code)
+  local r = process.run {
+    command = ('export %s=$(mktemp); /proc/$PPID/exe eval "$CODE"; code=$?; cat $%s; rm $%s; exit $code'):format(variable,
+      variable, variable),
+    check = false, env = { GITHUB_ACTIONS = "false",
+      CODE = [[local w = require "workflow"
+        local token = require("secret.core").new("TOKEN", "tok-1234567890", { "api.github.com" })
+        ]] .. code },
+  }
+  return r.output, r.errors, r.exit
+end
+
+test("outputs, variables and states are written so that no value adds another", function()
+  for variable, name in pairs { GITHUB_OUTPUT = "output", GITHUB_ENV = "env", GITHUB_STATE = "state" } do
+    local text = written(variable, ([[w.%s("branch_id", "br-1") w.%s("n", 3) w.%s("text", "a\nx=y\nb<<c\n") ]]):format(name,
+      name, name))
+    local values = {}
+    local function take(key, marker, rest)
+      local value, left = rest:match("^(.-)\n" .. marker .. "\n(.*)$")
+      values[key] = value
+      return left
+    end
+    while text ~= "" do
+      local key, marker, rest = text:match "^(%S+)<<(ghadelimiter_%x+)\n(.*)$"
+      equal(#marker, 13 + 32)
+      text = take(key, marker, rest)
+    end
+    equal(values, { branch_id = "br-1", n = "3", text = "a\nx=y\nb<<c\n" })
+  end
+end)
+
+test("a secret is no output, variable or state: the error names it, and nothing is written", function()
+  for variable, name in pairs { GITHUB_OUTPUT = "output", GITHUB_ENV = "env", GITHUB_STATE = "state" } do
+    for _, value in ipairs { '"is tok-1234567890"', 'require("base64").encode "tok-1234567890"' } do
+      local text, errors, code = written(variable, ('w.%s("url", %s)'):format(name, value))
+      equal({ text, code }, { "", 7 })
+      equal(errors:find(("workflow.%s: 'url' holds the secret TOKEN; hand over"):format(name), 1, true) ~= nil, true)
+      equal(errors:find("tok-", 1, true), nil)
+    end
+  end
+  raises("'url' is a text, a number or a boolean, not a userdata", workflow.output, "url",
+    require("secret.core").new("T", "tok-0987654321", { "api.github.com" }))
+end)
+
+test("what only looks like a secret to GitHub is written with a warning", function()
+  for value, what in pairs {
+    ["postgres://u:p@h/db"] = "a connection string", ["Authorization: Bearer abc.def"] = "an authorization",
+    ["eyJhbGciOiJ9.eyJzdWIifQ.x"] = "a JSON web token", ["ghs_abcd1234"] = "a token of GitHub",
+  } do
+    local text, errors = written("GITHUB_OUTPUT", ("w.output('url', %q)"):format(value))
+    equal(text:find(value, 1, true) ~= nil, true)
+    equal(errors:find("'url' looks like " .. what, 1, true) ~= nil, true)
+  end
+  local _, errors = written("GITHUB_OUTPUT", [[w.output("url", "https://example.com/a:b@c")]])
+  equal(errors, "")
+end)
+
+test("a summary is masked and ends before the runner's limit", function()
+  equal((written("GITHUB_STEP_SUMMARY", [[w.summary "# It is tok-1234567890" w.summary "two\n"]])), "# It is ***\ntwo\n")
+  local text = written("GITHUB_STEP_SUMMARY", [[for i = 1, 3 do w.summary(("a line of text\n"):rep(40000)) end]])
+  equal(#text <= 1024 * 1024, true)
+  equal(#text > 1024 * 1024 - 100, true)
+  equal(text:match "[^\n]*\n$", "(cut: a summary has at most 1 MiB)\n")
+end)
+
+test("without the runner's files nothing is written, and mistakes are told all the same", function()
+  workflow.output("name", "value")
+  workflow.summary "text"
+  raises("a name has letters, digits, _ and %-, unlike 'a=b'", workflow.output, "a=b", "x")
+  raises("a name has letters", workflow.output, "a\nb", "x")
+  raises("PATH decides what later steps run", workflow.env, "PATH", "/tmp")
+  raises("LD_PRELOAD decides", workflow.env, "LD_PRELOAD", "x")
+  raises("'x' holds a zero byte", workflow.output, "x", "a\0b")
+  raises("workflow.summary: expected a text, not a nil", workflow.summary)
+end)
+
 test("what is no text or no place is a misuse", function()
   raises("workflow.notice: expected a text, not a number", workflow.notice, 3)
   raises("workflow.error: unknown option 'col'", workflow.error, "x", { col = 3 })

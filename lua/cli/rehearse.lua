@@ -4,6 +4,7 @@ local event = require "event.core"
 local explore = require "rehearsal.explore"
 local flags = require "cli.flags"
 local json = require "json"
+local mask = require "mask"
 local named = require "cli.named"
 local options = require "options"
 local project = require "project"
@@ -130,7 +131,7 @@ local function summary(result, o)
 end
 
 local function tell(result, values, o)
-  if values.log then require("fs.core").write(values.log, result.log) end
+  if values.log then require("fs.core").write(values.log, mask.text(result.log)) end
   if values.json then
     event.print(summary(result, o))
   else
@@ -150,7 +151,9 @@ function rehearse.run(arguments)
     return 0
   end
   local values, o = read(arguments)
-  local result = explore.run(project.read(values.project), o, function(packet)
+  local p = project.read(values.project)
+  project.hide_secrets(p)   -- none is used, but a parameter may hold one
+  local result = explore.run(p, o, function(packet)
     if values.json then tell_json(packet, o) end
   end)
   tell(result, values, o)

@@ -62,7 +62,7 @@ end
 function status.ids(answer)
   local function id(name)
     local text = status.header(answer, name)
-    return text and options.beginning(text, ID)
+    return text and options.beginning(mask.text(text), ID)
   end
   local ids = { cf_ray = id "cf-ray", request_id = id "x-github-request-id" or id "x-request-id" }
   local words = {}
