@@ -33,7 +33,12 @@ function project.place(folder) end
 ---@return table project  without `root`
 function project.parse(text, name) end
 
----Makes it the project of this run. What it declares as secrets is no plain variable from here on.
+---What the project declares as secrets is no plain variable from here on: os.getenv refuses it, and its value is
+---masked. Part of project.use.
+---@param p table
+function project.hide_secrets(p) end
+
+---Makes it the project of this run, and hides its secrets.
 ---@param p table
 function project.use(p) end
 
