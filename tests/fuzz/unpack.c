@@ -141,6 +141,13 @@ static bool is_untouched(const struct sandbox *s)
 
 static const char *look_below(const struct sandbox *s, const char *folder, size_t *count);
 
+/* Packing waits a moment before it reads what is new. */
+static void make_old(const char *path)
+{
+  static const struct timespec times[] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+  utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
+}
+
 static const char *look_into(const struct sandbox *s, const char *folder, const char *name, size_t *count)
 {
   char path[PATH_MAX];
@@ -150,7 +157,10 @@ static const char *look_into(const struct sandbox *s, const char *folder, const 
     return "a name cannot be looked at";
   const char *wrong = look_at(s, path, &st);
   ++*count;
-  return !wrong && S_ISDIR(st.st_mode) ? look_below(s, path, count) : wrong;
+  if (!wrong && S_ISDIR(st.st_mode))
+    wrong = look_below(s, path, count);
+  make_old(path);
+  return wrong;
 }
 
 /* What is wrong below the folder, or NULL; counts. nftw() would hand on no argument. */
