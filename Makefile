@@ -65,7 +65,7 @@ $B/peer: $B/tests/peer.o
 	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $B/test_fuzz: $B/tests/fuzz/fuzz.o $B/tests/fuzz/unpack.o $B/tests/mask_case.o
 # The masker against a naive one.
-$B/test_mask: $B/tests/mask_case.o
+$B/test_mask_stream: $B/tests/mask_case.o
 units: $B/davit $B/peer $(UNITS)
 
 # What the fuzzers have found so far stays in tests/fuzz/corpus, which every check replays. The short form
@@ -101,6 +101,7 @@ $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $< $(BENCH_LIBS)
 $B/bench/curl_multi: BENCH_LIBS = -lcurl
+$B/bench/hyperscan: BENCH_LIBS = $(shell pkg-config --libs libhs 2>/dev/null)
 $B/bench/mask: $B/tests/bench/mask.o $(filter-out %/main.o,$(OBJ))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -5,7 +5,7 @@
  * level: the nodes of a level are told their fail states, then its rows are completed from those of
  * less deep states.
  *
- * Invariants: 1. the only child of a node without a row is the next node.
+ * Invariants: 1. the child that a node or an alternative expects is the next node.
  *             2. when level d begins, all states above it are complete, and all that lead to
  *                states above it say their marks. */
 #include "mask_automaton.h"
@@ -13,14 +13,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNSET 0xffffffffu
+#define UNSET 0xffffffffu  /* an entry of a row; a link that is not set is 0 */
+
+enum { FEW_CHILDREN = 4 };
 
 /* What one piece adds to the trie: a chain of nodes, of depth shared + 1 to len. */
 struct chain {
   const char *text;
   uint32_t parent, first;  /* nodes: what the chain hangs on, and its own first one */
-  uint32_t fail;           /* the fail state of its last node that is complete */
+  union {
+    uint32_t before;       /* while measuring: the chain, from 1, that hangs on the same node; or 0 */
+    uint32_t fail;         /* then: the fail state of the chain's last node that is complete */
+  };
   uint16_t shared, len;
+  bool in_row;             /* it hangs on a node with a row */
 };
 
 struct builder {
@@ -53,21 +59,54 @@ static void classify(struct mask_automaton *a, const struct mask_piece *p, size_
   *classes = next;  /* if every byte is used, the last one has the class of none for its own */
 }
 
-/* Fills in the chains' lengths; counts nodes and rows. The root always has a row. */
-static void measure(struct builder *b, const struct mask_piece *p, size_t *nodes, size_t *rows)
+/* The nodes of the piece at hand, by depth, while they are measured. */
+struct measure {
+  struct chain *chains;
+  uint32_t last[MASK_PIECE + 1];       /* the chain, from 1, that was hung on the node last */
+  uint16_t children[MASK_PIECE + 1];
+  size_t nodes, rows;
+};
+
+/* The node of this depth has all its children. The root always has a row. */
+static void settle(struct measure *m, size_t depth)
 {
-  bool branches[MASK_PIECE + 1] = {true};
-  *nodes = *rows = 1;
-  for (size_t i = 0; i < b->count; i++) {
-    size_t shared = i ? common(&p[i - 1], &p[i]) : 0;
-    if (!branches[shared] && p[i - 1].len > shared) {
-      branches[shared] = true;
-      ++*rows;
-    }
-    memset(branches + shared + 1, 0, p[i].len - shared);
-    *nodes += p[i].len - shared;
-    b->chains[i] = (struct chain){.text = p[i].text, .shared = (uint16_t)shared, .len = (uint16_t)p[i].len};
+  unsigned children = m->children[depth];
+  if (depth > 0 && children <= FEW_CHILDREN) {
+    m->nodes += children > 1 ? children - 1 : 0;
+    return;
   }
+  m->rows++;
+  for (uint32_t i = m->last[depth]; i > 0; i = m->chains[i - 1].before)
+    m->chains[i - 1].in_row = true;
+}
+
+static void hang(struct measure *m, uint32_t i, const struct mask_piece *p, size_t shared)
+{
+  m->chains[i] = (struct chain){.text = p->text, .shared = (uint16_t)shared, .len = (uint16_t)p->len,
+                                .before = m->last[shared]};
+  m->last[shared] = i + 1;
+  m->children[shared]++;
+  m->nodes += p->len - shared;
+  for (size_t depth = shared + 1; depth <= p->len; depth++) {
+    m->children[depth] = depth < p->len;
+    m->last[depth] = 0;
+  }
+}
+
+static void measure(struct builder *b, const struct mask_piece *p, struct measure *m)
+{
+  *m = (struct measure){.chains = b->chains, .nodes = 1};
+  size_t depth = 0;
+  for (uint32_t i = 0; i < b->count; i++) {
+    size_t shared = i ? common(&p[i - 1], &p[i]) : 0;
+    for (; depth > shared; depth--)
+      settle(m, depth);
+    hang(m, i, &p[i], shared);
+    depth = p[i].len;
+  }
+  for (; depth > 0; depth--)
+    settle(m, depth);
+  settle(m, 0);
 }
 
 static bool reserve(struct mask_automaton *a, size_t nodes, size_t rows, size_t pieces)
@@ -106,16 +145,30 @@ static void begin_row(struct mask_automaton *a, uint32_t id, size_t *used)
   n->expect = MASK_NO_CHILD | MASK_HAS_ROW;
 }
 
-static void hang_on(struct mask_automaton *a, uint32_t parent, unsigned char byte, uint32_t child, size_t *used)
+/* The last of the node's alternatives, or the node: its link leads to the fail state. */
+static struct mask_node *last_alternative(const struct mask_automaton *a, struct mask_node *n)
 {
-  struct mask_node *n = &a->nodes[parent];
-  if (n->expect == MASK_NO_CHILD) {
+  while (n->link && !(n->link & MASK_DENSE) && a->nodes[n->link & MASK_INDEX].expect & MASK_ALTERNATIVE)
+    n = &a->nodes[n->link & MASK_INDEX];
+  return n;
+}
+
+/* Hangs a chain on the node that it shares last; *next is the first node that is free. */
+static void hang_on(struct mask_automaton *a, struct chain *c, uint32_t *next, size_t *used)
+{
+  struct mask_node *n = &a->nodes[c->parent];
+  unsigned char byte = (unsigned char)c->text[c->shared];
+  if (c->in_row) {
+    if (!(n->expect & MASK_HAS_ROW))
+      begin_row(a, c->parent, used);
+    row_of(a, n)[a->classes[byte]] = *next;
+  } else if (n->expect == MASK_NO_CHILD) {
     n->expect = byte;
-    return;
+  } else {
+    c->parent = (*next)++;
+    last_alternative(a, n)->link = c->parent;
+    a->nodes[c->parent].expect = MASK_ALTERNATIVE | byte;
   }
-  if (!(n->expect & MASK_HAS_ROW))
-    begin_row(a, parent, used);
-  row_of(a, n)[a->classes[byte]] = child;
 }
 
 static void plant(struct builder *b, const struct mask_piece *pieces)
@@ -129,8 +182,8 @@ static void plant(struct builder *b, const struct mask_piece *pieces)
   for (size_t i = 0; i < b->count; i++) {
     struct chain *c = &b->chains[i];
     c->parent = b->path[c->shared];
+    hang_on(a, c, &next, &used);
     c->first = next;
-    hang_on(a, c->parent, (unsigned char)c->text[c->shared], next, &used);
     for (size_t depth = c->shared + 1u; depth <= c->len; depth++) {
       b->path[depth] = next;
       a->nodes[next++].expect = depth < c->len ? (unsigned char)c->text[depth] : MASK_NO_CHILD;
@@ -153,10 +206,9 @@ static uint32_t node_at(const struct chain *c, size_t depth)
 }
 
 /* What the parent's way to the child says of it. */
-static void tell_parent(struct mask_automaton *a, uint32_t parent, unsigned char byte, uint32_t child)
+static void tell_parent(struct mask_automaton *a, uint32_t parent, unsigned char byte, uint32_t child, uint32_t out)
 {
   struct mask_node *p = &a->nodes[parent], *n = &a->nodes[child];
-  uint32_t out = n->longest ? MASK_OUT : 0;
   if (has_row(n))
     n->link |= out;
   if (has_row(p))
@@ -168,10 +220,10 @@ static void tell_parent(struct mask_automaton *a, uint32_t parent, unsigned char
 /* The fail state of the node above the chain's node of this depth. */
 static uint32_t fail_above(const struct mask_automaton *a, const struct chain *c, size_t depth)
 {
-  const struct mask_node *p = &a->nodes[c->parent];
+  struct mask_node *p = &a->nodes[c->parent];
   if (depth > c->shared + 1u)
     return c->fail;
-  return has_row(p) ? row_of(a, p)[-MASK_ROW_FAIL] : p->link;
+  return has_row(p) ? row_of(a, p)[-MASK_ROW_FAIL] : last_alternative(a, p)->link;
 }
 
 /* Completes the chain's node of this depth but for its row. */
@@ -181,16 +233,17 @@ static void complete_node(struct mask_automaton *a, struct chain *c, size_t dept
   unsigned char byte = (unsigned char)c->text[depth - 1];
   struct mask_node *n = &a->nodes[id];
   c->fail = depth == 1 ? a->root : mask_step(a, fail_above(a, c, depth), byte);
-  n->longest = (uint8_t)(depth == c->len ? depth : mask_longest(a, c->fail));
+  uint32_t out = depth == c->len ? MASK_OUT : c->fail & MASK_OUT;
+  n->last = (uint8_t)(depth == c->len ? depth - 1 : out ? mask_longest(a, c->fail) - 1 : 0);
   n->hold = (uint8_t)(n->expect == MASK_NO_CHILD ? mask_hold(a, c->fail) : depth);
   if (has_row(n)) {
     uint32_t *row = row_of(a, n);
     row[-MASK_ROW_FAIL] = c->fail;
-    row[-MASK_ROW_INFO] = n->hold | (uint32_t)n->longest << 8;
+    row[-MASK_ROW_INFO] = n->hold | (uint32_t)n->last << 8;
   } else {
-    n->link = c->fail;
+    last_alternative(a, n)->link = c->fail;
   }
-  tell_parent(a, depth == c->shared + 1u ? c->parent : id - 1, byte, id);
+  tell_parent(a, depth == c->shared + 1u ? c->parent : id - 1, byte, id, out);
 }
 
 /* Where a miss at each byte leads from a state: into `row` where that is not set. */
@@ -253,14 +306,15 @@ static void complete(struct builder *b)
 
 bool mask_automaton_build(struct mask_automaton *a, const struct mask_piece *pieces, size_t n)
 {
-  size_t classes, nodes, rows;
+  size_t classes;
+  struct measure m;
   struct builder b = {.a = a, .chains = malloc(n * sizeof *b.chains), .count = n};
   *a = (struct mask_automaton){0};
   classify(a, pieces, n, &classes);
   a->width = classes + MASK_ROW_HEAD;
   if (b.chains)
-    measure(&b, pieces, &nodes, &rows);
-  bool room = b.chains && reserve(a, nodes, rows, n);
+    measure(&b, pieces, &m);
+  bool room = b.chains && reserve(a, m.nodes, m.rows, n);
   if (room) {
     plant(&b, pieces);
     complete(&b);
@@ -298,12 +352,12 @@ static const char *name_at(const struct mask_automaton *a, uint32_t node)
 
 const char *mask_automaton_name(const struct mask_automaton *a, uint32_t state)
 {
-  for (;;) {
+  const char *name = NULL;
+  while (!name && state != a->root) {
     uint32_t at = state & MASK_INDEX;
     bool dense = state & MASK_DENSE;
-    const char *name = name_at(a, dense ? a->rows[at - MASK_ROW_NODE] : at);
-    if (name || !(state & MASK_OUT))
-      return name;
+    name = name_at(a, dense ? a->rows[at - MASK_ROW_NODE] : at);
     state = dense ? a->rows[at - MASK_ROW_FAIL] : a->nodes[at].link;
   }
+  return name;
 }

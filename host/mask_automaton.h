@@ -1,7 +1,8 @@
 /* mask_automaton.h - an Aho-Corasick automaton over the pieces of all secrets.
  *
  * Most nodes of such a trie have one child: eight bytes each, the child beside its parent, a miss
- * goes to the fail link. A node with more children has a row: where every class of bytes leads, misses
+ * goes to the fail link. A node with a few children has alternatives: further nodes, each before its child,
+ * which are asked before the fail link. One with many has a row: where every class of bytes leads, misses
  * included. A state is where in `nodes` or, with MASK_DENSE, where in `rows` it is, and says by
  * MASK_OUT that a piece ends here: so a step that stays among rows reads nothing else. */
 #ifndef MASK_AUTOMATON_H
@@ -19,14 +20,15 @@ enum {
   MASK_NEXT_OUT = 0x200,   /* the child has MASK_OUT */
   MASK_NEXT_ROW = 0x400,   /* the child has a row; its link is its state */
   MASK_HAS_ROW = 0x800,
+  MASK_ALTERNATIVE = 0x1000,
   MASK_EXPECTED = 0x1ff,
 };
 
 struct mask_node {
-  uint32_t link;           /* the fail state; with a row the state itself */
+  uint32_t link;           /* the next alternative, or the fail state; with a row the state itself */
   uint16_t expect;
   uint8_t hold;            /* so many bytes back begins the longest proper beginning of a piece */
-  uint8_t longest;         /* length of the longest piece that ends here, or 0 */
+  uint8_t last;            /* with MASK_OUT: length of the longest piece that ends here, less one */
 };
 
 /* Before the entries of a row: */
@@ -78,9 +80,10 @@ static inline unsigned mask_hold(const struct mask_automaton *a, uint32_t state)
   return state & MASK_DENSE ? a->rows[at - MASK_ROW_INFO] & 0xff : a->nodes[at].hold;
 }
 
+/* Of a state with MASK_OUT: the length of the longest piece that ends there. */
 static inline unsigned mask_longest(const struct mask_automaton *a, uint32_t state)
 {
   uint32_t at = state & MASK_INDEX;
-  return state & MASK_DENSE ? a->rows[at - MASK_ROW_INFO] >> 8 : a->nodes[at].longest;
+  return (state & MASK_DENSE ? a->rows[at - MASK_ROW_INFO] >> 8 : a->nodes[at].last) + 1;
 }
 #endif

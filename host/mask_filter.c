@@ -10,8 +10,8 @@
 enum {
   SHORTEST_COUNTS = 32,  /* a wider stride gains nothing, and what follows the last look-up costs */
   BITS_A_GRAM = 24,
+  BITS_A_HEAD = 32,
   FEW = 4096,            /* pieces: their grams may be shorter */
-  WORDS_MIN = 512, WORDS_MAX = 1 << 19,
 };
 
 /* The two bits of a gram in its word; the hash has 32 bits at least. */
@@ -36,14 +36,13 @@ static unsigned gram_size(size_t shortest, size_t pieces)
   return gram < shortest ? gram : (unsigned)shortest;
 }
 
-static void set_size(struct mask_filter *f, size_t grams)
+/* How many bits of a hash choose one of enough words. */
+static unsigned log_words(size_t bits, unsigned least, unsigned most)
 {
-  f->count = WORDS_MIN;
-  f->shift = 64 - 9;
-  while (f->count < WORDS_MAX && f->count * 64 < grams * BITS_A_GRAM) {
-    f->count *= 2;
-    f->shift--;
-  }
+  unsigned log = least;
+  while (log < most && ((size_t)64 << log) < bits)
+    log++;
+  return log;
 }
 
 static void insert(struct mask_filter *f, const char *text, size_t size)
@@ -54,6 +53,32 @@ static void insert(struct mask_filter *f, const char *text, size_t size)
   f->words[hash >> f->shift] |= (uint64_t)1 << (hash >> 39 & 63) | (uint64_t)1 << (hash >> 33 & 63);
 }
 
+/* The number of a head's bit. */
+static uint32_t head_bit(const struct mask_filter *f, const char *at)
+{
+  uint32_t head;
+  memcpy(&head, at, sizeof head);
+  return head * 0x9e3779b1u >> f->head_shift;
+}
+
+static void insert_head(struct mask_filter *f, const char *text)
+{
+  uint32_t bit = head_bit(f, text);
+  f->heads[bit / 64] |= (uint64_t)1 << (bit % 64);
+}
+
+static bool reserve(struct mask_filter *f, size_t pieces)
+{
+  unsigned words = log_words(pieces * f->stride * BITS_A_GRAM, 9, 19);
+  unsigned heads = log_words(pieces * BITS_A_HEAD, 7, 14);
+  f->shift = 64 - words;
+  f->head_shift = 32 - 6 - heads;
+  f->count = ((size_t)1 << words) + ((size_t)1 << heads);
+  f->words = locked_alloc(f->count * sizeof *f->words);
+  f->heads = f->words ? f->words + ((size_t)1 << words) : NULL;
+  return f->words;
+}
+
 bool mask_filter_build(struct mask_filter *f, const struct mask_piece *pieces, size_t n)
 {
   size_t shortest = SHORTEST_COUNTS;
@@ -61,15 +86,16 @@ bool mask_filter_build(struct mask_filter *f, const struct mask_piece *pieces, s
     shortest = pieces[i].len < shortest ? pieces[i].len : shortest;
   unsigned gram = gram_size(shortest, n);
   /* The product's bits above 8 * gram depend on all of the gram's bytes and on no other. */
-  *f = (struct mask_filter){.stride = (unsigned)shortest - gram + 1,
+  *f = (struct mask_filter){.stride = (unsigned)shortest - gram + 1, .headless = shortest < MASK_HEAD,
                             .factor = 0x9e3779b97f4a7c15u << (64 - 8 * gram)};
-  set_size(f, n * f->stride);
-  f->words = locked_alloc(f->count * sizeof *f->words);
-  if (!f->words)
+  if (!reserve(f, n))
     return false;
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     for (unsigned k = 0; k < f->stride; k++)
       insert(f, pieces[i].text + k, gram);
+    if (!f->headless)
+      insert_head(f, pieces[i].text);
+  }
   return true;
 }
 
@@ -106,5 +132,17 @@ size_t mask_filter_next(const struct mask_filter *f, const char *data, size_t at
       *hit = true;
       return at;
     }
+  return at;
+}
+
+size_t mask_filter_begin(const struct mask_filter *f, const char *data, size_t at, size_t end, size_t len)
+{
+  if (f->headless)
+    return at;
+  for (; at < end && at + MASK_HEAD <= len; at++) {
+    uint32_t bit = head_bit(f, data + at);
+    if (f->heads[bit / 64] >> (bit % 64) & 1)
+      break;
+  }
   return at;
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MASK_PIECE = 255 };
+enum { MASK_PIECE = 256 };  /* so no more than 255 bytes are ever held back */
 
 struct mask_piece {
   const char *text;  /* in the needles' store */

@@ -34,7 +34,7 @@ struct mask_stream {
   uint8_t span_count;
   bool starred;              /* the last thing written is a *** */
   bool ended;
-  char kept[MASK_PIECE];
+  char kept[MASK_PIECE - 1];
   struct { uint8_t from, to; } spans[SPANS];  /* in the kept bytes */
 };
 
@@ -168,12 +168,13 @@ static void follow(struct run *r, const char *data, ptrdiff_t begun, ptrdiff_t e
   r->pos = pos;
 }
 
-/* Nothing begins before a place: the automaton need not have been there. */
-static void skip_to(struct run *r, ptrdiff_t place)
+/* Nothing begins before a place: unless the automaton was there, it goes on where something may, or at `end`. */
+static void skip_to(struct run *r, ptrdiff_t place, ptrdiff_t end, ptrdiff_t len)
 {
   if (place < r->pos)
     return;
-  r->pos = place;
+  r->pos = place < end ? (ptrdiff_t)mask_filter_begin(&r->engine->filter, r->data, (size_t)place, (size_t)end, (size_t)len)
+                       : end;
   r->state = r->engine->automaton.root;
 }
 
@@ -184,9 +185,10 @@ static void scan(struct run *r, ptrdiff_t len)
   bool hit = true;
   follow(r, r->data, -1, len);
   while (r->pos < len && hit) {
-    size_t at = mask_filter_next(f, r->data, (size_t)(undecided(r) + behind), (size_t)len, &hit);
-    skip_to(r, (ptrdiff_t)at - behind < len ? (ptrdiff_t)at - behind : len);
-    follow(r, r->data, hit ? (ptrdiff_t)at : len, len);
+    ptrdiff_t at = (ptrdiff_t)mask_filter_next(f, r->data, (size_t)(undecided(r) + behind), (size_t)len, &hit);
+    ptrdiff_t end = hit ? at + 1 : len;
+    skip_to(r, at - behind, end, len);
+    follow(r, r->data, end - 1, len);
   }
 }
 
@@ -276,9 +278,11 @@ void mask_finish(struct mask_stream *s, struct buf *out)
   if (!begin(&r, s, "", out))
     return;
   release(&r, 0);
-  const char *found = s->found;
-  wipe(s->kept, s->count);
-  *s = (struct mask_stream){.mask = s->mask, .found = found, .ended = true};
+  wipe(s->kept, sizeof s->kept);
+  s->count = s->out = s->span_count = 0;
+  s->state = r.engine->automaton.root;
+  s->starred = false;
+  s->ended = true;
 }
 
 const char *mask_found(const struct mask_stream *s)

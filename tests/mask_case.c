@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1500, SECRET_MAX = 700, SECRETS = 6, PIECE = 255 };
+enum { TEXT_MAX = 12000, SECRET_MAX = 700, SECRETS = 6, PIECE = 256 };
 
 /* ---- the bytes of a case ------------------------------------------------------------------------ */
 
@@ -57,8 +57,18 @@ struct naive {
   long since;   /* for what is added now */
 };
 
+static bool is_known(const struct naive *n, const char *text, size_t len)
+{
+  for (size_t i = 0; i < n->count; i++)
+    if (n->forms[i].len == len && memcmp(n->forms[i].text, text, len) == 0)
+      return true;
+  return false;
+}
+
 static void add_piece(struct naive *n, const char *text, size_t len)
 {
+  if (is_known(n, text, len))
+    return;
   n->forms = realloc(n->forms, (n->count + 1) * sizeof *n->forms);
   char *copy = malloc(len);
   if (!n->forms || !copy)
@@ -67,7 +77,7 @@ static void add_piece(struct naive *n, const char *text, size_t len)
   n->forms[n->count++] = (struct form){copy, len, n->since};
 }
 
-/* A form that was known before goes on as it was: it comes first in the list. */
+/* A piece that was known before goes on as it was. */
 static bool naive_form(void *arg, const char *text, size_t len)
 {
   size_t at = 0;
@@ -80,7 +90,10 @@ static bool naive_form(void *arg, const char *text, size_t len)
 
 static bool ends_here(const struct naive *n, const struct form *f, size_t end)
 {
-  return f->len <= end && (long)(end - f->len) >= f->since && memcmp(n->text + end - f->len, f->text, f->len) == 0;
+  if (f->len > end || (long)(end - f->len) < f->since)
+    return false;
+  const char *start = n->text + end - f->len;
+  return *start == *f->text && memcmp(start, f->text, f->len) == 0;
 }
 
 static void naive_take(struct naive *n, const char *data, size_t len)
@@ -110,7 +123,7 @@ static size_t naive_held(const struct naive *n)
   for (size_t k = 0; k < n->count; k++) {
     const struct form *f = &n->forms[k];
     for (size_t h = best + 1; h < f->len && (long)h <= (long)n->len - f->since && h <= n->len; h++)
-      if (memcmp(n->text + n->len - h, f->text, h) == 0)
+      if (n->text[n->len - h] == *f->text && memcmp(n->text + n->len - h, f->text, h) == 0)
         best = h;
   }
   return best;
@@ -189,12 +202,25 @@ static void add_secret(struct play *p, const struct secret *s)
   naive_cover_again(&p->naive);
 }
 
+/* Much text that no secret has to do with: the masker sleeps. */
+static size_t draw_filler(struct play *p, char *text, size_t room)
+{
+  size_t len = 40 * (1 + (size_t)below(&p->bytes, 256));
+  len = len < room ? len : room;
+  for (size_t i = 0; i < len; i++)
+    text[i] = "0123456789-"[i % 11];
+  return len;
+}
+
 /* What comes next in the text: letters, a secret or a part of one, a run, a form. */
 static size_t draw_text(struct play *p, char *text, size_t room)
 {
   struct bytes *b = &p->bytes;
   const struct naive *n = &p->naive;
-  size_t len = 1 + below(b, 40), kind = below(b, 5);
+  size_t len = 1 + below(b, 40), kind = below(b, 20);
+  if (kind == 19)
+    return draw_filler(p, text, room);
+  kind %= 5;
   len = len < room ? len : room;
   if (kind == 0 && n->count > 0) {
     const struct form *f = &n->forms[(256 * below(b, 256) + below(b, 256)) % n->count];
@@ -213,6 +239,16 @@ static size_t draw_text(struct play *p, char *text, size_t room)
       text[i] = letter(b, &p->alphabet);
   }
   return len;
+}
+
+static bool knows_what_it_found(struct play *p)
+{
+  bool covered = memchr(p->naive.covered, true, p->naive.len), found = mask_found(p->stream);
+  if (p->naive.len == 0)
+    return true;  /* what the stream before has found is told still */
+  if (covered != found)
+    fprintf(stderr, "mask: a secret was %s, and %s is named\n", covered ? "found" : "not found", found ? "one" : "none");
+  return covered == found;
 }
 
 static bool same(struct play *p, const char *when)
@@ -236,14 +272,14 @@ static bool feed(struct play *p, const char *text, size_t len)
   free(exact);
   naive_take(&p->naive, text, len);
   naive_write(&p->naive, p->naive.len - naive_held(&p->naive), &p->expected);
-  return same(p, "fed");
+  return same(p, "fed") && knows_what_it_found(p);
 }
 
 static bool finish(struct play *p)
 {
   mask_finish(p->stream, &p->out);
   naive_write(&p->naive, p->naive.len, &p->expected);
-  bool holds = same(p, "finished");
+  bool holds = same(p, "finished") && knows_what_it_found(p);
   buf_drop(&p->out, p->out.len);
   p->naive.len = 0;
   for (size_t i = 0; i < p->naive.count; i++)
@@ -258,7 +294,8 @@ static bool play(struct play *p)
     for (unsigned i = 0; i < p->count; i++)
       if (p->secrets[i].at == step)
         add_secret(p, &p->secrets[i]);
-    size_t len = draw_text(p, text, TEXT_MAX - p->naive.len), cut = below(&p->bytes, 8) ? len : below(&p->bytes, (unsigned)len);
+    size_t len = draw_text(p, text, TEXT_MAX - p->naive.len);
+    size_t cut = below(&p->bytes, 8) ? len : below(&p->bytes, (unsigned)len);
     if (!feed(p, text, cut) || !feed(p, text + cut, len - cut))
       return false;
     bool full = p->naive.len == TEXT_MAX;

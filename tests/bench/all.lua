@@ -8,7 +8,8 @@ local peers = core.load_file("tests/bench/peers.lua")()
 local process = require "process"
 
 local BENCHES <const> = {
-  "start", "http", "waiting", "profile", "processes", "archive", "runs", "store", "rehearsal", "preview", "stop", "connections", "scale",
+  "start", "http", "waiting", "profile", "processes", "archive", "mask", "runs", "store", "rehearsal", "preview", "stop",
+  "connections", "scale",
 }
 local FOLDER <const> = "build/bench/results"
 

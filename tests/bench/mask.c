@@ -2,11 +2,14 @@
  *   mask secrets COUNT >FILE             secrets of 16 to 40 characters, separated by NUL
  *   mask log MEGABYTES [FILE PERCENT]    lines as services write them; that many percent of them hold a secret
  *   mask repeat MEGABYTES TEXT           a text over and over
- *   mask filter FILE                     standard input to standard output, without the secrets
+ *   mask forms FILE                      what is looked for, in lines; a form with a line end is left out
+ *   mask filter FILE TEXT                a text to standard output, without the secrets
  *   mask write FILE BYTES                seconds for a write of so many bytes in memory; nothing matches
  *   mask add FILE                        seconds for each secret that is added, and used, behind those of the file
  *   mask memory FILE                     bytes that a secret takes */
 #include "mask.h"
+#include "mask_forms.h"
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 64 * 1024, SECRET_MAX = 40, LINE = 400 };
+enum { CHUNK = 128 * 1024, SECRET_MAX = 40, LINE = 400 };
 
 static void die(const char *what)
 {
@@ -116,6 +119,24 @@ static struct mask *mask_of(const char *path)
   return m;
 }
 
+static bool write_form(void *arg, const char *form, size_t len)
+{
+  if (!memchr(form, '\n', len)) {
+    fwrite(form, 1, len, stdout);
+    putchar('\n');
+  }
+  (void)arg;
+  return true;
+}
+
+static void write_forms(const char *path)
+{
+  struct secrets s = read_secrets(path);
+  for (size_t i = 0; i < s.count; i++)
+    mask_forms(s.at[i], strlen(s.at[i]), write_form, NULL);
+  free_secrets(&s);
+}
+
 /* ---- texts -------------------------------------------------------------------------------------- */
 
 static size_t draw_line(uint64_t *seed, char *line, const char *secret)
@@ -158,15 +179,18 @@ static void write_repeated(long megabytes, const char *text)
 
 /* ---- what is measured ----------------------------------------------------------------------------- */
 
-static void filter(const char *path)
+static void filter(const char *path, const char *text)
 {
   static char data[CHUNK];
+  int fd = open(text, O_RDONLY);
+  if (fd < 0)
+    die(text);
   struct mask *m = mask_of(path);
   struct mask_stream *s = mask_stream_new(m);
   struct buf out;
   buf_init(&out, BUF_LIMIT);
   for (;;) {
-    ssize_t n = read(STDIN_FILENO, data, sizeof data);
+    ssize_t n = read(fd, data, sizeof data);
     if (n < 0)
       die("read");
     if (n == 0)
@@ -178,6 +202,7 @@ static void filter(const char *path)
     if (n == 0)
       break;
   }
+  close(fd);
   buf_free(&out);
   mask_stream_free(s);
   mask_free(m);
@@ -266,8 +291,10 @@ int main(int argc, char **argv)
     write_log(atol(argv[2]), argc > 4 ? argv[3] : NULL, argc > 4 ? (unsigned)atol(argv[4]) : 0);
   else if (strcmp(what, "repeat") == 0 && argc > 3)
     write_repeated(atol(argv[2]), argv[3]);
-  else if (strcmp(what, "filter") == 0)
-    filter(argv[2]);
+  else if (strcmp(what, "forms") == 0)
+    write_forms(argv[2]);
+  else if (strcmp(what, "filter") == 0 && argc > 3)
+    filter(argv[2], argv[3]);
   else if (strcmp(what, "write") == 0 && argc > 3)
     time_writes(argv[2], atol(argv[3]));
   else if (strcmp(what, "add") == 0)

@@ -55,6 +55,15 @@ local makers = {
   bash = function() return new("bash", { "bash" }, "--version") end,
   curl = function() return new("curl", { "curl" }, "--version") end,
   node = function() return new("node", { node_program() }, "--version") end,
+  cat = function() return new("cat", { "cat" }, "--version") end,
+  sed = function() return new("sed", { "sed" }, "--version") end,
+  perl = function() return new("perl", { "perl" }, "--version") end,
+  ripgrep = function() return new("ripgrep", { "rg" }, "--version") end,
+  -- A library; what it does is done by a program of ours.
+  hyperscan = function()
+    local peer = new("hyperscan", { "pkg-config" }, "--modversion", "libhs")
+    return { name = peer.name, argv = { "build/bench/hyperscan" }, version = peer.version, missing = peer.missing }
+  end,
   zx = function() return npm_part("zx", "zx/build/cli.js") end,
   wrangler = function() return npm_part("wrangler", "wrangler/bin/wrangler.js") end,
   ["wait-on"] = function()
@@ -66,7 +75,7 @@ local makers = {
   end,
 }
 
----@param name "davit"|"lua"|"bash"|"curl"|"node"|"zx"|"wrangler"|"wait-on"
+---@param name "davit"|"lua"|"bash"|"cat"|"curl"|"hyperscan"|"node"|"perl"|"ripgrep"|"sed"|"zx"|"wrangler"|"wait-on"
 ---@return tests.Peer
 function peers.find(name)
   return makers[name]()
