@@ -101,7 +101,12 @@ void buf_add_str(struct buf *b, const char *text)
 
 void buf_add_char(struct buf *b, char c)
 {
-  buf_add(b, &c, 1);
+  if (b->failed || b->len + 1 >= b->size || b->len >= b->limit) {
+    buf_add(b, &c, 1);
+    return;
+  }
+  b->data[b->len++] = c;
+  b->data[b->len] = 0;
 }
 
 void buf_printf(struct buf *b, const char *format, ...)

@@ -76,7 +76,7 @@ static bool reserve_bytes(struct mask *m, size_t more)
   if (need > STORE_MAX)
     return false;
   while (size < need)
-    size *= 2;
+    size += size / 2;
   char *store = locked_alloc(size);
   if (!store)
     return false;
@@ -92,7 +92,7 @@ static bool reserve_needle(struct mask *m)
 {
   if (m->count < m->size)
     return true;
-  size_t size = m->size ? 2 * m->size : SLOTS_MIN / 2;
+  size_t size = m->size ? m->size + m->size / 2 : SLOTS_MIN / 2;
   struct needle *needles = realloc(m->needles, size * sizeof *needles);
   if (!needles)
     return false;

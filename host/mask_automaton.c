@@ -3,7 +3,8 @@
  * First the trie: the pieces are sorted, so each adds a chain of nodes behind what it shares with
  * the one before it, and nodes are numbered in the order of a walk. Then the fail links, level by
  * level: the nodes of a level are told their fail states, then its rows are completed from those of
- * less deep states.
+ * less deep states. Once the first levels are complete most chains can be followed to their ends, one
+ * after the other, as their fail states are not deep; that is kinder to caches than levels are.
  *
  * Invariants: 1. the child that a node or an alternative expects is the next node.
  *             2. when level d begins, all states above it are complete, and all that lead to
@@ -15,7 +16,7 @@
 
 #define UNSET 0xffffffffu  /* an entry of a row; a link that is not set is 0 */
 
-enum { FEW_CHILDREN = 4 };
+enum { FEW_CHILDREN = 4, SHALLOW = 8 };
 
 /* What one piece adds to the trie: a chain of nodes, of depth shared + 1 to len. */
 struct chain {
@@ -26,6 +27,7 @@ struct chain {
     uint32_t fail;         /* then: the fail state of the chain's last node that is complete */
   };
   uint16_t shared, len;
+  uint16_t at;             /* the depth of its first node that is not complete */
   bool in_row;             /* it hangs on a node with a row */
 };
 
@@ -83,7 +85,7 @@ static void settle(struct measure *m, size_t depth)
 static void hang(struct measure *m, uint32_t i, const struct mask_piece *p, size_t shared)
 {
   m->chains[i] = (struct chain){.text = p->text, .shared = (uint16_t)shared, .len = (uint16_t)p->len,
-                                .before = m->last[shared]};
+                                .at = (uint16_t)(shared + 1), .before = m->last[shared]};
   m->last[shared] = i + 1;
   m->children[shared]++;
   m->nodes += p->len - shared;
@@ -200,9 +202,10 @@ static bool has_row(const struct mask_node *n)
   return n->expect & MASK_HAS_ROW;
 }
 
-static uint32_t node_at(const struct chain *c, size_t depth)
+/* The chain's first node that is not complete. */
+static uint32_t node_of(const struct chain *c)
 {
-  return c->first + (uint32_t)(depth - c->shared - 1);
+  return c->first + (uint32_t)(c->at - c->shared - 1);
 }
 
 /* What the parent's way to the child says of it. */
@@ -217,22 +220,22 @@ static void tell_parent(struct mask_automaton *a, uint32_t parent, unsigned char
     p->expect |= (uint16_t)((out ? MASK_NEXT_OUT : 0) | (has_row(n) ? MASK_NEXT_ROW : 0));
 }
 
-/* The fail state of the node above the chain's node of this depth. */
-static uint32_t fail_above(const struct mask_automaton *a, const struct chain *c, size_t depth)
+/* The fail state of the node above the chain's node at hand; 0: it is not complete. */
+static uint32_t fail_above(const struct mask_automaton *a, const struct chain *c)
 {
   struct mask_node *p = &a->nodes[c->parent];
-  if (depth > c->shared + 1u)
+  if (c->at > c->shared + 1)
     return c->fail;
   return has_row(p) ? row_of(a, p)[-MASK_ROW_FAIL] : last_alternative(a, p)->link;
 }
 
-/* Completes the chain's node of this depth but for its row. */
-static void complete_node(struct mask_automaton *a, struct chain *c, size_t depth)
+/* Completes the chain's node at hand but for its row. */
+static void complete_node(struct mask_automaton *a, struct chain *c)
 {
-  uint32_t id = node_at(c, depth);
+  uint32_t id = node_of(c), depth = c->at;
   unsigned char byte = (unsigned char)c->text[depth - 1];
   struct mask_node *n = &a->nodes[id];
-  c->fail = depth == 1 ? a->root : mask_step(a, fail_above(a, c, depth), byte);
+  c->fail = depth == 1 ? a->root : mask_step(a, fail_above(a, c), byte);
   uint32_t out = depth == c->len ? MASK_OUT : c->fail & MASK_OUT;
   n->last = (uint8_t)(depth == c->len ? depth - 1 : out ? mask_longest(a, c->fail) - 1 : 0);
   n->hold = (uint8_t)(n->expect == MASK_NO_CHILD ? mask_hold(a, c->fail) : depth);
@@ -263,9 +266,9 @@ static void inherit(const struct mask_automaton *a, uint32_t *row, uint32_t stat
     row[i] = row[i] == UNSET ? from[i] : row[i];
 }
 
-static void complete_row(struct mask_automaton *a, const struct chain *c, size_t depth)
+static void complete_row(struct mask_automaton *a, const struct chain *c)
 {
-  const struct mask_node *n = &a->nodes[node_at(c, depth)];
+  const struct mask_node *n = &a->nodes[node_of(c)];
   if (has_row(n))
     inherit(a, row_of(a, n), c->fail);
 }
@@ -279,29 +282,49 @@ static void complete_root(struct mask_automaton *a)
     row[i] = row[i] == UNSET ? a->root : row[i];
 }
 
-static bool reaches(const struct chain *c, size_t depth)
+/* Completes all nodes of a level; keeps the chains that go on, and returns how many. */
+static size_t complete_level(struct builder *b, size_t depth, size_t live)
 {
-  return c->shared < depth && depth <= c->len;
+  size_t kept = 0;
+  for (size_t i = 0; i < live; i++)
+    if (b->chains[i].at == depth)
+      complete_node(b->a, &b->chains[i]);
+  for (size_t i = 0; i < live; i++) {
+    struct chain *c = &b->chains[i];
+    if (c->at == depth) {
+      complete_row(b->a, c);
+      c->at++;
+    }
+    if (c->at <= c->len)
+      b->chains[kept++] = *c;
+  }
+  return kept;
+}
+
+/* Completes the chain's nodes for which the first levels are enough. */
+static void complete_chain(struct mask_automaton *a, struct chain *c)
+{
+  for (; c->at <= c->len && !has_row(&a->nodes[node_of(c)]); c->at++) {
+    uint32_t above = fail_above(a, c);
+    if (above == 0 || mask_hold(a, above) >= SHALLOW)
+      return;
+    complete_node(a, c);
+  }
 }
 
 static void complete(struct builder *b)
 {
-  struct mask_automaton *a = b->a;
-  complete_root(a);
-  for (size_t depth = 1, live = b->count; live > 0; depth++) {
-    for (size_t i = 0; i < live; i++)
-      if (reaches(&b->chains[i], depth))
-        complete_node(a, &b->chains[i], depth);
-    size_t kept = 0;
-    for (size_t i = 0; i < live; i++) {
-      struct chain *c = &b->chains[i];
-      if (reaches(c, depth))
-        complete_row(a, c, depth);
-      if (c->len > depth)
-        b->chains[kept++] = *c;
-    }
-    live = kept;
+  size_t live = b->count, depth = 1, kept = 0;
+  complete_root(b->a);
+  for (; depth <= SHALLOW; depth++)
+    live = complete_level(b, depth, live);
+  for (size_t i = 0; i < live; i++) {
+    complete_chain(b->a, &b->chains[i]);
+    if (b->chains[i].at <= b->chains[i].len)
+      b->chains[kept++] = b->chains[i];
   }
+  for (live = kept; live > 0; depth++)
+    live = complete_level(b, depth, live);
 }
 
 bool mask_automaton_build(struct mask_automaton *a, const struct mask_piece *pieces, size_t n)

@@ -271,6 +271,7 @@ static void tell_memory(const char *path)
   struct secrets s = read_secrets(path);
   struct buf out;
   buf_init(&out, BUF_LIMIT);
+  mask_free(mask_of(path));  /* so that its code, and what its making takes for a while, are here before */
   size_t before = resident();
   struct mask *m = mask_new();
   for (size_t i = 0; m && i < s.count; i++)
