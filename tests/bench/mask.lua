@@ -24,6 +24,8 @@ local perl, sed, cat = peers.find "perl", peers.find "sed", peers.find "cat"
 
 -- Files --------------------------------------------------------------------------------------------------
 
+fs.make(FOLDER)
+
 -- What the tool writes for these arguments, as a file.
 local function make(name, ...)
   local path = FOLDER .. name
