@@ -57,6 +57,19 @@ static size_t add_unicode(struct buf *out, const char *s, const char *end, bool 
   return n;
 }
 
+/* The same for those who have a longer code instead of pairs, and perhaps a shorter one. */
+static size_t add_long(struct buf *out, const char *s, const char *end, bool shorter)
+{
+  size_t n = utf8_length(s, end);
+  uint32_t c = n ? code_point((const unsigned char *)s, n) : 0;
+  int digits = c > 0xffff ? 8 : c > 0xff || !shorter ? 4 : 2;
+  if (n) {
+    buf_add_str(out, digits == 8 ? "\\U" : digits == 4 ? "\\u" : "\\x");
+    add_hex(out, c, digits, false);
+  }
+  return n;
+}
+
 static void add_decimal(struct buf *out, unsigned char byte, bool before_digit)
 {
   buf_printf(out, before_digit ? "\\%03d" : "\\%d", byte);
@@ -74,6 +87,9 @@ static size_t add_code(struct buf *out, const char *s, const char *end, enum esc
     return 1;
   case CODE_U: case CODE_U_UPPER:
     n = add_unicode(out, s, end, code == CODE_U_UPPER);
+    break;
+  case CODE_U_LONG: case CODE_X_LONG:
+    n = add_long(out, s, end, code == CODE_X_LONG);
     break;
   case CODE_OCTAL:
     buf_add_char(out, '\\');

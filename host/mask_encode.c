@@ -53,7 +53,7 @@ static void string_forms(struct encoder *e, struct text t)
 
 static void json(struct encoder *e, struct text t)
 {
-  escape_styled(&e->form, t.data, t.len, mask_string_styles);
+  escape_styled(&e->form, t.data, t.len, mask_json_styles);
   emit_form(e);
 }
 
@@ -197,11 +197,11 @@ static void utf16_forms(struct encoder *e, struct text t)
 }
 
 /* JSON inside something else; a text that JSON leaves alone is among the other forms. */
-static void inside_json(struct encoder *e, struct text t)
+static void inside_json(struct encoder *e, struct text t, const struct escape_style *style)
 {
   struct buf once;
   buf_init(&once, e->limit);
-  escape_styled(&once, t.data, t.len, mask_string_styles);
+  escape_styled(&once, t.data, t.len, style);
   struct text inner = {buf_str(&once), once.len};
   if (buf_ok(&once) && !text_equal(inner, t)) {
     json(e, inner);
@@ -258,7 +258,8 @@ static void other_forms(struct encoder *e, struct text t)
 
 static void rare_forms(struct encoder *e, struct text t)
 {
-  inside_json(e, t);
+  for (const struct escape_style *style = mask_json_styles; style->prefixed; style++)
+    inside_json(e, t, style);
   percent_twice(e, t);
   base64_twice(e, t);
   base32_forms(e, t);

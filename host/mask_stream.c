@@ -11,8 +11,8 @@
  * Invariants: 1. nothing begins before the automaton's place less what it holds that it does not follow.
  *             2. the first byte that is kept and not out is not covered: what is covered leaves at once.
  *             3. spans are ascending and do not touch. */
-#include "mask.h"
-#include "mask_engine.h"
+#include "mask_stream.h"
+#include "mask_wrapped.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +27,7 @@ struct mask_span {
 
 struct mask_stream {
   struct mask *mask;
+  struct mask_wrapped wrapped;  /* stands before */
   const char *found;         /* the name of the first secret that stood here */
   unsigned long generation;  /* of the engine that `state` belongs to */
   uint32_t state;
@@ -255,26 +256,56 @@ static bool begin(struct run *r, struct mask_stream *s, const char *data, struct
   return true;
 }
 
-void mask_feed(struct mask_stream *s, const char *data, size_t len, struct buf *out)
+void mask_stream_pass(struct mask_stream *s, const char *data, size_t len, bool covered, struct buf *out)
 {
   struct run r;
   if (!begin(&r, s, data, out))
     return;
-  if (s->ended) {
-    s->found = NULL;
-    s->ended = false;
-  }
   if (r.engine->generation == 0) {
     put_plain(&r, (ptrdiff_t)len);
     return;
   }
   scan(&r, (ptrdiff_t)len);
+  if (covered)
+    cover(&r, 0);
   save(&r, len);
+}
+
+void mask_stream_cover(struct mask_stream *s, size_t count, const char *name, struct buf *out)
+{
+  struct run r;
+  if (!s->found)
+    s->found = name;
+  if (count == 0 || !begin(&r, s, "", out))
+    return;
+  cover(&r, -(ptrdiff_t)count);
+  save(&r, 0);
+}
+
+const struct mask_engine *mask_stream_state(struct mask_stream *s, uint32_t *state, struct buf *out)
+{
+  struct run r;
+  if (!begin(&r, s, "", out))
+    return NULL;
+  if (r.engine->generation)
+    save(&r, 0);
+  *state = s->state;
+  return r.engine;
+}
+
+void mask_feed(struct mask_stream *s, const char *data, size_t len, struct buf *out)
+{
+  if (s->ended) {
+    s->found = NULL;
+    s->ended = false;
+  }
+  mask_wrapped_feed(&s->wrapped, s, data, len, out);
 }
 
 void mask_finish(struct mask_stream *s, struct buf *out)
 {
   struct run r;
+  mask_wrapped_finish(&s->wrapped, s, out);
   if (!begin(&r, s, "", out))
     return;
   release(&r, 0);
@@ -300,8 +331,10 @@ struct mask_stream *mask_stream_new(struct mask *m)
 
 void mask_stream_free(struct mask_stream *s)
 {
-  if (s)
+  if (s) {
+    mask_wrapped_free(&s->wrapped);
     wipe(s, sizeof *s);
+  }
   free(s);
 }
 
@@ -310,5 +343,6 @@ void mask_text(struct mask *m, const char *data, size_t len, struct buf *out)
   struct mask_stream s = {.mask = m};
   mask_feed(&s, data, len, out);
   mask_finish(&s, out);
+  mask_wrapped_free(&s.wrapped);
   wipe(&s, sizeof s);
 }

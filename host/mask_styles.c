@@ -8,6 +8,12 @@
 #define JSON_LETTERS "\bb\ff\nn\rr\tt"
 #define C_LETTERS    "\aa\bb\ff\nn\rr\tt\vv"
 
+const struct escape_style mask_json_styles[] = {
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_U, .wide = CODE_U},
+  {0},
+};
+
 const struct escape_style mask_string_styles[] = {
   /* JSON: as it must be; with non-ASCII by number; "/" too, as PHP does; the HTML-safe ones of Go,
    * Ruby, Django, serialize-javascript, Gson, PHP's flags and .NET. */
@@ -49,12 +55,15 @@ const struct escape_style mask_string_styles[] = {
   /* Go's %q and %+q, Apache's log. */
   {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_X},
   {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_X, .wide = CODE_U},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_X, .wide = CODE_U_LONG},
   {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_X, .wide = CODE_X},
   /* Python's repr() in either quote, of bytes, and ascii(). */
   {.prefixed = "'\\", .prefix = '\\', .letters = "\nn\rr\tt", .controls = CODE_X},
   {.prefixed = "\\", .prefix = '\\', .letters = "\nn\rr\tt", .controls = CODE_X},
   {.prefixed = "'\\", .prefix = '\\', .letters = "\nn\rr\tt", .controls = CODE_X, .wide = CODE_X},
   {.prefixed = "\\", .prefix = '\\', .letters = "\nn\rr\tt", .controls = CODE_X, .wide = CODE_X},
+  {.prefixed = "'\\", .prefix = '\\', .letters = "\nn\rr\tt", .controls = CODE_X, .wide = CODE_X_LONG},
+  {.prefixed = "\\", .prefix = '\\', .letters = "\nn\rr\tt", .controls = CODE_X, .wide = CODE_X_LONG},
   /* node's util.inspect in any quote; MySQL; addslashes; C and git. */
   {.prefixed = "'\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_X_UPPER},
   {.prefixed = "\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_X_UPPER},

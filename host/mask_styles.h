@@ -6,6 +6,7 @@
 
 /* Each ends with an entry that holds only zeros. */
 extern const struct escape_style mask_string_styles[];
+extern const struct escape_style mask_json_styles[];  /* as nearly all write JSON */
 extern const struct percent_style mask_percent_styles[];
 
 struct mask_html_style {

@@ -79,11 +79,12 @@ static void add_parameters(struct deriver *d, struct text url)
   }
 }
 
-/* A text that begins with a URL ends with it; inside of one white space and quotes do. */
+/* A text that is one URL ends with it; elsewhere white space and quotes do. */
 static struct text url_at(struct text t, const char *from)
 {
   struct text rest = text_between(from, t.data + t.len);
-  return text_between(from, find_any(rest, " \t\r\n\"'<>`"));
+  bool alone = find_any(t, " \t\r\n\"'<>`{=") >= from && find_any(rest, " \t\r\n") == rest.data + rest.len;
+  return alone ? rest : text_between(from, find_any(rest, " \t\r\n\"'<>`"));
 }
 
 void derive_urls(struct deriver *d, struct text t)
