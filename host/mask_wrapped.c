@@ -47,14 +47,17 @@ static bool is_break(char c)
   return c == '\n' || c == '\r';
 }
 
-/* True when a byte of the sixteen is below '+', as blanks, line ends and most punctuation are. */
+typedef signed char sixteen __attribute__((vector_size(16)));
+
+/* True when one of sixteen bytes is below '+', as blanks, line ends and most punctuation are, or beyond ASCII. */
 static bool has_gap(const char *s)
 {
-  const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-  uint64_t a, b;
-  memcpy(&a, s, sizeof a);
-  memcpy(&b, s + sizeof a, sizeof b);
-  return ((((a - ones * '+') & ~a) | ((b - ones * '+') & ~b)) & highs) != 0;
+  sixteen bytes;
+  uint64_t found[2];
+  memcpy(&bytes, s, sizeof bytes);
+  bytes = bytes < '+';
+  memcpy(found, &bytes, sizeof found);
+  return (found[0] | found[1]) != 0;
 }
 
 static size_t end_of_text(const char *data, size_t at, size_t len)
@@ -71,6 +74,12 @@ static size_t start_of_text(const char *data, size_t from, size_t at)
   return at;
 }
 
+/* True when a long line may be around a place: sixteen bytes of text there, and as many on one side. */
+static bool may_be_long(const char *data, size_t at, size_t len)
+{
+  return !has_gap(data + at) && (at < 16 || !has_gap(data + at - 16) || (at + 32 <= len && !has_gap(data + at + 16)));
+}
+
 /* Where from `from` on a line ends that is long enough; `len`: nowhere. Whatever is has sixteen bytes
  * of text behind one of any 32 places, so only every 32nd is looked at. */
 static size_t find_break(const struct mask_wrapped *w, const char *data, size_t from, size_t len)
@@ -79,7 +88,7 @@ static size_t find_break(const struct mask_wrapped *w, const char *data, size_t 
   if (w->run && w->run + (end - from) >= LINE_MIN && (end = end_of_text(data, end, len)) < len && is_break(data[end]))
     return end;
   for (size_t at = from; at + 16 <= len; at += 32) {
-    if (has_gap(data + at))
+    if (!may_be_long(data, at, len))
       continue;
     end = end_of_text(data, at, len);
     if (end - start_of_text(data, from, at) >= LINE_MIN && end < len && is_break(data[end]))
