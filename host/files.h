@@ -63,5 +63,6 @@ struct world_files {
                                   effect_done *done, void *arg);
   /* A new name for a file that is begun, beside its place; to be freed. NULL: out of memory. */
   char *(*name_beside)(struct world_files *, const char *place);
+  bool alone;  /* no other process can come upon these files: a lock on one of them needs none (file_lock.c) */
 };
 #endif

@@ -310,7 +310,7 @@ struct world_files *files_uv_new(uv_loop_t *loop)
 {
   struct files_uv *files = calloc(1, sizeof *files);
   if (files)
-    *files = (struct files_uv){{start, name_beside}, loop};
+    *files = (struct files_uv){{.start = start, .name_beside = name_beside}, loop};
   return files ? &files->base : NULL;
 }
 

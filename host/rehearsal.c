@@ -19,8 +19,7 @@ static void assemble(struct rehearsal *r, const struct rehearsal_options *o)
   rehearsal_http_open(&r->http);
   r->websocket.connect = rehearsal_websocket;
   r->dns.start = rehearsal_dns;
-  r->files.start = rehearsal_file;
-  r->files.name_beside = rehearsal_name_beside;
+  r->files = (struct world_files){rehearsal_file, rehearsal_name_beside, .alone = true};
   r->archive = (struct world_archive){rehearsal_pack, rehearsal_unpack};
   r->random.fill = rehearsal_random;
   r->world = (struct world){.clock = &r->clock, .http = &r->http, .websocket = &r->websocket, .sql = &r->sql, .dns = &r->dns,

@@ -48,6 +48,9 @@ const char *secret_resolve_found(lua_State *L, int idx, const struct destination
 /* Raises "secret-refused" for the template at idx, in a place where no secret may stand, whatever it is bound
  * to: "http.request: option 'url'". Names the first secret in it and its bindings. */
 int secret_refuse(lua_State *L, int idx, const char *place, const char *hint);
+/* Pushes the list of the places that every secret in the template at idx names, in full form (binding.h): the
+ * template may go there, and perhaps to places which they name in different words. */
+void secret_places(lua_State *L, int idx);
 /* True when every secret in the value at idx may go there; so may a string. */
 bool secret_admitted(lua_State *L, int idx, const struct destination *to);
 
