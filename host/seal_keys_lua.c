@@ -53,7 +53,8 @@ void seal_check_private(lua_State *L, int idx, const char *what, unsigned char p
     rehearsed_pair(public, private);
     return;
   }
-  bool is_key = seal_read_key(SEAL_PRIVATE, secret_read(L, idx, &len), len, private);
+  const char *text = secret_read(L, idx, &len);
+  bool is_key = seal_read_key(SEAL_PRIVATE, text, len, private);
   lua_pop(L, 1);
   if (is_key)
     return;

@@ -21,6 +21,7 @@ local shape = {
   } },
   databases = { map = { neon = "text", parent = "text", migrations = "text", database = "text", role = "text" } },
   deploy = { list = "text" },
+  artifacts = { keys = { map = "text" } },
   checks = "any",
   secrets = { map = {
     from = "text", file = "text", shared = "boolean", fd = "integer", command = { list = "text" },
@@ -177,9 +178,11 @@ local function check_references(file, p)
 end
 
 local function fill_defaults(p)
-  for _, key in ipairs { "workers", "databases", "secrets", "environments", "health", "github", "cloudflare" } do
+  for _, key in ipairs { "workers", "databases", "secrets", "environments", "health", "github", "cloudflare",
+    "artifacts" } do
     p[key] = p[key] or {}
   end
+  p.artifacts.keys = p.artifacts.keys or {}
   p.deploy = p.deploy or names(p.workers)
   for _, worker in pairs(p.workers) do
     worker.secrets, worker.vars = worker.secrets or {}, worker.vars or {}

@@ -67,6 +67,13 @@ local function cloud_of(project, o)
   }
 end
 
+-- Nothing of the machine's own is seen: no value of a secret, nor what real jobs have left.
+local function hidden_of(project)
+  local hidden = { ".davit/artifacts" }
+  hidden[2] = project.env_file
+  return hidden
+end
+
 ---@class rehearsal.Options
 ---@field recipe string
 ---@field params table
@@ -80,7 +87,7 @@ end
 function settings.of(project, o)
   return {
     recipe = o.recipe, params = o.params, after = o.after, cloud = cloud_of(project, o),
-    workers = workers_of(project), hidden = { project.env_file }, told = o.replay ~= nil,
+    workers = workers_of(project), hidden = hidden_of(project), told = o.replay ~= nil,
   }
 end
 
