@@ -6,11 +6,12 @@
  * behind a line end, all before that is decided; when it begins in the last line, the stream
  * goes on alone.
  *
- * Invariants: 1. at[] are the places in raw[] of the text, ascending; the other bytes are line ends
- *                and indentation, which are never covered.
+ * Invariants: 1. at[] are the places of the text in what is held, ascending; the other bytes are line
+ *                ends and indentation, which are never covered.
  *             2. while `joined`, the automaton's state began in what the stream keeps. */
 #include "mask_wrapped.h"
-#include "mask_stream.h"
+#include "mask_dump.h"
+#include "mask_held.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,21 +19,19 @@ enum {
   LINE_MIN = 48,     /* a shorter line is no line of an encoder's */
   INDENT_MAX = 64,
   BATCH = 128,
-  RAW_MAX = 1024     /* more than a piece with all line ends and indentation in it */
+  TEXT_MAX = 1024    /* more than a piece */
 };
 
 struct wrapped_lines {
-  bool active;
   bool joined;
   bool gap, line_end;       /* behind the text came what may be a line end; it was one */
   uint32_t state;
   unsigned long generation; /* of the engine that it belongs to */
   size_t line;              /* characters of text in the last line */
-  size_t len, count;        /* of raw and at */
-  size_t gap_from;          /* where in raw the last gap begins */
-  uint16_t at[RAW_MAX];
-  bool covered[RAW_MAX];
-  char raw[RAW_MAX];
+  size_t gap_from;          /* where in what is held the last gap begins */
+  size_t count;
+  uint16_t at[TEXT_MAX];
+  struct mask_held held;
 };
 
 /* ---- the alphabets ------------------------------------------------------------------------------ */
@@ -97,16 +96,16 @@ static size_t next_place(const char *data, size_t at, size_t len)
   return at;
 }
 
-/* Where from `from` on a line ends that is long enough; `len`: nowhere. Whatever is has sixteen bytes
+/* Where a line ends that is long enough; `len`: nowhere. Whatever is has sixteen bytes
  * of text behind one of any 32 places, so only every 32nd is looked at. */
-static size_t find_break(const struct mask_wrapped *w, const char *data, size_t from, size_t len)
+static size_t find_break(const struct mask_wrapped *w, const char *data, size_t len)
 {
-  size_t end = end_of_text(data, from, from + LINE_MIN < len ? from + LINE_MIN : len);
-  if (w->run && w->run + (end - from) >= LINE_MIN && (end = end_of_text(data, end, len)) < len && is_break(data[end]))
+  size_t end = end_of_text(data, 0, LINE_MIN < len ? LINE_MIN : len);
+  if (w->run && w->run + end >= LINE_MIN && (end = end_of_text(data, end, len)) < len && is_break(data[end]))
     return end;
-  for (size_t at = from; (at = next_place(data, at, len)) + 16 <= len; at += 32) {
+  for (size_t at = 0; (at = next_place(data, at, len)) + 16 <= len; at += 32) {
     end = end_of_text(data, at, len);
-    if (end - start_of_text(data, from, at) >= LINE_MIN && end < len && is_break(data[end]))
+    if (end - start_of_text(data, 0, at) >= LINE_MIN && end < len && is_break(data[end]))
       return end;
     if (end > at + 32)
       at += (end - at) / 32 * 32 - 32;
@@ -124,31 +123,17 @@ static void count_run(struct mask_wrapped *w, const char *data, size_t len)
 
 /* ---- what is kept back --------------------------------------------------------------------------- */
 
-/* Hands on the first bytes, the covered ones as such. */
 static void release(struct wrapped_lines *l, struct mask_stream *s, size_t n, struct buf *out)
 {
-  for (size_t from = 0, to; from < n; from = to) {
-    for (to = from + 1; to < n && l->covered[to] == l->covered[from];)
-      to++;
-    mask_stream_pass(s, l->raw + from, to - from, l->covered[from], out);
-  }
   size_t gone = 0;
+  held_release(&l->held, s, n, out);
   while (gone < l->count && l->at[gone] < n)
     gone++;
   l->count -= gone;
   for (size_t i = 0; i < l->count; i++)
     l->at[i] = (uint16_t)(l->at[i + gone] - n);
-  l->len -= n;
   l->gap_from = l->gap_from > n ? l->gap_from - n : 0;
-  memmove(l->raw, l->raw + n, l->len);
-  memmove(l->covered, l->covered + n, l->len * sizeof *l->covered);
   l->joined = false;
-}
-
-static void stop(struct wrapped_lines *l, struct mask_stream *s, struct buf *out)
-{
-  release(l, s, l->len, out);
-  l->active = false;
 }
 
 /* A match ended at the last character of text. */
@@ -156,21 +141,21 @@ static void cover(struct wrapped_lines *l, struct mask_stream *s, const struct m
 {
   size_t longest = mask_longest(a, l->state), here = longest < l->count ? longest : l->count;
   for (size_t i = l->count - here; i < l->count; i++)
-    l->covered[l->at[i]] = true;
+    l->held.covered[l->at[i]] = true;
   mask_stream_cover(s, longest - here, mask_automaton_name(a, l->state), out);
 }
 
-/* Hands on what is decided; the stream goes on alone when nothing reaches over a line end. */
-static void settle(struct wrapped_lines *l, struct mask_stream *s, const struct mask_automaton *a, struct buf *out)
+/* Hands on what is decided; false when nothing reaches over a line end any more. */
+static bool settle(struct wrapped_lines *l, struct mask_stream *s, const struct mask_automaton *a, struct buf *out)
 {
   size_t hold = mask_hold(a, l->state);
   if (l->joined && hold > l->count)
-    return;
-  size_t from = hold ? l->at[l->count - hold] : l->len;
+    return true;
+  size_t from = hold ? l->at[l->count - hold] : l->held.len;
   if (from >= l->gap_from)
-    stop(l, s, out);
-  else
-    release(l, s, from, out);
+    return false;
+  release(l, s, from, out);
+  return true;
 }
 
 static void follow(struct wrapped_lines *l, struct mask_stream *s, const struct mask_automaton *a, char c, struct buf *out)
@@ -188,55 +173,9 @@ static void follow_anew(struct wrapped_lines *l, struct mask_stream *s, const st
   l->generation = e->generation;
   l->state = l->joined ? state : e->automaton.root;
   for (l->count = 0; l->count < count;) {
-    char c = l->raw[l->at[l->count++]];
+    char c = l->held.raw[l->at[l->count++]];
     follow(l, s, &e->automaton, c, out);
   }
-}
-
-/* ---- byte by byte ------------------------------------------------------------------------------------ */
-
-static void append(struct wrapped_lines *l, char c, bool text)
-{
-  if (text)
-    l->at[l->count++] = (uint16_t)l->len;
-  l->covered[l->len] = false;
-  l->raw[l->len++] = c;
-}
-
-/* The rest of a line end, and the indentation of the next line. */
-static bool belongs_to_gap(const struct wrapped_lines *l, char c)
-{
-  if (!l->line_end)
-    return is_break(c);
-  return (c == ' ' || c == '\t') && l->len - l->gap_from < INDENT_MAX;
-}
-
-static bool begins_gap(const struct wrapped_lines *l, char c)
-{
-  return !l->gap && is_break(c) && l->line >= LINE_MIN;
-}
-
-/* False: it does not go on like this, and the byte was not taken. */
-static bool take(struct wrapped_lines *l, struct mask_stream *s, const struct mask_automaton *a, char c, struct buf *out)
-{
-  if (l->len == RAW_MAX)
-    return false;
-  if (l->gap ? belongs_to_gap(l, c) : begins_gap(l, c)) {
-    if (!l->gap)
-      l->gap_from = l->len;
-    l->gap = true;
-    l->line_end = l->line_end || c == '\n';
-    append(l, c, false);
-    return true;
-  }
-  if (!is_text(c) || (l->gap && !l->line_end))
-    return false;
-  l->line = l->gap ? 1 : l->line + 1;
-  l->gap = l->line_end = false;
-  append(l, c, true);
-  follow(l, s, a, c, out);
-  settle(l, s, a, out);
-  return true;
 }
 
 /* NULL: out of memory. */
@@ -249,22 +188,62 @@ static const struct mask_automaton *catch_up(struct wrapped_lines *l, struct mas
   return e ? &e->automaton : NULL;
 }
 
-/* Returns how many bytes were taken until the stream goes on alone. */
-static size_t take_all(struct mask_wrapped *w, struct mask_stream *s, const char *data, size_t len, struct buf *out)
+/* ---- byte by byte ------------------------------------------------------------------------------------ */
+
+/* The rest of a line end, and the indentation of the next line. */
+static bool belongs_to_gap(const struct wrapped_lines *l, char c)
 {
-  struct wrapped_lines *l = w->lines;
+  if (!l->line_end)
+    return is_break(c);
+  return (c == ' ' || c == '\t') && l->held.len - l->gap_from < INDENT_MAX;
+}
+
+static bool begins_gap(const struct wrapped_lines *l, char c)
+{
+  return !l->gap && is_break(c) && l->line >= LINE_MIN;
+}
+
+static void take_gap(struct wrapped_lines *l, char c)
+{
+  if (!l->gap)
+    l->gap_from = l->held.len;
+  l->gap = true;
+  l->line_end = l->line_end || c == '\n';
+  held_add(&l->held, c, false);
+}
+
+static void take_text(struct wrapped_lines *l, struct mask_stream *s, const struct mask_automaton *a, char c,
+                      struct buf *out)
+{
+  l->line = l->gap ? 1 : l->line + 1;
+  l->gap = l->line_end = false;
+  l->at[l->count++] = (uint16_t)l->held.len;
+  held_add(&l->held, c, false);
+  follow(l, s, a, c, out);
+}
+
+/* Takes bytes until the stream goes on alone: *taken is how many. False then. */
+static bool take_all(struct wrapped_lines *l, struct mask_stream *s, const char *data, size_t len, size_t *taken,
+                     struct buf *out)
+{
   const struct mask_automaton *a = catch_up(l, s, out);
-  if (!a)
-    return len;
-  size_t n = 0;
-  while (l->active && n < len)
-    if (take(l, s, a, data[n], out))
-      n++;
-    else
-      stop(l, s, out);
-  size_t run = l->gap ? 0 : l->line;
-  w->run = (uint8_t)(run < LINE_MIN ? run : LINE_MIN);
-  return n;
+  for (*taken = 0; a && *taken < len; ++*taken) {
+    char c = data[*taken];
+    if (l->held.len == HELD_MAX || l->count == TEXT_MAX)
+      return false;
+    if (l->gap ? belongs_to_gap(l, c) : begins_gap(l, c)) {
+      take_gap(l, c);
+      continue;
+    }
+    if (!is_text(c) || (l->gap && !l->line_end))
+      return false;
+    take_text(l, s, a, c, out);
+    if (!settle(l, s, a, out)) {
+      ++*taken;
+      return false;
+    }
+  }
+  return a != NULL;
 }
 
 /* A long line ends here: if what may be a secret stands at its end, what follows is kept back. */
@@ -274,43 +253,110 @@ static void join(struct mask_wrapped *w, struct mask_stream *s, struct buf *out)
   const struct mask_engine *e = mask_stream_state(s, &state, out);
   if (!e || !e->generation || mask_hold(&e->automaton, state) == 0)
     return;
-  if (!w->lines)
-    w->lines = calloc(1, sizeof *w->lines);
-  if (!w->lines) {
+  w->lines = calloc(1, sizeof *w->lines);
+  if (w->lines)
+    *w->lines = (struct wrapped_lines){.joined = true, .state = state, .generation = e->generation, .line = LINE_MIN};
+  else
     out->failed = true;
-    return;
+}
+
+/* ---- what comes -------------------------------------------------------------------------------------------- */
+
+static void drop_lines(struct mask_wrapped *w, struct mask_stream *s, struct buf *out)
+{
+  release(w->lines, s, w->lines->held.len, out);
+  wipe(w->lines, sizeof *w->lines);
+  free(w->lines);
+  w->lines = NULL;
+}
+
+static void drop_dump(struct mask_wrapped *w)
+{
+  mask_dump_free(w->dump);
+  w->dump = NULL;
+}
+
+/* Bytes have passed, in whatever way. */
+static void note(struct mask_wrapped *w, const char *data, size_t len)
+{
+  count_run(w, data, len);
+  if (len > 0)
+    w->inside = data[len - 1] != '\n';
+}
+
+static size_t feed_lines(struct mask_wrapped *w, struct mask_stream *s, const char *data, size_t len, struct buf *out)
+{
+  size_t taken;
+  if (!take_all(w->lines, s, data, len, &taken, out))
+    drop_lines(w, s, out);
+  note(w, data, taken);
+  return taken;
+}
+
+/* The line that does not go on like a dump's is none. */
+static size_t feed_dump(struct mask_wrapped *w, struct mask_stream *s, const char *data, size_t len, struct buf *out)
+{
+  size_t taken = mask_dump_take(w->dump, s, data, len, out);
+  note(w, data, taken);
+  if (!mask_dump_active(w->dump)) {
+    drop_dump(w);
+    w->inside = true;
   }
-  *w->lines = (struct wrapped_lines){.active = true, .joined = true, .state = state, .generation = e->generation,
-                                     .line = LINE_MIN};
+  return taken;
+}
+
+/* Ordinary text, to where a dump may begin or a long line has ended. */
+static size_t feed_text(struct mask_wrapped *w, struct mask_stream *s, const char *data, size_t dump, size_t len,
+                        struct buf *out)
+{
+  size_t end = find_break(w, data, dump);
+  mask_stream_pass(s, data, end, false, out);
+  note(w, data, end);
+  if (end == len)
+    return len;
+  if (end == dump) {
+    w->dump = mask_dump_new();
+    out->failed = out->failed || !w->dump;
+    return end;
+  }
+  join(w, s, out);
+  if (w->lines)
+    return end;
+  mask_stream_pass(s, data + end, 1, false, out);
+  note(w, data + end, 1);
+  return end + 1;
 }
 
 void mask_wrapped_feed(struct mask_wrapped *w, struct mask_stream *s, const char *data, size_t len, struct buf *out)
 {
-  for (size_t at = 0; at < len;) {
-    if (w->lines && w->lines->active) {
-      at += take_all(w, s, data + at, len - at, out);
-      continue;
+  size_t dump = 0;  /* where the next one may begin */
+  bool known = false;
+  for (size_t at = 0; at < len && !out->failed;) {
+    if (w->lines) {
+      at += feed_lines(w, s, data + at, len - at, out);
+    } else if (w->dump) {
+      at += feed_dump(w, s, data + at, len - at, out);
+      known = false;
+    } else {
+      if (!known || dump < at)
+        dump = at + mask_dump_find(data + at, len - at, w->inside);
+      known = true;
+      at += feed_text(w, s, data + at, dump - at, len - at, out);
     }
-    size_t end = find_break(w, data, at, len);
-    mask_stream_pass(s, data + at, end - at, false, out);
-    count_run(w, data + at, end - at);
-    at = end;
-    if (end == len)
-      return;
-    join(w, s, out);
-    if (w->lines && w->lines->active)
-      continue;
-    mask_stream_pass(s, data + end, 1, false, out);
-    w->run = 0;
-    at = end + 1;
   }
 }
 
 void mask_wrapped_finish(struct mask_wrapped *w, struct mask_stream *s, struct buf *out)
 {
-  if (w->lines && w->lines->active && catch_up(w->lines, s, out))
-    stop(w->lines, s, out);
+  if (w->lines) {
+    catch_up(w->lines, s, out);
+    drop_lines(w, s, out);
+  }
+  if (w->dump)
+    mask_dump_end(w->dump, s, out);
+  drop_dump(w);
   w->run = 0;
+  w->inside = false;
 }
 
 void mask_wrapped_free(struct mask_wrapped *w)
@@ -319,4 +365,5 @@ void mask_wrapped_free(struct mask_wrapped *w)
     wipe(w->lines, sizeof *w->lines);
   free(w->lines);
   w->lines = NULL;
+  drop_dump(w);
 }

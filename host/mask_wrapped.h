@@ -4,6 +4,8 @@
  * and the indentation behind it were not there. What lies on both sides of a line end is looked
  * for by the same automaton; what lies in one line the stream finds by itself.
  *
+ * Dumps (mask_dump.h) are looked for on the way: their lines are shorter, and not of one alphabet.
+ *
  * It stands before the stream and takes its bytes: those behind a line end that something may
  * reach over are kept back, and handed on when that is decided. Knows nothing of Lua. */
 #ifndef MASK_WRAPPED_H
@@ -13,10 +15,13 @@
 
 struct mask_stream;
 struct wrapped_lines;
+struct mask_dump;
 
 /* Part of a stream; zeroed, it begins. */
 struct mask_wrapped {
-  struct wrapped_lines *lines;  /* NULL until a line was long enough and ended like a secret begins */
+  struct wrapped_lines *lines;  /* while what follows a long line is kept back; else NULL */
+  struct mask_dump *dump;       /* while what came may be a dump; else NULL */
+  bool inside;                  /* the line at hand is none of a dump */
   uint8_t run;                  /* characters of the alphabets at the end of what came, LINE_MIN at most */
 };
 

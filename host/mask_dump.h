@@ -1,0 +1,24 @@
+/* mask_dump.h - secrets in dumps: the bytes that xxd, hexdump, od and openssl write as numbers.
+ *
+ * A line that begins with an offset, or with two digits and a colon or blank, is read as numbers;
+ * the bytes that they are go through the automaton, from line to line. What it covers is covered
+ * in the digits and in the column of characters beside them. Offsets and line ends stay. */
+#ifndef MASK_DUMP_H
+#define MASK_DUMP_H
+#include "mask_stream.h"
+
+struct mask_dump;
+
+/* For where a line begins that may be one of a dump's. NULL: out of memory. */
+struct mask_dump *mask_dump_new(void);
+void mask_dump_free(struct mask_dump *d);
+/* True while what comes may belong to a dump. */
+bool mask_dump_active(const struct mask_dump *d);
+/* Takes bytes until one does not belong to a dump; returns how many. */
+size_t mask_dump_take(struct mask_dump *d, struct mask_stream *s, const char *data, size_t len, struct buf *out);
+/* Hands on what is kept back: no more is coming. */
+void mask_dump_end(struct mask_dump *d, struct mask_stream *s, struct buf *out);
+/* Where in data a line begins that may be a dump's; `len`: nowhere. `inside`: data begins in the middle of a line
+ * that is none. The last line, which is not all here yet, counts as soon as it may be one. */
+size_t mask_dump_find(const char *data, size_t len, bool inside);
+#endif
