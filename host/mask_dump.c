@@ -5,8 +5,9 @@
  * four or eight digits is a word as this machine's memory has it, one of six an octal word. With a
  * colon behind the offset the bytes of a number stand in their order, as xxd writes them.
  *
- * Digits wait until their number is complete, but for the first of a line that is not indented: that may be
- * an offset, or any text that somebody waits for.
+ * Behind an offset digits wait until their number is complete. Without one they may be any text that somebody
+ * waits for, a clock's time for instance: they wait when a secret may begin or go on with them, and the first of
+ * a line that is not indented never do.
  *
  * Invariants: 1. bytes[] are those that the automaton may still need, and those of the line at hand
  *                that are kept, in their order.
@@ -105,10 +106,28 @@ static void release(struct mask_dump *d, struct mask_stream *s, size_t n, struct
   d->number_from = d->number_from > n ? d->number_from - n : 0;
 }
 
+static bool leads_on(const struct mask_automaton *a, uint32_t state)
+{
+  return (state & MASK_OUT) || mask_hold(a, state) > 0;
+}
+
+/* True when the digits may become a byte that a secret begins or goes on with. */
+static bool may_matter(const struct mask_dump *d, const struct mask_automaton *a)
+{
+  unsigned first = d->digits == 1 ? d->value[0] * 16u : d->value[0] * 16u + d->value[1];
+  unsigned last = d->digits == 1 ? first + 15 : first;
+  for (unsigned byte = first; d->digits <= 2 && byte <= last; byte++)
+    if (leads_on(a, mask_step(a, d->state, (unsigned char)byte)))
+      return true;
+  return false;
+}
+
 static void settle(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, struct buf *out)
 {
   size_t hold = mask_hold(a, d->state);
   size_t from = hold && hold <= d->count ? d->bytes[d->count - hold].number : d->held.len;
+  if (d->place == IN_NUMBER)
+    d->waits = d->waits && (d->offset || may_matter(d, a));
   if (d->place == IN_NUMBER && d->waits && d->number_from < from)
     from = d->number_from;
   release(d, s, from, out);

@@ -1,7 +1,7 @@
 ---Judges the masker by cases, and counts them by class.
 ---
 ---A case has `secrets` and `text`, or `feeds` where cuts matter, and what must come out: `exact` (or `also`), a
----`pattern`, or `gone` (none of these may be left) and `stays` (all of these must be). A text is fed whole, cut into
+---`pattern`, `gone` (none of these may be left), `stays` (all of these must be), or what `check` says of it. A text is fed whole, cut into
 ---two at every byte when it is short, and byte by byte: whatever the cuts, the same must come out.
 local mask = require "mask"
 
@@ -48,6 +48,8 @@ local function wrong_output(case, out)
   if case.pattern and not stars_joined(out):find(case.pattern) then
     return ("expected %s, got %q"):format(case.pattern, out)
   end
+  local why = case.check and case.check(out)
+  if why then return ("%s in %q"):format(why, out) end
   for _, text in ipairs(case.gone or {}) do
     if out:find(text, 1, true) then return ("%q is left in %q"):format(text, out) end
   end

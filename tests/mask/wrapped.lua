@@ -1,4 +1,6 @@
 ---What encoders break into lines: base64 and hexadecimal digits at their widths, and dumps.
+local process = require "process"
+
 local FILL <const> = "The quick brown fox jumps over the lazy dog; pack my box with five dozen liquor jugs!! "
 
 -- A text with the secret in it at an offset, so that it lies across line ends in every way.
@@ -80,6 +82,93 @@ local function not_joined(add, o)
   end
 end
 
+-- Secrets of capitals and digits among small letters: whatever number is left can be told by its value.
+local CAPITALS <const> = { "Q7W2E9R4T6Y1U8I3", "KLMNPQRSTUVWXYZ2345678KLMNPQRSTUVWXYZ" }
+local SMALL <const> = ("the quick brown fox jumps over a lazy dog and runs away "):rep(3)
+
+local function is_secret(byte) return byte >= 0x30 and byte <= 0x39 or byte >= 0x47 and byte <= 0x5A end
+
+-- A number or character that the secret has, left in a line after its offset.
+local function left_over(out, base, width, swapped)
+  for line in out:gmatch("[^\n]+") do
+    local rest = line:gsub("^%x%x%x%x%x%x+:?", "")
+    if rest:find("[G-Z]") then return "a character is left" end
+    for number in rest:gmatch("%f[%w]%x+%f[%W]") do
+      local value = #number == width and tonumber(number, base)
+      for shift = 0, value and (swapped and 8 or 0) or -1, 8 do
+        if is_secret(value >> shift & 0xFF) then return number .. " is left" end
+      end
+    end
+  end
+end
+
+local dumpers = {
+  ["xxd -g1"] = { 16, 2 }, ["xxd -g1 -u"] = { 16, 2 }, ["xxd -g1 -c 12"] = { 16, 2 }, ["xxd"] = { 16, 4, true },
+  ["hexdump -C"] = { 16, 2 }, ["hexdump"] = { 16, 4, true }, ["hexdump -b"] = { 8, 3 }, ["od -tx1"] = { 16, 2 },
+  ["od -An -tx1"] = { 16, 2 }, ["od -A x -t x1z"] = { 16, 2 }, ["od -x"] = { 16, 4, true }, ["od"] = { 8, 6, true },
+  ["od -b"] = { 8, 3 }, ["od -v -tx1 -w8"] = { 16, 2 },
+}
+
+local function dump_case(add, name, secret, offset, text, how)
+  local function check(out) return left_over(out, how[1], how[2], how[3]) end
+  if not check(text) then error("the check does not see the secret in " .. name .. ":\n" .. text, 0) end
+  add(("%s, %d bytes at %d"):format(name, #secret, offset), { secrets = { secret }, text = text, check = check })
+end
+
+local function dumps(add)
+  for name, how in pairs(dumpers) do
+    local program = name:match("^%w+")
+    local found = process.run { command = "command -v " .. program, check = false }.exit == 0
+    for _, secret in ipairs(found and CAPITALS or {}) do
+      for _, offset in ipairs { 0, 1, 7, 13, 15, 16, 29, 50 } do
+        local plain = SMALL:sub(1, offset) .. secret .. SMALL
+        dump_case(add, name, secret, offset, process.run { command = name, input = plain, pty = false }.output, how)
+      end
+    end
+  end
+end
+
+-- As openssl prints a modulus.
+local function colons(add)
+  for _, secret in ipairs(CAPITALS) do
+    for offset = 0, 31 do
+      local plain, text = SMALL:sub(1, offset) .. secret .. SMALL, {}
+      for from = 1, #plain, 15 do
+        text[#text + 1] = "    " .. plain:sub(from, from + 14):gsub(".", function(c) return ("%02x:"):format(c:byte()) end)
+      end
+      dump_case(add, "colons", secret, offset, "modulus:\n" .. table.concat(text, "\n") .. "\n", { 16, 2 })
+    end
+  end
+end
+
+local function dumps_that_stay(add)
+  local list = { "token-of-it-1", "another-secret-2" }
+  for i, text in ipairs {
+    "00000000: 7468 6520 7175 6963 6b20 6272 6f77 6e20  the quick brown \n00000010: 666f 780a                                fox.\n",
+    "00000000  74 68 65 20 71 75 69 63  6b 20 62 72 6f 77 6e 20  |the quick brown |\n*\n00000020\n",
+    "0000000 064164 020145 072561 061551 020153 071142 073557 020156\n0000020\n",
+    "12:30:45 started\n12:30:46 done\n", "10 20 30 40 50 60 70 80 90 10 20 30 40 50 60 70 80\n", "42\n", "  7 files\n",
+    "deadbeef cafe babe\n", "    00:c3:4f:\n    01\n", "2026-11-21 10:00:00 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", "00000000\n",
+    "127.0.0.1 10.0.0.1\n", "aa:bb:cc:dd:ee:ff  eth0\n", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21\n",
+  } do
+    add("text " .. i, { secrets = list, text = text, exact = text })
+  end
+end
+
+local function moments_of_dumps(add)
+  local list = { "Q7W2E9R4T6Y1U8I3" }
+  local function moment(name, feeds, rest) add(name, { secrets = list, feeds = feeds, rest = rest }) end
+  moment("a number at a prompt", { { "42", "42" }, { "\n", "\n" } })
+  moment("the time", { { "12:30", "12:30" }, { ":45", ":45" }, { " ok", " ok" } })
+  moment("percents", { { "7", "7" }, { "%", "%" }, { "\r12", "\r12" }, { "%", "%" } })
+  moment("a line of a dump", { { "00000000: 7468 6520\n", "00000000: 7468 6520\n" } })
+  moment("what continues a secret waits", { { "00000000: 7468 5137 57", "00000000: 7468 " }, { "32\n", "" } },
+    "5137 5732\n")
+  moment("and leaves when it does not", { { "00000000: 7468 5137 5732 ", "00000000: 7468 " }, { "6161 ", "5137 5732 6161 " } })
+  moment("a secret leaves with its last digit",
+    { { "00000000: 5137 5732 4539 5234 5436 5931 5538 4933 ", "00000000: *** " } })
+end
+
 local function moments(add, o)
   local token = o.secrets.token
   local line = ("A"):rep(60)
@@ -99,4 +188,8 @@ return function(class, o)
   class("folded text", with(folded))
   class("lines that are not joined", with(not_joined))
   class("moments of lines", with(moments))
+  class("dumps", dumps)
+  class("numbers between colons", colons)
+  class("dumps and numbers that stay", dumps_that_stay)
+  class("moments of dumps", moments_of_dumps)
 end
