@@ -222,7 +222,8 @@ enum mask_added mask_add(struct mask *m, const char *name, const char *value, si
 {
   if (!mask_accepts(value, len))
     return MASK_REFUSED;
-  if (mask_knows(m, value, len))
+  const struct needle *known = find_value(m, value, len);
+  if (known && known->value && known->len == len)  /* the same with white space around has other forms besides */
     return MASK_ADDED;
   struct addition a = {m, keep_name(m, name)};
   if (!a.name || !mask_forms(value, len, add_needle, &a))
