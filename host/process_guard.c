@@ -243,9 +243,10 @@ static bool read_output(struct watch *w)
   if (w->fd < 0)
     return false;
   ssize_t n = read(w->fd, bytes + 1, READ_SIZE);
-  if (n > 0)
+  if (n > 0) {
     take_output(c, fd, bytes + 1, (size_t)n);
-  else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+    wipe(bytes + 1, (size_t)n);  // a program may print a secret (secret.command)
+  } else if (n == 0 || (errno != EAGAIN && errno != EINTR))
     end_reading(c, fd);
   return n > 0;
 }

@@ -237,6 +237,26 @@ test("files of a rehearsal behave as files do, stay inside the project, and are 
   end)
 end)
 
+test("in a rehearsal every source of secrets gives a stand-in, and is not looked at", function()
+  local result = rehearse_toy [[
+    local places, said = { "https://elsewhere.example" }, {}
+    for _, s in ipairs {
+      secret.file("/nowhere/token", { to = places }), secret.fd(9, { to = places, name = "NINE" }),
+      secret.command({ "no-such-tool" }, { to = places, name = "PRINTED" }),
+      secret.basic("me", secret.generate("MADE", 16, { to = places })),
+    } do
+      said[#said + 1] = secret.names(s)[1]
+      local _, err = try(http.request, { url = "https://api.github.com/", headers = { a = s } })
+      said[#said + 1] = err.code
+    end
+    said[#said + 1] = select(2, try(secret.file, "/nowhere/token", { to = { "a@b" } })).code
+    run.ensure(the_comment(table.concat(said, " ")))
+  ]]
+  equal(result.failed, {})
+  equal(result.reference.inventory[1]:match "token .*$", "token secret-refused NINE secret-refused PRINTED secret-refused"
+    .. " MADE (Basic) secret-refused misuse")
+end)
+
 test("what is written outside of the project is in no list of it", function()
   local result = rehearse_toy [[
     local fs, names, outside = require "fs", {}, { outside = true }

@@ -376,6 +376,23 @@ test("no way out: all of the memory before it was used, as the administrator's d
   end)
 end)
 
+test("no way out: all of the memory, whatever source it came from and after programs have had it", function()
+  if process.run { command = "command -v gcore", check = false }.exit ~= 0 then skip "no gcore here" end
+  if ways.davit:find("/san/", 1, true) then skip "the sanitizer's own memory is too large to write" end
+  while_one_waits(function(pid, folder)
+    local dumped = process.run { argv = { "gcore", "-o", folder / "image", tostring(pid) }, check = false }
+    if dumped.exit ~= 0 then skip("gcore may not look: " .. dumped.errors:match "[^\n]*") end
+    equal(process.run { command = [[cat image.* | grep -caF "$A$B"]], env = halves, cwd = folder.path, check = false }.output, "0\n")
+  end, [[local process, to = require "process", { to = { "program:cat", "program:sh" }, name = "X" }
+    process.run { command = "umask 077; printf %s \"$A\" > token; printf 'A=%s\\n' \"$A\" > env", env = { A = secret.env("WAY", to) } }
+    for _, one in ipairs { s, secret.file("token", to), secret.dotenv("env").A, secret.command({ "cat", "token" }, to) } do
+      local bound = try(secret.bind, one, "Y", { to = to.to }) or one
+      process.run { argv = { "cat" }, input = bound, fds = { [3] = bound } }
+      process.run { argv = { "cat" }, env = { A = secret.basic("u", bound) } }
+    end
+    require "fs".remove "token" require "fs".remove "env" ]])
+end)
+
 test("no way out: a file that is swapped between the look at it and its reading", function()
   -- What was opened is what is looked at: a link or another file in its place makes no difference.
   local folder <close> = fs.temporary()
