@@ -7,6 +7,7 @@
 #include "excerpt.h"
 #include "field.h"
 #include "host.h"
+#include "secret.h"
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -306,6 +307,8 @@ static int raise_table(lua_State *L)
   lua_settop(L, 1);
   for (int i = 0; texts[i]; i++) {
     int type = lua_getfield(L, 1, texts[i]);
+    if (secret_test(L, 2))
+      return secret_refuse(L, 2, lua_pushfstring(L, "failure: '%s'", texts[i]), NULL);
     if (type != LUA_TNIL && type != LUA_TSTRING)
       return failure_misuse(L, "failure: '%s' must be a string, not a %s", texts[i],
                             lua_typename(L, type));

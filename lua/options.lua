@@ -57,6 +57,14 @@ local function refuse_unknown(what, o, fields)
 end
 
 ---Checks a table of options and gives it back.
+---Raises "secret-refused" for a secret in a place where none may stand.
+---@param value any
+---@param place string  for the error: "workflow.output: 'a'"
+---@param hint? string
+function options.no_secret(value, place, hint)
+  if secret.is(value) then secret.refuse(value, place, hint) end
+end
+
 ---@param what string  the function's name, for the error
 ---@param o table
 ---@param fields table[]  { name, kind, required? }; kinds: string, number, integer, boolean,
@@ -73,7 +81,7 @@ function options.read(what, o, fields)
     if value == nil and required then
       options.misuse("%s: option '%s' is required", what, name)
     elseif value ~= nil and not fits(value, kind) then
-      if secret.is(value) then secret.refuse(value, ("%s: option '%s'"):format(what, name)) end
+      options.no_secret(value, ("%s: option '%s'"):format(what, name))
       options.misuse("%s: option '%s' must be %s, not a %s", what, name, articles[kind],
         type(value))
     end

@@ -26,6 +26,7 @@ local function properties(o)
 end
 
 local function check_text(what, text)
+  options.no_secret(text, what)
   if type(text) ~= "string" then options.misuse("%s: expected a text, not a %s", what, type(text)) end
 end
 

@@ -77,7 +77,7 @@ way("__index and __len of another", [[local t = setmetatable({}, { __index = fun
 way("an error that is it", [[error(WAY)]], "secret")
 way("an error that has it as its message", [[error { message = WAY }]], "a table that has no message")
 way("failure, in every field", [[tell(failure, { code = "x", message = WAY }) tell(failure, { code = WAY, message = "m" })
-  tell(failure, { code = "x", message = "m", hint = WAY }) failure { code = "x", message = "m", about = WAY }]], "'hint' must be a string")
+  tell(failure, { code = "x", message = "m", hint = WAY }) failure { code = "x", message = "m", about = WAY }]], "failure: 'hint' cannot hold a secret: " .. REFUSED)
 way("an error's field, with --debug", [[failure { code = "x", message = "m", found = { WAY } }]], "m",
   { recipe = true, arguments = { "--debug" } })
 way("a coroutine's error", [[print(coroutine.resume(coroutine.create(function() error(WAY) end)))
@@ -114,6 +114,16 @@ way("a name of a file or a folder", [[local fs = require "fs" tell(fs.make, WAY)
 way("a workflow's command", [[local w = require "workflow" tell(w.notice, WAY) tell(w.group, WAY) tell(w.error, "x", { file = WAY })]],
   "secret", { env = { GITHUB_ACTIONS = "true" } })
 way("a title of the terminal", [[print("\27]0;" .. tostring(WAY) .. "\7")]], "%[secret WAY%]")
+
+way("an artifact that is not sealed, as a value or in a file", [[local artifact, fs = require "artifact", require "fs"
+  tell(artifact.put, { name = "values", values = { A = WAY } })
+  process.run { command = "printf 'A=%s' \"$A\" | base64 > leak", env = { A = secret.env("WAY", { to = { "program:sh" } }) } }
+  tell(artifact.put, { name = "files", root = ".", paths = { "leak" } }) fs.remove "leak"]],
+  "its value A holds the secret WAY.*leak holds the secret WAY",
+  { recipe = true })
+way("a step's summary and output of GitHub", [[tell(require "workflow".summary, WAY) tell(require "workflow".output, "a", WAY)]],
+  "workflow.output: 'a' cannot hold a secret: " .. REFUSED, { env = { GITHUB_ACTIONS = "true", GITHUB_STEP_SUMMARY = "summary",
+  GITHUB_OUTPUT = "output" } })
 
 -- ---- through a run -------------------------------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ test("a secret is no output, variable or state: the error names it, and nothing 
       equal(errors:find("tok-", 1, true), nil)
     end
   end
-  raises("'url' is a text, a number or a boolean, not a userdata", workflow.output, "url",
+  raises("workflow.output: 'url' cannot hold a secret", workflow.output, "url",
     require("secret.core").new("T", "tok-0987654321", { "api.github.com" }))
 end)
 

@@ -11,6 +11,8 @@ local files = {}
 
 local SUMMARY_MOST <const> = 1024 * 1024   -- bytes a step; of a larger one the runner uploads nothing
 
+local instead = "hand over what leads to it, such as the id of a branch, or a sealed artifact"
+
 -- Names and values --------------------------------------------------------------------------
 
 local function check_name(what, name)
@@ -22,12 +24,11 @@ end
 local function text_of(what, name, value)
   local kind = type(value)
   if kind == "number" or kind == "boolean" then return tostring(value) end
+  options.no_secret(value, ("%s: '%s'"):format(what, name), instead)
   if kind ~= "string" then options.misuse("%s: '%s' is a text, a number or a boolean, not a %s", what, name, kind) end
   if value:find "\0" then options.misuse("%s: '%s' holds a zero byte", what, name) end
   return value
 end
-
-local instead = "hand over what leads to it, such as the id of a branch, or a sealed artifact"
 
 -- The runner empties such an output without failing the job, and shows such a variable to every later step.
 local function refuse_secret(what, name, text)
@@ -100,6 +101,7 @@ local function fitting(text, room)
 end
 
 function files.summary(text)
+  options.no_secret(text, "workflow.summary", instead)
   if type(text) ~= "string" then options.misuse("workflow.summary: expected a text, not a %s", type(text)) end
   local file = core.getenv "GITHUB_STEP_SUMMARY"
   if not file or file == "" then return end
