@@ -13,16 +13,17 @@ local INTO <const> = measure.folder .. "/unpacked"
 
 local _ <close> = measure.section {
   name = "archive", title = "Files: hashing, packing, unpacking",
-  about = ("Hashing is of %d MiB that are in the machine's memory. Packed is what npm installs for the tests, binaries and " ..
-    "scripts, at zstd's level 3 on all processors; the peers' archive is synced when it is written, as Davit's is. Davit hashes each " ..
-    "file and the archive on the way, and looks for secrets in what it packs; the archive is the same on every machine. What it " ..
-    "unpacks it checks, beside the folder, before anything is seen there."):format(SIZE >> 20),
+  about = ("Hashing is of %d MiB that are in the machine's memory. Packed is what npm installs for the tests, binaries " ..
+    "and scripts, at zstd's level 3 on all processors; the peers' archive is synced when it is written, as Davit's " ..
+    "is. Davit hashes each file and the archive on the way, and looks for secrets in what it packs; the archive is " ..
+    "the same on every machine. What it unpacks it checks, beside the folder, before anything is seen there.")
+    :format(SIZE >> 20),
 }
 
 local davit = peers.find "davit"
 
-local function has(program)
-  return try(process.run, { argv = { "sh", "-c", "command -v " .. program } }) and nil or "not installed"
+local function missing(program)
+  return not try(process.run, { argv = { "sh", "-c", "command -v " .. program } }) and "not installed" or nil
 end
 
 local function speed(bytes, argv)
@@ -42,7 +43,7 @@ process.run { argv = { "sh", "-c", ("head -c %d /dev/urandom > %s"):format(SIZE,
 local function hashes(name, ...)
   local argv = { ... }
   argv[#argv + 1] = FILE
-  return { name = name, missing = has(argv[1]), measure = function() return speed(SIZE, argv) end }
+  return { name = name, missing = missing(argv[1]), measure = function() return speed(SIZE, argv) end }
 end
 
 local hashing = measure.table {
@@ -60,8 +61,8 @@ fs.remove(FILE)
 
 -- Packing --------------------------------------------------------------------------------------------
 
-local bytes = math.tointeger(process.run({ command = ("find %s -type f -printf '%%s\\n' | awk '{ n += $1 } END { print n }'")
-  :format(TREE) }).output:match "%d+")
+local SIZES <const> = ("find %s -type f -printf '%%s\\n' | awk '{ n += $1 } END { print n }'"):format(TREE)
+local bytes = math.tointeger(process.run({ command = SIZES }).output:match "%d+")
 
 local function packs(name, secrets)
   return { name = name, ours = true, measure = function()
@@ -69,8 +70,8 @@ local function packs(name, secrets)
   end }
 end
 
-local function shell(name, missing, command, before)
-  return { name = name, missing = missing, measure = function()
+local function shell(name, why, command, before)
+  return { name = name, missing = why, measure = function()
     if before then before() end
     return speed(bytes, { "sh", "-c", command })
   end }
@@ -80,9 +81,9 @@ local packing = measure.table {
   title = "Packing a folder", rounds = ROUNDS, columns = columns,
   rows = {
     packs("davit", "0"), packs("davit, knowing 100 secrets", "100"),
-    shell("tar | zstd -T0", has "tar" or has "zstd",
+    shell("tar | zstd -T0", missing "tar" or missing "zstd",
       ("tar -C %s -cf - . | zstd -q -f -3 -T0 -o %s && sync %s"):format(TREE, THEIRS, THEIRS)),
-    shell("bsdtar --zstd", has "bsdtar",
+    shell("bsdtar --zstd", missing "bsdtar",
       ("bsdtar -C %s --zstd --options zstd:compression-level=3 -cf %s . && sync %s"):format(TREE, THEIRS, THEIRS)),
   },
   plots = { { file = "packing", title = "Packing a folder", key = "rate" } },
@@ -99,8 +100,8 @@ measure.table {
       clear()
       return speed(bytes, peers.call(davit, "tests/bench/clients/archive.lua", "unpack", OURS, INTO))
     end },
-    shell("zstd -d | tar", has "tar" or has "zstd", ("mkdir -p %s && zstd -qdc %s | tar -C %s -xf -"):format(INTO, OURS, INTO), clear),
-    shell("bsdtar", has "bsdtar", ("mkdir -p %s && bsdtar -C %s -xf %s"):format(INTO, INTO, OURS), clear),
+    shell("zstd -d | tar", missing "tar" or missing "zstd", ("mkdir -p %s && zstd -qdc %s | tar -C %s -xf -"):format(INTO, OURS, INTO), clear),
+    shell("bsdtar", missing "bsdtar", ("mkdir -p %s && bsdtar -C %s -xf %s"):format(INTO, INTO, OURS), clear),
   },
 }
 for _, path in ipairs { INTO, OURS, THEIRS } do fs.remove(path) end
