@@ -138,13 +138,12 @@ static bool make_links(struct unpacker *u)
   return true;
 }
 
-static bool check_digest(struct unpacker *u)
+static bool has_digest(struct unpacker *u, const char *has)
 {
+  const char *wanted = u->job->sha256;
   char shown[ARCHIVE_SHOWN_MAX + 1];
-  tarball_close(u->in, u->op->sha256, &u->op->size);
-  const char *wanted = u->job->sha256, *has = u->op->sha256;
-  if (tarball_fault(u->in) || !wanted || strcmp(wanted, has) == 0)
-    return !tarball_fault(u->in);
+  if (!wanted || strcmp(wanted, has) == 0)
+    return true;
   archive_show_path(NULL, u->job->archive, shown);
   fault_set(&u->op->fault, "archive-digest", "fatal", "%s %s: it has the SHA-256 %s, not %s", doing, shown, has,
             wanted);
@@ -152,14 +151,33 @@ static bool check_digest(struct unpacker *u)
   return false;
 }
 
-static void work(struct unpacker *u)
+static bool check_digest(struct unpacker *u)
 {
-  struct tree_writer *into = u->job->into;
-  if (take_entries(u) && check_digest(u) && make_links(u) && into)
-    into->place(into, u->job->replace, &u->op->fault);
+  tarball_close(u->in, u->op->sha256, &u->op->size);
+  return !tarball_fault(u->in) && has_digest(u, u->op->sha256);
+}
+
+/* What is wrong in an archive says little when it is another one than it should be. */
+static void explain(struct unpacker *u)
+{
+  char has[SHA256_HEX + 1];
   const struct fault *f = tarball_fault(u->in);
   if (f && !u->op->fault.code)
     take_fault(u, f);
+  bool asked = u->job->sha256 && !*u->op->sha256 && strncmp(u->op->fault.code, "archive-", 8) == 0;
+  if (asked && tarball_digest(u->in, has))
+    has_digest(u, has);
+}
+
+static void work(struct unpacker *u)
+{
+  struct tree_writer *into = u->job->into;
+  if (take_entries(u) && check_digest(u)) {
+    if (make_links(u) && into)
+      into->place(into, u->job->replace, &u->op->fault);
+  } else {
+    explain(u);
+  }
 }
 
 void archive_unpack(const struct unpack_job *job, struct archive_operation *op)

@@ -67,6 +67,8 @@ bool tarball_next(struct tarball_reader *r, struct tarball_header *h);
 size_t tarball_read(struct tarball_reader *r, const void **data);
 /* After the end: reads what is left, which must be nothing. */
 void tarball_close(struct tarball_reader *r, char sha256[SHA256_HEX + 1], uint64_t *size);
+/* The digest of the whole archive, after whatever went wrong: the rest is only hashed. False: it cannot be read. */
+bool tarball_digest(struct tarball_reader *r, char sha256[SHA256_HEX + 1]);
 /* Why it went wrong, or NULL: "archive-damaged", "archive-limit", or a file's fault; without saying which
  * archive. */
 const struct fault *tarball_fault(const struct tarball_reader *r);

@@ -339,3 +339,14 @@ void tarball_close(struct tarball_reader *r, char sha256[SHA256_HEX + 1], uint64
   }
   *size = r->size;
 }
+
+bool tarball_digest(struct tarball_reader *r, char sha256[SHA256_HEX + 1])
+{
+  struct fault why = r->fault;
+  r->fault.code = NULL;
+  while (!r->ended && !r->fault.code && !(r->stop && *r->stop))
+    fetch(r);
+  bool whole = r->ended && digest_hex(r->digest, sha256);
+  r->fault = why;
+  return whole;
+}

@@ -100,7 +100,8 @@ measure.table {
       clear()
       return speed(bytes, peers.call(davit, "tests/bench/clients/archive.lua", "unpack", OURS, INTO))
     end },
-    shell("zstd -d | tar", missing "tar" or missing "zstd", ("mkdir -p %s && zstd -qdc %s | tar -C %s -xf -"):format(INTO, OURS, INTO), clear),
+    shell("zstd -d | tar", missing "tar" or missing "zstd",
+      ("mkdir -p %s && zstd -qdc %s | tar -C %s -xf -"):format(INTO, OURS, INTO), clear),
     shell("bsdtar", missing "bsdtar", ("mkdir -p %s && bsdtar -C %s -xf %s"):format(INTO, INTO, OURS), clear),
   },
 }
