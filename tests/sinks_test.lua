@@ -10,6 +10,7 @@ local process = require "process"
 local server = require "server"
 
 local VALUE = "hunter2-hunter3-hunter4"
+local OTHERS = "swordfish-tango-foxtrot"   -- known to other processes only, so that nothing masks what they print here
 local LONG = "eyJ" .. ("longtoken0123456789"):rep(40)
 local TABBED = "tab\tzebrafish\27[0m-and-more"
 
@@ -17,17 +18,17 @@ for name, value in pairs { SINK_VALUE = VALUE, SINK_LONG = LONG, SINK_TABBED = T
   core.new(name, value, { "api.github.com" })
 end
 
--- Runs Lua as another davit, where VALUE is known as a secret.
+-- Runs Lua as another davit, whose secret is VALUE.
 local function davit(code, shell)
   return process.run {
     command = '/proc/$PPID/exe eval "$CODE" ' .. (shell or ""), check = false,
     env = { CODE = ([[local VALUE = %q require("secret.core").new("SINK", VALUE, { "api.github.com" })
-      ]]):format(VALUE) .. code, GITHUB_ACTIONS = "false" },
+      ]]):format(OTHERS) .. code, GITHUB_ACTIONS = "false" },
   }
 end
 
 local function holds_none(text)
-  for _, part in ipairs { "hunter2", "hunter3", "longtoken", "zebrafish" } do
+  for _, part in ipairs { "hunter2", "hunter3", "longtoken", "zebrafish", "swordfish", "tango", "foxtrot" } do
     local at = text:find(part, 1, true)
     if at then error(("'%s' stands in: %s"):format(part, text:sub(math.max(1, at - 60), at + 60)), 2) end
   end
@@ -51,7 +52,7 @@ test("half a secret on each of the two streams is masked where they lead to one 
   equal(davit(code, "2>&1").output, "***eo")
   equal(davit(code, ">/tmp/d.$$ 2>&1; cat /tmp/d.$$; rm /tmp/d.$$").output, "***eo")
   local r = process.run { argv = { place.program, "eval", ([[local VALUE = %q
-    require("secret.core").new("SINK", VALUE, { "api.github.com" }) ]]):format(VALUE) .. code }, pty = true }
+    require("secret.core").new("SINK", VALUE, { "api.github.com" }) ]]):format(OTHERS) .. code }, pty = true }
   equal(r.output, "***eo")
 end)
 
@@ -85,7 +86,8 @@ end)
 
 test("an error that puts a secret on one line does not change it before it is masked", function()
   equal(error_of(error, "a " .. TABBED .. " b").message, "a *** b")
-  local r = davit(([[require("secret.core").new("T", %q, { "api.github.com" }) error(%q)]]):format(TABBED, TABBED))
+  local tabbed = "swordfish\tfoxtrot\27[0m-and-more"
+  local r = davit(([[require("secret.core").new("T", %q, { "api.github.com" }) error(%q)]]):format(tabbed, tabbed))
   holds_none(r.errors)
 end)
 
@@ -149,9 +151,9 @@ test("a usage error that quotes an argument masks what davit.yaml declares as se
     run = function() end }]] }
   fs.write(bare.folder .. "/davit.yaml",
     "version: 1\nproject: bare\nsecrets:\n  DECLARED: { to: [api.github.com] }\n", { outside = true })
-  bare.env = { DECLARED = VALUE }
-  for _, arguments in ipairs { { "run", "plain", "--pr", VALUE }, { "run", "plain", VALUE }, { "run", VALUE },
-    { "run", "plain", "--" .. VALUE }, { "show", VALUE } } do
+  bare.env = { DECLARED = OTHERS }
+  for _, arguments in ipairs { { "run", "plain", "--pr", OTHERS }, { "run", "plain", OTHERS }, { "run", OTHERS },
+    { "run", "plain", "--" .. OTHERS }, { "show", OTHERS } } do
     local r = bare:davit(table.unpack(arguments))
     equal(r.exit, 2)
     holds_none(r.output .. r.errors)
@@ -186,8 +188,8 @@ end)
 -- What a child writes with output = "stream", as who watches davit's standard error gets it.
 local function streamed(command, o, on_terminal)
   local code = ([[require("process").run { command = %q, output = "stream", env = { A = %q, B = %q }, %s }]]):format(command,
-    HALVES.A, HALVES.B, o or "")
-  code = ([[require("secret.core").new("SINK", %q, { "api.github.com" }) ]]):format(VALUE) .. code
+    OTHERS:sub(1, 9), OTHERS:sub(10), o or "")
+  code = ([[require("secret.core").new("SINK", %q, { "api.github.com" }) ]]):format(OTHERS) .. code
   local r = process.run { argv = { place.program, "eval", code }, check = false, pty = on_terminal }
   return on_terminal and r.output or r.errors
 end
@@ -198,7 +200,7 @@ test("the halves that a child streams on its two streams never stand side by sid
     for _, o in ipairs { "", "merge = true", "pty = true", 'prefix = "p "' } do
       for _, on_terminal in ipairs { false, true } do
         local text = streamed(command, o, on_terminal)
-        equal({ command, o, on_terminal, (text:find(VALUE, 1, true)) }, { command, o, on_terminal, nil })
+        equal({ command, o, on_terminal, (text:find(OTHERS, 1, true)) }, { command, o, on_terminal, nil })
       end
     end
   end
@@ -238,7 +240,7 @@ return { summary = "leaks wherever it can", params = { fail = { type = "boolean"
   if p.fail then
     run.step("fails", function() failure { message = "no " .. VALUE, hint = VALUE, about = VALUE } end)
   end
-end }]]):format(VALUE)
+end }]]):format(OTHERS)
 
 local function files_below(folder)
   local parts = {}
@@ -269,6 +271,18 @@ test("nothing that a run keeps, prints or tells later holds a secret", function(
   end
   holds_none(bare:davit("runs", "--json").output)
   holds_none(files_below(bare.folder .. "/.davit"))
+end)
+
+test("nor does a rehearsal's story", function()
+  local bare <close> = place.bare { leaky = LEAKY }
+  for _, more in ipairs { {}, { "--json" }, { "--log", bare.folder .. "/story" } } do
+    local r = bare:davit("rehearse", "leaky", table.unpack(more))
+    equal(#r.output > 0, true)
+    holds_none(r.output .. r.errors)
+  end
+  local story = fs.read(bare.folder .. "/story", { outside = true })
+  equal(story:find("journal step%-started step %*%*%*") ~= nil, true)
+  holds_none(story)
 end)
 
 test("JSON stays JSON whatever a secret is: digits, a quote, the name of a field", function()
@@ -340,9 +354,9 @@ end)
 
 test("what health reports of an answer is masked before it is cut", function()
   local answers = {
-    { status = 503, body = ("x "):rep(2030) .. VALUE .. " and more" },
+    { status = 503, body = ("x"):rep(10) .. VALUE:rep(200) },
     { status = 503, body = "<title>" .. VALUE .. "</title>" },
-    { status = 302, headers = { location = "https://example.com/" .. (" "):rep(4060) .. VALUE } },
+    { status = 302, headers = { location = "https://x.test" .. VALUE:rep(200) } },
     { status = 302, headers = { location = "https://example.com/?token=" .. VALUE } },
     { status = 200, body = json.encode { version = ("v"):rep(45) .. VALUE } },
   }
