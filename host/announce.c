@@ -1,17 +1,15 @@
 /* announce.c - makes a secret known to whatever masks; see announce.h.
  *
- * GitHub's runner masks what other programs of the job print, line by line, by the values it was told and by
- * encodings of its own making. It has no least length: a line "{" of a value would black out every brace of the
- * log and empty every output that holds one, so such a value is told by its lines that are long enough. */
+ * The runner is told on standard error, which no program reads as data, and where that goes elsewhere on standard
+ * output. What it is told besides the value says runner_value.h. */
 #include "announce.h"
 #include "failure.h"
 #include "host.h"
 #include "mask.h"
 #include "mask_forms.h"
 #include "output.h"
-#include <ctype.h>
+#include "runner_value.h"
 #include <lauxlib.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -42,66 +40,48 @@ static const char NOT_TOLD[] =
   "davit: GitHub's runner cannot be told of secrets, as another program reads this pipe: what later steps print of "
   "them is not masked; leave standard error to the runner ('davit … | tee log', without 2>&1)\n";
 
-/* Standard output serves where standard error goes elsewhere. */
-static void tell(lua_State *L, const char *value, size_t len)
+struct telling {
+  const struct host *host;
+  const char *name;
+  struct text value;
+  bool whole, trimmed;  /* told in this way */
+  bool refused;         /* no stream may carry it */
+};
+
+/* The mask knows the value by now, and takes it for the same without white space around it. */
+static bool is_new(struct telling *g, struct text t)
 {
-  const struct host *h = host_of(L);
-  if (!h->err || output_add_mask(h->err, value, len) || output_add_mask(h->out, value, len))
-    return;
-  if (output_is_watched(h->err) && is_news(L, ""))
-    output_write(h->err, NOT_TOLD, strlen(NOT_TOLD));
+  bool whole = text_equal(t, g->value), *told = whole ? &g->whole : &g->trimmed;
+  if (!whole && !text_equal(t, text_trim(g->value)))
+    return !mask_knows(g->host->mask, t.data, t.len);
+  bool first = !*told;
+  *told = true;
+  return first;
 }
 
-/* The length of the line at the start of the text, which ends at '\r' or '\n' as in the runner. */
-static size_t line_length(const char *text, size_t len)
+/* What is told is a value to the mask, too, so that it is told once whichever secret it stands in. */
+static bool tell(void *arg, struct text t)
 {
-  size_t n = 0;
-  while (n < len && text[n] != '\n' && text[n] != '\r')
-    n++;
-  return n;
-}
-
-static bool is_blank(const char *text, size_t len)
-{
-  for (size_t i = 0; i < len; i++)
-    if (!isspace((unsigned char)text[i]))
-      return false;
+  struct telling *g = arg;
+  const struct host *h = g->host;
+  if (!is_new(g, t))
+    return true;
+  if (mask_add(h->mask, g->name, t.data, t.len) == MASK_NO_MEMORY)
+    return false;
+  if (!output_add_mask(h->err, t.data, t.len) && !output_add_mask(h->out, t.data, t.len))
+    g->refused = true;
   return true;
 }
 
-static bool is_armour(const char *line, size_t len)
+static void tell_runner(lua_State *L, const char *name, const char *value, size_t len)
 {
-  return len >= 10 && memcmp(line, "-----", 5) == 0 && memcmp(line + len - 5, "-----", 5) == 0;
-}
-
-/* A runner that was told this value would mask a line of it alone that is no secret. */
-static bool has_short_line(const char *value, size_t len)
-{
-  for (size_t at = 0, n; at < len; at += n + 1) {
-    n = line_length(value + at, len - at);
-    if (n > 0 && (n < MASK_MIN || is_blank(value + at, n)))
-      return true;
-  }
-  return false;
-}
-
-/* A runner of some versions masks a value only where it stands whole in one line. */
-static void tell_lines(lua_State *L, const char *value, size_t len)
-{
-  for (size_t at = 0, n; at < len; at += n + 1) {
-    n = line_length(value + at, len - at);
-    if (n >= MASK_FULL && !is_blank(value + at, n) && !is_armour(value + at, n))
-      tell(L, value + at, n);
-  }
-}
-
-static void tell_runner(lua_State *L, const char *value, size_t len)
-{
-  bool lines = line_length(value, len) < len;
-  if (!lines || !has_short_line(value, len))
-    tell(L, value, len);
-  if (lines)
-    tell_lines(L, value, len);
+  struct telling g = {.host = host_of(L), .name = name, .value = {value, len}};
+  if (!g.host->err || !(output_is_watched(g.host->err) || output_is_watched(g.host->out)))
+    return;
+  if (!runner_value(g.value, tell, &g))
+    failure_memory(L);
+  if (g.refused && output_is_watched(g.host->err) && is_news(L, ""))
+    output_write(g.host->err, NOT_TOLD, strlen(NOT_TOLD));
 }
 
 /* ---- warnings ---------------------------------------------------------------------------- */
@@ -115,18 +95,9 @@ static void warn(lua_State *L, const char *name, const char *what)
   lua_pop(L, 1);
 }
 
-static size_t trimmed_length(const char *value, size_t len)
-{
-  while (len > 0 && isspace((unsigned char)value[len - 1]))
-    len--;
-  while (len > 0 && isspace((unsigned char)*value))
-    value++, len--;
-  return len;
-}
-
 static const char *why_refused(const char *value, size_t len)
 {
-  size_t trimmed = trimmed_length(value, len);
+  size_t trimmed = text_trim((struct text){value, len}).len;
   if (len >= MASK_MIN && trimmed == 0)
     return "is blank and is not masked: is its source empty?";
   if (trimmed < MASK_MIN)
@@ -155,7 +126,7 @@ bool announce_value(lua_State *L, const char *name, const char *value, size_t le
   if (added == MASK_NO_MEMORY)
     failure_memory(L);
   if (added == MASK_ADDED && !known)
-    tell_runner(L, value, len);
+    tell_runner(L, name, value, len);
   return added == MASK_ADDED;
 }
 

@@ -4,6 +4,7 @@
  *
  * A descriptor that the caller gave us has survived the start of this program, so it is not
  * marked to be closed then; all of our own are. */
+#include "announce.h"
 #include "buf.h"
 #include "class.h"
 #include "failure.h"
@@ -30,13 +31,9 @@ enum { SOURCE_MAX = 64 << 20, PATIENCE_MS = 10000 };
 /* Registers a value; returns what became of it: "added", "short", "long". */
 static const char *take(lua_State *L, const char *name, const char *value, size_t len)
 {
-  switch (mask_add(host_of(L)->mask, name, value, len)) {
-  case MASK_ADDED: return "added";
-  case MASK_REFUSED: return len > MASK_MAX ? "long" : "short";
-  case MASK_NO_MEMORY: break;
-  }
-  failure_memory(L);
-  return NULL;
+  if (announce_value(L, name, value, len))
+    return "added";
+  return len > MASK_MAX ? "long" : "short";
 }
 
 /* mask.pipe.env(name) -> "added", "short", "long", "empty", "missing" */

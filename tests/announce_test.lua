@@ -67,7 +67,24 @@ end)
 
 test("a line that is no secret by itself is not masked in the whole job", function()
   local blob = '{\n  "token": "deep-token-value",\n \n}\n'
-  equal(told(davit(NEW .. ("new('BLOB', %q)"):format(blob), true).errors), { '  "token": "deep-token-value",' })
+  equal(told(davit(NEW .. ("new('BLOB', %q)"):format(blob), true).errors),
+    { '"token": "deep-token-value",', "deep-token-value" })
+end)
+
+test("the runner is told what it cannot read out of a value, each text once", function()
+  local r = davit(NEW .. [[new("URL", "postgresql://u:p%40ss-word@db.example/d") new("PASSWORD", "p@ss-word")
+    new("OTHER", "postgresql://u:p%40ss-word@db.example/e") new("LINE", "  token-of-a-file\n") new("SAME", "token-of-a-file")]],
+    true)
+  equal(told(r.errors), { "postgresql://u:p%40ss-word@db.example/d", "p%40ss-word", "p@ss-word",
+    "postgresql://u:p%40ss-word@db.example/e", "  token-of-a-file\n", "token-of-a-file" })
+end)
+
+test("'davit mask' tells its secrets, too", function()
+  local r = process.run {
+    command = 'echo "it is $TOKEN" | /proc/$PPID/exe mask --secret-env TOKEN', env = { TOKEN = "of-a-pipe-123", GITHUB_ACTIONS = "true" },
+  }
+  equal(told(r.errors), { "of-a-pipe-123" })
+  equal(r.output, "it is ***\n")
 end)
 
 test("a command begins a line, whatever this process or another wrote before", function()
