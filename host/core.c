@@ -10,6 +10,7 @@
 #include "task.h"
 #include "world.h"
 #include <lauxlib.h>
+#include <string.h>
 
 /* Which Lua texts this build holds: their hash. */
 static const char build[] =
@@ -129,6 +130,16 @@ static int announce(lua_State *L)
   return 0;
 }
 
+/* core.announce_variable(name): the same for a variable, whose value never becomes a Lua string */
+static int announce_variable(lua_State *L)
+{
+  struct world_environ *e = host_of(L)->world->environ;
+  const char *name = luaL_checkstring(L, 1), *value = e->get(e, name);
+  if (value && *value)
+    announce_secret(L, name, value, strlen(value));
+  return 0;
+}
+
 /* core.be_plain(): from here on children are asked for text without colours. */
 static int be_plain(lua_State *L)
 {
@@ -172,7 +183,8 @@ static int is_module(lua_State *L)
 int core_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"announce", announce},   {"be_plain", be_plain},   {"copy", copy},             {"getenv", get_variable},
+    {"announce", announce},   {"announce_variable", announce_variable},
+    {"be_plain", be_plain},   {"copy", copy},             {"getenv", get_variable},
     {"hide", hide},           {"is_module", is_module}, {"is_terminal", is_terminal},
     {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
     {"random", random_bytes}, {"recipe", recipe},       {"recipes", recipes},

@@ -36,8 +36,7 @@ local hidden = {}
 ---masks its value, which may have come in another way, too.
 ---@param name string
 function core.hide_variable(name)
-  local value = core.getenv(name) or ""
-  if value ~= "" then core.announce(name, value) end
+  core.announce_variable(name)
   hidden[name] = true
   core.hide(name)
 end

@@ -90,8 +90,12 @@ test("a secret is no output, variable or state: the error names it, and nothing 
       equal(errors:find("tok-", 1, true), nil)
     end
   end
-  raises("workflow.output: 'url' cannot hold a secret", workflow.output, "url",
-    require("secret.core").new("T", "tok-0987654321", { "api.github.com" }))
+  local token = require("secret.core").new("T", "tok-0987654321", { "api.github.com" })
+  for _, f in ipairs { workflow.output, workflow.summary, workflow.notice } do
+    local err = raises("T may be sent to https://api.github.com only", f, f == workflow.output and "url" or token, token)
+    equal(err.code, "secret-refused")
+  end
+  raises("'url' is a text, a number or a boolean, not a table", workflow.output, "url", {})
 end)
 
 test("what only looks like a secret to GitHub is written with a warning", function()

@@ -32,11 +32,11 @@ end
 
 -- The runner empties such an output without failing the job, and shows such a variable to every later step.
 local function refuse_secret(what, name, text)
-  local secret = event.secret_in(text)
-  if not secret then return end
+  local found = event.secret_in(text)
+  if not found then return end
   failure {
     code = "denied", about = name, hint = instead,
-    message = ("%s: '%s' holds the secret %s"):format(what, name, secret),
+    message = ("%s: '%s' holds the secret %s"):format(what, name, found),
   }
 end
 
