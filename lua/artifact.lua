@@ -285,12 +285,14 @@ local function damaged(store, entry, why)
   }
 end
 
-local function check_digest(entry, digest)
-  local wanted = digest:gsub("^sha256:", "")
-  if not wanted:find "^%x+$" or #wanted ~= 64 then
-    options.misuse("artifact.get: option 'digest' is sha256: and 64 hexadecimal digits, not '%s'", digest)
-  end
-  if wanted:lower() == entry.sha256 then return end
+local function read_digest(digest)
+  local wanted = digest:gsub("^sha256:", ""):lower()
+  if wanted:find "^%x+$" and #wanted == 64 then return wanted end
+  options.misuse("artifact.get: option 'digest' is sha256: and 64 hexadecimal digits, not '%s'", digest)
+end
+
+local function check_digest(entry, wanted)
+  if wanted == entry.sha256 then return end
   failure {
     code = "artifact-digest", about = entry.name,
     message = ("the artifact %s has the digest sha256:%s, not sha256:%s"):format(names.tell(entry), entry.sha256,
@@ -371,10 +373,11 @@ end
 function artifact.get(o)
   options.read("artifact.get", o, get_fields)
   local wanted, store = names.wanted("artifact.get", o), open_store()
+  local digest = o.digest and read_digest(o.digest)
   local entry, others = pick(store, wanted)
   if not entry then not_found(store, wanted, others) end
   if entry.damaged then damaged(store, entry, "its entry cannot be read") end
-  if o.digest then check_digest(entry, o.digest) end
+  if digest then check_digest(entry, digest) end
   check_kind(entry, o)
   local got, err = try(take, store, entry, o)
   if got then return got end

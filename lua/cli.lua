@@ -91,6 +91,8 @@ function verbs.rehearse(arguments) return require("cli.rehearse").run(arguments)
 
 function verbs.wait(arguments) return require("cli.wait").run(arguments) end
 
+function verbs.artifact(arguments) return require("cli.artifact").run(arguments) end
+
 function verbs.mask(arguments) return require("cli.mask").run(arguments) end
 
 local function run_file(arguments)
@@ -102,9 +104,7 @@ local function run_file(arguments)
 end
 
 -- Verbs of the design that later versions bring: a clear answer instead of "no such recipe".
-local reserved = {
-  check = true, init = true, artifact = true,
-}
+local reserved = { check = true, init = true }
 
 local function verb_names()
   local names = {}
@@ -112,8 +112,8 @@ local function verb_names()
   return names
 end
 
-local helps_itself = { eval = true, mask = true, rehearse = true, run = true, wait = true }
-local helps_at_once = { mask = true, rehearse = true, wait = true }
+local helps_itself = { artifact = true, eval = true, mask = true, rehearse = true, run = true, wait = true }
+local helps_at_once = { artifact = true, mask = true, rehearse = true, wait = true }
 
 local function dispatch(arguments)
   local first = arguments[1]

@@ -191,7 +191,23 @@ local function may_forget(store, row)
   return final and #history.read(store, row.run):left() == 0
 end
 
----Forgets runs that are over and older than `keep`.
+local function expired()
+  local artifact, count = require "artifact", 0
+  for _, entry in ipairs(artifact.list { expired = true }) do
+    if not entry.damaged and entry.expires <= core.now() then count = count + 1 end
+  end
+  return count
+end
+
+-- Those say themselves how long they are kept.
+local function collect_artifacts(values)
+  project.use(project.read(values.project))
+  local count = values["dry-run"] and expired() or #require("artifact").sweep()
+  if count == 0 then return end
+  print(("%d artifacts %s, which had expired"):format(count, values["dry-run"] and "would be removed" or "removed"))
+end
+
+---Forgets runs that are over and older than `keep`, and artifacts that have expired.
 ---@param values { project?: string, keep: string, ["dry-run"]?: boolean }
 ---@return integer exit code
 function verbs.collect(values)
@@ -199,6 +215,7 @@ function verbs.collect(values)
   if not age then usage(("--keep expects a duration such as 30d or 12h, not '%s'"):format(values.keep)) end
   local session, name = open(values)
   local store <close> = session
+  collect_artifacts(values)
   local gone, bytes, kept = 0, 0, 0
   for _, row in ipairs(store:runs { changed_before = core.now() - age }) do
     local own = history.first_of(row, name)

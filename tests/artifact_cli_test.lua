@@ -1,0 +1,176 @@
+---`davit artifact`, as shells and CI steps use it; each command is a process of its own.
+local fs = require "fs"
+local json = require "json"
+local places = assert(require("core").load_file("tests/place.lua"))()
+
+-- A project with a web folder; f gets the folder.
+local function in_folder(f, env)
+  local folder <close> = places.bare {}
+  fs.write(folder.folder .. "/dist/index.js", "serve()")
+  fs.write(folder.folder .. "/dist/.hidden", "h")
+  fs.write(folder.folder .. "/dist/deep/a.css", "a{}")
+  folder.env = env
+  return f(folder, folder.folder)
+end
+
+local function test_here(name, f, env)
+  test(name, function() in_folder(f, env) end)
+end
+
+local function done(result, exit)
+  if result.exit ~= (exit or 0) then error(("exit %s: %s"):format(result.exit or result.signal, result.errors), 2) end
+  return result.output, result.errors
+end
+
+local function rows(text)
+  local list = {}
+  for line in text:gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
+  return list
+end
+
+test_here("put prints the digest on stdout and the rest on stderr, get takes it", function(place, folder)
+  local digest, said = done(place:davit("artifact", "put", "web", "dist"))
+  equal(digest:match "^sha256:%x+\n$" ~= nil, true)
+  equal(said:find "web of run local, attempt 1: 3 files, .* kept for 7 d" ~= nil, true)
+  local got = done(place:davit("artifact", "get", "web", "--into", "there", "--digest", digest:match "%S+"))
+  equal(got, digest)
+  equal({ fs.read(folder .. "/there/deep/a.css"), fs.exists(folder .. "/there/.hidden") }, { "a{}", true })
+end)
+
+test_here("paths count from the working folder, wherever the project is", function(place, folder)
+  done(place:sh "cd dist/deep && $DAVIT artifact put css a.css && $DAVIT artifact get css --into ../out")
+  equal(fs.read(folder .. "/dist/out/a.css"), "a{}")
+  done(place:sh "cd dist && $DAVIT artifact put two index.js deep/a.css && $DAVIT artifact get two --into ../two")
+  equal({ fs.read(folder .. "/two/index.js"), fs.read(folder .. "/two/deep/a.css") }, { "serve()", "a{}" })
+end)
+
+test_here("list is a table for people, and JSON for programs", function(place)
+  done(place:davit("artifact", "put", "web", "dist", "--run", "77", "--attempt", "2", "--retention", "3d"))
+  local text = done(place:davit("artifact", "list"))
+  equal(text:find "^NAME  RUN  ATTEMPT  SIZE%s+AGE%s+EXPIRES\nweb%s+77%s+2%s+%d+ B%s+%d s%s+in 3 d\n$" ~= nil, true)
+  local row = rows(done(place:davit("artifact", "list", "--json")))[1]
+  equal({ row.v, row.name, row.run, row.attempt, row.files, row.digest:sub(1, 7) }, { 1, "web", "77", 2, 3, "sha256:" })
+  local empty, said = done(place:davit("artifact", "list", "other"))
+  equal({ empty, said }, { "", "davit: there are no artifacts\n" })
+end)
+
+test_here("under GitHub run and attempt are its own, and another run's is not taken unless it is named",
+  function(place)
+    done(place:davit("artifact", "put", "web", "dist"))
+    local row = rows(done(place:davit("artifact", "list", "--json")))[1]
+    equal({ row.run, row.attempt }, { "900", 3 })
+    place.env.GITHUB_RUN_ID, place.env.GITHUB_RUN_ATTEMPT = "901", "1"
+    local _, said = done(place:davit("artifact", "get", "web", "--into", "x"), 1)
+    equal(said:find("there is no artifact 'web' of run 901 in .*: there is run 900, attempt 3") ~= nil, true)
+    done(place:davit("artifact", "get", "web", "--into", "x", "--run", "900"))
+  end, { GITHUB_RUN_ID = "900", GITHUB_RUN_ATTEMPT = "3" })
+
+test_here("jobs share the folder that DAVIT_ARTIFACTS names, without a project, too", function(place, folder)
+  place.env = { DAVIT_ARTIFACTS = folder .. "/shared" }
+  done(place:davit("artifact", "put", "web", "dist"))
+  equal(fs.exists(folder .. "/.davit/artifacts"), false)
+  done(place:sh("mkdir elsewhere && mv davit.yaml away && cd elsewhere && $DAVIT artifact get web"))
+  equal(fs.read(folder .. "/elsewhere/index.js"), "serve()")
+  place.env = nil
+  local _, said = done(place:davit("artifact", "list"), 2)
+  equal(said:find "name a folder for them in DAVIT_ARTIFACTS" ~= nil, true)
+end)
+
+test_here("other content under the same name is refused, and replaced when it is said", function(place, folder)
+  done(place:davit("artifact", "put", "web", "dist"))
+  done(place:davit("artifact", "put", "web", "dist"))
+  fs.write(folder .. "/dist/index.js", "other")
+  local _, said = done(place:davit("artifact", "put", "web", "dist"), 1)
+  equal(said:find "is there already, with other content" ~= nil, true)
+  done(place:davit("artifact", "put", "web", "dist", "--replace"))
+end)
+
+test_here("rm removes it, and says when there is nothing to remove", function(place, folder)
+  done(place:davit("artifact", "put", "web", "dist"))
+  equal(done(place:davit("artifact", "rm", "web")), "web of run local, attempt 1 is removed\n")
+  equal(fs.list(folder .. "/.davit/artifacts/blobs", { outside = true }), {})
+  local _, said = done(place:davit("artifact", "rm", "web"), 1)
+  equal(said:find "there is no such artifact 'web'" ~= nil, true)
+end)
+
+test_here("what is mistyped is told with exit code 2", function(place)
+  local function says(pattern, ...)
+    local _, said = done(place:davit("artifact", ...), 2)
+    if not said:find(pattern) then error(("expected %s, got %s"):format(pattern, said), 2) end
+  end
+  says("which files%?", "put", "web")
+  says("under which name", "put")
+  says("which artifact", "get")
+  says("there is no 'take'", "take", "x")
+  says("an artifact's name is made of letters", "put", "a/b", "dist")
+  says("%-%-retention is a time such as 7d", "put", "web", "dist", "--retention", "soon")
+  says("%-%-retnetion", "put", "web", "dist", "--retnetion", "1d")
+  says("%-%-digest is sha256:", "get", "web", "--digest", "7")
+end)
+
+test_here("help names every action and its flags", function(place)
+  local text = done(place:davit("artifact", "--help"))
+  for _, word in ipairs { "put NAME", "get NAME", "list", "rm NAME", "key FILE", "--sealed-to", "DAVIT_ARTIFACTS" } do
+    equal({ word, text:find(word, 1, true) ~= nil }, { word, true })
+  end
+  done(place:davit("artifact"), 2)
+end)
+
+-- Secrets --------------------------------------------------------------------------------------------
+
+local YAML = "version: 1\nproject: bare\nenv_file: secrets.env\nsecrets: { API_TOKEN: { to: [api.example.com] } }\n"
+
+test_here("a declared secret in a file is refused with exit code 7, whether the environment or the env file has it",
+  function(place, folder)
+    fs.write(folder .. "/davit.yaml", YAML)
+    fs.write(folder .. "/dist/config.json", '{"token": "tok-9f8e7d6c5b4a"}')
+    place.env = { API_TOKEN = "tok-9f8e7d6c5b4a" }
+    local out, said = done(place:davit("artifact", "put", "web", "dist"), 7)
+    equal({ out, said:find "config.json holds the secret API_TOKEN" ~= nil, said:find "tok%-" }, { "", true, nil })
+    place.env = nil
+    fs.write(folder .. "/secrets.env", "API_TOKEN=tok-9f8e7d6c5b4a\n", { mode = "0600" })
+    done(place:davit("artifact", "put", "web", "dist"), 7)
+    fs.write(folder .. "/dist/config.json", '{"token": "dG9rLTlmOGU3ZDZjNWI0YQ=="}')
+    done(place:davit("artifact", "put", "web", "dist"), 7)
+    done(place:davit("artifact", "put", "web", "dist", "--except", "config.json"))
+  end)
+
+test_here("a secret is handed over sealed: a command gets it in its environment, and nobody sees it", function(place, folder)
+  local public = done(place:davit("artifact", "key", "deploy.key")):match "%S+"
+  equal(done(place:davit("artifact", "key", "deploy.key")):match "%S+", public)
+  equal(fs.stat(folder .. "/deploy.key").mode, "0600")
+  fs.write(folder .. "/davit.yaml", ("version: 1\nproject: bare\nartifacts: { keys: { deploy: %s } }\n"):format(public))
+  place.env = { DATABASE_URL = "postgresql://u:p4ssw0rd-long@db.example.com/app" }
+  done(place:davit("artifact", "put", "db", "--value-env", "DATABASE_URL", "--sealed-to", "deploy", "--to",
+    "program:sh,sql:*"))
+  place.env = nil
+  local _, said = done(place:davit("artifact", "get", "db", "--", "sh", "-c", "true"), 2)
+  equal(said:find "sealed for deploy, and DAVIT_ARTIFACT_KEY is not set" ~= nil, true)
+  local result = place:davit("artifact", "get", "db", "--key-file", "deploy.key", "--", "sh", "-c",
+    'echo "url $DATABASE_URL"; test "$DATABASE_URL" = "postgresql://u:p4ssw0rd-long@db.example.com/app" && exit 5')
+  local out, errors = done(result, 5)
+  equal({ (out .. errors):find "url %*%*%*" ~= nil, (out .. errors):find "p4ssw0rd" }, { true, nil })
+  _, said = done(place:davit("artifact", "get", "db", "--key-file", "deploy.key", "--", "env"), 7)
+  equal(said:find "secret DATABASE_URL may be sent to" ~= nil, true)
+end)
+
+test_here("values need a seal and a place, and a command that takes them", function(place)
+  place.env = { TOKEN = "a-secret-value-here" }
+  local _, said = done(place:davit("artifact", "put", "db", "--value-env", "TOKEN"), 2)
+  equal(said:find "sealed only" ~= nil, true)
+  _, said = done(place:davit("artifact", "put", "db", "--value-env", "TOKEN", "--sealed-to", "x"), 2)
+  equal(said:find "where may they go later" ~= nil, true)
+  _, said = done(place:davit("artifact", "put", "db", "--value-env", "TOKEN", "--sealed-to", "x", "--to", "sql:*"), 2)
+  equal(said:find "no key is called 'x' in davit.yaml" ~= nil, true)
+end)
+
+test_here("gc removes what has expired", function(place, folder)
+  done(place:davit("artifact", "put", "web", "dist"))
+  local file = folder .. "/.davit/artifacts/entries/web@local@1.json"
+  local entry = json.decode(fs.read(file))
+  entry.expires = entry.created
+  fs.write(file, json.encode(entry))
+  equal(done(place:davit("gc", "--dry-run")):find "1 artifacts would be removed" ~= nil, true)
+  equal(done(place:davit("gc")):find "1 artifacts removed" ~= nil, true)
+  equal(fs.list(folder .. "/.davit/artifacts/blobs"), {})
+end)
