@@ -386,4 +386,8 @@ function artifact.get(o)
   error(err, 0)
 end
 
+-- What a job hands over to another one ---------------------------------------------------------------
+
+require "artifact.hand_over"(artifact)
+
 return artifact

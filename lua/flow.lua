@@ -1,5 +1,6 @@
 ---What the flows of a project share: an environment's names, clients, secrets and bundles.
 ---Recipes say what happens in which order; this module knows how davit.yaml names things.
+local artifact = require "artifact"
 local bundles = require "flow.bundle"
 local cloudflare = require "cloudflare"
 local core = require "core"
@@ -140,13 +141,47 @@ function Environment:branch_named()
   return self.neon.branch { name = self.branch_name, marker = self.marker }
 end
 
+local function connection_uri(env, id, to)
+  return env.neon.connection_uri {
+    branch = id, database = env.database.database, role = env.database.role, preview = true, to = to,
+  }
+end
+
 ---The branch's connection string, which may go to the database and into Workers only.
 ---@param branch table  what run.ensure returned
 function Environment:database_url(branch)
-  return self.neon.connection_uri {
-    branch = branch.id, database = self.database.database, role = self.database.role, preview = true,
-    to = { "sql:*", secrets.WORKER_UPLOAD },
+  return connection_uri(self, branch.id, { "sql:*", secrets.WORKER_UPLOAD })
+end
+
+-- For the places above, and for whom it is sealed.
+local function places_of(sealed_to)
+  local to = { "sql:*", secrets.WORKER_UPLOAD }
+  for _, key in ipairs(type(sealed_to) == "table" and sealed_to or { sealed_to }) do to[#to + 1] = "sealed:" .. key end
+  return to
+end
+
+---Hands the database over to a later job: the branch by its id; sealed, its connection string, too.
+---@param branch table  what run.ensure returned
+---@param o? { name?: string, sealed_to?: string|string[], run?: string, attempt?: integer, retention?: number|string }
+function Environment:hand_over(branch, o)
+  o = o or {}
+  local url = o.sealed_to and connection_uri(self, branch.id, places_of(o.sealed_to)) or nil
+  artifact.hand_over {
+    name = o.name or "database", run = o.run, attempt = o.attempt, retention = o.retention, sealed_to = o.sealed_to,
+    values = { branch = branch.id, DATABASE_URL = url },
   }
+end
+
+---Takes over the database that a job before has handed over, and asks Neon how it is reached.
+---@param o? { name?: string, given?: table<string, string>, run?: string, attempt?: integer }
+---@return { id: string } branch, any url  a secret
+function Environment:take_over(o)
+  o = o or {}
+  local handed = artifact.take_over {
+    name = o.name or "database", given = o.given, run = o.run, attempt = o.attempt, expect = { "branch" },
+  }
+  local branch = { id = handed.branch }
+  return branch, self:database_url(branch)
 end
 
 -- A new branch may be reached before its roles have their passwords (28P01), or not at all.

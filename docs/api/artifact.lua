@@ -118,4 +118,32 @@ function artifact.remove(key) end
 ---@return artifact.Entry[]  what had expired
 function artifact.sweep() end
 
+---@class artifact.HandOver: artifact.Key
+---@field values table<string, string|secret.Template>  all but `state`, which is its own
+---@field sealed_to? string|string[]  for whom the secrets among the values are sealed, as in `put`
+---@field retention? number|string    as in `put`
+
+---Hands values over to a later job. Prefer what leads to a secret over the secret: the id of a database branch, from which
+---the later job asks Neon for the connection. What is no secret goes as the artifact NAME, with the canary
+---`state = "ready"`, and under GitHub as the outputs NAME_state and NAME_VALUE of the step; secrets go sealed, as
+---NAME.sealed. What was handed over before under that name is replaced, so that a step may be repeated.
+---
+---Raises "denied" for a secret without `sealed_to`, and what `put` raises.
+---@param options artifact.HandOver
+function artifact.hand_over(options) end
+
+---@class artifact.TakeOver: artifact.Key
+---@field expect? string[]  values that must be there and not empty
+---@field given? table<string, string>  `state` and values as they came through outputs of a job (a recipe's parameters),
+---                                     instead of the artifact
+---@field key? secret.Template  the private key, as in `get`
+
+---Takes what was handed over. A sealed part is opened only when a value that is expected is in no other.
+---
+---Raises "handover-missing" when nothing was handed over under the name, "handover-empty" when a value that is
+---expected is missing or empty although its state is there: it was dropped on the way; what `get` raises. All fatal.
+---@param options artifact.TakeOver
+---@return table<string, string|secret.Template> values
+function artifact.take_over(options) end
+
 return artifact

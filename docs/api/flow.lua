@@ -67,6 +67,33 @@ function Environment:branch_named() end
 ---@return secret.Template
 function Environment:database_url(branch) end
 
+---@class flow.HandOver
+---@field name? string        "database"
+---@field sealed_to? string|string[]  for whom the connection string is sealed; without it the branch's id is all
+---@field run? string
+---@field attempt? integer
+---@field retention? number|string    as in artifact.put
+
+---Hands the database over to a later job, as artifact.hand_over does: the branch by its id, for jobs that may ask Neon; and
+---its connection string as DATABASE_URL, for those that must not, if it is sealed.
+---@param branch { id: string }
+---@param options? flow.HandOver
+function Environment:hand_over(branch, options) end
+
+---@class flow.TakeOver
+---@field name? string        "database"
+---@field given? { state: string, branch: string }  as they came through the outputs of a job, instead of the artifact
+---@field run? string
+---@field attempt? integer
+
+---Takes over the database that an earlier job has handed over, and asks Neon for its connection string. Raises what
+---artifact.take_over raises, and "preview-to-production" for a branch of production. A job that has no key of Neon takes
+---the sealed string: `artifact.take_over { name = "database", expect = { "DATABASE_URL" } }`.
+---@param options? flow.TakeOver
+---@return { id: string } branch
+---@return secret.Template url
+function Environment:take_over(options) end
+
 ---Waits until the branch accepts connections, then carries out the migrations that are not recorded.
 ---@param branch table  what run.ensure returned
 ---@return sql.Migrated

@@ -1,0 +1,157 @@
+---What one job hands over to a later one: by reference, sealed, and loud when something is missing.
+local artifact = require "artifact"
+local explore = require "rehearsal.explore"
+local fs = require "fs"
+local plain = require "fs.core"
+local process = require "process"
+local project = require "project"
+local seal = require "seal.core"
+local secret = require "secret"
+local places = assert(require("core").load_file("tests/place.lua"))()
+
+local function new_folder()
+  return process.run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
+end
+
+local function test_here(name, f)
+  test(name, function()
+    local folder = new_folder()
+    plain.stay_in(folder)
+    local _ <close> = setmetatable({}, { __close = function()
+      plain.stay_in(nil)
+      plain.remove(folder)
+    end })
+    local public = seal.new_key(folder .. "/key")
+    f(public, secret.file("key", { to = { "sealed:*" } }))
+  end)
+end
+
+local function url_for(key)
+  return secret.generate("DATABASE_URL", 24, { to = { "sql:*", "sealed:" .. key } })
+end
+
+-- Values and secrets -------------------------------------------------------------------------------
+
+test_here("what is no secret is handed over by itself, with a canary", function()
+  artifact.hand_over { name = "database", values = { branch = "br-1" } }
+  equal(artifact.take_over { name = "database", expect = { "branch" } }, { state = "ready", branch = "br-1" })
+end)
+
+test_here("a secret goes sealed, and is opened only by who expects it", function(public, key)
+  artifact.hand_over { name = "database", values = { branch = "br-1", DATABASE_URL = url_for(public) }, sealed_to = public }
+  equal(artifact.take_over { name = "database", expect = { "branch" } }, { state = "ready", branch = "br-1" })
+  local handed = artifact.take_over { name = "database", expect = { "branch", "DATABASE_URL" }, key = key }
+  equal({ handed.branch, tostring(handed.DATABASE_URL) }, { "br-1", "[secret DATABASE_URL]" })
+  local err = raises("DAVIT_ARTIFACT_KEY is not set", artifact.take_over,
+    { name = "database", expect = { "DATABASE_URL" } })
+  equal(err.code, "secret-missing")
+end)
+
+test_here("a secret is not handed over in the clear", function(public)
+  local err = raises("its value DATABASE_URL holds the secret DATABASE_URL", artifact.hand_over,
+    { name = "database", values = { DATABASE_URL = url_for(public) } })
+  equal({ err.code, err.hint:find "the id of a branch" ~= nil, artifact.list() }, { "denied", true, {} })
+end)
+
+test_here("a step that is repeated hands over again", function(public)
+  for _ = 1, 2 do
+    artifact.hand_over { name = "database", values = { branch = "br-1", U = url_for(public) }, sealed_to = public }
+  end
+  equal(#artifact.list(), 2)
+end)
+
+-- Loud when empty ----------------------------------------------------------------------------------------
+
+test_here("nothing, and something without what is expected, are two errors", function()
+  local err = raises("nothing was handed over as 'database': there is no such artifact", artifact.take_over,
+    { name = "database" })
+  equal(err.code, "handover-missing")
+  artifact.hand_over { name = "database", values = { branch = "br-1" } }
+  err = raises("'database' was handed over without its DATABASE_URL", artifact.take_over,
+    { name = "database", expect = { "branch", "DATABASE_URL" } })
+  equal({ err.code, err.about }, { "handover-empty", "DATABASE_URL" })
+  artifact.put { name = "other", values = { a = "b" } }
+  equal(raises("holds no hand%-over", artifact.take_over, { name = "other" }).code, "handover-missing")
+  raises("the value branch is empty", artifact.hand_over, { name = "database", values = { branch = "" } })
+  raises("'state' is its own", artifact.hand_over, { name = "database", values = { state = "x" } })
+end)
+
+test_here("of outputs that came empty it says whether they were dropped or never written", function()
+  local function take(given) return artifact.take_over { name = "database", given = given, expect = { "branch" } } end
+  equal(take { state = "ready", branch = "br-1" }.branch, "br-1")
+  equal(raises("the output with its state is empty", take, { state = "", branch = "" }).code, "handover-missing")
+  equal(raises("the output with its state is empty", take, {}).code, "handover-missing")
+  equal(raises("its state is 'failed'", take, { state = "failed" }).code, "handover-missing")
+  local err = raises("its state came, but this is empty; GitHub empties an output that it takes for a secret", take,
+    { state = "ready", branch = "" })
+  equal(err.code, "handover-empty")
+end)
+
+test("under GitHub the values are outputs of the step, the secret is none", function()
+  local folder <close> = places.bare {}
+  fs.write(folder.folder .. "/hand.lua", [[
+    local artifact, secret, seal = require "artifact", require "secret", require "seal.core"
+    local public = seal.new_key "key"
+    artifact.hand_over { name = "database", sealed_to = public, values = { branch = "br-1",
+      DATABASE_URL = secret.env("URL", { to = { "sealed:" .. public } }) } }
+  ]])
+  folder.env = { GITHUB_OUTPUT = folder.folder .. "/outputs", DAVIT_ARTIFACTS = folder.folder .. "/shared",
+    URL = "postgresql://u:p4ss-word-1@db/x" }
+  local result = folder:davit "hand.lua"
+  equal({ result.exit, result.errors }, { 0, "" })
+  local outputs = fs.read(folder.folder .. "/outputs")
+  equal({ outputs:find "database_branch<<(%S+)\nbr%-1\n" ~= nil, outputs:find "database_state<<(%S+)\nready\n" ~= nil },
+    { true, true })
+  equal(outputs:find "postgres", nil)
+end)
+
+-- In a flow ------------------------------------------------------------------------------------------------
+
+local CODEX = "tests/projects/codex"
+local EVERY = (os.getenv "DAVIT" or "build/davit"):find("san", 1, true) and 11 or 1
+
+-- Rehearses a recipe with this body on the sample project, at every point.
+local function rehearse(body)
+  local folder = new_folder()
+  local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
+  process.run { argv = { "cp", "-R", CODEX .. "/.", folder } }
+  local yaml = fs.read(folder .. "/davit.yaml")
+  fs.write(folder .. "/davit.yaml", ("%s\nartifacts: { keys: { e2e: %s } }\n"):format(yaml, seal.new_key(folder .. "/key")))
+  fs.write(folder .. "/recipes/toy.lua", ([[
+    local artifact, flow, sql = require "artifact", require "flow", require "sql"
+    return { summary = "A toy", run = function(_, run)
+      local env = flow.environment("preview", { pr = 42 })
+      local branch = run.ensure(env:branch())
+      run.step("ready", { branch = branch.id }, function() env:migrate(branch) end)
+      %s
+    end }]]):format(body))
+  return explore.run(project.read(folder), { recipe = "toy", params = {}, seed = 1, jobs = 2, pull_requests = { 42 },
+    every = EVERY, limit = 60 }, function() end)
+end
+
+test("the database is handed over by its branch, wherever the run is killed", function()
+  local result = rehearse [[
+    run.step("hand over", function() env:hand_over(branch) end)
+    run.step("take over", function()
+      local taken, url = env:take_over()
+      if taken.id ~= branch.id then failure { code = "wrong", message = taken.id } end
+      local session <close> = sql.connect { url = url }
+      session:query "select 1"
+    end)
+  ]]
+  equal(result.failed, {})
+  equal(result.reference.outcome.code, 0)
+end)
+
+test("and sealed, for a job that holds no key of Neon", function()
+  local result = rehearse [[
+    run.step("hand over", function() env:hand_over(branch, { sealed_to = "e2e" }) end)
+    run.step("take over", function()
+      local handed = artifact.take_over { name = "database", expect = { "branch", "DATABASE_URL" } }
+      local session <close> = sql.connect { url = handed.DATABASE_URL }
+      session:query "select 1"
+    end)
+  ]]
+  equal(result.failed, {})
+  equal(result.reference.outcome.code, 0)
+end)
