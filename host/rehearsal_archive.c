@@ -78,9 +78,12 @@ static bool enter(struct tree_reader *t, const char *name)
   return true;
 }
 
+/* The root is left last, and may be one name. */
 static bool leave(struct tree_reader *t)
 {
-  *strrchr(kept(t)->folder, '/') = 0;
+  char *slash = strrchr(kept(t)->folder, '/');
+  if (slash)
+    *slash = 0;
   return true;
 }
 

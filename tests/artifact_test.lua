@@ -311,6 +311,65 @@ test_here("a put that is cancelled leaves nothing", function(_, store)
   equal({ artifact.list(), blobs(store), plain.list(store .. "/incoming") }, { {}, {}, {} })
 end)
 
+-- In a rehearsal -----------------------------------------------------------------------------------------
+
+local explore = require "rehearsal.explore"
+local project = require "project"
+local seal = require "seal.core"
+
+local YAML = [[
+version: 1
+project: toy
+zone: revelations.studio
+cloudflare: { account: 0000000000000000000000000000c0de }
+github: { repository: example/codex }
+artifacts: { keys: { deploy: %s } }
+]]
+
+local RECIPE = [[
+local artifact, fs, secret = require "artifact", require "fs", require "secret"
+local function same(a, b) if a ~= b then failure { code = "wrong", message = ("%s is not %s"):format(a, b) } end end
+return { summary = "A toy", run = function(_, run)
+  run.step("build", function() fs.write("dist/index.js", "serve()") end)
+  run.step("put", function() artifact.put { name = "web", root = "dist", run = run.id } end)
+  run.step("seal", function()
+    artifact.put { name = "env", root = "dist", sealed_to = "deploy", replace = true, run = run.id }
+    artifact.put { name = "db", values = { T = secret.generate("T", 24, { to = { "sealed:*" } }) }, sealed_to = "deploy",
+      replace = true, run = run.id }
+  end)
+  run.step("get", function()
+    artifact.get { name = "web", into = "one", replace = true }
+    artifact.get { name = "env", into = "two", replace = true }
+    same(fs.read "one/index.js" .. fs.read "two/index.js", "serve()serve()")
+    same(tostring(artifact.get({ name = "db" }).values.T), "[secret T]")
+    same(#artifact.list(), 3)
+  end)
+  run.step("remove", function()
+    artifact.remove { name = "web" }
+    artifact.sweep()
+    same(artifact.find { name = "web" }, nil)
+    same(#artifact.list(), 2)
+  end)
+end }
+]]
+
+test("a rehearsal has artifacts of its own, wherever it is killed, and leaves none", function()
+  in_project(function(folder, store)
+    plain.write(folder .. "/davit.yaml", YAML:format(seal.new_key(folder .. "/key")))
+    plain.write(folder .. "/recipes/toy.lua", RECIPE)
+    artifact.put { name = "web", root = "dist" }
+    plain.stay_in(nil)
+    local before = process.run({ argv = { "find", folder }, check = false }).output
+    local result = explore.run(project.read(folder), { recipe = "toy", params = {}, seed = 1, jobs = 2,
+      pull_requests = { 42 }, every = (os.getenv "DAVIT" or ""):find("san", 1, true) and 17 or 1, limit = 60 },
+      function() end)
+    equal(result.failed, {})
+    equal({ result.reference.outcome.code, result.points.file > 60 }, { 0, true })
+    equal(process.run({ argv = { "find", folder }, check = false }).output, before)
+    equal(#blobs(store), 1)
+  end)
+end)
+
 -- Secrets ------------------------------------------------------------------------------------------------
 
 local function new_secret(name) return secret.generate(name, 24, { to = { "api.example.com", "sealed:*" } }) end

@@ -155,3 +155,47 @@ test("and sealed, for a job that holds no key of Neon", function()
   equal(result.failed, {})
   equal(result.reference.outcome.code, 0)
 end)
+
+test("two jobs on a real database: one by the branch's id, one that holds nothing but its private key", function()
+  local why_not = places.missing()
+  if why_not then skip(why_not) end
+  local place <close> = places.new()
+  local public = seal.new_key(place.parent .. "/key")
+  fs.append(place.folder .. "/davit.yaml", ("\nartifacts: { keys: { e2e: %s } }\n"):format(public))
+  fs.write(place.folder .. "/recipes/give.lua", [[
+    return { summary = "s", run = function(_, run)
+      local env = require("flow").environment("preview", { pr = 42 })
+      local branch = run.ensure(env:branch())
+      run.step("migrate", function() return env:migrate(branch) end)
+      run.step("hand over", function() env:hand_over(branch, { sealed_to = "e2e" }) end)
+    end }]])
+  fs.write(place.folder .. "/recipes/ask.lua", [[
+    return { summary = "s", run = function(_, run)
+      local env = require("flow").environment("preview", { pr = 42 })
+      local branch, url = env:take_over()
+      local session <close> = require("sql").connect { url = url }
+      run.output("products", session:query("select count(*)::int as n from products").rows[1].n)
+    end }]])
+  local other = place:sibling "later job"
+  fs.write(other.folder .. "/davit.yaml", "version: 1\nproject: codex\n")
+  fs.remove(other.folder .. "/secrets.env")
+  fs.write(other.folder .. "/recipes/use.lua", [[
+    return { summary = "s", run = function(_, run)
+      local handed = require("artifact").take_over { name = "database", expect = { "DATABASE_URL" } }
+      print(handed.DATABASE_URL)
+      local session <close> = require("sql").connect { url = handed.DATABASE_URL }
+      run.output("products", session:query("select count(*)::int as n from products").rows[1].n)
+    end }]])
+  place:start()
+  place.env = { DAVIT_ARTIFACTS = place.parent .. "/shared" }
+  local function run(folder, recipe)
+    local result = folder:davit("run", recipe, "--local")
+    if result.exit ~= 0 then error(result.errors, 2) end
+    return result.output
+  end
+  run(place, "give")
+  equal(run(place, "ask"), "products: 4\n")
+  other.env = { DAVIT_ARTIFACTS = place.parent .. "/shared",
+    DAVIT_ARTIFACT_KEY = fs.read(place.parent .. "/key"):match "%S+" }
+  equal(run(other, "use"), "[secret DATABASE_URL]\nproducts: 4\n")
+end)
