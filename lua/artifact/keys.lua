@@ -25,7 +25,14 @@ local function find(what, name)
   if type(name) ~= "string" then options.misuse("%s: option 'sealed_to' is a key or a list of them", what) end
   if seal.is_public(name) then return name end
   local key = declared()[name]
-  if key then return key end
+  if key and seal.is_public(key) then return key end
+  if key then
+    failure {
+      code = "config", class = "misuse", about = name,
+      message = ("davit.yaml: artifacts.keys.%s is no public key"):format(name),
+      hint = "it begins with davit-public- and has 43 digits more; 'davit artifact key FILE' prints it",
+    }
+  end
   failure {
     code = "config", class = "misuse", about = name,
     message = ("%s: no key is called '%s' in davit.yaml (artifacts.keys); %s"):format(what, name, names_of(declared())),

@@ -73,11 +73,12 @@ function names.text(key)
   return ("%s@%s@%d"):format(key.name, key.run, key.attempt)
 end
 
----@param text string  of names.text
+---@param text string  of names.text, or something else
 ---@return { name: string, run: string, attempt: integer }|nil
 function names.read(text)
-  local name, run, attempt = text:match "^([^@]+)@([^@]+)@(%d+)$"
-  return name and { name = name, run = run, attempt = math.tointeger(tonumber(attempt)) }
+  local name, run, attempt = text:match "^([^@]+)@([^@]+)@([1-9]%d*)$"
+  if not name or wrong(name) or wrong(run) or #attempt > 6 then return nil end
+  return { name = name, run = run, attempt = math.tointeger(tonumber(attempt)) }
 end
 
 ---@param entry table

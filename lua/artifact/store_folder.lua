@@ -57,13 +57,30 @@ local function file_of(self, key)
   return ("%s/entries/%s.json"):format(self.place, names.text(key))
 end
 
+local kinds = { files = true, values = true }
+
+local function is_digest(text) return type(text) == "string" and #text == 64 and not text:find "[^0-9a-f]" end
+
+local function is_list(value)
+  if type(value) ~= "table" then return value == nil end
+  for i, item in pairs(value) do
+    if math.type(i) ~= "integer" or type(item) ~= "string" then return false end
+  end
+  return true
+end
+
+local function is_whole(entry)
+  return type(entry) == "table" and kinds[entry.kind] and is_digest(entry.sha256) and is_list(entry.sealed_to)
+    and type(entry.created) == "number" and type(entry.expires) == "number" and type(entry.size) == "number"
+    and math.type(entry.order) == "integer"
+end
+
 -- Who wrote it checked it: what is no entry was damaged. It is shown, so that somebody removes it.
 local function decode(key, text)
   local entry = try(json.decode, text)
-  local whole = type(entry) == "table" and type(entry.sha256) == "string" and entry.sha256:find "^%x+$"
-    and #entry.sha256 == 64 and type(entry.expires) == "number" and math.type(entry.order) == "integer"
-    and entry.name == key.name and entry.run == key.run and entry.attempt == key.attempt
-  if whole then return entry end
+  if is_whole(entry) and entry.name == key.name and entry.run == key.run and entry.attempt == key.attempt then
+    return entry
+  end
   return { name = key.name, run = key.run, attempt = key.attempt, damaged = true, order = 0 }
 end
 

@@ -52,8 +52,9 @@ Usage: davit artifact put NAME PATH… [FLAG]…    makes one of a folder's cont
   list
   --expired                   also what has expired and was not swept yet
 
-A plaintext artifact holds no secret that davit.yaml declares, nor one of its env_file, in any form; files that begin
-with a dot are packed like all others. An artifact is never changed silently: the same content again is fine.
+A plaintext artifact holds no secret that davit.yaml declares and the environment or a file has, nor one of its
+env_file, in any form; files that begin with a dot are packed like all others. An artifact is never changed
+silently: the same content again is fine.
 
 Exit code 0: done; 1: not found, damaged, or of other content; 2: usage; 7: it would hold a secret; 8: busy.]]
 
@@ -92,10 +93,17 @@ local function enter(values)
   if values.project or project.root() then project.use(project.read(values.project)) end
 end
 
--- What the project's env file holds must be in no artifact, as what the environment does.
+-- What the project's env file and files of secrets hold must be in no artifact, as what the environment does. A
+-- program that prints a secret is not asked for that.
 local function know_secrets()
   local p = try(project.current)
-  if p and p.env_file and fs.exists(p.root .. "/" .. p.env_file) then secret.dotenv(p.env_file) end
+  if not p then return end
+  require("flow.secrets").env_file(p)
+  for name, declared in pairs(p.secrets) do
+    if declared.file and fs.exists(fs.place(declared.file)) then
+      secret.file(declared.file, { to = { "sealed:*" }, name = name, shared = declared.shared })
+    end
+  end
 end
 
 local function one_name(what, rest)
