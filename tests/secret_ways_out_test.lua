@@ -77,7 +77,8 @@ way("__index and __len of another", [[local t = setmetatable({}, { __index = fun
 way("an error that is it", [[error(WAY)]], "secret")
 way("an error that has it as its message", [[error { message = WAY }]], "a table that has no message")
 way("failure, in every field", [[tell(failure, { code = "x", message = WAY }) tell(failure, { code = WAY, message = "m" })
-  tell(failure, { code = "x", message = "m", hint = WAY }) failure { code = "x", message = "m", about = WAY }]], "failure: 'hint' cannot hold a secret: " .. REFUSED)
+  tell(failure, { code = "x", message = "m", hint = WAY }) failure { code = "x", message = "m", about = WAY }]],
+  "failure: 'hint' cannot hold a secret: " .. REFUSED)
 way("an error's field, with --debug", [[failure { code = "x", message = "m", found = { WAY } }]], "m",
   { recipe = true, arguments = { "--debug" } })
 way("a coroutine's error", [[print(coroutine.resume(coroutine.create(function() error(WAY) end)))
