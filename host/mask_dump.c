@@ -22,7 +22,8 @@ enum {
   INDENT_MAX = 24,
   LINE_BYTES = 64,   /* in a line */
   BYTES_MAX = MASK_PIECE + LINE_BYTES,
-  OFFSET_MIN = 6     /* digits */
+  OFFSET_MIN = 6,    /* digits */
+  LAST_MAX = 128     /* an unfinished line that is longer without a character of text is none */
 };
 
 enum place { NOWHERE, AT_START, IN_NUMBER, IN_GAP, IN_TEXT };
@@ -384,22 +385,14 @@ static bool all_of_dump(const char *s, size_t len)
   return true;
 }
 
-/* Where the line begins that holds a place; `len`: it began earlier, and is none. */
-static size_t line_start(const char *data, size_t at, size_t len, bool inside)
+size_t mask_dump_line(const char *data, size_t at, size_t len, bool inside)
 {
   const char *end = memrchr(data, '\n', at);
   return end ? (size_t)(end + 1 - data) : inside ? len : 0;
 }
 
-size_t mask_dump_find(const char *data, size_t len, bool inside)
+size_t mask_dump_last_line(const char *data, size_t len, bool inside)
 {
-  for (size_t at = 0; at + 16 <= len; at += 32) {
-    if (!all_of_dump(data + at, 16))
-      continue;
-    size_t start = line_start(data, at, len, inside);
-    if (start < len)
-      return start;
-  }
-  size_t last = line_start(data, len, len, inside);
-  return last < len && len - last < 128 && all_of_dump(data + last, len - last) ? last : len;
+  size_t last = mask_dump_line(data, len, len, inside);
+  return last < len && len - last < LAST_MAX && all_of_dump(data + last, len - last) ? last : len;
 }

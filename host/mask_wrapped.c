@@ -12,13 +12,13 @@
 #include "mask_wrapped.h"
 #include "mask_dump.h"
 #include "mask_held.h"
+#include "mask_scan.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-  LINE_MIN = 48,     /* a shorter line is no line of an encoder's */
   INDENT_MAX = 64,
-  BATCH = 128,
+  WINDOW = 16384,    /* what is looked through here is still near when the stream looks */
   TEXT_MAX = 1024    /* more than a piece */
 };
 
@@ -47,19 +47,6 @@ static bool is_break(char c)
   return c == '\n' || c == '\r';
 }
 
-typedef signed char sixteen __attribute__((vector_size(16)));
-
-/* True when one of sixteen bytes is below '+', as blanks, line ends and most punctuation are, or beyond ASCII. */
-static bool has_gap(const char *s)
-{
-  sixteen bytes;
-  uint64_t found[2];
-  memcpy(&bytes, s, sizeof bytes);
-  bytes = bytes < '+';
-  memcpy(found, &bytes, sizeof found);
-  return (found[0] | found[1]) != 0;
-}
-
 static size_t end_of_text(const char *data, size_t at, size_t len)
 {
   while (at < len && is_text(data[at]))
@@ -74,51 +61,46 @@ static size_t start_of_text(const char *data, size_t from, size_t at)
   return at;
 }
 
-/* The first place from `at` on, in steps of 32, with sixteen bytes of text there and as many on one side; beyond
- * `len`: none. The first test is done without a branch, for a processor guesses wrong at every tenth. */
-static size_t next_place(const char *data, size_t at, size_t len)
+/* Where the text that came ends, if that is the end of a long line; `len`: it is not. */
+static size_t end_of_begun(const struct mask_wrapped *w, const char *data, size_t len)
 {
-  while (at + 16 <= len) {
-    uint16_t places[BATCH];
-    size_t n = 0, count = (len - at - 16) / 32 + 1;
-    count = count < BATCH ? count : BATCH;
-    for (size_t i = 0; i < count; i++) {
-      places[n] = (uint16_t)(32 * i);
-      n += !has_gap(data + at + 32 * i);
-    }
-    for (size_t i = 0; i < n; i++) {
-      size_t place = at + places[i];
-      if (place < 16 || !has_gap(data + place - 16) || (place + 32 <= len && !has_gap(data + place + 16)))
-        return place;
-    }
-    at += 32 * count;
-  }
-  return at;
+  size_t end = w->run ? end_of_text(data, 0, MASK_LINE_MIN < len ? MASK_LINE_MIN : len) : len;
+  if (end == len || w->run + end < MASK_LINE_MIN)
+    return len;
+  end = end_of_text(data, end, len);
+  return end < len && is_break(data[end]) ? end : len;
 }
 
-/* Where a line ends that is long enough; `len`: nowhere. Whatever is has sixteen bytes
- * of text behind one of any 32 places, so only every 32nd is looked at. */
-static size_t find_break(const struct mask_wrapped *w, const char *data, size_t len)
+/* Where ordinary text ends: at the end of a long line, or where the line of a dump may begin. */
+static size_t end_of_ordinary(const struct mask_wrapped *w, const char *data, size_t len, bool *dump)
 {
-  size_t end = end_of_text(data, 0, LINE_MIN < len ? LINE_MIN : len);
-  if (w->run && w->run + end >= LINE_MIN && (end = end_of_text(data, end, len)) < len && is_break(data[end]))
+  unsigned kinds;
+  size_t end = end_of_begun(w, data, len);
+  *dump = false;
+  if (end < len)
     return end;
-  for (size_t at = 0; (at = next_place(data, at, len)) + 16 <= len; at += 32) {
-    end = end_of_text(data, at, len);
-    if (end - start_of_text(data, 0, at) >= LINE_MIN && end < len && is_break(data[end]))
+  for (size_t at = 0; (at = mask_scan(data, at, len, &kinds)) + MASK_SCAN_MIN <= len; at += MASK_SCAN_STEP) {
+    if (kinds & MASK_SCAN_NUMBERS && (end = mask_dump_line(data, at, len, w->inside)) < len) {
+      *dump = true;
       return end;
-    if (end > at + 32)
-      at += (end - at) / 32 * 32 - 32;
+    }
+    end = end_of_text(data, at, len);
+    if (end < len && is_break(data[end]) && end - start_of_text(data, 0, at) >= MASK_LINE_MIN)
+      return end;
+    if (end > at + MASK_SCAN_STEP)
+      at += (end - at) / MASK_SCAN_STEP * MASK_SCAN_STEP - MASK_SCAN_STEP;
   }
-  return len;
+  end = mask_dump_last_line(data, len, w->inside);
+  *dump = end < len;
+  return end;
 }
 
 /* How long the text at the end is now that data has passed. */
 static void count_run(struct mask_wrapped *w, const char *data, size_t len)
 {
-  size_t from = len > LINE_MIN ? len - LINE_MIN : 0, start = start_of_text(data, from, len);
+  size_t from = len > MASK_LINE_MIN ? len - MASK_LINE_MIN : 0, start = start_of_text(data, from, len);
   size_t run = len - start + (start == 0 ? w->run : 0);
-  w->run = (uint8_t)(run < LINE_MIN ? run : LINE_MIN);
+  w->run = (uint8_t)(run < MASK_LINE_MIN ? run : MASK_LINE_MIN);
 }
 
 /* ---- what is kept back --------------------------------------------------------------------------- */
@@ -200,7 +182,7 @@ static bool belongs_to_gap(const struct wrapped_lines *l, char c)
 
 static bool begins_gap(const struct wrapped_lines *l, char c)
 {
-  return !l->gap && is_break(c) && l->line >= LINE_MIN;
+  return !l->gap && is_break(c) && l->line >= MASK_LINE_MIN;
 }
 
 static void take_gap(struct wrapped_lines *l, char c)
@@ -255,7 +237,7 @@ static void join(struct mask_wrapped *w, struct mask_stream *s, struct buf *out)
     return;
   w->lines = calloc(1, sizeof *w->lines);
   if (w->lines)
-    *w->lines = (struct wrapped_lines){.joined = true, .state = state, .generation = e->generation, .line = LINE_MIN};
+    *w->lines = (struct wrapped_lines){.joined = true, .state = state, .generation = e->generation, .line = MASK_LINE_MIN};
   else
     out->failed = true;
 }
@@ -305,16 +287,16 @@ static size_t feed_dump(struct mask_wrapped *w, struct mask_stream *s, const cha
   return taken;
 }
 
-/* Ordinary text, to where a dump may begin or a long line has ended. */
-static size_t feed_text(struct mask_wrapped *w, struct mask_stream *s, const char *data, size_t dump, size_t len,
-                        struct buf *out)
+/* Ordinary text, to where it ends. */
+static size_t feed_text(struct mask_wrapped *w, struct mask_stream *s, const char *data, size_t len, struct buf *out)
 {
-  size_t end = find_break(w, data, dump);
+  bool dump;
+  size_t end = end_of_ordinary(w, data, len, &dump);
   mask_stream_pass(s, data, end, false, out);
   note(w, data, end);
   if (end == len)
     return len;
-  if (end == dump) {
+  if (dump) {
     w->dump = mask_dump_new();
     out->failed = out->failed || !w->dump;
     return end;
@@ -329,21 +311,13 @@ static size_t feed_text(struct mask_wrapped *w, struct mask_stream *s, const cha
 
 void mask_wrapped_feed(struct mask_wrapped *w, struct mask_stream *s, const char *data, size_t len, struct buf *out)
 {
-  size_t dump = 0;  /* where the next one may begin */
-  bool known = false;
-  for (size_t at = 0; at < len && !out->failed;) {
-    if (w->lines) {
+  for (size_t at = 0; at < len && !out->failed;)
+    if (w->lines)
       at += feed_lines(w, s, data + at, len - at, out);
-    } else if (w->dump) {
+    else if (w->dump)
       at += feed_dump(w, s, data + at, len - at, out);
-      known = false;
-    } else {
-      if (!known || dump < at)
-        dump = at + mask_dump_find(data + at, len - at, w->inside);
-      known = true;
-      at += feed_text(w, s, data + at, dump - at, len - at, out);
-    }
-  }
+    else
+      at += feed_text(w, s, data + at, len - at < WINDOW ? len - at : WINDOW, out);
 }
 
 void mask_wrapped_finish(struct mask_wrapped *w, struct mask_stream *s, struct buf *out)
