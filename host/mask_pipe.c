@@ -1,15 +1,18 @@
 /* mask_pipe.c - a filter between two descriptors; see mask_pipe.h.
  *
  * Plain reads and writes: as many bytes as a pipe holds for each turn, which is what a pipe can
- * carry. Waiting for the reader holds up the writer, as in every filter. */
+ * carry. Waiting for the reader holds up the writer, as in every filter. A file, for which nobody
+ * waits, is read ahead by a thread: copying it from the kernel takes as long as masking it. */
 #include "mask_pipe.h"
 #include "buf.h"
 #include "mask.h"
+#include "read_ahead.h"
 #include "terminal.h"
 #include "write_all.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -21,7 +24,9 @@ struct pipe {
   int from, to;
   const volatile sig_atomic_t *stopping;
   struct mask_stream *stream;
+  struct read_ahead *ahead;  /* or NULL */
   char *chunk;
+  const char *data;          /* what was read */
   struct buf out;
 };
 
@@ -39,9 +44,23 @@ static bool wait_readable(const struct pipe *p)
   return false;
 }
 
+static ssize_t take_chunk(struct pipe *p, enum mask_pipe_end *end)
+{
+  if (is_stopped(p)) {
+    *end = MASK_PIPE_STOPPED;
+    return -1;
+  }
+  ssize_t n = read_ahead_next(p->ahead, &p->data);
+  if (n < 0)
+    *end = MASK_PIPE_UNREADABLE;
+  return n;
+}
+
 /* Returns how many bytes were read, 0 at the end, -1 with *end set. */
 static ssize_t read_chunk(struct pipe *p, enum mask_pipe_end *end)
 {
+  if (p->ahead)
+    return take_chunk(p, end);
   while (wait_readable(p)) {
     ssize_t n = read(p->from, p->chunk, CHUNK);
     if (n >= 0)
@@ -79,7 +98,7 @@ static enum mask_pipe_end run(struct pipe *p)
       return end;
     if (n == 0)
       break;
-    mask_feed(p->stream, p->chunk, (size_t)n, &p->out);
+    mask_feed(p->stream, p->data, (size_t)n, &p->out);
     end = pass_on(p);
   }
   if (end != MASK_PIPE_ENDED)
@@ -88,16 +107,24 @@ static enum mask_pipe_end run(struct pipe *p)
   return pass_on(p);
 }
 
+static struct read_ahead *read_ahead(int fd)
+{
+  struct stat file;
+  return fstat(fd, &file) == 0 && S_ISREG(file.st_mode) ? read_ahead_new(fd) : NULL;
+}
+
 enum mask_pipe_end mask_pipe(struct mask *mask, int from, int to, const volatile sig_atomic_t *stopping)
 {
   enum mask_pipe_end end = MASK_PIPE_NO_MEMORY;
   struct pipe p = {.from = from, .to = to, .stopping = stopping, .stream = mask_stream_new(mask),
-                   .chunk = malloc(CHUNK)};
+                   .ahead = read_ahead(from), .chunk = malloc(CHUNK)};
+  p.data = p.chunk;
   buf_init(&p.out, BUF_LIMIT);
   p.out.plain = true;
   if (p.stream && p.chunk)
     end = run(&p);
   int error = errno;
+  read_ahead_free(p.ahead);
   mask_stream_free(p.stream);
   if (p.chunk)
     wipe(p.chunk, CHUNK);
