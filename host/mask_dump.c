@@ -377,22 +377,17 @@ size_t mask_dump_take(struct mask_dump *d, struct mask_stream *s, const char *da
 
 /* ---- where one begins ---------------------------------------------------------------------------------- */
 
-static bool all_of_dump(const char *s, size_t len)
+static bool is_dumps(char c)
 {
-  for (size_t i = 0; i < len; i++)
-    if (digit_of(s[i]) < 0 && s[i] != ' ' && s[i] != ':')
-      return false;
-  return true;
+  return c == ' ' || c == ':' || digit_of(c) >= 0;
 }
 
+/* Backwards, for ordinary text has another character at once. */
 size_t mask_dump_line(const char *data, size_t at, size_t len, bool inside)
 {
-  const char *end = memrchr(data, '\n', at);
-  return end ? (size_t)(end + 1 - data) : inside ? len : 0;
-}
-
-size_t mask_dump_last_line(const char *data, size_t len, bool inside)
-{
-  size_t last = mask_dump_line(data, len, len, inside);
-  return last < len && len - last < LAST_MAX && all_of_dump(data + last, len - last) ? last : len;
+  size_t start = at;
+  for (; start > 0 && data[start - 1] != '\n'; start--)
+    if (at - start == LAST_MAX || !is_dumps(data[start - 1]))
+      return len;
+  return start == 0 && inside ? len : start;
 }

@@ -18,8 +18,7 @@ bool mask_dump_active(const struct mask_dump *d);
 size_t mask_dump_take(struct mask_dump *d, struct mask_stream *s, const char *data, size_t len, struct buf *out);
 /* Hands on what is kept back: no more is coming. */
 void mask_dump_end(struct mask_dump *d, struct mask_stream *s, struct buf *out);
-/* Where the line begins that holds a place; `len`: `inside`, data begins in the middle of it, and it is none. */
+/* Where the line begins that goes on at a place, if it may be a dump's so far; else `len`. `inside`: data begins in
+ * the middle of one that is none. */
 size_t mask_dump_line(const char *data, size_t at, size_t len, bool inside);
-/* Where the last line begins, which is not all here yet, if it may be one so far; else `len`. */
-size_t mask_dump_last_line(const char *data, size_t len, bool inside);
 #endif

@@ -9,7 +9,7 @@
 #include <emmintrin.h>
 #endif
 
-enum { BATCH = 128, MIN = MASK_SCAN_MIN, STEP = MASK_SCAN_STEP };
+enum { BATCH_MIN = 8, BATCH = 128, MIN = MASK_SCAN_MIN, STEP = MASK_SCAN_STEP };
 
 typedef signed char sixteen __attribute__((vector_size(16)));
 
@@ -58,10 +58,10 @@ static unsigned kinds_at(const char *data, size_t at, size_t len, unsigned kinds
 /* The kinds stand in the bits of a place that are always zero. */
 size_t mask_scan(const char *data, size_t at, size_t len, unsigned *kinds)
 {
-  while (at + MIN <= len) {
+  for (size_t batch = BATCH_MIN; at + MIN <= len; batch = batch < BATCH ? 2 * batch : BATCH) {
     uint16_t places[BATCH];
     size_t n = 0, count = (len - at - MIN) / STEP + 1;
-    count = count < BATCH ? count : BATCH;
+    count = count < batch ? count : batch;
     for (size_t i = 0; i < count; i++) {
       sixteen bytes = load(data + at + STEP * i);
       unsigned maybe = (unsigned)!any(bytes < '+') | (unsigned)!any(bytes > 'f') << 1;

@@ -36,10 +36,14 @@ struct wrapped_lines {
 
 /* ---- the alphabets ------------------------------------------------------------------------------ */
 
-static bool is_text(char c)
+static const bool text[256] = {
+  ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+  ['+'] = true, ['/'] = true, ['='] = true, ['-'] = true, ['_'] = true,
+};
+
+static inline bool is_text(char c)
 {
-  return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '+' || c == '/' || c == '=' ||
-         c == '-' || c == '_';
+  return text[(unsigned char)c];
 }
 
 static bool is_break(char c)
@@ -84,13 +88,15 @@ static size_t end_of_ordinary(const struct mask_wrapped *w, const char *data, si
       *dump = true;
       return end;
     }
+    if (!(kinds & MASK_SCAN_TEXT))
+      continue;
     end = end_of_text(data, at, len);
     if (end < len && is_break(data[end]) && end - start_of_text(data, 0, at) >= MASK_LINE_MIN)
       return end;
     if (end > at + MASK_SCAN_STEP)
       at += (end - at) / MASK_SCAN_STEP * MASK_SCAN_STEP - MASK_SCAN_STEP;
   }
-  end = mask_dump_last_line(data, len, w->inside);
+  end = mask_dump_line(data, len, len, w->inside);
   *dump = end < len;
   return end;
 }
@@ -228,6 +234,17 @@ static bool take_all(struct wrapped_lines *l, struct mask_stream *s, const char 
   return a != NULL;
 }
 
+/* Its arrays need no beginning: they are long, and lines are many. */
+static void begin_lines(struct wrapped_lines *l, uint32_t state, unsigned long generation)
+{
+  l->joined = true;
+  l->gap = l->line_end = false;
+  l->state = state;
+  l->generation = generation;
+  l->line = MASK_LINE_MIN;
+  l->gap_from = l->count = l->held.len = 0;
+}
+
 /* A long line ends here: if what may be a secret stands at its end, what follows is kept back. */
 static void join(struct mask_wrapped *w, struct mask_stream *s, struct buf *out)
 {
@@ -235,19 +252,27 @@ static void join(struct mask_wrapped *w, struct mask_stream *s, struct buf *out)
   const struct mask_engine *e = mask_stream_state(s, &state, out);
   if (!e || !e->generation || mask_hold(&e->automaton, state) == 0)
     return;
-  w->lines = calloc(1, sizeof *w->lines);
+  if (!w->lines)
+    w->lines = malloc(sizeof *w->lines);
   if (w->lines)
-    *w->lines = (struct wrapped_lines){.joined = true, .state = state, .generation = e->generation, .line = MASK_LINE_MIN};
+    begin_lines(w->lines, state, e->generation);
   else
     out->failed = true;
+  w->joining = w->lines;
 }
 
 /* ---- what comes -------------------------------------------------------------------------------------------- */
 
-static void drop_lines(struct mask_wrapped *w, struct mask_stream *s, struct buf *out)
+static void end_lines(struct mask_wrapped *w, struct mask_stream *s, struct buf *out)
 {
   release(w->lines, s, w->lines->held.len, out);
-  wipe(w->lines, sizeof *w->lines);
+  w->joining = false;
+}
+
+static void drop_lines(struct mask_wrapped *w)
+{
+  if (w->lines)
+    wipe(w->lines, sizeof *w->lines);
   free(w->lines);
   w->lines = NULL;
 }
@@ -270,7 +295,7 @@ static size_t feed_lines(struct mask_wrapped *w, struct mask_stream *s, const ch
 {
   size_t taken;
   if (!take_all(w->lines, s, data, len, &taken, out))
-    drop_lines(w, s, out);
+    end_lines(w, s, out);
   note(w, data, taken);
   return taken;
 }
@@ -302,7 +327,7 @@ static size_t feed_text(struct mask_wrapped *w, struct mask_stream *s, const cha
     return end;
   }
   join(w, s, out);
-  if (w->lines)
+  if (w->joining)
     return end;
   mask_stream_pass(s, data + end, 1, false, out);
   note(w, data + end, 1);
@@ -312,7 +337,7 @@ static size_t feed_text(struct mask_wrapped *w, struct mask_stream *s, const cha
 void mask_wrapped_feed(struct mask_wrapped *w, struct mask_stream *s, const char *data, size_t len, struct buf *out)
 {
   for (size_t at = 0; at < len && !out->failed;)
-    if (w->lines)
+    if (w->joining)
       at += feed_lines(w, s, data + at, len - at, out);
     else if (w->dump)
       at += feed_dump(w, s, data + at, len - at, out);
@@ -322,10 +347,11 @@ void mask_wrapped_feed(struct mask_wrapped *w, struct mask_stream *s, const char
 
 void mask_wrapped_finish(struct mask_wrapped *w, struct mask_stream *s, struct buf *out)
 {
-  if (w->lines) {
+  if (w->joining) {
     catch_up(w->lines, s, out);
-    drop_lines(w, s, out);
+    end_lines(w, s, out);
   }
+  drop_lines(w);
   if (w->dump)
     mask_dump_end(w->dump, s, out);
   drop_dump(w);
@@ -335,9 +361,6 @@ void mask_wrapped_finish(struct mask_wrapped *w, struct mask_stream *s, struct b
 
 void mask_wrapped_free(struct mask_wrapped *w)
 {
-  if (w->lines)
-    wipe(w->lines, sizeof *w->lines);
-  free(w->lines);
-  w->lines = NULL;
+  drop_lines(w);
   drop_dump(w);
 }

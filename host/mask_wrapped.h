@@ -19,7 +19,8 @@ struct mask_dump;
 
 /* Part of a stream; zeroed, it begins. */
 struct mask_wrapped {
-  struct wrapped_lines *lines;  /* while what follows a long line is kept back; else NULL */
+  struct wrapped_lines *lines;  /* NULL until there was a long line */
+  bool joining;                 /* what follows one is kept back */
   struct mask_dump *dump;       /* while what came may be a dump; else NULL */
   bool inside;                  /* the line at hand is none of a dump */
   uint8_t run;                  /* characters of the alphabets at the end of what came, LINE_MIN at most */
