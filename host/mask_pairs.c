@@ -134,7 +134,7 @@ static struct text without_quotes(struct text t)
 static void simple_pair(struct deriver *d, struct text line)
 {
   const char *end = line.data + line.len, *equals = memchr(line.data, '=', line.len);
-  const char *colon = memmem(line.data, line.len, ": ", 2);
+  const char *colon = text_find(line, ": ");
   const char *at = equals && (!colon || equals < colon) ? equals : colon;
   if (!at)
     return;
@@ -145,9 +145,9 @@ static void simple_pair(struct deriver *d, struct text line)
 /* user:password@tcp(host:3306)/db, as Go's driver for MySQL has it; jdbc:oracle:thin:user/password@… */
 static void driver_password(struct deriver *d, struct text line)
 {
-  const char *at = memmem(line.data, line.len, "@tcp(", 5);
-  at = at ? at : memmem(line.data, line.len, "@unix(", 6);
-  const char *oracle = memmem(line.data, line.len, ":thin:", 6);
+  const char *at = text_find(line, "@tcp(");
+  at = at ? at : text_find(line, "@unix(");
+  const char *oracle = text_find(line, ":thin:");
   const char *from = oracle ? oracle + 6 : line.data, *end = line.data + line.len;
   if (!at && oracle)
     at = memrchr(from, '@', (size_t)(end - from));
@@ -160,7 +160,7 @@ static void driver_password(struct deriver *d, struct text line)
 static void netrc_password(struct deriver *d, struct text line)
 {
   static const char word[] = "password ";
-  const char *end = line.data + line.len, *at = memmem(line.data, line.len, word, sizeof word - 1);
+  const char *end = line.data + line.len, *at = text_find(line, word);
   bool netrc = text_starts(line, "machine ") || text_starts(line, "default ") || text_starts(line, "login ") ||
                text_starts(line, word);
   if (!at || !netrc)

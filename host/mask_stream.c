@@ -256,9 +256,18 @@ static bool begin(struct run *r, struct mask_stream *s, const char *data, struct
   return true;
 }
 
+/* What comes after an end is another text. */
+static void go_on(struct mask_stream *s)
+{
+  if (s->ended)
+    s->found = NULL;
+  s->ended = false;
+}
+
 void mask_stream_pass(struct mask_stream *s, const char *data, size_t len, bool covered, struct buf *out)
 {
   struct run r;
+  go_on(s);
   if (!begin(&r, s, data, out))
     return;
   if (r.engine->generation == 0) {
@@ -295,10 +304,7 @@ const struct mask_engine *mask_stream_state(struct mask_stream *s, uint32_t *sta
 
 void mask_feed(struct mask_stream *s, const char *data, size_t len, struct buf *out)
 {
-  if (s->ended) {
-    s->found = NULL;
-    s->ended = false;
-  }
+  go_on(s);
   mask_wrapped_feed(&s->wrapped, s, data, len, out);
 }
 

@@ -25,6 +25,11 @@ bool text_starts(struct text t, const char *with)
   return t.len >= n && memcmp(t.data, with, n) == 0;
 }
 
+const char *text_find(struct text t, const char *what)
+{
+  return t.len ? memmem(t.data, t.len, what, strlen(what)) : NULL;
+}
+
 bool text_equal(struct text a, struct text b)
 {
   return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);

@@ -17,6 +17,8 @@ static inline struct text text_between(const char *from, const char *to)
 /* Without white space around it. */
 struct text text_trim(struct text t);
 bool text_starts(struct text t, const char *with);
+/* Where it first stands in the text; NULL: nowhere. */
+const char *text_find(struct text t, const char *what);
 bool text_equal(struct text a, struct text b);
 /* True when a letter, a digit or a byte beyond ASCII is in it. */
 bool text_has_word(struct text t);

@@ -2,17 +2,18 @@
  *
  * The naive one knows every form with the place in the text from which on it counts: what was added in
  * mid-stream counts from the bytes on that were held then. After each feed it says what must be out by
- * now, to the byte: all before the longest tail that begins a form, and what is covered behind that. */
+ * now, to the byte: all before the longest tail that begins a form, and what is covered behind that. It
+ * knows nothing of lines that belong together (mask_wrapped.h), so the text goes past that stage. */
 #include "mask_case.h"
 #include "mask.h"
 #include "mask_forms.h"
-#include <ctype.h>
+#include "mask_stream.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 12000, SECRET_MAX = 700, SECRETS = 6, PIECE = 256, LINE_MIN = 48 };
+enum { TEXT_MAX = 12000, SECRET_MAX = 700, SECRETS = 6, PIECE = 256 };
 
 /* ---- the bytes of a case ------------------------------------------------------------------------ */
 
@@ -161,7 +162,6 @@ struct play {
   struct mask *mask;
   struct mask_stream *stream;
   struct buf out, expected;
-  size_t run;    /* of letters, at the end of the text */
 };
 
 static size_t secret_length(struct bytes *b)
@@ -255,16 +255,6 @@ static bool knows_what_it_found(struct play *p)
   return covered == found;
 }
 
-/* No line ends behind a long run of letters: the masker looks across those, and the naive one does not. */
-static void keep_lines_short(struct play *p, char *text, size_t len)
-{
-  for (size_t i = 0; i < len; i++) {
-    if (p->run >= LINE_MIN && (text[i] == '\n' || text[i] == '\r'))
-      text[i] = ' ';
-    p->run = isalnum((unsigned char)text[i]) || (text[i] && strchr("+/=-_", text[i])) ? p->run + 1 : 0;
-  }
-}
-
 static bool same(struct play *p, const char *when)
 {
   bool equal = buf_ok(&p->out) && p->out.len == p->expected.len &&
@@ -285,7 +275,7 @@ static bool feed(struct play *p, const char *text, size_t len)
   if (!exact)
     abort();
   memcpy(exact, text, len);
-  mask_feed(p->stream, exact, len, &p->out);
+  mask_stream_pass(p->stream, exact, len, false, &p->out);
   free(exact);
   naive_take(&p->naive, text, len);
   naive_write(&p->naive, p->naive.len - naive_held(&p->naive), &p->expected);
@@ -297,7 +287,7 @@ static bool finish(struct play *p)
   mask_finish(p->stream, &p->out);
   naive_write(&p->naive, p->naive.len, &p->expected);
   bool holds = same(p, "finished") && knows_what_it_found(p);
-  p->naive.len = p->naive.out = p->run = 0;
+  p->naive.len = p->naive.out = 0;
   for (size_t i = 0; i < p->naive.count; i++)
     p->naive.forms[i].since = 0;
   return holds;
@@ -311,7 +301,6 @@ static bool play(struct play *p)
       if (p->secrets[i].at == step)
         add_secret(p, &p->secrets[i]);
     size_t len = draw_text(p, text, TEXT_MAX - p->naive.len);
-    keep_lines_short(p, text, len);
     size_t cut = below(&p->bytes, 8) ? len : below(&p->bytes, (unsigned)len);
     if (!feed(p, text, cut) || !feed(p, text + cut, len - cut))
       return false;

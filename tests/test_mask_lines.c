@@ -1,0 +1,178 @@
+/* test_mask_lines.c - lines that belong together: whatever the cuts, the same comes out, and what holds no
+ * secret comes out as it went in. Which secrets are found is in tests/mask/wrapped.lua. */
+#include "mask.h"
+#include "mask_stream.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { ROUNDS = 3000, TEXT_MAX = 4000 };
+
+static const char secret[] = "Q7W2E9R4T6Y1U8I3O5P0";
+
+static unsigned draw(uint64_t *seed, unsigned n)
+{
+  *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+  return (unsigned)(*seed >> 33) % n;
+}
+
+static struct buf new_buf(void)
+{
+  struct buf b;
+  buf_init(&b, 1 << 20);
+  return b;
+}
+
+/* ---- texts that look like encoders' and dumpers' lines, nearly --------------------------------------- */
+
+/* Bytes with a secret in them now and then. */
+static void draw_plain(uint64_t *seed, struct buf *out, size_t len, bool secrets)
+{
+  while (out->len < len)
+    if (secrets && draw(seed, 30) == 0)
+      buf_add_str(out, secret);
+    else
+      buf_add_char(out, (char)("the quick fox\n:0af"[draw(seed, 18)]));
+}
+
+/* A first line of fewer bytes may be taken for text, depending on where it is cut. */
+static void add_dump(uint64_t *seed, struct buf *text, const struct buf *plain)
+{
+  unsigned width = 16 + draw(seed, 5), kind = draw(seed, 5);
+  if (plain->len < width)
+    return;
+  buf_add_char(text, '\n');
+  for (size_t at = 0; at < plain->len; at += width) {
+    static const char *const starts[] = {"%08zx:", "%08zx ", "%07zo", "   ", ""};
+    buf_printf(text, starts[kind], at);
+    for (size_t i = at; i < at + width && i < plain->len; i++)
+      buf_printf(text, kind == 0 && i % 2 ? "%02x" : kind == 3 ? "%02x:" : " %02x", (unsigned char)plain->data[i]);
+    if (kind < 2)
+      buf_add_str(text, kind ? "  |" : "  ");
+    for (size_t i = at; kind < 2 && i < at + width && i < plain->len; i++)
+      buf_add_char(text, plain->data[i] < ' ' ? '.' : plain->data[i]);
+    buf_add_str(text, draw(seed, 40) ? "\n" : "\r\n");
+  }
+}
+
+static void add_lines(uint64_t *seed, struct buf *text, const struct buf *plain)
+{
+  unsigned width = 40 + draw(seed, 40), indent = draw(seed, 4) ? 0 : draw(seed, 70);
+  for (size_t at = 0; at < plain->len; at++) {
+    buf_add_char(text, plain->data[at] < 'a' && plain->data[at] < '0' ? '+' : plain->data[at]);
+    if (at % width == width - 1)
+      buf_printf(text, draw(seed, 20) ? "\n%*s" : "\r\n%*s", (int)indent, "");
+  }
+}
+
+static void draw_text(uint64_t *seed, struct buf *text, bool secrets)
+{
+  while (text->len < TEXT_MAX / 2) {
+    struct buf plain = new_buf();
+    draw_plain(seed, &plain, draw(seed, 400), secrets);
+    switch (draw(seed, 4)) {
+    case 0: add_dump(seed, text, &plain); break;
+    case 1: add_lines(seed, text, &plain); break;
+    case 2: buf_add(text, buf_str(&plain), plain.len); break;
+    default: buf_add_str(text, "\n2026-11-21 12:30:45 done 42\n    7 deadbeef\n");
+    }
+    buf_free(&plain);
+  }
+}
+
+/* ---- through the masker ---------------------------------------------------------------------------------- */
+
+/* In pieces of at most `most` bytes. */
+static void mask_in_pieces(struct mask *m, uint64_t *seed, const struct buf *text, unsigned most, struct buf *out)
+{
+  struct mask_stream *s = mask_stream_new(m);
+  for (size_t at = 0, n; at < text->len; at += n) {
+    n = 1 + draw(seed, most);
+    n = n < text->len - at ? n : text->len - at;
+    char *exact = malloc(n);
+    memcpy(exact, text->data + at, n);
+    mask_feed(s, exact, n, out);
+    free(exact);
+  }
+  mask_finish(s, out);
+  mask_stream_free(s);
+  assert_true(buf_ok(out));
+}
+
+static void check_cuts(uint64_t *seed, bool secrets)
+{
+  static const unsigned sizes[] = {1, 7, 60, 500, 5000};
+  struct mask *m = mask_new();
+  struct buf text = new_buf(), first = new_buf();
+  assert_int_equal(mask_add(m, "SECRET", secret, sizeof secret - 1), MASK_ADDED);
+  draw_text(seed, &text, secrets);
+  mask_in_pieces(m, seed, &text, 1, &first);
+  if (!secrets)
+    assert_true(first.len == text.len && memcmp(first.data, text.data, text.len) == 0);
+  for (size_t i = 1; i < sizeof sizes / sizeof *sizes; i++) {
+    struct buf out = new_buf();
+    mask_in_pieces(m, seed, &text, sizes[i], &out);
+    if (out.len != first.len || memcmp(out.data, first.data, out.len) != 0)
+      fprintf(stderr, "in pieces of up to %u:\n%s\nbyte by byte:\n%s\n", sizes[i], buf_str(&out), buf_str(&first));
+    assert_true(out.len == first.len && memcmp(out.data, first.data, out.len) == 0);
+    buf_free(&out);
+  }
+  buf_free(&text);
+  buf_free(&first);
+  mask_free(m);
+}
+
+static void lines_without_a_secret_come_out_as_they_went_in(void **state)
+{
+  uint64_t seed = 1;
+  for (int round = 0; round < ROUNDS / 10; round++)
+    check_cuts(&seed, false);
+}
+
+static void lines_with_secrets_come_out_the_same_whatever_the_cuts(void **state)
+{
+  uint64_t seed = 2;
+  for (int round = 0; round < ROUNDS / 10; round++)
+    check_cuts(&seed, true);
+}
+
+/* ---- a secret that is added while something is kept back ----------------------------------------------------- */
+
+static void check_later(const char *first, const char *second, const char *masked)
+{
+  struct mask *m = mask_new();
+  struct mask_stream *s = mask_stream_new(m);
+  struct buf out = new_buf();
+  assert_int_equal(mask_add(m, "EARLY", "Q7W2-another-secret", 19), MASK_ADDED);
+  mask_feed(s, first, strlen(first), &out);
+  assert_int_equal(mask_add(m, "SECRET", secret, sizeof secret - 1), MASK_ADDED);
+  mask_feed(s, second, strlen(second), &out);
+  mask_finish(s, &out);
+  assert_string_equal(buf_str(&out), masked);
+  assert_string_equal(mask_found(s), "SECRET");
+  buf_free(&out);
+  mask_stream_free(s);
+  mask_free(m);
+}
+
+static void a_secret_added_meanwhile_counts_for_what_is_kept_back(void **state)
+{
+  check_later("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxQ7W\n2", "E9R4T6Y1U8I3O5P0 end",
+              "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx***\n*** end");
+  check_later("00000000: 5137 5732", " 4539 5234 5436  Q7W2E9R4T6\n0000000a: 5931 5538 4933 4f35 5030  Y1U8I3O5P0\n",
+              "00000000: ***  ***\n0000000a: ***  ***\n");
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(lines_without_a_secret_come_out_as_they_went_in),
+    cmocka_unit_test(lines_with_secrets_come_out_the_same_whatever_the_cuts),
+    cmocka_unit_test(a_secret_added_meanwhile_counts_for_what_is_kept_back),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
