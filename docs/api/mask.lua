@@ -19,15 +19,24 @@
 ---  - what is read out of it: inside its quotes; the password of a URL or a connection string (ADO, JDBC, ODBC, libpq,
 ---    netrc) as it is written and decoded; strings of JSON, YAML and files of NAME=value whose name says that they are
 ---    secret, or, in such files, that look random. Not the user, not the host, and no word that everybody writes
+---  - across the ends of lines of 48 characters and more of one alphabet, as base64, openssl and xxd -p break them
+---  - in dumps of 16 bytes a line: xxd, hexdump, od, in hexadecimal or octal bytes or words, with their column of
+---    characters, and openssl's digits between colons
 ---
----White space around a value is no part of it. A value of fewer than 4 bytes beside that is not masked; of one of 4 to 7
----only whole forms are. A value is 1 MiB at most; beyond 1 KiB the rare forms are left out, beyond 64 KiB all but the
----value, JSON, percent and base64.
+---White space around a value is no part of it. A value of fewer than 4 bytes beside that is not masked; of one of 4 to
+---7 only whole forms are. A value is 1 MiB at most; beyond 1 KiB the rare forms are left out, beyond 64 KiB all but
+---the value, JSON, percent and base64.
 ---
----Not found: a value in another case, reversed, compressed, encrypted, or one character a line; its parts;
----every byte as %XX (a progress bar's % would have to wait); base32, \xNN, octal and base64 twice inside something
----longer; more than two encodings inside each other; short lines of a key (fewer than 8 bytes) that stand alone; what
----a tool breaks into lines of its own width, unless they are of 48 characters and more of one alphabet.
+---Deliberately not found, and why:
+---
+---  - a value in another case, reversed, compressed, encrypted, one character a line: nothing that looks for forms can
+---  - a part of a value, such as a message that cuts it: half of it may be any word
+---  - every byte as %XX: the % of a progress bar would have to wait
+---  - base32, \xNN, octal, base64 in base64 inside something longer; hexadecimal digits with blanks or dashes on one
+---    short line; upper-case \xNN; three encodings inside each other: each form is looked for in every byte, and rare
+---  - lines of fewer than 8 bytes of a value, and armour, alone: they would black out ordinary text
+---  - dumps whose lines are narrower than 47 columns, a first line of fewer than 16 bytes, and what a dump leaves out
+---    as repeated ("*"); words of a dump from a machine of the other byte order
 ---@class mask
 local mask = {}
 
