@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { THREADS = 16 };
+
 static const char doing[] = "packing";
 
 struct packer {
@@ -311,11 +313,12 @@ static bool pack_all(struct packer *p)
 
 /* ---- the job --------------------------------------------------------------------------------- */
 
-static int processors(void)
+/* Two for each processor, so that none waits for the thread that reads; more than it can feed only cost memory. */
+static int enough_threads(void)
 {
   cpu_set_t set;
-  int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-  return n < ARCHIVE_THREADS_MAX ? n : ARCHIVE_THREADS_MAX;
+  int n = sched_getaffinity(0, sizeof set, &set) == 0 ? 2 * CPU_COUNT(&set) : 2;
+  return n < THREADS ? n : THREADS;
 }
 
 static bool read_paths(struct packer *p)
@@ -337,7 +340,7 @@ static bool set_up(struct packer *p)
   if (!p->digest || !p->piece || !p->search != !job->mask || !read_paths(p))
     return false;
   p->out = tarball_writer_new(&job->to, job->level ? job->level : ARCHIVE_LEVEL,
-                              job->threads ? job->threads : processors());
+                              job->threads ? job->threads : enough_threads());
   return p->out != NULL;
 }
 

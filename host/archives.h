@@ -39,7 +39,7 @@ struct pack_request {
                                * name {sha256} stands for the archive's digest */
   const char *fence;          /* the folder that the root must not lead out of (files.h), or NULL */
   int level;                  /* of zstd, 1 to ARCHIVE_LEVEL_MAX; 0: ARCHIVE_LEVEL */
-  int threads;                /* that compress; 0: as many as there are processors */
+  int threads;                /* that compress; 0: as many as help */
   struct mask *mask;          /* a file, a name or a link that holds one of its secrets is a fault; NULL: not looked */
 };
 

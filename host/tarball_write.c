@@ -4,7 +4,7 @@
  * modes, and the locale "C", in which libarchive takes names for bytes. A pax header is there only where ustar
  * cannot say it: for names that are long or not ASCII, and large files. zstd
  * cuts its work into jobs by sizes alone, so the number of threads does not show, as long as there is one
- * beside the caller's. */
+ * beside the caller's. Its own checksum is left out: whoever reads the archive has its SHA-256. */
 #include "tarball.h"
 #include <archive.h>
 #include <archive_entry.h>
@@ -91,7 +91,7 @@ static bool set_up_zstd(struct tarball_writer *w, int level, int threads)
   w->out_size = ZSTD_CStreamOutSize();
   w->out = malloc(w->out_size);
   return w->zstd && w->out && set(w->zstd, ZSTD_c_compressionLevel, level) &&
-         set(w->zstd, ZSTD_c_checksumFlag, 1) && set(w->zstd, ZSTD_c_nbWorkers, threads);
+         set(w->zstd, ZSTD_c_nbWorkers, threads);
 }
 
 bool tarball_enter_locale(struct tarball_locale *l)

@@ -25,7 +25,8 @@ local archive = { core = {} }
 ---                         not matter. One that is not there is "file-not-found"
 ---@field except? string[]  files and folders that are left out, by their paths below the root
 ---@field level? integer    of zstd, 1 to 19 (3)
----@field threads? integer  that compress, 1 to 64 (one a processor); the bytes are the same with any number
+---@field threads? integer  that compress, 1 to 64 (two a processor, up to 16); the bytes are the same with
+---                         any number
 ---@field scan? boolean     refuses a file that holds a secret, in any form that the mask knows (true)
 ---@field outside? boolean  the root may lead out of the project's folder (false)
 
