@@ -4,6 +4,9 @@
  * secrets when the archive is written: then it is packed once more, as nothing may get its place that was not
  * searched for all of them. Only after that it is made durable and placed, on the pool again.
  *
+ * A job may take long, and files wait for the same pool: so many are under way that threads stay free for them,
+ * the others wait in line.
+ *
  * A job that is freed under way is told to stop, and freed when its thread has ended. What it wrote has no name
  * until it is whole, or goes with it. */
 #include "archive_folder.h"
@@ -19,16 +22,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ROUNDS = 4 };  /* how often it is packed, while secrets come */
+enum {
+  ROUNDS = 4,   /* how often it is packed, while secrets come */
+  AT_ONCE = 2,  /* jobs under way; the pool has four threads */
+};
 
 struct archive_uv {
   struct world_archive base;
   uv_loop_t *loop;
+  int running;
+  struct job *first;  /* of those that wait, in the order they came */
 };
 
 struct job {
   struct archive_operation base;
-  uv_loop_t *loop;
+  struct archive_uv *home;
+  struct job *next;        /* in line */
+  bool waits;
   uv_work_t work;
   uv_work_cb now;          /* what the pool does */
   atomic_bool abandoned;
@@ -214,13 +224,55 @@ static bool copy_mask(struct job *j)
 
 static void worked(uv_work_t *work, int status);
 
+static void leave(struct job *j);
+
 static void queue(struct job *j, uv_work_cb what)
 {
   j->now = what;
-  if (uv_queue_work(j->loop, &j->work, what, worked) == 0)
+  if (uv_queue_work(j->home->loop, &j->work, what, worked) == 0)
     return;
-  fault_set(&j->base.fault, "out-of-memory", "fatal", "packing %s: not enough memory", j->root);
-  effect_finish(&j->base.effect);
+  fault_set(&j->base.fault, "out-of-memory", "fatal", "archive %s: not enough memory", j->archive);
+  leave(j);
+}
+
+static void admit(struct archive_uv *a)
+{
+  while (a->first && a->running < AT_ONCE) {
+    struct job *j = a->first;
+    a->first = j->next;
+    j->waits = false;
+    a->running++;
+    queue(j, j->now);
+  }
+}
+
+static void get_in_line(struct job *j)
+{
+  struct job **link = &j->home->first;
+  while (*link)
+    link = &(*link)->next;
+  *link = j;
+  j->waits = true;
+}
+
+static void get_out_of_line(struct job *j)
+{
+  struct job **link = &j->home->first;
+  while (*link != j)
+    link = &(*link)->next;
+  *link = j->next;
+}
+
+/* It has ended: its owner is told, or it goes. */
+static void leave(struct job *j)
+{
+  struct archive_uv *a = j->home;
+  a->running--;
+  if (j->abandoned)
+    free_job(j);
+  else
+    effect_finish(&j->base.effect);
+  admit(a);
 }
 
 static bool knows_more(const struct job *j)
@@ -243,22 +295,21 @@ static void worked(uv_work_t *work, int status)
 {
   struct job *j = work->data;
   (void)status;
-  if (j->abandoned)
-    free_job(j);
-  else if (j->base.fault.code || j->now != pack)
-    effect_finish(&j->base.effect);
-  else if (!knows_more(j))
+  bool packed = j->now == pack && !j->abandoned && !j->base.fault.code;
+  if (packed && !knows_more(j))
     queue(j, place);
-  else if (begin_again(j))
+  else if (packed && begin_again(j))
     queue(j, pack);
   else
-    effect_finish(&j->base.effect);
+    leave(j);
 }
 
 static void destroy(struct effect *e)
 {
   struct job *j = (struct job *)e;
-  if (e->finished) {
+  if (j->waits)
+    get_out_of_line(j);
+  if (e->finished || j->waits) {
     free_job(j);
     return;
   }
@@ -286,7 +337,7 @@ static struct job *new_job(struct world_archive *w, effect_done *done, void *arg
   if (!j)
     return NULL;
   j->base.effect = (struct effect){.destroy = destroy, .done = done, .arg = arg};
-  j->loop = ((struct archive_uv *)w)->loop;
+  j->home = (struct archive_uv *)w;
   j->work.data = j;
   j->fd = j->spot.folder = -1;
   return j;
@@ -295,10 +346,13 @@ static struct job *new_job(struct world_archive *w, effect_done *done, void *arg
 static struct archive_operation *start(struct job *j, bool whole, uv_work_cb what)
 {
   j->now = what;
-  if (whole && uv_queue_work(j->loop, &j->work, what, worked) == 0)
-    return &j->base;
-  free_job(j);
-  return NULL;
+  if (!whole) {
+    free_job(j);
+    return NULL;
+  }
+  get_in_line(j);
+  admit(j->home);
+  return &j->base;
 }
 
 static struct archive_operation *start_pack(struct world_archive *w, const struct pack_request *r, effect_done *done,
@@ -340,7 +394,7 @@ struct world_archive *archive_uv_new(uv_loop_t *loop)
 {
   struct archive_uv *a = calloc(1, sizeof *a);
   if (a)
-    *a = (struct archive_uv){{start_pack, start_unpack}, loop};
+    *a = (struct archive_uv){.base = {start_pack, start_unpack}, .loop = loop};
   return a ? &a->base : NULL;
 }
 

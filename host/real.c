@@ -134,11 +134,11 @@ void real_free(struct real *r)
   dns_ares_free(w->dns);
   process_guard_free(w->process);
   files_uv_free(w->files);
-  archive_uv_free(w->archive);
   random_os_free(w->random);
   environ_os_free(w->environ);
   clock_uv_free(w->clock);
-  uv_run(&r->loop, UV_RUN_DEFAULT);  // lets closing handles finish
+  uv_run(&r->loop, UV_RUN_DEFAULT);  // lets closing handles finish, and jobs that were told to stop
+  archive_uv_free(w->archive);
   uv_loop_close(&r->loop);
   free_config(&r->config);
 }

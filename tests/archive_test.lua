@@ -222,6 +222,28 @@ test("packing is cancelled by a deadline, and leaves nothing", function()
   equal(sh("ls -A " .. folder.path), "tree\n")
 end)
 
+test("many are packed at once, and files do not wait for them", function()
+  local folder <close> = scratch()
+  fs.make(folder / "tree")
+  sh("truncate -s 1T " .. folder / "tree/endless")
+  local written
+  local err = raises("enough", function()
+    local tasks = { write = function()
+      for i = 1, 20 do fs.write(folder / "small", tostring(i)) end
+      written = fs.read(folder / "small")
+      failure { code = "enough", message = "enough" }
+    end }
+    for i = 1, 6 do tasks["pack" .. i] = function() pack(folder, "tree", { to = folder / "out" .. i }) end end
+    parallel(tasks)
+  end)
+  equal({ err.code, written }, { "enough", "20" })
+  fs.remove(folder / "tree/endless")
+  local tasks = {}
+  for i = 1, 6 do tasks[i] = function() return pack(folder, "tree", { to = folder / "out" .. i }).sha256 end end
+  local all = parallel(tasks)
+  for i = 2, 6 do equal(all[i], all[1]) end
+end)
+
 test("a disk that is full is an error, and leaves nothing", function()
   local folder <close> = scratch()
   fs.make(folder / "tree")
