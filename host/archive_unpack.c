@@ -13,10 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char doing[] = "unpacking";
-
 struct unpacker {
   const struct unpack_job *job;
+  char doing[ARCHIVE_SHOWN_MAX + 16];  /* "unpacking out.tar.zst:" */
   struct archive_operation *op;
   struct tarball_reader *in;
   struct archive_names names;
@@ -27,21 +26,19 @@ struct unpacker {
 /* The stream's fault, with the archive's name in front. */
 static void take_fault(struct unpacker *u, const struct fault *f)
 {
-  char shown[ARCHIVE_SHOWN_MAX + 1];
-  archive_show_path(NULL, u->job->archive, shown);
-  fault_set(&u->op->fault, f->code, f->class, "%s %s: %s", doing, shown, f->message);
+  fault_set(&u->op->fault, f->code, f->class, "%s %s", u->doing, f->message);
   if (*f->hint)
     fault_hint(&u->op->fault, "%s", f->hint);
 }
 
 static bool refuse(struct unpacker *u, const char *path, const char *why)
 {
-  return archive_refuse(u->op, NULL, doing, path, why, "nothing was placed: this archive is not to be trusted");
+  return archive_refuse(u->op, NULL, u->doing, path, why, "nothing was placed: this archive is not to be trusted");
 }
 
 static bool failed(struct unpacker *u, const char *path)
 {
-  return archive_fail(u->op, NULL, doing, path);
+  return archive_fail(u->op, NULL, u->doing, path);
 }
 
 /* ---- entries --------------------------------------------------------------------------------- */
@@ -141,12 +138,9 @@ static bool make_links(struct unpacker *u)
 static bool has_digest(struct unpacker *u, const char *has)
 {
   const char *wanted = u->job->sha256;
-  char shown[ARCHIVE_SHOWN_MAX + 1];
   if (!wanted || strcmp(wanted, has) == 0)
     return true;
-  archive_show_path(NULL, u->job->archive, shown);
-  fault_set(&u->op->fault, "archive-digest", "fatal", "%s %s: it has the SHA-256 %s, not %s", doing, shown, has,
-            wanted);
+  fault_set(&u->op->fault, "archive-digest", "fatal", "%s it has the SHA-256 %s, not %s", u->doing, has, wanted);
   fault_hint(&u->op->fault, "nothing was placed: the archive was damaged or replaced since it was made");
   return false;
 }
@@ -180,9 +174,17 @@ static void work(struct unpacker *u)
   }
 }
 
+static void begin(struct unpacker *u)
+{
+  char shown[ARCHIVE_SHOWN_MAX + 1];
+  archive_show_path(NULL, u->job->archive, shown);
+  snprintf(u->doing, sizeof u->doing, "unpacking %s:", shown);
+}
+
 void archive_unpack(const struct unpack_job *job, struct archive_operation *op)
 {
   struct unpacker u = {.job = job, .op = op};
+  begin(&u);
   struct tarball_locale locale;
   bool entered = tarball_enter_locale(&locale);
   u.in = entered ? tarball_reader_new(&job->from, &job->limits, job->stop) : NULL;
@@ -190,7 +192,7 @@ void archive_unpack(const struct unpack_job *job, struct archive_operation *op)
     work(&u);
   } else {
     errno = ENOMEM;
-    failed(&u, job->archive);
+    failed(&u, ".");
   }
   tarball_reader_free(u.in);
   if (entered)
