@@ -132,6 +132,7 @@ static bool place(struct tree_writer *t, bool replace, struct fault *f)
 
 static bool make_stage(struct stage *s)
 {
+  operation_sweep(&s->spot);
   s->name = files_name_beside(s->spot.name);
   if (!s->name || mkdirat(s->spot.folder, s->name, 0700) != 0) {
     free(s->name);

@@ -36,9 +36,10 @@ void operation_sweep(const struct spot *s)
   int error = errno, fd = open_folder(s, O_RDONLY | O_DIRECTORY);
   DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
   const struct dirent *e;
+  struct operation op = {.path = s->name};  /* for faults, which nobody asks for */
   for (int i = 0; dir && i < LOOKED_AT && (e = readdir(dir)); i++)
     if (files_is_orphan(e->d_name))
-      unlinkat(fd, e->d_name, 0);
+      operation_remove_at(&op, fd, e->d_name);
   if (dir)
     closedir(dir);
   else if (fd >= 0)

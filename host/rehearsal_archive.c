@@ -234,7 +234,7 @@ static struct staged_tree *staged(struct tree_writer *t)
   return (struct staged_tree *)t;
 }
 
-#define STAGE ".davit-0000000000000000"
+#define STAGE ".davit-000000000000000000000000"
 
 static bool stage_path(struct staged_tree *s, const char *path, char full[2 * ARCHIVE_PATH_MAX])
 {

@@ -3,6 +3,8 @@
 #include "archive_jobs.h"
 #include "archive_names.h"
 #include "archive_paths.h"
+#include "archive_stage.h"
+#include "files_maker.h"
 #include "mask.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -199,6 +202,62 @@ static void a_link_that_was_put_in_the_way_is_not_followed(void **state)
   assert_int_equal(symlink("/etc", path), 0);
   assert_false(t->enter(t, "d"));
   drop(t, folder);
+}
+
+/* ---- what was left by those who were killed ----------------------------------------------------- */
+
+/* A staging folder of a process that has ended. */
+static char *leave_behind(const char *folder)
+{
+  char place[128], *name = calloc(1, 256);
+  int fds[2];
+  snprintf(place, sizeof place, "%s/place", folder);
+  assert_int_equal(pipe(fds), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    char *path = files_name_beside(place);
+    ssize_t n = path ? write(fds[1], path + strlen(folder) + 1, strlen(path + strlen(folder) + 1)) : 0;
+    _exit(n > 0 && mkdir(path, 0700) == 0 ? 0 : 1);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  assert_true(read(fds[0], name, 255) > 0);
+  close(fds[0]);
+  close(fds[1]);
+  snprintf(place, sizeof place, "%s/half", name);
+  put(folder, place, "half a file");
+  return name;
+}
+
+static bool is_there(const char *folder, const char *name)
+{
+  char path[128];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  return access(path, F_OK) == 0;
+}
+
+static void what_was_left_by_the_killed_goes_and_nothing_else(void **state)
+{
+  char folder[64] = "/tmp/davit-archive-XXXXXX", path[128], command[128];
+  struct fault f = {0};
+  assert_non_null(mkdtemp(folder));
+  char *dead = leave_behind(folder);
+  assert_true(is_there(folder, dead));
+  snprintf(path, sizeof path, "%s/into", folder);
+  struct tree_writer *one = archive_stage_new(path, NULL, &f), *two = archive_stage_new(path, NULL, &f);
+  assert_non_null(one);
+  assert_non_null(two);
+  assert_false(is_there(folder, dead));
+  assert_true(one->begin(one, "a", false) && one->end(one) && one->place(one, false, &f));
+  assert_false(two->place(two, false, &f));  /* one was first */
+  assert_string_equal(f.code, "file-exists");
+  archive_stage_free(one);
+  archive_stage_free(two);
+  assert_true(is_there(folder, "into/a"));
+  free(dead);
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  assert_int_equal(system(command), 0);
 }
 
 /* ---- trees that misbehave -------------------------------------------------------------------- */
@@ -415,6 +474,7 @@ int main(void)
     cmocka_unit_test(a_file_that_is_written_meanwhile_has_changed),
     cmocka_unit_test(a_folder_that_gets_a_file_meanwhile_has_changed),
     cmocka_unit_test(a_link_that_was_put_in_the_way_is_not_followed),
+    cmocka_unit_test(what_was_left_by_the_killed_goes_and_nothing_else),
     cmocka_unit_test(a_file_that_grows_shrinks_or_breaks_is_a_fault),
     cmocka_unit_test(files_of_every_size_around_a_piece_are_packed),
     cmocka_unit_test(an_archive_is_read_in_pieces_of_any_size),
