@@ -97,6 +97,8 @@ static bool merge_name(struct merge *m, int from, int to, const char *name, cons
     return in_the_way(m, path, "is there already, and no folder", "move it away, or choose another folder");
   if (S_ISDIR(st.st_mode))
     return in_the_way(m, path, "is a folder there", "move it away, or choose another folder");
+  if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+    return in_the_way(m, path, "is a device, pipe or socket there", "move it away, or choose another folder");
   return merge_file(m, from, to, name, path);
 }
 

@@ -68,7 +68,8 @@ static void take_file_fault(struct job *j, const struct operation *op)
 static bool begin_archive(struct job *j)
 {
   struct operation op = {.action = FILE_WRITE, .path = j->archive};
-  if (j->fd < 0 && operation_find_to_write(&op, j->archive, &j->spot)) {
+  if (j->fd < 0 && operation_find_to_write(&op, j->archive, &j->spot) &&
+      operation_may_replace(&op, j->spot.folder, j->spot.name, j->archive)) {
     j->fd = operation_open_unnamed(&j->spot, &j->name);
     if (j->fd < 0)
       operation_fail(&op, "writing", j->archive);

@@ -592,6 +592,18 @@ test("the root and the target stay inside of the project's folder", function()
   equal(fs.read(folder / "new/secret") .. fs.read(folder / "project/sub/new/a"), "xx")
 end)
 
+test("devices, pipes and sockets are never replaced", function()
+  local folder <close> = scratch()
+  fs.write(folder / "tree/queue", "x")
+  fs.make(folder / "into")
+  sh(("mkfifo %s %s"):format(folder / "out", folder / "into/queue"))
+  equal(raises("a pipe stands there", pack, folder, "tree", { to = folder / "out" }).code, "file-exists")
+  pack(folder, "tree")
+  local o = { from = folder / "out.tar.zst", into = folder / "into", replace = true }
+  equal(raises("queue is a device, pipe or socket there", archive.unpack, o).code, "file-exists")
+  equal(tree(folder / "into"):sub(1, 2), "p ")
+end)
+
 test("where nothing can be made, nothing is packed or unpacked", function()
   if not fs.exists("/sys/kernel", { outside = true }) then skip "there is no /sys here" end
   local folder <close> = scratch()
