@@ -17,7 +17,7 @@
 
 enum { THREADS = 16 };
 
-static const char doing[] = "packing";
+static const char doing[] = "packing", holds[] = "it holds";
 
 struct packer {
   const struct pack_job *job;
@@ -64,12 +64,8 @@ static bool have_found(struct packer *p, const char *path, const char *where)
   return false;
 }
 
-/* Searches the next bytes of a text; `where` is how it would hold a secret. */
-static bool search(struct packer *p, const char *path, const char *data, size_t len, const char *where)
+static bool searched(struct packer *p, const char *path, const char *where)
 {
-  if (!p->search)
-    return true;
-  mask_feed(p->search, data, len, &p->searched);
   p->searched.len = 0;
   if (mask_found(p->search))
     return have_found(p, path, where);
@@ -77,19 +73,27 @@ static bool search(struct packer *p, const char *path, const char *data, size_t 
   return buf_ok(&p->searched) || failed(p, path);
 }
 
-static void end_search(struct packer *p)
+/* Searches the next bytes of a text; `where` is how it would hold a secret. */
+static bool search(struct packer *p, const char *path, const char *data, size_t len, const char *where)
 {
-  if (p->search)
-    mask_finish(p->search, &p->searched);
-  p->searched.len = 0;
+  if (!p->search)
+    return true;
+  mask_feed(p->search, data, len, &p->searched);
+  return searched(p, path, where);
+}
+
+/* Some forms show only when nothing more follows. */
+static bool end_search(struct packer *p, const char *path, const char *where)
+{
+  if (!p->search)
+    return true;
+  mask_finish(p->search, &p->searched);
+  return searched(p, path, where);
 }
 
 static bool search_text(struct packer *p, const char *path, const char *text, const char *where)
 {
-  if (!search(p, path, text, strlen(text), where))
-    return false;
-  end_search(p);
-  return true;
+  return search(p, path, text, strlen(text), where) && end_search(p, path, where);
 }
 
 /* ---- entries --------------------------------------------------------------------------------- */
@@ -113,7 +117,7 @@ static size_t next_size(uint64_t left)
 
 static bool pass_on(struct packer *p, const char *path, const char *data, size_t len)
 {
-  return search(p, path, data, len, "it holds") &&
+  return search(p, path, data, len, holds) &&
          ((digest_add(p->digest, data, len) && tarball_data(p->out, data, len)) || failed(p, path));
 }
 
@@ -137,9 +141,8 @@ static bool pack_bytes(struct packer *p, const struct packed_entry *e)
 
 static bool pack_open_file(struct packer *p, struct packed_entry *e)
 {
-  if (!add_entry(p, e) || !pack_bytes(p, e))
+  if (!add_entry(p, e) || !pack_bytes(p, e) || !end_search(p, e->path, holds))
     return false;
-  end_search(p);
   errno = ENOMEM;
   return (digest_hex(p->digest, e->sha256) && archive_add_entry(p->op, e)) || failed(p, e->path);
 }

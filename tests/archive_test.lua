@@ -281,12 +281,14 @@ test("a file that holds a secret is refused; the error names both and shows neit
 end)
 
 test("a secret is found in every form, across pieces and at the end", function()
-  local _ = new_secret("FORMS", "form-of-a-secret-1234")
-  local base64 = require "base64"
-  local piece <const> = 256 << 10
+  local value, base64, piece = "form-of-a-secret-1234", require "base64", 256 << 10
+  local _ = new_secret("FORMS", value)
+  local inside = base64.encode(("x"):rep(95) .. value .. ("y"):rep(95))
   for name, text in pairs {
-    base64 = "x" .. base64.encode "form-of-a-secret-1234", border = ("x"):rep(piece - 7) .. "form-of-a-secret-1234" .. ("y"):rep(piece),
-    ["end"] = ("x"):rep(piece * 2 - 21) .. "form-of-a-secret-1234", binary = "\0\0form-of-a-secret-1234\0",
+    base64 = "x" .. base64.encode(value), wrapped = (inside:gsub(("."):rep(76), "%0\n")),
+    ending = (base64.encode(("x"):rep(50) .. value):gsub(("."):rep(76), "%0\n")),
+    border = ("x"):rep(piece - 7) .. value .. ("y"):rep(piece), binary = "\0\0" .. value .. "\0",
+    ["end"] = ("x"):rep(piece * 2 - 21) .. value,
   } do
     local folder <close> = scratch()
     fs.write(folder / "tree/" .. name, text)

@@ -65,7 +65,8 @@ function archive.core.pack(options) end
 
 ---Extracts an archive beside the folder, and moves what is in it there when it was seen whole: at once when the
 ---folder is new, name by name when it is there; folders that are there are filled up, links in them never followed.
----Files get the mode 0644 or 0755; owners, times, and everything but names, bytes and links is left out.
+---Files get the mode 0644 or 0755; owners, times, and everything but names, bytes and links is left out. Hard links,
+---which other packers write, stay such links to one another.
 ---Who is killed meanwhile leaves a folder ".davit-…" that no list shows, and that the next one to unpack there
 ---removes. The files are not synced: after a power cut they are to be unpacked again.
 ---@param options archive.UnpackOptions
