@@ -85,7 +85,8 @@ end
 local function others()
   return {
     new("nghttpd", { "nghttpd" }, "--version"), new("PostgreSQL", { "psql" }, "--version"),
-    new("compiler", { "cc" }, "--version"),
+    new("compiler", { "cc" }, "--version"), new("openssl", { "openssl" }, "version"), new("b3sum", { "b3sum" }, "--version"),
+    new("tar", { "tar" }, "--version"), new("zstd", { "zstd" }, "--version"), new("bsdtar", { "bsdtar" }, "--version"),
   }
 end
 
