@@ -18,19 +18,31 @@ static void mask_piece(struct mask_stream *s, const char *text, size_t len, bool
   buf_wipe(&rest);
 }
 
-void excerpt_mask(struct mask *m, const char *text, size_t len, bool cut, struct buf *out)
+/* Appends a masked text without what may be the beginning of a secret before each mark. */
+static void put_around_marks(struct mask_stream *s, const char *text, size_t len, struct buf *out)
 {
-  struct mask_stream *s = mask_stream_new(m);
   const char *end = text + len, *mark;
-  if (!s) {
-    out->failed = true;
-    return;
-  }
   while ((mark = memmem(text, (size_t)(end - text), ELLIPSIS, ELLIPSIS_BYTES))) {
     mask_piece(s, text, (size_t)(mark - text), true, out);
     buf_add_str(out, ELLIPSIS);
     text = mark + ELLIPSIS_BYTES;
   }
-  mask_piece(s, text, (size_t)(end - text), cut, out);
+  buf_add(out, text, (size_t)(end - text));
+}
+
+/* Whole secrets first: one may hold the mark. */
+void excerpt_mask(struct mask *m, const char *text, size_t len, bool cut, struct buf *out)
+{
+  struct mask_stream *s = mask_stream_new(m);
+  struct buf whole;
+  if (!s) {
+    out->failed = true;
+    return;
+  }
+  buf_init(&whole, out->limit);
+  mask_piece(s, text, len, cut, &whole);
+  put_around_marks(s, buf_str(&whole), whole.len, out);
+  out->failed |= whole.failed;
+  buf_wipe(&whole);
   mask_stream_free(s);
 }

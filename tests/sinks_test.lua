@@ -12,9 +12,10 @@ local server = require "server"
 local VALUE = "hunter2-hunter3-hunter4"
 local OTHERS = "swordfish-tango-foxtrot"   -- known to other processes only, so that nothing masks what they print here
 local LONG = "eyJ" .. ("longtoken0123456789"):rep(40)
+local DOTTED = "hunter2…zebrafish"
 local TABBED = "tab\tzebrafish\27[0m-and-more"
 
-for name, value in pairs { SINK_VALUE = VALUE, SINK_LONG = LONG, SINK_TABBED = TABBED } do
+for name, value in pairs { SINK_VALUE = VALUE, SINK_LONG = LONG, SINK_TABBED = TABBED, SINK_DOTTED = DOTTED } do
   core.new(name, value, { "api.github.com" })
 end
 
@@ -79,6 +80,7 @@ test("the texts of an error are masked when it is made", function()
   local err = error_of(failure, { message = "got " .. VALUE, hint = "not " .. VALUE, about = VALUE, code = "x" })
   equal({ err.message, err.hint, err.about }, { "got ***", "not ***", "***" })
   equal(error_of(error, "got " .. VALUE).message, "got ***")
+  equal(error_of(error, "got " .. DOTTED .. "! and … all").message, "got ***! and … all")
   equal(error_of(error, { message = VALUE }).message, "***")
   equal(error_of(error, setmetatable({}, { __tostring = function() return VALUE end })).message, "***")
   holds_none(json.encode(error_of(fs.read, "no/" .. VALUE)))
