@@ -140,6 +140,13 @@ CASE(secrets, "local s = require 'secret.core'.new('N', 'a-secret-value', { 'htt
 CASE(sql, "local s <close> = require 'sql.core'.connect { url = 'postgresql://u:' .. require 'secret.core'"
           ".new('N', 'a-secret-value', { 'sql:*' }) .. '@h/d' }"
           " s:query('select $1, $2', { 1, 'x' }) s:query 'select 1'")
+CASE(sealing, "local seal, secret = require 'seal.core', require 'secret.core'"
+              " local key = 'davit-public--XBcsHVNKwmtNR-JMBEtDKYa52GqrJWkjrpsMpln8Ds'"
+              " local s = secret.new('N', 'a-secret-value', { 'https://example.com', 'sealed:*' })"
+              " local text = seal.seal_values({ a = s, b = 'x' }, { key }, { 'deploy' })"
+              " assert(seal.open_values(text, s, 'x').b == 'x') try(seal.open_values, 'text', s, 'x')"
+              " try(seal.seal_file, { from = 'x', to = 'y', keys = { key } })"
+              " try(seal.open_file, { from = 'x', to = 'y', key = s }) try(seal.new_key, 'x')")
 CASE(files, "local fs = require 'fs' try(fs.read, 'x') try(fs.list, '.') try(fs.write, 'x', 'y') fs.exists 'x'"
      " try(fs.stat, '.') try(fs.append, 'x', 'y') try(fs.copy, 'x', 'y') try(fs.move, 'x', 'y')")
 CASE(masking, "local m = require 'mask' assert(m.text 'plain' == 'plain')")
@@ -167,7 +174,7 @@ int main(void)
     cmocka_unit_test(pairs_in_order), cmocka_unit_test(http), cmocka_unit_test(multipart),
     cmocka_unit_test(minted_secrets), cmocka_unit_test(health_engine), cmocka_unit_test(dns),
     cmocka_unit_test(websocket),
-    cmocka_unit_test(secrets), cmocka_unit_test(sql), cmocka_unit_test(files),
+    cmocka_unit_test(secrets), cmocka_unit_test(sql), cmocka_unit_test(sealing), cmocka_unit_test(files),
     cmocka_unit_test(masking), cmocka_unit_test(digests), cmocka_unit_test(yaml_text),
     cmocka_unit_test(lines_of_dotenv),
     cmocka_unit_test(runs_and_leases), cmocka_unit_test(printing),
