@@ -261,9 +261,13 @@ end
 
 local current
 
+-- Davit's own, which no project needs to declare.
+local own_secrets = { "DAVIT_ARTIFACT_KEY", "DAVIT_GENERATE_KEY" }
+
 ---What the project declares as secrets is no plain variable any more, and masked.
 ---@param p table
 function project.hide_secrets(p)
+  for _, name in ipairs(own_secrets) do core.hide_variable(name) end
   for name, one in pairs(p.secrets) do
     core.hide_variable(name)
     if one.from then core.hide_variable(one.from) end

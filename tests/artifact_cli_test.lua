@@ -154,6 +154,18 @@ test_here("a secret is handed over sealed: a command gets it in its environment,
   equal(said:find "secret DATABASE_URL may be sent to" ~= nil, true)
 end)
 
+test_here("no recipe reads the private key, and no artifact holds it", function(place, folder)
+  done(place:davit("artifact", "key", "deploy.key"))
+  local key = fs.read(folder .. "/deploy.key"):match "%S+"
+  place.env = { DAVIT_ARTIFACT_KEY = key }
+  fs.write(folder .. "/recipes/look.lua",
+    "return { summary = 's', run = function() print(os.getenv 'DAVIT_ARTIFACT_KEY') end }")
+  local out, said = done(place:davit("run", "look"), 1)
+  equal({ out:find(key, 1, true), said:find "os.getenv: DAVIT_ARTIFACT_KEY is a secret" ~= nil }, { nil, true })
+  said = select(2, done(place:davit("artifact", "put", "keys", "deploy.key"), 7))
+  equal(said:find "deploy.key holds the secret DAVIT_ARTIFACT_KEY" ~= nil, true)
+end)
+
 test_here("values need a seal and a place, and a command that takes them", function(place)
   place.env = { TOKEN = "a-secret-value-here" }
   local _, said = done(place:davit("artifact", "put", "db", "--value-env", "TOKEN"), 2)
