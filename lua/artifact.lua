@@ -4,13 +4,15 @@
 ---@class artifact.Store  where artifacts are: artifact/store_folder.lua is one, S3 or GitHub's service may be others
 ---@field place string    for messages
 ---@field entries fun(self, name?: string): artifact.Entry[]  all, or of a name; `damaged`: one that cannot be read
----@field blob fun(self, entry: artifact.Entry): string       a file of this machine that holds its bytes
+---@field has fun(self, entry: artifact.Entry): boolean       whether its bytes are there
+---@field blob fun(self, entry: artifact.Entry): { path: string }  a file of this machine with its bytes; to be closed
 ---@field stage fun(self): { path: string }                   where a blob is made; to be closed
 ---@field put fun(self, entry: artifact.Entry, path: string, replace: boolean): artifact.Entry  takes what was staged
 ---@field remove fun(self, entry: artifact.Entry): boolean    the entry, and its blob when nobody else names it
 ---@field sweep fun(self, is_over: fun(entry: artifact.Entry): boolean): artifact.Entry[]  also what nobody names
 local archive = require "archive.core"
 local core = require "core"
+local event = require "event.core"
 local files = require "fs"
 local fs = require "fs.core"
 local json = require "json"
@@ -145,6 +147,20 @@ local function make(o, to, public)
   return pack(o, to, true)
 end
 
+-- Names can be read by everybody, in the store and in every list of it.
+local function refuse_names(entry)
+  for _, text in ipairs { entry.name, entry.run } do
+    local name = event.secret_in(text)
+    if name then
+      failure {
+        code = "denied", secret = name,
+        message = ("the artifact was not made: its name or run holds the secret %s"):format(name),
+        hint = "give it another name: everybody can read it",
+      }
+    end
+  end
+end
+
 local function count(contents)
   local n = 0
   for _, entry in ipairs(contents or {}) do
@@ -156,6 +172,7 @@ end
 function artifact.put(o)
   check_put(o)
   local entry = names.of("artifact.put", o)
+  refuse_names(entry)
   local seconds = names.seconds("artifact.put", o.retention, o.sealed_to ~= nil)
   local public = o.sealed_to ~= nil and keys.public("artifact.put", o.sealed_to) or nil
   if o.values then check_values(o.values) end
@@ -305,7 +322,8 @@ local is_damage = { ["archive-digest"] = true, ["archive-damaged"] = true, ["art
 
 -- Faults that say of the bytes that they are not those that were put.
 local function read_blob(store, entry, f)
-  local result, err = try(f, store:blob(entry))
+  local blob <close> = store:blob(entry)
+  local result, err = try(f, blob.path)
   if not err then return result end
   if is_damage[err.code] then damaged(store, entry, err.message) end
   error(err, 0)
@@ -381,7 +399,7 @@ function artifact.get(o)
   check_kind(entry, o)
   local got, err = try(take, store, entry, o)
   if got then return got end
-  local gone = err.code == "file-not-found" and not fs.exists(store:blob(entry))
+  local gone = err.code == "file-not-found" and not store:has(entry)
   if gone then return get_again(store, wanted, entry, o, err) end
   error(err, 0)
 end

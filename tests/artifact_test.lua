@@ -297,7 +297,7 @@ test_here("a put that is cancelled leaves nothing", function(_, store)
     parallel {
       a = function() artifact.put { name = "web", root = "dist" } end,
       b = function()
-        sleep(0.005)
+        repeat sleep(0.001) until plain.exists(store .. "/incoming")
         failure { code = "x", message = "stop here" }
       end,
     }
@@ -383,6 +383,17 @@ test_here("a plaintext artifact that holds a secret is refused, with the file an
   equal({ err.code, err.about, err.secret }, { "denied", ".env", "LEAKED" })
   equal({ artifact.list(), blobs(store), plain.list(store .. "/incoming") }, { {}, {}, {} })
   artifact.put { name = "web", root = "dist", except = { ".env" } }
+end)
+
+test_here("a name that holds a secret is refused, and so is one that is a secret", function()
+  local token = secret.generate("IN_NAME", 24, { to = { "program:sh" } })
+  leak("name", token)
+  local name = fs.read("name"):match "url=(%S+)"
+  local err = raises("its name or run holds the secret IN_NAME", artifact.put, { name = "x" .. name, root = "dist" })
+  equal({ err.code, tostring(err):find(name, 1, true) }, { "denied", nil })
+  raises("IN_NAME", artifact.put, { name = token, root = "dist" })
+  leak("dist/" .. name, token)
+  equal(raises("holds the secret IN_NAME", artifact.put, { name = "x", root = "dist" }).code, "denied")
 end)
 
 test_here("a value that is a secret is refused unless it is sealed", function()

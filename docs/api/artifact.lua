@@ -8,7 +8,8 @@
 ---100, and begin with none of "." and "-".
 ---
 ---**It is never changed silently**, as with upload-artifact since v4: another content under the same name, run
----and attempt is refused, the same content is fine, so that a step may be repeated. `replace` replaces it, at once.
+---and attempt is refused, the same content is fine (and keeps its time), so that a step may be repeated. `replace`
+---replaces it, at once.
 ---Files that begin with a dot are in it like all others; the folder .davit of the root never is.
 ---
 ---**It is content-addressed**: the same files give the same archive, with the same SHA-256 (the digest), which is stored
@@ -18,8 +19,9 @@
 ---**A plaintext artifact holds no secret**, in any form that the mask knows: one that would is not made, and the
 ---error names file and secret (exit code 7). Sealed ones may.
 ---
----They are in the project's .davit/artifacts, or in the folder that the variable DAVIT_ARTIFACTS names, which jobs may
----share. Several processes may put, get and remove at once. A rehearsal begins with none.
+---They are in the project's .davit/artifacts, or in the folder that the variable DAVIT_ARTIFACTS names, which jobs of
+---one user may share; a relative path counts from the project's folder. Several processes may put, get and remove at
+---once. A rehearsal begins with none.
 local artifact = {}
 
 ---@class artifact.Key

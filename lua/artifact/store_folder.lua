@@ -111,11 +111,19 @@ local function blob_of(self, sha256)
   return ("%s/blobs/%s"):format(self.place, sha256)
 end
 
----Where the bytes of an entry are, as a file of this machine; it may be gone when it is opened.
 ---@param entry artifact.Entry
----@return string path
+---@return boolean
+function Folder:has(entry)
+  return fs.exists(blob_of(self, entry.sha256))
+end
+
+local stays = { __close = function() end }
+
+---The file with the bytes of an entry; it may be gone when it is opened.
+---@param entry artifact.Entry
+---@return { path: string }  to be closed: of another store it is a copy
 function Folder:blob(entry)
-  return blob_of(self, entry.sha256)
+  return setmetatable({ path = blob_of(self, entry.sha256) }, stays)
 end
 
 -- nil: an entry cannot be read, so nobody knows which blobs are named.
@@ -169,7 +177,7 @@ end
 function Folder:put(entry, path, replace)
   local _ <close> = lock(self)
   local there = read(self, entry)
-  local same = there and there.sha256 == entry.sha256
+  local same = there and there.sha256 == entry.sha256 and there.kind == entry.kind
   local live = there and (there.damaged or there.expires > entry.created)
   if live and not same and not replace then refuse(there) end
   fs.make(self.place .. "/blobs")
@@ -177,7 +185,7 @@ function Folder:put(entry, path, replace)
   if same and live and not replace then return there end
   entry.order = next_order(self, entry.name)
   fs.write(file_of(self, entry), json.encode(entry) .. "\n")
-  if there and there.sha256 and not same then drop_blob(self, there.sha256) end
+  if there and there.sha256 and there.sha256 ~= entry.sha256 then drop_blob(self, there.sha256) end
   return entry
 end
 

@@ -328,8 +328,6 @@ end
 -- The verb ---------------------------------------------------------------------------------------------
 
 local actions = { put = put, get = get, list = list, rm = rm, key = key }
-actions.ls, actions.remove = list, rm
-params.ls, params.remove = params.list, params.rm
 
 -- What stands behind "--" is a command's, not ours.
 local function split_command(arguments)
