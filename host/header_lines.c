@@ -52,10 +52,8 @@ static void add_header(lua_State *L, int headers, const char *what, const struct
   lua_pop(L, 2);
 }
 
-const char *const *header_lines_read(lua_State *L, int headers, const char *what, const char *method,
-                                     const char *url)
+const char *const *header_lines_read(lua_State *L, int headers, const char *what, const struct destination *to)
 {
-  struct destination to = {.kind = TO_HTTP, .what = url, .method = method};
   struct buf *lines = buf_push(L, 1 << 20);
   int n = 0;
   if (headers) {
@@ -63,7 +61,7 @@ const char *const *header_lines_read(lua_State *L, int headers, const char *what
     n = (int)lua_rawlen(L, -1);
     for (int i = 1; i <= n; i++) {
       lua_rawgeti(L, -1, i);
-      add_header(L, headers, what, &to, lines);
+      add_header(L, headers, what, to, lines);
       lua_pop(L, 1);
     }
     lua_pop(L, 1);

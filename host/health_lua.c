@@ -79,8 +79,8 @@ static void fill_in_secrets(lua_State *L, const struct health_target *t, struct 
   lua_getfield(L, ARGUMENTS, "specs");
   lua_rawgeti(L, -1, t->spec->owner);
   int spec = lua_gettop(L);
-  struct destination to = {.kind = TO_HTTP, .what = http_recipient(L, t->url, &r->route), .method = r->method,
-                           .place = "body"};
+  struct destination to = http_recipient(L, t->url, r->method, &r->route);
+  to.place = "body";
   lua_getfield(L, spec, "headers");
   lua_getfield(L, spec, "header_names");
   r->headers = resolve_headers(L, lua_gettop(L) - 1, lua_gettop(L), &to);

@@ -303,8 +303,8 @@ void http_call_read(lua_State *L, const char *what, const struct file_operation 
   if (o.secrets)
     check_minted(L, o.secrets);
   const struct http_route way = http_route_of(&o.route);
-  struct destination to = {.kind = TO_HTTP, .what = http_recipient(L, o.url, &way), .method = o.method};
-  r->headers = header_lines_read(L, o.headers, what, o.method, to.what);
+  const struct destination to = http_recipient(L, o.url, o.method, &way);
+  r->headers = header_lines_read(L, o.headers, what, &to);
   r->answers_secret = o.secrets != 0;
   if (o.body)
     r->body = resolve(L, o.body, &to, "body", &r->body_len);
@@ -316,7 +316,7 @@ void http_call_read(lua_State *L, const char *what, const struct file_operation 
   if (digest)
     c->files.stamp = digest->stamp;
   if (o.sigv4)
-    http_sign(L, what, o.sigv4, digest ? buf_str(&digest->data) : NULL, to.what, r);
+    http_sign(L, what, o.sigv4, digest ? buf_str(&digest->data) : NULL, &to, r);
 }
 
 static int request_done(lua_State *L, int status, lua_KContext box)

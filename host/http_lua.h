@@ -8,6 +8,7 @@
 #define HTTP_LUA_H
 #include "http.h"
 #include "http_transfer.h"
+#include "secret.h"
 #include <lua.h>
 
 /* A request as the options at index 1 have it. What it points to stands on the stack. */
@@ -51,9 +52,9 @@ int http_files_run(lua_State *L, const struct http_call *c);
 
 /* True when the table `sigv4` at the index signs the body, so that its digest has to be known. */
 bool http_sign_needs_digest(lua_State *L, int sigv4);
-/* Signs the request as the table at the index says; pushes what it points to from now on. `place`: where
+/* Signs the request as the table at the index says; pushes what it points to from now on. `to`: where
  * its secrets go (http_recipient.h). */
-void http_sign(lua_State *L, const char *what, int sigv4, const char *digest, const char *place,
+void http_sign(lua_State *L, const char *what, int sigv4, const char *digest, const struct destination *to,
                struct http_request *r);
 /* http.core.presign{...} -> url */
 int http_presign(lua_State *L);

@@ -2,6 +2,7 @@
 #include "http_recipient.h"
 #include "host.h"
 #include "http_proxy.h"
+#include "real.h"
 #include "world.h"
 #include <lauxlib.h>
 #include <string.h>
@@ -45,25 +46,33 @@ static const char *push_host(lua_State *L, const char *authority)
   return lua_pushlstring(L, authority, len <= strlen(authority) ? len : strlen(authority));
 }
 
-static const char *push_proxy_of_environment(lua_State *L, const char *authority, const char *url)
+/* The proxy that the request goes through in clear text, or over TLS that anybody may answer; NULL: none. */
+static const char *proxy_of(lua_State *L, const char *authority, bool https, const struct http_route *way)
 {
-  struct world *world = host_of(L)->world;
-  const char *proxy = http_proxy_of_environment(world->environ, false, push_host(L, authority));
-  return proxy ? push_proxy(L, proxy) : lua_pushstring(L, url);
+  const struct real *real = host_of(L)->real;
+  if (way->proxy)
+    return *way->proxy ? way->proxy : NULL;
+  if (https || (real && real->config.local))
+    return NULL;
+  return http_proxy_of_environment(host_of(L)->world->environ, false, push_host(L, authority));
 }
 
-const char *http_recipient(lua_State *L, const char *url, const struct http_route *way)
+struct destination http_recipient(lua_State *L, const char *url, const char *method, const struct http_route *way)
 {
+  struct destination to = {.kind = TO_HTTP, .what = url, .method = method};
   bool https = strncasecmp(url, "https://", 8) == 0;
   const char *scheme = https ? "https://" : "http://", *authority = url + strlen(scheme);
   luaL_checkstack(L, 8, "place");
   if ((!https && strncasecmp(url, "http://", 7) != 0) || (https && !way->ca_file))
-    return lua_pushstring(L, url);
+    return to;
+  const char *proxy = proxy_of(L, authority, https, way);
   if (way->unix_socket)
-    return lua_pushfstring(L, "unix:%s", way->unix_socket);
-  if (way->connect_to)
-    return push_address(L, scheme, authority, way->connect_to);
-  if (way->proxy && *way->proxy)
-    return push_proxy(L, way->proxy);
-  return https || way->proxy ? lua_pushstring(L, url) : push_proxy_of_environment(L, authority, url);
+    to.what = lua_pushfstring(L, "unix:%s", way->unix_socket);
+  else if (way->connect_to)
+    to.what = push_address(L, scheme, authority, way->connect_to);
+  else if (proxy) {
+    to.what = push_proxy(L, proxy);
+    to.beyond = url;
+  }
+  return to;
 }

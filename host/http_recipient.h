@@ -2,13 +2,15 @@
 #ifndef HTTP_RECIPIENT_H
 #define HTTP_RECIPIENT_H
 #include "http.h"
-#include <lua.h>
+#include "secret.h"
 
-/* Pushes the URL, or "unix:/PATH", that secrets are checked against.
+/* Where the secrets of a request go: the URL, or "unix:/PATH", that they are checked against, pushed. `place` and
+ * `header` are the caller's to fill in.
  *
  * Over https the certificate proves who answers, so it is the request's own URL. Unless the request names
  * both the way (a socket, an address, a proxy) and the authority (ca): then it could prove anybody to be
  * anybody, and who stands at the end of that way has to be meant. Over http nobody proves anything: what is sent
- * goes to whom the way leads, the environment's proxy included. */
-const char *http_recipient(lua_State *L, const char *url, const struct http_route *way);
+ * goes to whom the way leads, the environment's proxy included. Behind a proxy stands the URL's host, which gets
+ * everything, too. */
+struct destination http_recipient(lua_State *L, const char *url, const char *method, const struct http_route *way);
 #endif

@@ -135,17 +135,16 @@ static const char *const *join(lua_State *L, const char *const *own, const struc
   return list;
 }
 
-void http_sign(lua_State *L, const char *what, int sigv4, const char *digest, const char *place,
+void http_sign(lua_State *L, const char *what, int sigv4, const char *digest, const struct destination *to,
                struct http_request *r)
 {
-  const struct destination to = {.kind = TO_HTTP, .what = place, .method = r->method};
   struct sign_options o;
   struct sigv4_key k;
   struct sigv4_signed out;
   char hex[SHA256_HEX + 1];
   struct world_clock *clock = host_of(L)->world->clock;
   check_headers(L, what, r->headers);
-  read_key(L, what, sigv4, &to, &o, &k);
+  read_key(L, what, sigv4, to, &o, &k);
   struct sigv4_request request = {.method = r->method, .url = r->url, .headers = r->headers,
                                   .payload = payload(L, what, &o, digest, r, hex), .now = clock->now(clock)};
   struct buf *url = buf_push(L, 0), *headers = buf_push(L, 0);

@@ -155,11 +155,17 @@ static bool assemble(const struct template *t, struct resolved *r)
   return r->bytes != NULL;
 }
 
+/* What is behind a proxy has to be meant as well as the proxy. */
 static void check_all(lua_State *L, const struct template *t, const struct destination *to)
 {
-  const struct secret *kept = first_kept_back(t, to);
+  struct destination at = *to;
+  const struct secret *kept = first_kept_back(t, &at);
+  if (!kept && to->beyond) {
+    at.what = to->beyond;
+    kept = first_kept_back(t, &at);
+  }
   if (kept)
-    refuse(L, kept, to);
+    refuse(L, kept, &at);
 }
 
 bool secret_admitted(lua_State *L, int idx, const struct destination *to)

@@ -36,13 +36,17 @@ static struct handle *check_handle(lua_State *L)
   return luaL_checkudata(L, 1, WEBSOCKET);
 }
 
-struct websocket **websocket_push(lua_State *L, const char *url, double close_timeout)
+enum { WHERE = 1, BEYOND };  /* the handle's user values: of the destination of secrets */
+
+struct websocket **websocket_push(lua_State *L, const struct destination *to, double close_timeout)
 {
-  struct handle *h = lua_newuserdatauv(L, sizeof *h, 1);
+  struct handle *h = lua_newuserdatauv(L, sizeof *h, 2);
   *h = (struct handle){.close_timeout = close_timeout};
   luaL_setmetatable(L, WEBSOCKET);
-  lua_pushstring(L, url);
-  lua_setiuservalue(L, -2, 1);
+  lua_pushstring(L, to ? to->what : NULL);
+  lua_setiuservalue(L, -2, WHERE);
+  lua_pushstring(L, to ? to->beyond : NULL);
+  lua_setiuservalue(L, -2, BEYOND);
   return &h->ws;
 }
 
@@ -73,7 +77,7 @@ static int raise_end(lua_State *L, const struct websocket_end *e)
   struct fault fault = e->fault;
   if (!fault.code)
     fault_set(&fault, "websocket-closed", "fatal", "the WebSocket is closed (%u %s)", e->code, e->reason);
-  lua_getiuservalue(L, 1, 1);
+  lua_getiuservalue(L, 1, WHERE);
   failure_push(L, &fault, lua_tostring(L, -1));
   field_integer(L, "close_code", e->code);
   return lua_error(L);
@@ -164,9 +168,11 @@ static const char *read_message(lua_State *L, size_t *len)
 {
   if (lua_type(L, 2) != LUA_TSTRING && !secret_test(L, 2))
     failure_misuse(L, "ws:send: the message must be a string, not a %s", luaL_typename(L, 2));
-  lua_getiuservalue(L, 1, 1);
-  const char *url = lua_tostring(L, -1);
-  struct destination to = {.kind = TO_HTTP, .what = url ? url : "", .place = "message"};
+  lua_getiuservalue(L, 1, WHERE);
+  lua_getiuservalue(L, 1, BEYOND);
+  const char *url = lua_tostring(L, -2);
+  struct destination to = {.kind = TO_HTTP, .what = url ? url : "", .beyond = lua_tostring(L, -1),
+                           .place = "message"};
   return secret_resolve(L, 2, &to, len);
 }
 
@@ -400,11 +406,11 @@ static int connect(lua_State *L)
   http_route_check(L, "websocket.connect", &r.route);
   const char *http_url = push_http_url(L, o.url);
   struct task *task = task_current(L);
-  const char *place = http_recipient(L, http_url, &r.route);
-  r.headers = header_lines_read(L, o.headers, "websocket.connect", "GET", place);
+  const struct destination to = http_recipient(L, http_url, "GET", &r.route);
+  r.headers = header_lines_read(L, o.headers, "websocket.connect", &to);
   check_headers(L, r.headers);
   r.protocols = read_protocols(L, o.protocols);
-  websocket_push(L, place, o.settings.close_timeout);
+  websocket_push(L, &to, o.settings.close_timeout);
   struct effect **box = effect_box(L);
   struct world_websocket *world = host_of(L)->world->websocket;
   *box = (struct effect *)world->connect(world, &r, task_wake, task);

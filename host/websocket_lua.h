@@ -1,6 +1,7 @@
 /* websocket_lua.h - WebSockets as Lua has them: the client's and the server's are the same. */
 #ifndef WEBSOCKET_LUA_H
 #define WEBSOCKET_LUA_H
+#include "secret.h"
 #include "websocket.h"
 #include <lua.h>
 
@@ -19,7 +20,7 @@ struct websocket_settings {
 
 /* Raises a misuse of the function `what` when a setting is out of its range. */
 struct websocket_limits websocket_check_settings(lua_State *L, const char *what, const struct websocket_settings *s);
-/* Pushes an empty handle: put a socket into it, which it then owns. `url` is where secrets that are sent
- * go, as https; NULL: nowhere. */
-struct websocket **websocket_push(lua_State *L, const char *url, double close_timeout);
+/* Pushes an empty handle: put a socket into it, which it then owns. `to` is where secrets that are sent
+ * go, URLs as http has them; NULL: nowhere. */
+struct websocket **websocket_push(lua_State *L, const struct destination *to, double close_timeout);
 #endif

