@@ -24,6 +24,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define WAITING_CALL "davit.health"
 
@@ -74,6 +75,20 @@ static const char *const *resolve_headers(lua_State *L, int list, int names, con
   return lines;
 }
 
+/* Their own Host header, "name: value", if there is one in the list. */
+static void find_host(lua_State *L, int list, const char *url, struct destination *to)
+{
+  for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
+    lua_rawgeti(L, list, i);
+    const char *line = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    if (strncasecmp(line, "host: ", 6) == 0) {
+      http_recipient_named(L, url, line + 6, to);
+      return;
+    }
+    lua_pop(L, 1);
+  }
+}
+
 static void fill_in_secrets(lua_State *L, const struct health_target *t, struct http_request *r)
 {
   lua_getfield(L, ARGUMENTS, "specs");
@@ -83,7 +98,9 @@ static void fill_in_secrets(lua_State *L, const struct health_target *t, struct 
   to.place = "body";
   lua_getfield(L, spec, "headers");
   lua_getfield(L, spec, "header_names");
-  r->headers = resolve_headers(L, lua_gettop(L) - 1, lua_gettop(L), &to);
+  int headers = lua_gettop(L) - 1;
+  find_host(L, headers, t->url, &to);
+  r->headers = resolve_headers(L, headers, headers + 1, &to);
   if (lua_getfield(L, spec, "body") != LUA_TNIL)
     r->body = secret_resolve(L, lua_gettop(L), &to, &r->body_len);
 }

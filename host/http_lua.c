@@ -303,7 +303,8 @@ void http_call_read(lua_State *L, const char *what, const struct file_operation 
   if (o.secrets)
     check_minted(L, o.secrets);
   const struct http_route way = http_route_of(&o.route);
-  const struct destination to = http_recipient(L, o.url, o.method, &way);
+  struct destination to = http_recipient(L, o.url, o.method, &way);
+  http_recipient_headers(L, o.url, o.headers, &to);
   r->headers = header_lines_read(L, o.headers, what, &to);
   r->answers_secret = o.secrets != 0;
   if (o.body)

@@ -76,3 +76,24 @@ struct destination http_recipient(lua_State *L, const char *url, const char *met
   }
   return to;
 }
+
+void http_recipient_named(lua_State *L, const char *url, const char *host, struct destination *to)
+{
+  const char *authority = strstr(url, "://");
+  if (authority)
+    to->named = push_address(L, lua_pushlstring(L, url, (size_t)(authority - url) + 3), authority + 3, host);
+}
+
+void http_recipient_headers(lua_State *L, const char *url, int headers, struct destination *to)
+{
+  if (!headers)
+    return;
+  luaL_checkstack(L, 8, "headers");
+  for (lua_pushnil(L); lua_next(L, headers); lua_pop(L, 1)) {
+    bool is_host = lua_type(L, -2) == LUA_TSTRING && strcasecmp(lua_tostring(L, -2), "host") == 0;
+    if (!is_host || lua_type(L, -1) != LUA_TSTRING)
+      continue;
+    http_recipient_named(L, url, lua_tostring(L, -1), to);
+    return;  // what was pushed stays
+  }
+}

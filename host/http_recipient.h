@@ -13,4 +13,9 @@
  * goes to whom the way leads, the environment's proxy included. Behind a proxy stands the URL's host, which gets
  * everything, too. */
 struct destination http_recipient(lua_State *L, const char *url, const char *method, const struct http_route *way);
+/* The request has a Host header of its own: servers of many hosts give it to that one, whatever the URL and
+ * the certificate say. Pushes what it adds. */
+void http_recipient_named(lua_State *L, const char *url, const char *host, struct destination *to);
+/* The same for the table of headers at the index, if there is one in it; 0: no table. */
+void http_recipient_headers(lua_State *L, const char *url, int headers, struct destination *to);
 #endif

@@ -14,7 +14,8 @@
 struct destination {
   enum { TO_HTTP, TO_PROGRAM, TO_SQL, TO_SEALED } kind;
   const char *what;    /* http: the URL, or "unix:/PATH"; program: argv[0]; sql: the host; sealed: who opens it */
-  const char *beyond;  /* http: the URL behind a proxy that sees it, too, at `what`; or NULL */
+  const char *beyond;  /* http: the URL behind a proxy, which has to be admitted as well; or NULL */
+  const char *named;   /* http: likewise the URL with the host of the request's own Host header */
   const char *place;   /* for the error: "header 'authorization'", "body", "environment FOO" */
   const char *method;  /* http; NULL: none that a binding could name */
   const char *header;  /* http: its name; NULL: the body, or what is sent later */

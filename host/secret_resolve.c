@@ -155,17 +155,23 @@ static bool assemble(const struct template *t, struct resolved *r)
   return r->bytes != NULL;
 }
 
-/* What is behind a proxy has to be meant as well as the proxy. */
-static void check_all(lua_State *L, const struct template *t, const struct destination *to)
+static void check_at(lua_State *L, const struct template *t, const struct destination *to, const char *what)
 {
   struct destination at = *to;
+  at.what = what;
   const struct secret *kept = first_kept_back(t, &at);
-  if (!kept && to->beyond) {
-    at.what = to->beyond;
-    kept = first_kept_back(t, &at);
-  }
   if (kept)
     refuse(L, kept, &at);
+}
+
+/* Whoever gets it has to be meant. */
+static void check_all(lua_State *L, const struct template *t, const struct destination *to)
+{
+  check_at(L, t, to, to->what);
+  if (to->beyond)
+    check_at(L, t, to, to->beyond);
+  if (to->named)
+    check_at(L, t, to, to->named);
 }
 
 bool secret_admitted(lua_State *L, int idx, const struct destination *to)

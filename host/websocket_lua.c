@@ -36,17 +36,19 @@ static struct handle *check_handle(lua_State *L)
   return luaL_checkudata(L, 1, WEBSOCKET);
 }
 
-enum { WHERE = 1, BEYOND };  /* the handle's user values: of the destination of secrets */
+enum { WHERE = 1, BEYOND, NAMED };  /* the handle's user values: of the destination of secrets */
 
 struct websocket **websocket_push(lua_State *L, const struct destination *to, double close_timeout)
 {
-  struct handle *h = lua_newuserdatauv(L, sizeof *h, 2);
+  struct handle *h = lua_newuserdatauv(L, sizeof *h, 3);
   *h = (struct handle){.close_timeout = close_timeout};
   luaL_setmetatable(L, WEBSOCKET);
   lua_pushstring(L, to ? to->what : NULL);
   lua_setiuservalue(L, -2, WHERE);
   lua_pushstring(L, to ? to->beyond : NULL);
   lua_setiuservalue(L, -2, BEYOND);
+  lua_pushstring(L, to ? to->named : NULL);
+  lua_setiuservalue(L, -2, NAMED);
   return &h->ws;
 }
 
@@ -170,9 +172,10 @@ static const char *read_message(lua_State *L, size_t *len)
     failure_misuse(L, "ws:send: the message must be a string, not a %s", luaL_typename(L, 2));
   lua_getiuservalue(L, 1, WHERE);
   lua_getiuservalue(L, 1, BEYOND);
-  const char *url = lua_tostring(L, -2);
-  struct destination to = {.kind = TO_HTTP, .what = url ? url : "", .beyond = lua_tostring(L, -1),
-                           .place = "message"};
+  lua_getiuservalue(L, 1, NAMED);
+  const char *url = lua_tostring(L, -3);
+  struct destination to = {.kind = TO_HTTP, .what = url ? url : "", .beyond = lua_tostring(L, -2),
+                           .named = lua_tostring(L, -1), .place = "message"};
   return secret_resolve(L, 2, &to, len);
 }
 
@@ -406,7 +409,8 @@ static int connect(lua_State *L)
   http_route_check(L, "websocket.connect", &r.route);
   const char *http_url = push_http_url(L, o.url);
   struct task *task = task_current(L);
-  const struct destination to = http_recipient(L, http_url, "GET", &r.route);
+  struct destination to = http_recipient(L, http_url, "GET", &r.route);
+  http_recipient_headers(L, http_url, o.headers, &to);
   r.headers = header_lines_read(L, o.headers, "websocket.connect", &to);
   check_headers(L, r.headers);
   r.protocols = read_protocols(L, o.protocols);

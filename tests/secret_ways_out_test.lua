@@ -253,6 +253,11 @@ way("a connection that was kept alive to somebody else", [[local url = "http://s
   http.request { url = url, connect_to = EVIL:match "//(.*)" }
   tell(http.request, { url = url, headers = { a = s }, timeout = 2 })]], "some.test")
 way("a proxy, in clear text", [[tell(http.request, { url = HOME, proxy = EVIL, headers = { a = WAY } })]], ELSEWHERE .. "http://127.0.0.1")
+way("another host of the same server, by the Host header", [[for _, name in ipairs { "host", "Host" } do
+  tell(http.request, { url = HOME, headers = { [name] = "evil.test", a = WAY } }) end
+  tell(require "websocket".connect, { url = HOME:gsub("^http", "ws"), headers = { host = "evil.test", a = WAY } })
+  tell(require "health".wait, { url = HOME, headers = { host = "evil.test", a = WAY }, attempts = 1, deadline = 2 })]],
+  (ELSEWHERE .. "http://evil.test:%d+ %(header 'a'%).*"):rep(4))
 way("somebody behind a proxy that may have it", [[tell(http.request, { url = EVIL, proxy = HOME, headers = { a = WAY } })
   tell(require "websocket".connect, { url = EVIL:gsub("^http", "ws"), proxy = HOME, headers = { a = WAY } })]],
   ELSEWHERE .. "http://127.0.0.1:%d+ %(header 'a'%).*" .. ELSEWHERE)
