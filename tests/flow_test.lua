@@ -39,6 +39,30 @@ flow_test("a preview is deployed, and its Workers answer with data of their bran
   equal({ health.environment, #health.version }, { "preview", 12 })
 end)
 
+-- Where every origin leads to this machine it is the name that counts, and the scheme and the port.
+flow_test("with --local a secret stays with the origin it is bound to", function()
+  fs.write(place.folder .. "/recipes/leak.lua", [[
+    local http, secret = require "http", require "secret"
+    return { summary = "Sends a token to others", run = function()
+      local token = secret.bind(secret.dotenv("secrets.env").GITHUB_TOKEN, "GITHUB_TOKEN", { to = { "api.github.com" } })
+      local function tell(url, ca)
+        local answer, err = try(http.request, { url = url, headers = { authorization = "Bearer " .. token }, ca = ca })
+        print(answer and answer.status or err.message)
+      end
+      tell "https://api.github.com/repos/example/codex/pulls/42"
+      tell "https://api.cloudflare.com/client/v4/user"
+      tell "https://api.github.com:8443/"
+      tell "http://api.github.com/"
+      tell("https://127.0.0.1:" .. ]] .. place.listens.https_port .. [[ .. "/")
+    end }
+  ]])
+  local result = succeeds(place:davit("run", "leak", "--local"))
+  local refused = "secret GITHUB_TOKEN may be sent to https://api.github.com only, not to %s (header 'authorization')\n"
+  equal(result.output, "200\n" .. refused:format "https://api.cloudflare.com" .. refused:format "https://api.github.com:8443"
+    .. refused:format "http://api.github.com" .. refused:format("https://127.0.0.1:" .. place.listens.https_port))
+  fs.remove(place.folder .. "/recipes/leak.lua")
+end)
+
 flow_test("a browser reaches it below .localhost, page and assets", function()
   local base = ("http://codex-preview-42.revelations.studio.localhost:%d"):format(place.listens.http_port)
   equal(http.expect { url = base .. "/" }.body:find("Evening Talks", 1, true) ~= nil, true)

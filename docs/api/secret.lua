@@ -24,7 +24,8 @@
 ---`"POST,PUT https://api.example.com/v1 header:authorization"`, `"POST id.example.com/token body"`.
 ---A place admits a request on the way it takes. Over https the certificate tells who answers; but a request
 ---that names both an authority of its own (`ca`) and a way (`connect_to`, `proxy`, `unix`) is checked against where
----that way leads. Over http it always is, the environment's `http_proxy` included.
+---that way leads. Over http it always is, the environment's `http_proxy` included. Whoever gets it has to be meant: a proxy and
+---the host behind it, the URL's host and the one that a Host header names.
 ---Sending it anywhere else raises "secret-refused" (class fatal), which names the secret, its
 ---places and the destination. So does a URL with user information, a final dot in the host or,
 ---below a path, dot segments: it could mean one origin here and another on the wire.
