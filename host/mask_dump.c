@@ -69,10 +69,14 @@ static void begin_line(struct mask_dump *d)
 
 struct mask_dump *mask_dump_new(void)
 {
-  struct mask_dump *d = calloc(1, sizeof *d);
-  if (d)
-    begin_line(d);
-  return d;
+  return calloc(1, sizeof(struct mask_dump));
+}
+
+void mask_dump_begin(struct mask_dump *d)
+{
+  memset(d, 0, offsetof(struct mask_dump, bytes));
+  d->held.len = 0;
+  begin_line(d);
 }
 
 void mask_dump_free(struct mask_dump *d)

@@ -9,8 +9,10 @@
 
 struct mask_dump;
 
-/* For where a line begins that may be one of a dump's. NULL: out of memory. */
+/* NULL: out of memory. */
 struct mask_dump *mask_dump_new(void);
+/* A line begins that may be one of a dump's. */
+void mask_dump_begin(struct mask_dump *d);
 void mask_dump_free(struct mask_dump *d);
 /* True while what comes may belong to a dump. */
 bool mask_dump_active(const struct mask_dump *d);

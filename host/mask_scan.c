@@ -12,6 +12,7 @@
 enum { BATCH_MIN = 8, BATCH = 128, MIN = MASK_SCAN_MIN, STEP = MASK_SCAN_STEP };
 
 typedef signed char sixteen __attribute__((vector_size(16)));
+typedef unsigned char unsigned_sixteen __attribute__((vector_size(16)));
 
 static inline sixteen load(const char *s)
 {
@@ -20,11 +21,11 @@ static inline sixteen load(const char *s)
   return bytes;
 }
 
-/* Of a comparison's result. */
-static inline bool any(sixteen truths)
+/* One bit for each comparison that holds, or some. */
+static inline unsigned held(sixteen truths)
 {
 #ifdef __SSE2__
-  return _mm_movemask_epi8((__m128i)truths) != 0;
+  return (unsigned)_mm_movemask_epi8((__m128i)truths);
 #else
   uint64_t halves[2];
   memcpy(halves, &truths, sizeof halves);
@@ -33,29 +34,42 @@ static inline bool any(sixteen truths)
 }
 
 /* Blanks, line ends and most punctuation are below '+'; bytes beyond ASCII count as such. */
-static inline bool has_gap(const char *s)
+static inline unsigned gaps(sixteen bytes)
 {
-  return any(load(s) < '+');
+  return held(bytes < '+');
+}
+
+/* Most of what is in no number: punctuation below '0' and letters beyond 'f'. */
+static inline unsigned no_numbers(sixteen bytes)
+{
+  sixteen raised = (sixteen)((unsigned_sixteen)bytes + (0x7f - '/'));
+  return held((bytes > 'f') | (raised > 0x7f - '/' + ' '));
+}
+
+/* True when one of two small numbers is 0, without a branch. */
+static inline unsigned one_is_zero(unsigned a, unsigned b)
+{
+  return ((a - 1) | (b - 1)) >> 31;
 }
 
 static bool are_numbers(const char *s)
 {
   sixteen bytes = load(s), letters = bytes | 0x20;
-  return !any(~((bytes == ' ') | ((bytes >= '0') & (bytes <= ':')) | ((letters >= 'a') & (letters <= 'f'))));
+  return !held(~((bytes == ' ') | ((bytes >= '0') & (bytes <= ':')) | ((letters >= 'a') & (letters <= 'f'))));
 }
 
-/* What remains of the kinds that a place may be of. */
-static unsigned kinds_at(const char *data, size_t at, size_t len, unsigned kinds)
+static inline bool is_text(const char *data, size_t at, size_t len)
 {
-  const char *s = data + at;
-  if (kinds & MASK_SCAN_TEXT && at >= MIN && has_gap(s - MIN) && (at + 2 * MIN > len || has_gap(s + MIN)))
-    kinds &= ~(unsigned)MASK_SCAN_TEXT;
-  if (kinds & MASK_SCAN_NUMBERS && !are_numbers(s))
-    kinds &= ~(unsigned)MASK_SCAN_NUMBERS;
-  return kinds;
+  if (gaps(load(data + at)))
+    return false;
+  return at < MIN || at + 2 * MIN > len || one_is_zero(gaps(load(data + at - MIN)), gaps(load(data + at + MIN)));
 }
 
-/* The kinds stand in the bits of a place that are always zero. */
+static inline unsigned kinds_at(const char *data, size_t at, size_t len)
+{
+  return (is_text(data, at, len) ? MASK_SCAN_TEXT : 0) | (are_numbers(data + at) ? MASK_SCAN_NUMBERS : 0);
+}
+
 size_t mask_scan(const char *data, size_t at, size_t len, unsigned *kinds)
 {
   for (size_t batch = BATCH_MIN; at + MIN <= len; batch = batch < BATCH ? 2 * batch : BATCH) {
@@ -64,13 +78,12 @@ size_t mask_scan(const char *data, size_t at, size_t len, unsigned *kinds)
     count = count < batch ? count : batch;
     for (size_t i = 0; i < count; i++) {
       sixteen bytes = load(data + at + STEP * i);
-      unsigned maybe = (unsigned)!any(bytes < '+') | (unsigned)!any(bytes > 'f') << 1;
-      places[n] = (uint16_t)(STEP * i | maybe);
-      n += maybe != 0;
+      places[n] = (uint16_t)i;
+      n += one_is_zero(gaps(bytes), no_numbers(bytes));
     }
     for (size_t i = 0; i < n; i++) {
-      size_t place = at + places[i] / STEP * STEP;
-      *kinds = kinds_at(data, place, len, places[i] % STEP);
+      size_t place = at + (size_t)STEP * places[i];
+      *kinds = kinds_at(data, place, len);
       if (*kinds)
         return place;
     }

@@ -305,10 +305,8 @@ static size_t feed_dump(struct mask_wrapped *w, struct mask_stream *s, const cha
 {
   size_t taken = mask_dump_take(w->dump, s, data, len, out);
   note(w, data, taken);
-  if (!mask_dump_active(w->dump)) {
-    drop_dump(w);
+  if (!mask_dump_active(w->dump))
     w->inside = true;
-  }
   return taken;
 }
 
@@ -322,8 +320,12 @@ static size_t feed_text(struct mask_wrapped *w, struct mask_stream *s, const cha
   if (end == len)
     return len;
   if (dump) {
-    w->dump = mask_dump_new();
-    out->failed = out->failed || !w->dump;
+    if (!w->dump)
+      w->dump = mask_dump_new();
+    if (w->dump)
+      mask_dump_begin(w->dump);
+    else
+      out->failed = true;
     return end;
   }
   join(w, s, out);
@@ -339,7 +341,7 @@ void mask_wrapped_feed(struct mask_wrapped *w, struct mask_stream *s, const char
   for (size_t at = 0; at < len && !out->failed;)
     if (w->joining)
       at += feed_lines(w, s, data + at, len - at, out);
-    else if (w->dump)
+    else if (mask_dump_active(w->dump))
       at += feed_dump(w, s, data + at, len - at, out);
     else
       at += feed_text(w, s, data + at, len - at < WINDOW ? len - at : WINDOW, out);
@@ -352,7 +354,7 @@ void mask_wrapped_finish(struct mask_wrapped *w, struct mask_stream *s, struct b
     end_lines(w, s, out);
   }
   drop_lines(w);
-  if (w->dump)
+  if (mask_dump_active(w->dump))
     mask_dump_end(w->dump, s, out);
   drop_dump(w);
   w->run = 0;

@@ -21,7 +21,7 @@ struct mask_dump;
 struct mask_wrapped {
   struct wrapped_lines *lines;  /* NULL until there was a long line */
   bool joining;                 /* what follows one is kept back */
-  struct mask_dump *dump;       /* while what came may be a dump; else NULL */
+  struct mask_dump *dump;       /* NULL until there may have been one */
   bool inside;                  /* the line at hand is none of a dump */
   uint8_t run;                  /* characters of the alphabets at the end of what came, LINE_MIN at most */
 };
