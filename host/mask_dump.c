@@ -127,6 +127,7 @@ static bool may_matter(const struct mask_dump *d, const struct mask_automaton *a
   return false;
 }
 
+/* Hands on what is decided: once a line, and when there is no more for now. */
 static void settle(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, struct buf *out)
 {
   size_t hold = mask_hold(a, d->state);
@@ -348,7 +349,8 @@ static bool take(struct mask_dump *d, struct mask_stream *s, const struct mask_a
     return false;
   d->column = d->place == AT_START && c == '\n' ? 0 : d->column + 1;
   held_add(&d->held, c, covered);
-  settle(d, s, a, out);
+  if (d->place == AT_START && c == '\n')
+    settle(d, s, a, out);
   return true;
 }
 
@@ -376,6 +378,7 @@ size_t mask_dump_take(struct mask_dump *d, struct mask_stream *s, const char *da
       mask_dump_end(d, s, out);
       return n;
     }
+  settle(d, s, &e->automaton, out);
   return len;
 }
 
