@@ -127,7 +127,13 @@ static bool may_matter(const struct mask_dump *d, const struct mask_automaton *a
   return false;
 }
 
-/* Hands on what is decided: once a line, and when there is no more for now. */
+/* True when there may be no room for another line. */
+static bool is_much(const struct mask_dump *d)
+{
+  return d->count + LINE_BYTES > BYTES_MAX || d->held.len > HELD_MAX / 2;
+}
+
+/* Hands on what is decided: after some lines, and when there is no more for now. */
 static void settle(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, struct buf *out)
 {
   size_t hold = mask_hold(a, d->state);
@@ -349,7 +355,7 @@ static bool take(struct mask_dump *d, struct mask_stream *s, const struct mask_a
     return false;
   d->column = d->place == AT_START && c == '\n' ? 0 : d->column + 1;
   held_add(&d->held, c, covered);
-  if (d->place == AT_START && c == '\n')
+  if (d->place == AT_START && c == '\n' && is_much(d))
     settle(d, s, a, out);
   return true;
 }
