@@ -58,6 +58,7 @@ TARGET(options)
 TARGET(glob)
 TARGET(mask)
 TARGET(archive)
+TARGET(binding)
 
 int main(void)
 {
@@ -67,7 +68,7 @@ int main(void)
     cmocka_unit_test(the_corpus_of_dotenv_holds),  cmocka_unit_test(the_corpus_of_flags_holds),
     cmocka_unit_test(the_corpus_of_options_holds), cmocka_unit_test(the_corpus_of_glob_holds),
     cmocka_unit_test(the_corpus_of_mask_holds),
-    cmocka_unit_test(the_corpus_of_archive_holds),
+    cmocka_unit_test(the_corpus_of_archive_holds), cmocka_unit_test(the_corpus_of_binding_holds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
