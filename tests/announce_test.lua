@@ -30,15 +30,15 @@ local NEW = [[local s = require("secret.core") local function new(name, value) r
 -- ---- the runner ----------------------------------------------------------------------------------
 
 test("under GitHub the runner is told every secret once, before anything else, on standard error", function()
-  local r = davit(NEW .. [[new("A", "first-token-1") print "first-token-1" new("B", "second-token-2") new("C", "first-token-1")
-    io.stderr:write "second-token-2\n"]], true)
-  equal(told(r.errors), { "first-token-1", "second-token-2" })
+  local r = davit(NEW .. [[new("A", "ann-first-18273") print "ann-first-18273" new("B", "ann-second-99182") new("C", "ann-first-18273")
+    io.stderr:write "ann-second-99182\n"]], true)
+  equal(told(r.errors), { "ann-first-18273", "ann-second-99182" })
   equal(r.output, "***\n")
-  equal(r.errors, "\n::add-mask::first-token-1\n::add-mask::second-token-2\n***\n")
+  equal(r.errors, "\n::add-mask::ann-first-18273\n::add-mask::ann-second-99182\n***\n")
 end)
 
 test("elsewhere nobody is told", function()
-  equal(davit(NEW .. [[new("A", "first-token-1")]], false).errors, "")
+  equal(davit(NEW .. [[new("A", "ann-first-18273")]], false).errors, "")
 end)
 
 test("every source tells: the environment, a file, what a service minted", function()
@@ -88,21 +88,21 @@ test("'davit mask' tells its secrets, too", function()
 end)
 
 test("a command begins a line, whatever this process or another wrote before", function()
-  local r = davit(NEW .. [[io.stderr:write "no end" new("A", "first-token-1") io.stderr:write "x" new("B", "other-token-2")]],
+  local r = davit(NEW .. [[io.stderr:write "no end" new("A", "ann-first-18273") io.stderr:write "x" new("B", "ann-other-44190")]],
     true)
-  equal(r.errors, "no end\n::add-mask::first-token-1\nx\n::add-mask::other-token-2\n")
-  equal(davit(NEW .. [[new("A", "first-token-1")]], true).errors:sub(1, 1), "\n")
+  equal(r.errors, "no end\n::add-mask::ann-first-18273\nx\n::add-mask::ann-other-44190\n")
+  equal(davit(NEW .. [[new("A", "ann-first-18273")]], true).errors:sub(1, 1), "\n")
 end)
 
 test("standard output takes over when standard error is for a file, unless it is data", function()
-  local code = NEW .. [[new("A", "first-token-1") print "{}"]]
-  equal(davit(code, true, { arguments = "2>/dev/null" }).output, "\n::add-mask::first-token-1\n{}\n")
+  local code = NEW .. [[new("A", "ann-first-18273") print "{}"]]
+  equal(davit(code, true, { arguments = "2>/dev/null" }).output, "\n::add-mask::ann-first-18273\n{}\n")
   equal(davit(code, true, { arguments = "--json 2>/dev/null" }).output, "{}\n")
   equal(davit(code, true, { arguments = "--json" }).output, "{}\n")
 end)
 
 test("a file is no runner: no value comes into it", function()
-  local code = NEW .. [[new("A", "first-token-1") print "done"]]
+  local code = NEW .. [[new("A", "ann-first-18273") print "done"]]
   local r = davit(code, true, { arguments = ">/tmp/davit.$$ 2>&1; cat /tmp/davit.$$; rm /tmp/davit.$$" })
   equal(r.output, "done\n")
 end)
@@ -117,15 +117,15 @@ local function below_runner(code, sh)
 end
 
 test("the runner is told through its own pipes only: a log beside it gets no value", function()
-  local code = NEW .. [[new("A", "first-token-1") new("B", "second-token-2") print "first-token-1"]]
+  local code = NEW .. [[new("A", "ann-first-18273") new("B", "ann-second-99182") print "ann-first-18273"]]
   local r = below_runner(code, [[x=$($DAVIT eval "$CODE" 2>&1); echo "$x"]])
-  equal(told(r.output), { "first-token-1", "second-token-2" })
+  equal(told(r.output), { "ann-first-18273", "ann-second-99182" })
   r = below_runner(code, [[$DAVIT eval "$CODE" 2>&1 | cat >log; cat log]])
   equal(told(r.output), {})
   equal(select(2, r.output:gsub("GitHub's runner cannot be told of secrets", "")), 1)
   equal(r.output:match "[^\n]*\n$", "***\n")
   r = below_runner(code, [[x=$( { $DAVIT eval "$CODE" | cat >log; } 2>&1); echo "$x"; cat log]])
-  equal(told(r.output), { "first-token-1", "second-token-2" })
+  equal(told(r.output), { "ann-first-18273", "ann-second-99182" })
   equal(r.output:match "[^\n]*\n$", "***\n")
 end)
 

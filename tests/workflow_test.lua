@@ -44,9 +44,9 @@ test("Davit's own commands arrive, escaped and on lines of their own", function(
 end)
 
 test("a secret in a command is masked", function()
-  local code = [[local s = require("secret.core").new("TOKEN", "tok-1234567890", { "program:sh" })
-    require("workflow").notice "it is tok-1234567890"]]
-  equal(davit(code, true).errors, "\n::add-mask::tok-1234567890\n::notice::it is ***\n")
+  local code = [[local s = require("secret.core").new("TOKEN", "wf-token-5839201", { "program:sh" })
+    require("workflow").notice "it is wf-token-5839201"]]
+  equal(davit(code, true).errors, "\n::add-mask::wf-token-5839201\n::notice::it is ***\n")
 end)
 
 -- What a file of the runner's holds after Lua ran as another davit.
@@ -56,7 +56,7 @@ local function written(variable, code)
       variable, variable),
     check = false, env = { GITHUB_ACTIONS = "false",
       CODE = [[local w = require "workflow"
-        local token = require("secret.core").new("TOKEN", "tok-1234567890", { "api.github.com" })
+        local token = require("secret.core").new("TOKEN", "wf-token-5839201", { "api.github.com" })
         ]] .. code },
   }
   return r.output, r.errors, r.exit
@@ -83,14 +83,14 @@ end)
 
 test("a secret is no output, variable or state: the error names it, and nothing is written", function()
   for variable, name in pairs { GITHUB_OUTPUT = "output", GITHUB_ENV = "env", GITHUB_STATE = "state" } do
-    for _, value in ipairs { '"is tok-1234567890"', 'require("base64").encode "tok-1234567890"' } do
+    for _, value in ipairs { '"is wf-token-5839201"', 'require("base64").encode "wf-token-5839201"' } do
       local text, errors, code = written(variable, ('w.%s("url", %s)'):format(name, value))
       equal({ text, code }, { "", 7 })
       equal(errors:find(("workflow.%s: 'url' holds the secret TOKEN; hand over"):format(name), 1, true) ~= nil, true)
-      equal(errors:find("tok-", 1, true), nil)
+      equal(errors:find("wf-tok", 1, true), nil)
     end
   end
-  local token = require("secret.core").new("T", "tok-0987654321", { "api.github.com" })
+  local token = require("secret.core").new("T", "wf-token-1029385", { "api.github.com" })
   for _, f in ipairs { workflow.output, workflow.summary, workflow.notice } do
     local err = raises("T may be sent to https://api.github.com only", f, f == workflow.output and "url" or token, token)
     equal(err.code, "secret-refused")
@@ -112,7 +112,7 @@ test("what only looks like a secret to GitHub is written with a warning", functi
 end)
 
 test("a summary is masked and ends before the runner's limit", function()
-  equal((written("GITHUB_STEP_SUMMARY", [[w.summary "# It is tok-1234567890" w.summary "two\n"]])), "# It is ***\ntwo\n")
+  equal((written("GITHUB_STEP_SUMMARY", [[w.summary "# It is wf-token-5839201" w.summary "two\n"]])), "# It is ***\ntwo\n")
   local text = written("GITHUB_STEP_SUMMARY", [[for i = 1, 3 do w.summary(("a line of text\n"):rep(40000)) end]])
   equal(#text <= 1024 * 1024, true)
   equal(#text > 1024 * 1024 - 100, true)
