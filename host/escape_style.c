@@ -149,23 +149,22 @@ void escape_styled(struct buf *out, const char *data, size_t len, const struct e
   }
 }
 
-static const char *entity(char c, const char *quote, const char *apostrophe)
+static const char *entity(char c, const struct escape_entities *e)
 {
   switch (c) {
-  case '&': return "&amp;";
-  case '<': return "&lt;";
-  case '>': return "&gt;";
-  case '"': return quote;
-  case '\'': return apostrophe;
+  case '&': return e->ampersand;
+  case '<': return e->less;
+  case '>': return e->greater;
+  case '"': return e->quote;
+  case '\'': return e->apostrophe;
   default: return NULL;
   }
 }
 
-void escape_html(struct buf *out, const char *data, size_t len, const char *quote,
-                 const char *apostrophe)
+void escape_html(struct buf *out, const char *data, size_t len, const struct escape_entities *entities)
 {
   for (size_t i = 0; i < len; i++) {
-    const char *text = entity(data[i], quote, apostrophe);
+    const char *text = entity(data[i], entities);
     if (text)
       buf_add_str(out, text);
     else

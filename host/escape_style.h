@@ -27,9 +27,11 @@ struct escape_style {
 };
 void escape_styled(struct buf *out, const char *data, size_t len, const struct escape_style *style);
 
-/* HTML and XML: & < > as entities, quotes as they are given; NULL: a quote stays. */
-void escape_html(struct buf *out, const char *data, size_t len, const char *quote,
-                 const char *apostrophe);
+/* HTML and XML: what becomes of five characters; NULL: it stays. */
+struct escape_entities {
+  const char *ampersand, *less, *greater, *quote, *apostrophe;
+};
+void escape_html(struct buf *out, const char *data, size_t len, const struct escape_entities *entities);
 /* Every byte as a number, with `between` before each but the first: "\x70\x77", "70:77". */
 struct escape_bytes {
   const char *before, *between;

@@ -38,6 +38,12 @@ static void emit_form(struct encoder *e)
 
 /* ---- the inside of strings ------------------------------------------------------------ */
 
+static void html(struct encoder *e, struct text t, const struct escape_entities *entities)
+{
+  escape_html(&e->form, t.data, t.len, entities);
+  emit_form(e);
+}
+
 static void string_forms(struct encoder *e, struct text t)
 {
   for (const struct escape_style *s = mask_string_styles; s->prefixed || s->coded; s++) {
@@ -45,9 +51,7 @@ static void string_forms(struct encoder *e, struct text t)
     emit_form(e);
   }
   for (size_t i = 0; i < mask_html_count; i++) {
-    const struct mask_html_style *h = &mask_html_styles[i];
-    escape_html(&e->form, t.data, t.len, h->quote, h->apostrophe);
-    emit_form(e);
+    html(e, t, &mask_html_styles[i]);
   }
 }
 
@@ -69,11 +73,11 @@ static void percent_forms(struct encoder *e, struct text t)
     percent(e, t, s);
 }
 
-/* Where an apostrophe closes the quotes, is written in others, and opens them again. */
+/* Where an apostrophe closes the quotes, is written in others, and opens them again; that inside JSON, too. */
 static void quoted_forms(struct encoder *e, struct text t)
 {
-  static const char *const apostrophes[] = {"'\\''", "'\"'\"'"};
-  for (size_t i = 0; i < 2; i++) {
+  static const char *const apostrophes[] = {"'\\''", "'\"'\"'", "'\\\\''", "'\\\"'\\\"'"};
+  for (size_t i = 0; i < sizeof apostrophes / sizeof *apostrophes; i++) {
     for (size_t k = 0; k < t.len; k++)
       if (t.data[k] == '\'')
         buf_add_str(&e->form, apostrophes[i]);
@@ -154,10 +158,13 @@ void mask_encode_base64(struct encoder *e, struct text t)
   base64_alphabet(e, t, true);
 }
 
+/* As a whole, and so far as something behind it changes nothing. */
 static void base32_forms(struct encoder *e, struct text t)
 {
   for (int pad = 0; pad <= 1; pad++) {
     escape_base32(&e->form, t.data, t.len, pad);
+    if (!pad && buf_ok(&e->form))
+      emit(e, e->form.data, 8 * t.len / 5);
     emit_form(e);
   }
 }
@@ -205,6 +212,8 @@ static void inside_json(struct encoder *e, struct text t, const struct escape_st
   struct text inner = {buf_str(&once), once.len};
   if (buf_ok(&once) && !text_equal(inner, t)) {
     json(e, inner);
+    for (size_t i = 0; i < mask_html_count; i++)
+      html(e, inner, &mask_html_styles[i]);
     percent(e, inner, &mask_percent_styles[0]);
     mask_encode_base64(e, inner);
   }
@@ -226,13 +235,16 @@ static void percent_twice(struct encoder *e, struct text t)
   buf_wipe(&once);
 }
 
+/* A line end behind the value, which most tools put there, changes the end of both. */
 static void base64_twice(struct encoder *e, struct text t)
 {
   struct buf once;
   buf_init(&once, e->limit);
   escape_base64(&once, t.data, t.len, false, true);
-  if (buf_ok(&once))
+  if (buf_ok(&once)) {
+    base64_inside(e, (struct text){buf_str(&once), 8 * t.len / 6}, 0, false);
     whole_base64(e, (struct text){buf_str(&once), once.len}, false);
+  }
   e->ok = e->ok && buf_ok(&once);
   buf_wipe(&once);
 }

@@ -73,11 +73,12 @@ static void collapsed(struct encoder *e, struct text t)
 
 static void whole_lines(struct encoder *e, struct text t, enum mask_effort effort)
 {
-  static const char *const joints[] = {" ", "", "\r\r\n", "\\n", "\\r\\n", "%0A", "%0a", "%0D%0A",
-                                       "&#10;", "&#xA;", "&#xa;", "'$'\\n''", "\\\\n"};
+  static const char *const joints[] = {" ", "\\n", "%0A", "%0a", "\\r\\n", "%0D%0A", "\r\r\n",
+                                       "&#10;", "&#xA;", "&#xa;", "'$'\\n''", "\\\\n", ""};
   joined(e, t, "\n", effort);
   joined(e, t, "\r\n", effort < MASK_COMMON ? effort : MASK_COMMON);
-  for (size_t i = 0; i < sizeof joints / sizeof *joints && effort > MASK_COMMON; i++)
+  size_t count = sizeof joints / sizeof *joints - (t.len < MASK_FULL);  // without any it may become a word
+  for (size_t i = 0; i < count && effort > MASK_COMMON; i++)
     joined(e, t, joints[i], MASK_PLAIN);
 }
 

@@ -68,6 +68,7 @@ const struct escape_style mask_string_styles[] = {
   {.prefixed = "'\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_X_UPPER},
   {.prefixed = "\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_X_UPPER},
   {.prefixed = "`\\", .prefix = '\\', .letters = JSON_LETTERS, .controls = CODE_X_UPPER},
+  {.prefixed = "`\\$", .prefix = '\\'},
   {.prefixed = "\"'\\", .prefix = '\\', .letters = "\nn\rr\x1aZ"},
   {.prefixed = "\"'\\", .prefix = '\\'},
   {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_OCTAL, .wide = CODE_OCTAL},
@@ -113,9 +114,18 @@ const struct percent_style mask_percent_styles[] = {
   {0},
 };
 
-const struct mask_html_style mask_html_styles[] = {
-  {NULL, NULL},     {NULL, "&#39;"},     {NULL, "&#x27;"},     {NULL, "&apos;"},     {NULL, "&#039;"},
-  {"&quot;", NULL}, {"&quot;", "&#39;"}, {"&quot;", "&#x27;"}, {"&quot;", "&apos;"}, {"&quot;", "&#039;"},
-  {"&#34;", NULL},  {"&#34;", "&#39;"},  {"&#34;", "&#x27;"},  {"&#34;", "&apos;"},  {"&#x22;", "&#x27;"},
+#define NAMES(quote, apostrophe) {"&amp;", "&lt;", "&gt;", quote, apostrophe}
+
+const struct escape_entities mask_html_styles[] = {
+  NAMES(NULL, NULL),     NAMES(NULL, "&#39;"),     NAMES(NULL, "&#x27;"),     NAMES(NULL, "&apos;"),
+  NAMES(NULL, "&#039;"), NAMES("&quot;", NULL),    NAMES("&quot;", "&#39;"),  NAMES("&quot;", "&#x27;"),
+  NAMES("&quot;", "&apos;"), NAMES("&quot;", "&#039;"), NAMES("&#34;", NULL), NAMES("&#34;", "&#39;"),
+  NAMES("&#34;", "&#x27;"),  NAMES("&#34;", "&apos;"),  NAMES("&#x22;", NULL), NAMES("&#x22;", "&#x27;"),
+  NAMES("&#034;", "&#039;"),
+  {"&#38;", "&#60;", "&#62;", "&#34;", "&#39;"},
+  {"&#x26;", "&#x3c;", "&#x3e;", "&#x22;", "&#x27;"},
+  {"&#x26;", "&#x3C;", "&#x3E;", "&#x22;", "&#x27;"},
+  {"&amp;", "&lt;", ">", "&quot;", "'"},                             /* what an attribute needs */
+  {"&amp;amp;", "&amp;lt;", "&amp;gt;", "&amp;quot;", "&amp;#39;"},  /* twice */
 };
 const size_t mask_html_count = sizeof mask_html_styles / sizeof *mask_html_styles;

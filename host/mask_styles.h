@@ -9,9 +9,6 @@ extern const struct escape_style mask_string_styles[];
 extern const struct escape_style mask_json_styles[];  /* as nearly all write JSON */
 extern const struct percent_style mask_percent_styles[];
 
-struct mask_html_style {
-  const char *quote, *apostrophe;
-};
-extern const struct mask_html_style mask_html_styles[];
+extern const struct escape_entities mask_html_styles[];
 extern const size_t mask_html_count;
 #endif

@@ -75,6 +75,8 @@ encoders.html_numbers = html("&#34;", "&#39;")
 encoders.html_hex = html("&quot;", "&#x27;")
 encoders.html_php = html("&quot;", "&#039;")
 encoders.html_decimal = html("&quot;", "&#39;")
+encoders.html_all_numbers = function(s) return each(s, "[&<>\"']", hexed("&#%d;")) end
+encoders.html_all_hex = function(s) return each(s, "[&<>\"']", hexed("&#x%x;")) end
 encoders.xml = html("&quot;", "&apos;")
 encoders.xml_attribute = html("&quot;")
 
@@ -112,6 +114,7 @@ local go = { ["\a"] = "\\a", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\
 encoders.go_q = function(s) return each(s, '[%c\127"\\]', with(go, hexed("\\x%02x"))) end
 encoders.go_q_ascii = function(s) return wide(encoders.go_q(s), "\\u%04x") end
 encoders.lua_q = function(s) return ("%q"):format(s):sub(2, -2) end
+encoders.js_template = function(s) return each(s, "[`$\\]", "\\%0") end
 encoders.sql = function(s) return each(s, "['\"\\]", "\\%0") end
 encoders.git_quoted = function(s) return each(s, '[%c\127-\255"\\]', with(go, hexed("\\%03o"))) end
 encoders.nginx = function(s) return each(s, '[%c"\\]', hexed("\\x%02X")) end
@@ -150,6 +153,10 @@ rare.base64_of_percent = function(s) return encoders.base64(encoders.percent(s))
 rare.hex_escapes = function(s) return each(s, ".", hexed("\\x%02x")) end
 rare.octal_escapes = function(s) return each(s, ".", hexed("\\%03o")) end
 rare.colon_hex = function(s) return each(s, ".", hexed("%02x:")):sub(1, -2) end
+rare.html_twice = function(s) return encoders.html_decimal(encoders.html_decimal(s)) end
+rare.html_of_json = function(s) return encoders.html_decimal(json(s)) end
+rare.html_of_json_numbers = function(s) return encoders.html_numbers(json(s)) end
+rare.json_of_sh = function(s) return s:find('["\\]') and s or json(encoders.sh_single(s)) end
 rare.base64_utf16 = function(s)
   local out = {}
   for _, code in utf8.codes(s) do

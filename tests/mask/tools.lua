@@ -164,6 +164,8 @@ while read -r line; do
   [ ${#s} -gt 1024 ] || put 'od \x' "$(printf %s "$s" | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')"
   [ ${#s} -gt 1024 ] || put 'colons' "$(printf %s "$s" | hexdump -v -e '/1 "%02x:"' | sed 's/:$//')"
   [ ${#s} -gt 1024 ] || put 'base64 twice' "$(printf %s "$s" | base64 -w0 | base64 -w0)"
+  [ ${#s} -gt 50 ] || put 'echo base64 twice' "$(echo "$s" | base64 | base64)"
+  [ ${#s} -gt 1024 ] || put 'echo base32' "$(echo "$s" | base32 -w0)"
   [ ${#s} -gt 1024 ] || put 'base32' "$(printf %s "$s" | base32 -w0)"
 done
 ]]
@@ -180,7 +182,8 @@ return function(class, o)
   end)
   class("openssl, xxd, od, hexdump, base64", function(add)
     if there("openssl") and there("xxd") and there("hexdump") then
-      judge(add, o, "bash", { "bash", "-c", OPENSSL }, {})
+      judge(add, o, "bash", { "bash", "-c", OPENSSL },
+        { ["echo base64 twice"] = "^%*%*%*%w?%w?%w?%w?%w?%w?=*$", ["echo base32"] = "^%*%*%*%w?%w?=*$" })
     end
   end)
 end
