@@ -104,7 +104,7 @@ static void workflow_form(struct encoder *e, struct text t, bool property)
 static void emit_base64(struct encoder *e, struct text t)
 {
   emit(e, t.data, t.len);
-  if (t.len == 0 || (!memchr(t.data, '+', t.len) && !memchr(t.data, '/', t.len) && !memchr(t.data, '=', t.len)))
+  if (t.len == 0 || t.len > MASK_LARGE || (!memchr(t.data, '+', t.len) && !memchr(t.data, '/', t.len) && !memchr(t.data, '=', t.len)))
     return;
   struct buf form;
   buf_init(&form, e->limit);

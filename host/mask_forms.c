@@ -76,7 +76,7 @@ static void whole_lines(struct encoder *e, struct text t, enum mask_effort effor
   static const char *const joints[] = {" ", "\\n", "%0A", "%0a", "\\r\\n", "%0D%0A", "\r\r\n",
                                        "&#10;", "&#xA;", "&#xa;", "'$'\\n''", "\\\\n", ""};
   joined(e, t, "\n", effort);
-  joined(e, t, "\r\n", effort < MASK_COMMON ? effort : MASK_COMMON);
+  joined(e, t, "\r\n", t.len > MASK_HUGE ? MASK_PLAIN : MASK_COMMON);
   size_t count = sizeof joints / sizeof *joints - (t.len < MASK_FULL);  // without any it may become a word
   for (size_t i = 0; i < count && effort > MASK_COMMON; i++)
     joined(e, t, joints[i], MASK_PLAIN);
@@ -87,6 +87,12 @@ static void whole_lines(struct encoder *e, struct text t, enum mask_effort effor
 static enum mask_effort effort_for(size_t len)
 {
   return len > MASK_LARGE ? MASK_COMMON : len > MASK_SMALL ? MASK_ALL : MASK_RARE;
+}
+
+/* A value has many lines. */
+static enum mask_effort effort_for_lines(size_t len)
+{
+  return len > MASK_HUGE ? MASK_PLAIN : len > MASK_LARGE / 2 ? MASK_COMMON : MASK_ALL;
 }
 
 /* Everything about a text but what is derived of it. */
@@ -102,7 +108,7 @@ static void text_forms(struct encoder *e, struct text t)
   if (!memchr(t.data, '\n', t.len))
     return;
   whole_lines(e, t, effort);
-  each_line(e, t, effort > MASK_COMMON ? MASK_ALL : MASK_PLAIN);
+  each_line(e, t, effort_for_lines(t.len));
 }
 
 static bool take_derived(void *arg, struct text t)

@@ -5,8 +5,9 @@
  * looked for like values of their own. White space around a value is no part of it: what is
  * left without it (text_trim() of mask_text.h) is the first of its forms.
  *
- * How much a value may cost is bounded: one beyond MASK_LARGE is looked for as it is, in JSON
- * and in base64 only, one beyond MASK_SMALL in no rare encoding. */
+ * How much a value may cost is bounded: one beyond MASK_SMALL is looked for in no rare encoding, one
+ * beyond MASK_LARGE as it is, in JSON, percent-encoded and in base64 only; its lines, which are many, so
+ * from half of that on, and beyond MASK_HUGE as they are. */
 #ifndef MASK_FORMS_H
 #define MASK_FORMS_H
 #include <stdbool.h>
@@ -16,7 +17,8 @@ enum {
   MASK_MIN = 4,        /* a shorter value would black out ordinary text */
   MASK_FULL = 8,       /* from here on also parts of a value: lines, the inside of base64 */
   MASK_SMALL = 1024,
-  MASK_LARGE = 65536,
+  MASK_LARGE = 8192,
+  MASK_HUGE = 65536,
   MASK_MAX = 1 << 20,  /* bounds what one value may cost */
 };
 

@@ -24,8 +24,8 @@
 ---    characters, and openssl's digits between colons
 ---
 ---White space around a value is no part of it. A value of fewer than 4 bytes beside that is not masked; of one of 4 to
----7 only whole forms are. A value is 1 MiB at most; beyond 1 KiB the rare forms are left out, beyond 64 KiB all but
----the value, JSON, percent and base64.
+---7 only whole forms are. A value is 1 MiB at most; beyond 1 KiB the rare forms are left out, beyond 8 KiB all but
+---the value, JSON, percent and base64, of its lines beyond 4 KiB; beyond 64 KiB lines are looked for as they are.
 ---
 ---Deliberately not found, and why:
 ---
