@@ -42,6 +42,6 @@ void derive_leaves(struct deriver *d, struct text t);
 /* What a name says of its value. */
 enum mask_name_says { NAME_NOTHING, NAME_PERHAPS, NAME_SECRET, NAME_HARMLESS };
 enum mask_name_says mask_name_says(struct text name);
-/* True for what nobody would make up as a word: long, letters and digits, no blank. */
+/* True for what nobody would make up of words: long, no blank, a run of letters and digits mixed. */
 bool mask_looks_random(struct text t);
 #endif

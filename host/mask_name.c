@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { NAME_MAX_LEN = 63 };
+enum { NAME_MAX_LEN = 63, RANDOM_MIN = 16, RUN_MIN = 8 };
 
 static const char *const secret_ends[] = {
   "password", "passwd", "passphrase", "passcode", "pwd", "secret", "secrets", "secretid", "token", "tokens",
@@ -21,7 +21,8 @@ static const char *const harmless_ends[] = {
   "env", "environment", "version", "path", "dir", "file", "url", "uri", "type", "level", "server", "database",
   "db", "schema", "role", "branch", "domain", "endpoint", "sslmode", "mode", "publickey", "pubkey", "fingerprint",
   "publishablekey", "primarykey", "foreignkey", "cachekey", "sortkey", "partitionkey", "bypass", "compass",
-  "statuscode", "errorcode", "countrycode", "zipcode", "sha", "commit", "digest", "image", "tag", NULL};
+  "statuscode", "errorcode", "countrycode", "zipcode", "sha", "commit", "digest", "image", "tag", "ref", "timestamp",
+  "time", "date", "checksum", NULL};
 
 /* The last letters and digits of a name, in lower case. */
 static size_t simplify(struct text name, char out[NAME_MAX_LEN + 1])
@@ -55,15 +56,25 @@ enum mask_name_says mask_name_says(struct text name)
   return ends_like_one(simple, len, perhaps_ends) ? NAME_PERHAPS : NAME_NOTHING;
 }
 
-bool mask_looks_random(struct text t)
+/* A run of letters and digits, both of them. */
+static bool mixed_run(struct text t, size_t *at)
 {
   bool letter = false, digit = false;
-  for (size_t i = 0; i < t.len; i++) {
-    unsigned char c = (unsigned char)t.data[i];
-    letter = letter || isalpha(c);
-    digit = digit || isdigit(c);
-    if (c <= ' ' || c == '@' || c == 0x7f)
-      return false;
+  size_t from = *at;
+  for (; *at < t.len && isalnum((unsigned char)t.data[*at]); ++*at) {
+    letter = letter || isalpha((unsigned char)t.data[*at]);
+    digit = digit || isdigit((unsigned char)t.data[*at]);
   }
-  return t.len >= 16 && letter && digit && !memmem(t.data, t.len, "://", 3);
+  return letter && digit && *at - from >= RUN_MIN;
+}
+
+bool mask_looks_random(struct text t)
+{
+  bool mixed = false;
+  for (size_t i = 0; i < t.len; i++) {
+    if ((unsigned char)t.data[i] <= ' ' || t.data[i] == '@' || t.data[i] == 0x7f)
+      return false;
+    mixed = mixed_run(t, &i) || mixed;
+  }
+  return t.len >= RANDOM_MIN && mixed && !text_find(t, "://");
 }

@@ -126,6 +126,9 @@ SESSION_SECRET='sess-$ecret-77'
 DATABASE_URL=postgres://u:env-pw-123@h/db
 SENTRY=9f86d081884c7d659a2feaa0c55ad015
 BUCKET_NAME=my-assets-2024-eu-west-1
+ASSETS=my-company-assets-2024
+BUILT_AT=2026-11-21T18:43:57Z
+BRANCH_REF=feature/a1b2c3d4e5f6-login
 MULTI="first-line-of-it
 second-line-of-it"
 PRIVATE_KEY="-----BEGIN KEY-----\nMIIEvgIBADANBgkqhkiG9w0B\n-----END KEY-----"
@@ -136,7 +139,8 @@ local function dotenv(add)
     "9f86d081884c7d659a2feaa0c55ad015", "MIIEvgIBADANBgkqhkiG9w0B", "API_KEY=sk_9fKq2LmZx7RtVb3N" } do
     add("alone: " .. text, { secrets = { env }, text = "[" .. text .. "]", gone = { text }, stays = { "[", "]" } })
   end
-  for _, text in ipairs { "production", "true", "8080", "NODE_ENV", "my-assets-2024-eu-west-1", "postgres://", "ours" } do
+  for _, text in ipairs { "production", "true", "8080", "NODE_ENV", "my-assets-2024-eu-west-1", "postgres://", "ours",
+    "my-company-assets-2024", "2026-11-21T18:43:57Z", "feature/a1b2c3d4e5f6-login" } do
     add("stays: " .. text, { secrets = { env }, text = "[" .. text .. "]", exact = "[" .. text .. "]" })
   end
   add("the whole", { secrets = { env }, text = env, exact = "***\n" })
