@@ -15,12 +15,13 @@ enum {
 };
 
 /* The two bits of a gram in its word; the hash has 32 bits at least. */
-static bool in_word(uint64_t word, uint64_t hash)
+static unsigned in_word(uint64_t word, uint64_t hash)
 {
-  return (word >> (hash >> 39 & 63)) & (word >> (hash >> 33 & 63)) & 1;
+  return (unsigned)(word >> (hash >> 39 & 63)) & (word >> (hash >> 33 & 63)) & 1;
 }
 
-static bool probe(const struct mask_filter *f, const char *at)
+/* 1 when the gram at a place may be one of a piece's. */
+static unsigned probe(const struct mask_filter *f, const char *at)
 {
   uint64_t gram;
   memcpy(&gram, at, sizeof gram);
@@ -120,7 +121,7 @@ size_t mask_filter_next(const struct mask_filter *f, const char *data, size_t at
   *hit = false;
   for (; at + (AT_ONCE - 1) * stride + MASK_GRAM_LOAD <= len; at += AT_ONCE * stride) {
     const char *p = data + at;
-    bool any = probe(f, p) | probe(f, p + stride) | probe(f, p + 2 * stride) | probe(f, p + 3 * stride);
+    unsigned any = probe(f, p) | probe(f, p + stride) | probe(f, p + 2 * stride) | probe(f, p + 3 * stride);
     for (size_t t = at; any && t < at + AT_ONCE * stride; t += stride)
       if (probe(f, data + t) && confirmed(f, data, t, len)) {
         *hit = true;
