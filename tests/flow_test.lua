@@ -126,6 +126,41 @@ flow_test("a run that was killed can be taken back without its journal, by undo 
   end
 end)
 
+-- Every value that SESSION_SECRET has in a version of a Worker of pull request 42, and in how many Workers.
+local function session_secrets()
+  local values, scripts = {}, 0
+  for _, script in pairs(require("cloud.store").new(place.folder .. "/.davit/local"):load().world.cloudflare.scripts) do
+    local has = false
+    for _, version in ipairs(script.name:find "%-preview%-42$" and script.versions or {}) do
+      for _, binding in ipairs(version.bindings) do
+        if binding.name == "SESSION_SECRET" then values[binding.text], has = true, true end
+      end
+    end
+    scripts = scripts + (has and 1 or 0)
+  end
+  local list = {}
+  for value in pairs(values) do list[#list + 1] = value end
+  return list, scripts
+end
+
+flow_test("a Worker that joins on a later push gets the generated secret that the others have kept", function()
+  local yaml = fs.read(place.folder .. "/davit.yaml")
+  local before = session_secrets()
+  equal(#before, 1)
+  fs.write(place.folder .. "/davit.yaml", (yaml:gsub("STRIPE_SECRET_KEY%]", "STRIPE_SECRET_KEY, SESSION_SECRET]", 1)))
+  delete_journal()
+  succeeds(place:davit("preview", "--pr", "42", "--local"))
+  local after, scripts
+  for _ = 1, 100 do   -- the state is written now and then
+    after, scripts = session_secrets()
+    if scripts == 3 then break end
+    sleep(0.02)
+  end
+  equal({ after == before or after[1] == before[1], #after, scripts }, { true, 1, 3 })
+  fs.write(place.folder .. "/davit.yaml", yaml)
+  succeeds(place:davit("preview", "--pr", "42", "--local"))
+end)
+
 flow_test("Ctrl-C stops a run with 10 and says how to go on; resume finishes it, undo takes it back", function()
   place:open_pull(44)
   local run = begin("--pr", "44")
