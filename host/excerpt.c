@@ -5,7 +5,10 @@
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-enum { ELLIPSIS_BYTES = sizeof ELLIPSIS - 1 };
+enum {
+  ELLIPSIS_BYTES = sizeof ELLIPSIS - 1,
+  TELLS_NOTHING = 4,  /* bytes of a beginning: fewer are most often those of an ordinary word */
+};
 
 /* A stream holds back exactly what may be the beginning of a secret. */
 static void mask_piece(struct mask_stream *s, const char *text, size_t len, bool cut, struct buf *out)
@@ -13,7 +16,9 @@ static void mask_piece(struct mask_stream *s, const char *text, size_t len, bool
   struct buf rest;
   buf_init(&rest, out->limit);
   mask_feed(s, text, len, out);
-  mask_finish(s, cut ? &rest : out);
+  mask_finish(s, &rest);
+  if (!cut || rest.len < TELLS_NOTHING)
+    buf_add(out, buf_str(&rest), rest.len);
   out->failed |= rest.failed;
   buf_wipe(&rest);
 }

@@ -86,6 +86,10 @@ test("the texts of an error are masked when it is made", function()
   holds_none(json.encode(error_of(fs.read, "no/" .. VALUE)))
 end)
 
+test("an ordinary word before an ellipsis stays, and so does what looks like a secret's first letters", function()
+  equal(error_of(error, "xn--… and hun… and hunter2-…").message, "xn--… and hun… and …")
+end)
+
 test("an error that puts a secret on one line does not change it before it is masked", function()
   equal(error_of(error, "a " .. TABBED .. " b").message, "a *** b")
   local tabbed = "swordfish\tfoxtrot\27[0m-and-more"
