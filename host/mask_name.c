@@ -71,10 +71,12 @@ static bool mixed_run(struct text t, size_t *at)
 bool mask_looks_random(struct text t)
 {
   bool mixed = false;
-  for (size_t i = 0; i < t.len; i++) {
-    if ((unsigned char)t.data[i] <= ' ' || t.data[i] == '@' || t.data[i] == 0x7f)
+  for (size_t i = 0; i < t.len;)
+    if (isalnum((unsigned char)t.data[i]))
+      mixed = mixed_run(t, &i) || mixed;
+    else if ((unsigned char)t.data[i] <= ' ' || t.data[i] == '@' || t.data[i] == 0x7f)
       return false;
-    mixed = mixed_run(t, &i) || mixed;
-  }
+    else
+      i++;
   return t.len >= RANDOM_MIN && mixed && !text_find(t, "://");
 }

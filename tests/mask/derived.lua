@@ -128,6 +128,7 @@ SENTRY=9f86d081884c7d659a2feaa0c55ad015
 BUCKET_NAME=my-assets-2024-eu-west-1
 ASSETS=my-company-assets-2024
 BUILT_AT=2026-11-21T18:43:57Z
+GREETING=hello a1b2c3d4e5f6 and more
 BRANCH_REF=feature/a1b2c3d4e5f6-login
 MULTI="first-line-of-it
 second-line-of-it"
@@ -140,7 +141,7 @@ local function dotenv(add)
     add("alone: " .. text, { secrets = { env }, text = "[" .. text .. "]", gone = { text }, stays = { "[", "]" } })
   end
   for _, text in ipairs { "production", "true", "8080", "NODE_ENV", "my-assets-2024-eu-west-1", "postgres://", "ours",
-    "my-company-assets-2024", "2026-11-21T18:43:57Z", "feature/a1b2c3d4e5f6-login" } do
+    "hello a1b2c3d4e5f6 and more", "my-company-assets-2024", "2026-11-21T18:43:57Z", "feature/a1b2c3d4e5f6-login" } do
     add("stays: " .. text, { secrets = { env }, text = "[" .. text .. "]", exact = "[" .. text .. "]" })
   end
   add("the whole", { secrets = { env }, text = env, exact = "***\n" })
