@@ -29,6 +29,12 @@ test("flags are read by their types", function()
   equal(flags.parse({ "--pr=-1" }, params), { pr = -1, dry_run = true })
 end)
 
+test("a list that may be given in parts is one list", function()
+  local many = { names = { type = "list", many = true }, hosts = { type = "list" } }
+  equal(flags.parse({ "--names", "a", "--hosts=x,y", "--names=b,c" }, many), { names = { "a", "b", "c" }, hosts = { "x", "y" } })
+  raises("--hosts is given twice", flags.parse, { "--hosts", "x", "--hosts", "y" }, many)
+end)
+
 test("a flag that is wrong says why", function()
   local function wrong(pattern, ...) equal(raises(pattern, flags.parse, { ... }, params).code, "usage") end
   wrong("--pr is required: number")
