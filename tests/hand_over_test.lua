@@ -67,7 +67,7 @@ test_here("nothing, and something without what is expected, are two errors", fun
     { name = "database" })
   equal(err.code, "handover-missing")
   artifact.hand_over { name = "database", values = { branch = "br-1" } }
-  err = raises("'database' was handed over without its DATABASE_URL", artifact.take_over,
+  err = raises("'database' was handed over without its value DATABASE_URL", artifact.take_over,
     { name = "database", expect = { "branch", "DATABASE_URL" } })
   equal({ err.code, err.about }, { "handover-empty", "DATABASE_URL" })
   artifact.put { name = "other", values = { a = "b" } }
@@ -87,6 +87,19 @@ test_here("of outputs that came empty it says whether they were dropped or never
   equal(err.code, "handover-empty")
 end)
 
+test_here("what was sealed and came through an output is opened, or told to be none", function(public, key)
+  local sealed = seal.seal_values({ state = "ready", DATABASE_URL = url_for(public) }, { public }, { public })
+  local function take(text)
+    return artifact.take_over { name = "database", key = key, expect = { "DATABASE_URL" },
+      given = { state = "ready", branch = "br-1", sealed = text } }
+  end
+  local handed = take(require("base64").encode(sealed))
+  equal({ tostring(handed.DATABASE_URL), handed.branch }, { "[secret DATABASE_URL]", "br-1" })
+  equal(raises("'database' was handed over without its value DATABASE_URL", take, "").code, "handover-empty")
+  equal(raises("something else than what was sealed", take, "***").code, "handover-empty")
+  equal(raises("it is nothing that was sealed", take, "YWJj").code, "artifact-damaged")
+end)
+
 test("under GitHub the values are outputs of the step, the secret is none", function()
   local folder <close> = places.bare {}
   fs.write(folder.folder .. "/hand.lua", [[
@@ -103,6 +116,14 @@ test("under GitHub the values are outputs of the step, the secret is none", func
   equal({ outputs:find "database_branch<<(%S+)\nbr%-1\n" ~= nil, outputs:find "database_state<<(%S+)\nready\n" ~= nil },
     { true, true })
   equal(outputs:find "postgres", nil)
+  local sealed = outputs:match "database_sealed<<%S+\n(%S+)\n"
+  fs.write(folder.folder .. "/take.lua", [[
+    local artifact, secret = require "artifact", require "secret"
+    local handed = artifact.take_over { name = "database", given = { state = "ready", sealed = ... },
+      expect = { "DATABASE_URL" }, key = secret.file("key", { to = { "sealed:*" } }) }
+    print(handed.DATABASE_URL)
+  ]])
+  equal(folder:davit("take.lua", sealed).output, "[secret DATABASE_URL]\n")
 end)
 
 -- In a flow ------------------------------------------------------------------------------------------------

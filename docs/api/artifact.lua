@@ -127,8 +127,8 @@ function artifact.sweep() end
 
 ---Hands values over to a later job. Prefer what leads to a secret over the secret: the id of a database branch, from which
 ---the later job asks Neon for the connection. What is no secret goes as the artifact NAME, with the canary
----`state = "ready"`, and under GitHub as the outputs NAME_state and NAME_VALUE of the step; secrets go sealed, as
----NAME.sealed. What was handed over before under that name is replaced, so that a step may be repeated.
+---`state = "ready"`, and under GitHub as the outputs NAME_state and NAME_VALUE of the step; secrets go sealed, as the
+---artifact NAME.sealed and, up to 512 KiB, as the output NAME_sealed. What was handed over before under that name is replaced, so that a step may be repeated.
 ---
 ---Raises "denied" for a secret without `sealed_to`, and what `put` raises.
 ---@param options artifact.HandOver
@@ -136,8 +136,8 @@ function artifact.hand_over(options) end
 
 ---@class artifact.TakeOver: artifact.Key
 ---@field expect? string[]  values that must be there and not empty
----@field given? table<string, string>  `state` and values as they came through outputs of a job (a recipe's parameters),
----                                     instead of the artifact
+---@field given? table<string, string>  `state`, values and `sealed` as they came through outputs of a job (a recipe's
+---                                     parameters), instead of the artifacts
 ---@field key? secret.Template  the private key, as in `get`
 
 ---Takes what was handed over. A sealed part is opened only when a value that is expected is in no other.

@@ -2,12 +2,17 @@
 ---not, and loud when something is missing. Beside the values a canary goes along, `state=ready`: by it "was never
 ---handed over" and "was dropped on the way" are told apart. GitHub's runner empties a job output that looks like a
 ---secret, and leaves the job green.
+local base64 = require "base64"
+local core = require "core"
+local keys = require "artifact.keys"
 local options = require "options"
+local seal = require "seal.core"
 local secret = require "secret"
 local workflow = require "workflow"
 
 local READY <const> = "ready"
-local SEALED <const> = ".sealed"   -- behind the name, of the artifact that holds the secrets
+local SEALED <const> = ".sealed"     -- behind the name, of the artifact that holds the secrets
+local MOST <const> = 512 * 1024      -- bytes that are sealed into an output; a job may have 1 MiB of them
 
 local hand_over_fields = {
   { "name", "string", true }, { "run", "string" }, { "attempt", "integer" }, { "values", "table", true },
@@ -42,9 +47,20 @@ local function refuse_unsealed(o, sealed)
 end
 
 -- For steps and jobs of the same workflow, as NAME_VALUE.
-local function write_outputs(name, open)
-  for key, value in pairs(open) do
-    workflow.output((name .. "_" .. key):gsub("[^%w_-]", "_"), value)
+local function output(name, key, value)
+  workflow.output((name .. "_" .. key):gsub("[^%w_-]", "_"), value)
+end
+
+-- What is sealed looks like nothing that the runner knows.
+local function output_sealed(o, sealed)
+  if (core.getenv "GITHUB_OUTPUT" or "") == "" then return end
+  local public = keys.public("artifact.hand_over", o.sealed_to)
+  local text = seal.seal_values(sealed, public.keys, public.names)
+  if #text <= MOST then
+    output(o.name, "sealed", base64.encode(text))
+  else
+    workflow.warning(("'%s' has %d sealed bytes, too many for an output: they are in the artifact only"):format(o.name,
+      #text))
   end
 end
 
@@ -69,25 +85,47 @@ end
 local function dropped(o, name, how)
   failure {
     code = "handover-empty", about = name,
-    message = ("'%s' was handed over without its %s: %s"):format(o.name, name, how),
+    message = ("'%s' was handed over without its value %s: %s"):format(o.name, name, how),
     hint = "hand over what leads to it, such as the id of a branch, or seal it (sealed_to)",
   }
 end
 
 local function is_empty(value) return value == nil or value == "" end
 
+local function misses(o, values)
+  for _, name in ipairs(o.expect or {}) do
+    if is_empty(values[name]) then return name end
+  end
+end
+
+local function open_given(o, given)
+  local text, values = try(base64.decode, given.sealed), {}
+  if not text then
+    failure {
+      code = "handover-empty", about = "sealed", hint = "pass on the output as it is, without quotes or line breaks",
+      message = ("'%s' was handed over with something else than what was sealed"):format(o.name),
+    }
+  end
+  for name, value in pairs(given) do values[name] = name ~= "sealed" and value or nil end
+  local key = keys.private(o.key, { name = o.name, sealed_to = { "a later job" } })
+  for name, value in pairs(seal.open_values(text, key, ("the output '%s_sealed'"):format(o.name))) do
+    values[name] = value
+  end
+  return values
+end
+
 -- What came through the outputs of a job.
-local function check_given(o)
+local function take_given(o)
   local given = o.given
   if is_empty(given.state) then
     nothing_came(o, "the output with its state is empty; the job that writes it did not come to that, or the workflow "
       .. "does not pass it on")
   end
   if given.state ~= READY then nothing_came(o, ("its state is '%s', not '%s'"):format(given.state, READY)) end
-  for _, name in ipairs(o.expect or {}) do
-    if is_empty(given[name]) then
-      dropped(o, name, "its state came, but this is empty; GitHub empties an output that it takes for a secret")
-    end
+  if misses(o, given) and not is_empty(given.sealed) then given = open_given(o, given) end
+  local name = misses(o, given)
+  if name then
+    dropped(o, name, "its state came, but this is empty; GitHub empties an output that it takes for a secret")
   end
   return given
 end
@@ -106,12 +144,6 @@ local function add_sealed(artifact, o, values)
   for name, value in pairs(check_taken(o, taken(artifact, o, o.name .. SEALED))) do values[name] = value end
 end
 
-local function misses(o, values)
-  for _, name in ipairs(o.expect or {}) do
-    if is_empty(values[name]) then return name end
-  end
-end
-
 -- The functions of `artifact` that are made here.
 return function(artifact)
   function artifact.hand_over(o)
@@ -121,14 +153,15 @@ return function(artifact)
     if next(sealed) then
       sealed.state = READY
       put(artifact, o, o.name .. SEALED, sealed, o.sealed_to)
+      output_sealed(o, sealed)
     end
     put(artifact, o, o.name, open)
-    write_outputs(o.name, open)
+    for key, value in pairs(open) do output(o.name, key, value) end
   end
 
   function artifact.take_over(o)
     options.read("artifact.take_over", o, take_over_fields)
-    if o.given then return check_given(o) end
+    if o.given then return take_given(o) end
     if not artifact.find { name = o.name, run = o.run, attempt = o.attempt } then
       nothing_came(o, "there is no such artifact, or it has expired")
     end
