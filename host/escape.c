@@ -47,9 +47,12 @@ void escape_percent(struct buf *out, const char *data, size_t len,
                     const struct percent_style *style)
 {
   const char *digits = style->lower ? lower_digits : upper_digits;
+  bool keep[256] = {false};
+  for (const char *k = style->keep; *k; k++)
+    keep[(unsigned char)*k] = true;
   for (size_t i = 0; i < len; i++) {
     unsigned char c = (unsigned char)data[i];
-    if (is_alnum(c) || (c && strchr(style->keep, c))) {
+    if (is_alnum(c) || keep[c]) {
       buf_add_char(out, data[i]);
     } else if (c == ' ' && style->plus) {
       buf_add_char(out, '+');

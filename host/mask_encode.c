@@ -7,6 +7,7 @@
  * Forms cost time for every byte that is masked, so what is rare is looked for as a whole only. */
 #include "mask_encode.h"
 #include "mask_styles.h"
+#include <ctype.h>
 #include <string.h>
 
 void mask_encoder_init(struct encoder *e, form_sink *sink, void *arg, size_t value_len)
@@ -44,8 +45,21 @@ static void html(struct encoder *e, struct text t, const struct escape_entities 
   emit_form(e);
 }
 
+/* Letters, digits and _ are written as they are, however careful a tool is. */
+static bool is_plain(struct text t)
+{
+  for (size_t i = 0; i < t.len; i++)
+    if (!isalnum((unsigned char)t.data[i]) && t.data[i] != '_')
+      return false;
+  return true;
+}
+
 static void string_forms(struct encoder *e, struct text t)
 {
+  if (is_plain(t)) {
+    emit(e, t.data, t.len);
+    return;
+  }
   for (const struct escape_style *s = mask_string_styles; s->prefixed || s->coded; s++) {
     escape_styled(&e->form, t.data, t.len, s);
     emit_form(e);
