@@ -154,6 +154,21 @@ test_here("what was changed after it was sealed is an error, and nothing is extr
   equal({ fs.exists "there", plain.list(folder .. "/.davit/tmp") }, { false, {} })
 end)
 
+test_here("another one in its place, sealed for the same key, is damage, too", function(key, folder)
+  local blobs = folder .. "/.davit/artifacts/blobs/"
+  for _, more in ipairs { { root = "dist", into = "there" }, { values = { a = "b" } } } do
+    local put = {}
+    for i = 1, 2 do
+      fs.write("dist/a", "a" .. i)
+      put[i] = artifact.put { name = "n", attempt = i, root = more.root, values = more.values, sealed_to = "deploy",
+        replace = true }
+    end
+    plain.copy_file(blobs .. put[1].sha256, blobs .. put[2].sha256)
+    local err = raises("is damaged, nothing was taken from it", artifact.get, { name = "n", key = key, into = more.into })
+    equal({ err.code, fs.exists "there" }, { "artifact-damaged", false })
+  end
+end)
+
 test_here("sealed artifacts are kept for a day, unless it is said", function()
   local put = artifact.put { name = "val", values = { a = "b" }, sealed_to = "deploy" }
   equal(put.expires - put.created, 86400.0)

@@ -1,6 +1,7 @@
 ---Artifacts: put, found, verified, kept for a while; and what becomes of them when things go wrong.
 local artifact = require "artifact"
 local core = require "core"
+local filelock = require "filelock"
 local fs = require "fs"
 local json = require "json"
 local plain = require "fs.core"
@@ -240,6 +241,26 @@ test_here("so is one that is cut off, and one that is missing", function(_, stor
   equal(fs.exists "there", false)
 end)
 
+test_here("another whole archive in its place is damage, too", function(_, store)
+  local put = artifact.put { name = "web", root = "dist" }
+  fs.write("dist/index.js", "other")
+  local other = artifact.put { name = "other", root = "dist" }
+  plain.copy_file(store .. "/blobs/" .. other.sha256, store .. "/blobs/" .. put.sha256)
+  equal(raises("is damaged", artifact.get, { name = "web", into = "there" }).code, "artifact-damaged")
+  equal(fs.exists "there", false)
+end)
+
+test_here("a blob stays while an entry cannot be read that may name it", function(_, store)
+  artifact.put { name = "a", root = "dist" }
+  local b = artifact.put { name = "b", root = "dist" }
+  plain.write(store .. "/entries/a@local@1.json", "?")
+  artifact.remove { name = "b" }
+  equal(blobs(store), { b.sha256 })
+  artifact.remove { name = "a" }
+  artifact.sweep()
+  equal(blobs(store), {})
+end)
+
 test_here("a damaged entry is shown, hides no other, and no blob is thrown away for it", function(_, store)
   artifact.put { name = "a", root = "dist" }
   fs.write("dist/index.js", "other")
@@ -289,6 +310,42 @@ test_here("two that put and remove at once leave what is named, and nothing else
   local left = #artifact.list()
   equal(#blobs(store), left > 0 and 1 or 0)
   equal(plain.list(store .. "/incoming"), {})
+end)
+
+test_here("who changes something waits until nobody else does", function(_, store)
+  plain.make(store)
+  local held = filelock.take(store .. "/lock", "")
+  local order = {}
+  parallel {
+    put = function()
+      artifact.put { name = "web", root = "dist" }
+      order[#order + 1] = "put"
+    end,
+    holder = function()
+      repeat sleep(0.001) until #(plain.exists(store .. "/incoming") and plain.list(store .. "/incoming") or {}) == 1
+      sleep(0.05)
+      equal(artifact.list(), {})
+      order[#order + 1] = "released"
+      held:close()
+    end,
+  }
+  equal(order, { "released", "put" })
+end)
+
+test_here("a lock that is held for too long is an error that passes", function(_, store)
+  plain.make(store)
+  local held = filelock.take(store .. "/lock", "")
+  local monotonic, ahead = core.monotonic, 0
+  core.monotonic = function()
+    ahead = ahead + 20
+    return monotonic() + ahead
+  end
+  local _, err = try(artifact.put, { name = "web", root = "dist" })
+  core.monotonic = monotonic
+  held:close()
+  equal({ err.code, err.class, err.message:find "another process has held .*/lock for 30 s" ~= nil },
+    { "artifact-busy", "transient", true })
+  equal({ artifact.list(), plain.list(store .. "/incoming") }, { {}, {} })
 end)
 
 test_here("a put that is cancelled leaves nothing", function(_, store)
