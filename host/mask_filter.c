@@ -9,7 +9,8 @@
 
 enum {
   SHORTEST_COUNTS = 32,  /* a wider stride gains nothing, and what follows the last look-up costs */
-  BITS_A_GRAM = 24,
+  BITS_A_GRAM = 24, BITS_AT_LEAST = 8,
+  NEAR_WORDS = 16,       /* logarithm: half a megabyte is near to a processor, and better fuller than larger */
   BITS_A_HEAD = 32,
   FEW = 4096,            /* pieces: their grams may be shorter */
 };
@@ -70,7 +71,8 @@ static void insert_head(struct mask_filter *f, const char *text)
 
 static bool reserve(struct mask_filter *f, size_t pieces)
 {
-  unsigned words = log_words(pieces * f->stride * BITS_A_GRAM, 9, 19);
+  size_t grams = pieces * f->stride;
+  unsigned words = log_words(grams * BITS_AT_LEAST, log_words(grams * BITS_A_GRAM, 9, NEAR_WORDS), 19);
   unsigned heads = log_words(pieces * BITS_A_HEAD, 7, 14);
   f->shift = 64 - words;
   f->head_shift = 32 - 6 - heads;
