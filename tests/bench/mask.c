@@ -4,8 +4,8 @@
  *   mask repeat MEGABYTES TEXT           a text over and over
  *   mask forms FILE                      what is looked for, in lines; a form with a line end is left out
  *   mask filter FILE TEXT                a text to standard output, without the secrets
- *   mask write FILE BYTES                seconds for a write of so many bytes in memory; nothing matches
- *   mask add FILE                        seconds for each secret that is added, and used, behind those of the file
+ *   mask write FILE BYTES                processor seconds for a write of so many bytes in memory; nothing matches
+ *   mask add FILE                        the same for each secret that is added, and used, behind those of the file
  *   mask memory FILE                     bytes that a secret takes */
 #include "mask.h"
 #include "mask_forms.h"
@@ -26,10 +26,11 @@ static void die(const char *what)
   exit(1);
 }
 
+/* Of the processor: nothing that is timed here waits. */
 static double now(void)
 {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
