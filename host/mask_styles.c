@@ -87,7 +87,8 @@ const struct escape_style mask_string_styles[] = {
   {.prefixed = " \t!\"#$%&'()*;<=>?[\\]^`{|}~", .prefix = '\\'},
   {.prefixed = " !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~", .prefix = '\\'},
   /* Only backslashes; SQL, YAML and PowerShell; CSV; make and compose; printf and batch files. */
-  {.prefixed = "\\"}, {.prefixed = "'"}, {.prefixed = "\""}, {.prefixed = "$"}, {.prefixed = "%"},
+  {.prefixed = "\\"}, {.prefixed = "'\\"}, {.prefixed = "'"}, {.prefixed = "\""}, {.prefixed = "$"}, {.prefixed = "%"},
+  {.prefixed = "'\\", .prefix = '\\'}, {.prefixed = ":=#!\\", .prefix = '\\'},  /* PHP and Perl; properties */
   {.prefixed = "\"", .prefix = '\\'}, {.prefixed = "'", .prefix = '\\'}, {.prefixed = "$", .prefix = '\\'},
   /* PowerShell's "…"; cmd, by how careful the quoting is. */
   {.prefixed = "`\"$", .prefix = '`'},
