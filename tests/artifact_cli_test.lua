@@ -136,7 +136,10 @@ test_here("a declared secret in a file is refused with exit code 7, whether the 
   end)
 
 test_here("a secret is handed over sealed: a command gets it in its environment, and nobody sees it", function(place, folder)
-  local public = done(place:davit("artifact", "key", "deploy.key")):match "%S+"
+  local made, told = done(place:davit("artifact", "key", "deploy.key"))
+  local public = made:match "%S+"
+  equal({ told:match "deploy.key holds", told:match "DAVIT_ARTIFACT_KEY < deploy.key" },
+    { "deploy.key holds", "DAVIT_ARTIFACT_KEY < deploy.key" })
   equal(done(place:davit("artifact", "key", "deploy.key")):match "%S+", public)
   equal(fs.stat(folder .. "/deploy.key").mode, "0600")
   fs.write(folder .. "/davit.yaml", ("version: 1\nproject: bare\nartifacts: { keys: { deploy: %s } }\n"):format(public))

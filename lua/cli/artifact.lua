@@ -129,7 +129,9 @@ end
 
 -- Telling ----------------------------------------------------------------------------------------
 
-local function say(...) io.stderr:write("davit: ", ..., "\n") end
+local function say(...) io.stderr:write("davit: ", table.concat { ... }, "\n") end
+
+local function files_text(count) return ("%d file%s"):format(count, count == 1 and "" or "s") end
 
 local units = { "B", "kB", "MB", "GB", "TB" }
 
@@ -209,7 +211,7 @@ local function put(values, rest)
   tell(entry, values.json, "sha256:" .. entry.sha256)
   if not values.json then
     say(("%s of run %s, attempt %d: %s%s, kept for %s"):format(entry.name, entry.run, entry.attempt,
-      entry.files and ("%d files, "):format(entry.files) or "", size_text(entry.size),
+      entry.files and files_text(entry.files) .. ", " or "", size_text(entry.size),
       time_text(entry.expires - core.now())))
   end
   return 0
@@ -250,7 +252,7 @@ local function get(values, rest, command)
   if command then return run_with(entry, command) end
   tell(entry, values.json, "sha256:" .. entry.sha256)
   if not values.json then
-    say(("%s of run %s, attempt %d: %d files in %s"):format(name, entry.run, entry.attempt, entry.files,
+    say(("%s of run %s, attempt %d: %s in %s"):format(name, entry.run, entry.attempt, files_text(entry.files),
       values.into or "."))
   end
   return 0

@@ -191,7 +191,7 @@ end
 
 -- Telling --------------------------------------------------------------------------------------------
 
-local function say(...) io.stderr:write("davit: ", ..., "\n") end
+local function say(text) io.stderr:write("davit: ", text, "\n") end
 
 local function rounded(time) return math.floor(time * 1e6 + 0.5) / 1e6 end
 
