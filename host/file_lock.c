@@ -1,7 +1,8 @@
 /* file_lock.c - the module "filelock": who of this machine may work on something, as a lock on a file.
  *
  * The lock is flock()'s: the kernel drops it when its holder ends, however it ends. The
- * file holds a line about the holder, for the error of whoever comes second. */
+ * file holds a line about the holder, for the error of whoever comes second. It is emptied for
+ * that, so a link in its place is not followed: a checkout could bring one to any file. */
 #include "class.h"
 #include "failure.h"
 #include "host.h"
@@ -31,10 +32,14 @@ static int close_lock(lua_State *L)  /* close, __close and __gc */
 static int failed(lua_State *L, int *fd, const char *what, const char *file)
 {
   struct fault f;
+  int error = errno;
   fault_set(&f, "lock-failed", "fatal", "cannot %s the lock file %s: %s", what, file,
-            strerror(errno));
+            strerror(error));
   release(fd);
-  fault_hint(&f, "davit writes below the project's .davit/: may it?");
+  if (error == ELOOP)
+    fault_hint(&f, "it is a link, which davit does not follow: who put it there? remove it");
+  else
+    fault_hint(&f, "davit has to be able to write there");
   return failure_raise(L, &f, file);
 }
 
@@ -60,7 +65,7 @@ static int take(lua_State *L)
   luaL_setmetatable(L, LOCK);
   if (host_of(L)->world->files->alone)
     return 1;
-  *fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  *fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (*fd < 0)
     return failed(L, fd, "open", file);
   if (flock(*fd, LOCK_EX | LOCK_NB) != 0)

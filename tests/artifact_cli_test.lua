@@ -116,6 +116,13 @@ test_here("help names every action and its flags", function(place)
   done(place:davit("artifact"), 2)
 end)
 
+test_here("a link in place of the store's lock is not followed: what it leads to keeps its bytes", function(place, folder)
+  fs.write(folder .. "/precious", "keep me")
+  done(place:sh "mkdir -p .davit/artifacts && ln -s ../../precious .davit/artifacts/lock")
+  local _, said = done(place:davit("artifact", "put", "web", "dist"), 1)
+  equal({ fs.read(folder .. "/precious"), said:find "it is a link" ~= nil }, { "keep me", true })
+end)
+
 -- Secrets --------------------------------------------------------------------------------------------
 
 local YAML = "version: 1\nproject: bare\nenv_file: secrets.env\nsecrets: { API_TOKEN: { to: [api.example.com] } }\n"
