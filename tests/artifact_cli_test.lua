@@ -106,6 +106,20 @@ test_here("what is mistyped is told with exit code 2", function(place)
   says("%-%-retention is a time such as 7d", "put", "web", "dist", "--retention", "soon")
   says("%-%-retnetion", "put", "web", "dist", "--retnetion", "1d")
   says("%-%-digest is sha256:", "get", "web", "--digest", "7")
+  says("^davit: %-%-level is 1 to 19", "put", "web", "dist", "--level", "20")
+  says("^davit: no key is called 'x'", "put", "web", "dist", "--sealed-to", "x")
+  says("%-%-to is of values", "put", "web", "dist", "--to", "sql:*")
+end)
+
+test_here("an empty path is a variable that was not set, and not the whole folder", function(place, folder)
+  for _, arguments in ipairs {
+    { "put", "web", "" }, { "put", "web", "dist", "" }, { "put", "web", "dist", "--root", "" },
+    { "get", "web", "--into", "" }, { "get", "web", "--key-file", "" }, { "key", "" },
+  } do
+    local _, said = done(place:davit("artifact", table.unpack(arguments)), 2)
+    equal({ arguments, said:find "a path is empty" ~= nil }, { arguments, true })
+  end
+  equal(fs.exists(folder .. "/.davit/artifacts"), false)
 end)
 
 test_here("help names every action and its flags", function(place)
@@ -162,6 +176,21 @@ test_here("a secret is handed over sealed: a command gets it in its environment,
   equal({ (out .. errors):find "url %*%*%*" ~= nil, (out .. errors):find "p4ssw0rd" }, { true, nil })
   _, said = done(place:davit("artifact", "get", "db", "--key-file", "deploy.key", "--", "env"), 7)
   equal(said:find "secret DATABASE_URL may be sent to" ~= nil, true)
+end)
+
+test_here("a command that takes values and is ended by a signal is no success, and says so", function(place, folder)
+  local public = done(place:davit("artifact", "key", "own.key")):match "%S+"
+  place.env = { TOKEN = "a-secret-value-here" }
+  done(place:davit("artifact", "put", "db", "--value-env", "TOKEN", "--sealed-to", public, "--to", "program:sh"))
+  local function get(script)
+    return place:davit("artifact", "get", "db", "--key-file", "own.key", "--", "sh", "-c", script)
+  end
+  done(get "exit 42", 42)
+  local _, said = done(get "kill -9 $$", 1)
+  equal(said:find "sh was ended by SIGKILL" ~= nil, true)
+  fs.write(folder .. "/note", "no key")
+  _, said = done(place:sh "chmod 600 note && $DAVIT artifact key note", 2)
+  equal(said:find "^davit: %[secret note%] holds no private key" ~= nil, true)
 end)
 
 test_here("no recipe reads the private key, and no artifact holds it", function(place, folder)

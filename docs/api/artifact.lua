@@ -9,7 +9,7 @@
 ---
 ---**It is never changed silently**, as with upload-artifact since v4: another content under the same name, run
 ---and attempt is refused, the same content is fine (and keeps its time), so that a step may be repeated. `replace`
----replaces it, at once.
+---replaces it, at once. What is sealed has other bytes each time, so a step that seals is repeated with `replace`.
 ---Files that begin with a dot are in it like all others; the folder .davit of the root never is.
 ---
 ---**It is content-addressed**: the same files give the same archive, with the same SHA-256 (the digest), which is stored

@@ -54,9 +54,10 @@ Usage: davit artifact put NAME PATH… [FLAG]…    makes one of a folder's cont
 
 A plaintext artifact holds no secret that davit.yaml declares and the environment or a file has, nor one of its
 env_file, in any form; files that begin with a dot are packed like all others. An artifact is never changed
-silently: the same content again is fine.
+silently: the same content again is fine. What is sealed has other bytes each time: say --replace to repeat it.
 
-Exit code 0: done; 1: not found, damaged, or of other content; 2: usage; 7: it would hold a secret; 8: busy.]]
+Exit code 0: done; 1: not found, damaged, or of other content; 2: usage; 7: it would hold a secret; 8: busy;
+10: ended by a signal. get … -- COMMAND: the command's, 1 when a signal ended it.]]
 
 -- Flags ------------------------------------------------------------------------------------------
 
@@ -84,8 +85,14 @@ local params = {
   key = { project = common.project, json = common.json },
 }
 
+-- An empty one is a variable that was not set, and would mean the whole working folder.
+local function check_path(path)
+  if path == "" then usage("davit artifact: a path is empty", "is the variable set that it was to come from?") end
+end
+
 -- From the working folder, wherever the project is.
 local function place(path)
+  check_path(path)
   return path:sub(1, 1) == "/" and path or fs.real "." .. "/" .. path
 end
 
@@ -115,14 +122,16 @@ end
 
 -- "artifact.put: option 'retention' …" as who typed a flag reads it; a mistake there is no recipe's.
 local function as_typed(message)
-  return (message:gsub("^artifact%.%w+: ", ""):gsub("option '([%w_]+)'", function(name)
+  return (message:gsub("^ar[tc]%l+%.[%l_]+: ", ""):gsub("option '([%w_]+)'", function(name)
     return "--" .. name:gsub("_", "-")
   end))
 end
 
+local is_mistake = { misuse = true, config = true, ["artifact-key"] = true }
+
 local function ask(f, ...)
   local result, err = try(f, ...)
-  if err and err.code == "misuse" then usage(as_typed(err.message), err.hint) end
+  if err and is_mistake[err.code] then usage(as_typed(err.message), err.hint) end
   if err then error(err, 0) end
   return result
 end
@@ -204,6 +213,8 @@ local function put(values, rest)
     o.values = values_of(values)
   else
     if #rest == 0 and not values.root then usage("davit artifact put: which files?", "davit artifact put web dist") end
+    if values.to then usage("--to is of values, and these are files", "--sealed-to says who may have them") end
+    for _, path in ipairs(rest) do check_path(path) end
     o.root, o.paths = files_of(values, rest)
     o.except = values.except
   end
@@ -236,7 +247,8 @@ end
 
 local function run_with(entry, command)
   local result = process.run { argv = command, env = entry.values, output = "stream", check = false, cwd = fs.real "." }
-  return result.exit or 1
+  if result.exit then return result.exit end
+  failure { code = "process-exit", message = ("%s was ended by %s"):format(command[1], result.signal) }
 end
 
 local function get(values, rest, command)
@@ -317,7 +329,7 @@ local function key(values, rest)
   local path = place(file)
   local is_new = not fs.exists(path)
   local public = is_new and seal.new_key(path)
-    or seal.public_key(secret.file(path, { to = { "sealed:*" }, name = file }))
+    or ask(seal.public_key, secret.file(path, { to = { "sealed:*" }, name = file }))
   if values.json then event.print(json.encode { v = 1, file = file, public_key = public, made = is_new })
   else print(public) end
   if is_new and not values.json then
