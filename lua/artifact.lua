@@ -267,7 +267,7 @@ end
 local get_fields = {
   { "name", "string", true }, { "run", "string" }, { "attempt", "integer" }, { "into", "string" },
   { "digest", "string" }, { "key", "text" }, { "replace", "boolean" }, { "outside", "boolean" },
-  { "max_bytes", "integer" }, { "max_entries", "integer" },
+  { "max_bytes", "integer" }, { "max_entries", "integer" }, { "max_ratio", "integer" },
 }
 
 local function tell_others(others)
@@ -332,7 +332,7 @@ end
 local function unpack(path, o, digest)
   return archive.unpack {
     from = path, into = o.into, sha256 = digest, replace = o.replace, outside = o.outside,
-    max_bytes = o.max_bytes, max_entries = o.max_entries,
+    max_bytes = o.max_bytes, max_entries = o.max_entries, max_ratio = o.max_ratio,
   }
 end
 

@@ -44,6 +44,16 @@ test_here("paths count from the working folder, wherever the project is", functi
   equal({ fs.read(folder .. "/two/index.js"), fs.read(folder .. "/two/deep/a.css") }, { "serve()", "a{}" })
 end)
 
+test_here("what is larger than get takes by itself is taken when it is said", function(place, folder)
+  done(place:sh "truncate -s 80M zeros && $DAVIT artifact put zeros zeros")
+  local _, said = done(place:davit("artifact", "get", "zeros", "--into", "out"), 1)
+  equal(said:find "max_ratio raises the limit" ~= nil, true)
+  done(place:davit("artifact", "get", "zeros", "--into", "out", "--max-ratio", "100000"))
+  equal(fs.stat(folder .. "/out/zeros").size, 80 * 1024 * 1024)
+  done(place:davit("artifact", "get", "zeros", "--into", "two", "--max-ratio", "100000", "--max-bytes", "1000"), 1)
+  done(place:davit("artifact", "get", "zeros", "--into", "two", "--max-bytes", "0"), 2)
+end)
+
 test_here("list is a table for people, and JSON for programs", function(place)
   done(place:davit("artifact", "put", "web", "dist", "--run", "77", "--attempt", "2", "--retention", "3d"))
   local text = done(place:davit("artifact", "list"))

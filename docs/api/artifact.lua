@@ -83,6 +83,7 @@ function artifact.put(options) end
 ---@field outside? boolean `into` may lead out of the project's folder (false)
 ---@field max_bytes? integer    of all files together (16 GiB)
 ---@field max_entries? integer  (200,000)
+---@field max_ratio? integer    bytes for each byte of the archive, from 64 MiB on (1,000)
 
 ---Takes an artifact: of several the last attempt of a run, of several runs the one put last. Files are extracted
 ---as a whole or not at all; no name or link leads out of `into`.

@@ -48,6 +48,8 @@ Usage: davit artifact put NAME PATH… [FLAG]…    makes one of a folder's cont
   --digest sha256:HEX         it has to be this one
   --replace                   files that are there are replaced
   --key-file FILE             the private key of a sealed one (default: the variable DAVIT_ARTIFACT_KEY)
+  --max-bytes N, --max-entries N, --max-ratio N   what may come out of it: bytes (default 16 GiB), entries (200,000),
+                              bytes for each byte of the archive, from 64 MiB on (1,000)
 
   list
   --expired                   also what has expired and was not swept yet
@@ -78,7 +80,8 @@ local params = {
   },
   get = with_common {
     into = { type = "string" }, digest = { type = "string" }, replace = { type = "boolean" },
-    ["key-file"] = { type = "string" },
+    ["key-file"] = { type = "string" }, ["max-bytes"] = { type = "integer" }, ["max-entries"] = { type = "integer" },
+    ["max-ratio"] = { type = "integer" },
   },
   list = with_common { expired = { type = "boolean" } },
   rm = with_common {},
@@ -260,6 +263,7 @@ local function get(values, rest, command)
   local entry = ask(artifact.get, {
     name = name, run = values.run, attempt = values.attempt, digest = values.digest, replace = values.replace,
     into = holds_files and place(values.into or ".") or nil, outside = holds_files or nil, key = key_of(values),
+    max_bytes = values["max-bytes"], max_entries = values["max-entries"], max_ratio = values["max-ratio"],
   })
   if command then return run_with(entry, command) end
   tell(entry, values.json, "sha256:" .. entry.sha256)
