@@ -90,6 +90,8 @@ test("a secret is no output, variable or state: the error names it, and nothing 
       equal(errors:find("wf-tok", 1, true), nil)
     end
   end
+  local text, errors, code = written("GITHUB_ENV", 'w.env("wf-token-5839201", 1)')
+  equal({ text, code, errors:find "'%*%*%*' holds the secret TOKEN" ~= nil }, { "", 7, true })
   local token = require("secret.core").new("T", "wf-token-1029385", { "api.github.com" })
   for _, f in ipairs { workflow.output, workflow.summary, workflow.notice } do
     local err = raises("T may be sent to https://api.github.com only", f, f == workflow.output and "url" or token, token)

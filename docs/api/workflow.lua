@@ -44,7 +44,7 @@ function workflow.group(name) end
 ---A result of the step, for later steps (`steps.ID.outputs.NAME`) and, if the workflow says so, jobs.
 ---@param name string   letters, digits, _ and -
 ---@param value string|number|boolean
----Raises "misuse" for any other name or value, and "denied", naming the secret, when the value holds one in any
+---Raises "misuse" for any other name or value, and "denied", naming the secret, when name or value holds one in any
 ---form: the runner would hand on an empty text instead, and the job stay green. What only looks like one to
 ---GitHub (a connection string, a JSON web token, an authorization) is written with a warning.
 function workflow.output(name, value) end

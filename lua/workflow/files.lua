@@ -30,9 +30,10 @@ local function text_of(what, name, value)
   return value
 end
 
--- The runner empties such an output without failing the job, and shows such a variable to every later step.
+-- The runner empties such an output without failing the job, and shows such a variable to every later step. A
+-- name is in the same file.
 local function refuse_secret(what, name, text)
-  local found = event.secret_in(text)
+  local found = event.secret_in(text) or event.secret_in(name)
   if not found then return end
   failure {
     code = "denied", about = name, hint = instead,
