@@ -118,6 +118,7 @@ function check(file, value, wanted, path)
     if next(value) ~= nil and #value == 0 then wrong(file, path, "must be a list") end
     return check_all(file, value, wanted.list, path)
   end
+  if #value > 0 then wrong(file, path, "must be a mapping, not a list") end
   if wanted.map then return check_all(file, value, wanted.map, path) end
   return check_keys(file, value, wanted, path)
 end
@@ -133,6 +134,9 @@ local function check_range(file, path, value, from, to)
     wrong(file, path, ("must be from %d to %d, not %d"):format(from, to, value))
   end
 end
+
+-- A connection string in the place of a place holds what nobody knows as a secret yet.
+local function shown(place) return (place:gsub("//.*@", "//…@")) end
 
 local sources = { "from", "file", "fd", "command", "generate" }
 
@@ -151,7 +155,7 @@ local function check_secret(file, path, one)
   if one.to and #one.to == 0 then wrong(file, path .. ".to", "is empty: where may the secret go?") end
   for i, place in ipairs(one.to or {}) do
     local why = secret.place_wrong(place)
-    if why then wrong(file, ("%s.to.%d"):format(path, i), ("'%s' is no place: %s"):format(place, why)) end
+    if why then wrong(file, ("%s.to.%d"):format(path, i), ("'%s' is no place: %s"):format(shown(place), why)) end
   end
 end
 

@@ -55,6 +55,9 @@ test("what is wrong in davit.yaml is named with its line", function()
     ["davit.yaml:3: zone: must be a text"] = { "zone: example.com", "zone: [x]" },
     ["workers: must be a mapping"] = { sample():match("workers:\n.-\ndata"):sub(1, -6), "workers: 7" },
     ["deploy.1: no worker is called 'shop'"] = { "databases:", "deploy: [shop]\ndatabases:" },
+    ["artifacts.keys: must be a mapping, not a list"] = { "databases:", "artifacts: { keys: [e2e] }\ndatabases:" },
+    ["secrets.NEON_API_KEY.to.1: 'postgres://…@db/x' is no place"] = {
+      "[console.neon.tech]", "['postgres://me:open-sesame@db/x']" },
     ["deploy: must be a list"] = { "databases:", "deploy: { a: b }\ndatabases:" },
     ["health.grace: must be a duration such as 30s or 5m"] = { "databases:", "health: { grace: 3x }\ndatabases:" },
   } do
