@@ -46,11 +46,11 @@ static void refuse_shared(lua_State *L, const char *path, const struct stat *st)
   if (st->st_mode & (S_IRWXG | S_IRWXO)) {
     fault_set(&f, "secret-file-shared", "fatal", "%s holds secrets and others may read it (mode %03o)",
               path, (unsigned)st->st_mode & 0777);
-    fault_hint(&f, "chmod 600 %s, or pass { shared = true }", path);
+    fault_hint(&f, "chmod 600 %s; where others are meant to read it, 'shared' says so", path);
   } else {
     fault_set(&f, "secret-file-shared", "fatal", "%s holds secrets and belongs to another user (%u), who may read it",
               path, (unsigned)st->st_uid);
-    fault_hint(&f, "make it your own, or pass { shared = true }");
+    fault_hint(&f, "make it your own; where it is meant to be another's, 'shared' says so");
   }
   failure_raise(L, &f, path);
 }

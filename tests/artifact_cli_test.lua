@@ -199,6 +199,8 @@ test_here("a command that takes values and is ended by a signal is no success, a
   local _, said = done(get "kill -9 $$", 1)
   equal(said:find "sh was ended by SIGKILL" ~= nil, true)
   fs.write(folder .. "/note", "no key")
+  _, said = done(place:davit("artifact", "key", "note"), 2)
+  equal({ said:find "chmod 600" ~= nil, said:find "{" }, { true })
   _, said = done(place:sh "chmod 600 note && $DAVIT artifact key note", 2)
   equal(said:find "^davit: %[secret note%] holds no private key" ~= nil, true)
 end)
