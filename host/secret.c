@@ -168,6 +168,13 @@ static void add_piece(lua_State *L, struct template *t, const struct piece *p)
     add_literal(L, t, p->text, p->len);
 }
 
+/* A connection string among the places holds a password that no mask knows: what stands before '@' is not shown. */
+static void wrong_place(lua_State *L, const char *name, const char *place, const char *why)
+{
+  const char *at = strrchr(place, '@');
+  failure_misuse(L, "secret %s cannot be bound to '%s%s': %s", name, at ? "…" : "", at ? at : place, why);
+}
+
 void secret_check_bindings(lua_State *L, const char *name, const char *const *bindings)
 {
   for (; bindings && *bindings; bindings++) {
@@ -176,7 +183,7 @@ void secret_check_bindings(lua_State *L, const char *name, const char *const *bi
     const char *why = binding_normalise(*bindings, &full);
     buf_free(&full);
     if (why)
-      failure_misuse(L, "secret %s cannot be bound to '%s': %s", name, *bindings, why);
+      wrong_place(L, name, *bindings, why);
   }
 }
 

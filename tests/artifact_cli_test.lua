@@ -225,6 +225,9 @@ test_here("values need a seal and a place, and a command that takes them", funct
   equal(said:find "where may they go later" ~= nil, true)
   _, said = done(place:davit("artifact", "put", "db", "--value-env", "TOKEN", "--sealed-to", "x", "--to", "sql:*"), 2)
   equal(said:find "no key is called 'x' in davit.yaml" ~= nil, true)
+  _, said = done(place:davit("artifact", "put", "db", "--value-env", "TOKEN", "--sealed-to", "x",
+    "--to", "postgres://me:open-sesame@db/x"), 2)
+  equal({ said:find "cannot be bound to '…@db/x'" ~= nil, said:find "sesame" }, { true })
 end)
 
 test_here("gc removes what has expired", function(place, folder)
