@@ -40,6 +40,16 @@ static bool unquote(struct text t, struct text *inside)
   return quoted;
 }
 
+/* The heading of a section, not the bracket of a list: "[default]" and more lines. */
+static bool is_section(struct text t)
+{
+  struct text line, rest = t;
+  if (!text_next_line(&rest, &line))
+    return false;
+  line = text_trim(line);
+  return rest.len && line.len > 2 && *line.data == '[' && line.data[line.len - 1] == ']' && !text_find(line, "\"");
+}
+
 void derive_inside(struct deriver *d, struct text t)
 {
   if (!d->ok || d->depth >= DERIVE_DEPTH)
@@ -47,7 +57,7 @@ void derive_inside(struct deriver *d, struct text t)
   d->depth++;
   t = text_trim(t);
   derive_urls(d, t);
-  if (t.len && (*t.data == '{' || *t.data == '['))
+  if (t.len && (*t.data == '{' || *t.data == '[') && !is_section(t))
     derive_leaves(d, t);
   else
     derive_pairs(d, t);

@@ -75,7 +75,7 @@ static void separated_pairs(struct deriver *d, struct text line, char separator)
   }
 }
 
-/* ---- host=… password='…': libpq ----------------------------------------------------------- */
+/* ---- host=… password='…': libpq; username="…" password="…"; of JAAS ----------------------------------------------------------- */
 
 static void skip_blanks(const char **at, const char *end)
 {
@@ -83,12 +83,18 @@ static void skip_blanks(const char **at, const char *end)
     ++*at;
 }
 
+static bool is_quote(char c)
+{
+  return c == '\'' || c == '"';
+}
+
 /* Reads a value, with its backslashes undone, and leaves *at behind it. */
 static void read_dsn_value(struct buf *value, const char **at, const char *end)
 {
-  bool quoted = *at < end && **at == '\'';
+  bool quoted = *at < end && is_quote(**at);
+  char quote = quoted ? **at : 0;
   for (*at += quoted; *at < end; ++*at) {
-    if (quoted ? **at == '\'' : isspace((unsigned char)**at))
+    if (quoted ? **at == quote : isspace((unsigned char)**at))
       break;
     if (**at == '\\' && *at + 1 < end)
       ++*at;
@@ -112,7 +118,7 @@ static void dsn_pairs(struct deriver *d, struct text line)
     const char *from = at;
     read_dsn_value(&value, &at, end);
     struct text written = text_between(from, at);
-    if (written.len > 1 && *written.data == '\'')
+    if (written.len > 1 && is_quote(*written.data))
       written = (struct text){written.data + 1, written.len - 2};
     derive_named(d, name, written, false);
     derive_named(d, name, (struct text){buf_str(&value), value.len}, false);
@@ -171,6 +177,27 @@ static void netrc_password(struct deriver *d, struct text line)
   derive_add(d, text_between(from, to));
 }
 
+static bool has_digit(struct text t)
+{
+  for (size_t i = 0; i < t.len; i++)
+    if (isdigit((unsigned char)t.data[i]))
+      return true;
+  return false;
+}
+
+/* Authorization: Bearer TOKEN, or without the header's name. */
+static void header_credentials(struct deriver *d, struct text line)
+{
+  static const char *const schemes[] = {"Bearer ", "Basic ", "bearer ", "token "};
+  const char *end = line.data + line.len;
+  struct text t = text_starts(line, "Authorization: ") ? text_between(line.data + 15, end) : line;
+  for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+    struct text rest = text_starts(t, schemes[i]) ? text_between(t.data + strlen(schemes[i]), end) : (struct text){"", 0};
+    if (rest.len >= 8 && has_digit(rest) && !text_find(rest, " "))
+      derive_add(d, rest);
+  }
+}
+
 static size_t count_of(struct text line, char c)
 {
   size_t n = 0;
@@ -185,7 +212,8 @@ static void line_pairs(struct deriver *d, struct text line)
   simple_pair(d, line);
   driver_password(d, line);
   netrc_password(d, line);
-  if (equals > 1 && memchr(line.data, ';', line.len))
+  header_credentials(d, line);
+  if (equals > 1 && memchr(line.data, ';', line.len - 1))
     separated_pairs(d, line, ';');
   else if (equals > 1 && memchr(line.data, ' ', line.len))
     dsn_pairs(d, line);

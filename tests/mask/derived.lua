@@ -178,7 +178,39 @@ local function yaml(add)
   end
 end
 
+-- The heading of a section is no list of JSON.
+local function sections(add)
+  local cases = {
+    { "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = wJalr/K7MDENG+bPxRfiCY\nregion = x-1\n",
+      { "wJalr/K7MDENG+bPxRfiCY" }, { "default", "region", "x-1" } },
+    { "[db]\nuser=app-user\npassword = ini-Pass-42\n", { "ini-Pass-42" }, { "app-user", "[db]" } },
+    { '[a]\r\ntoken = "toml-Token-4"\r\n', { "toml-Token-4" }, { "[a]" } },
+    { '[\n{"password": "list-Pass-1", "user": "bob"}\n]', { "list-Pass-1" }, { "bob" } },
+  }
+  for _, case in ipairs(cases) do
+    for _, text in ipairs(case[2]) do
+      add("alone: " .. text, { secrets = { case[1] }, text = "<" .. text .. ">", exact = "<***>" })
+    end
+    for _, text in ipairs(case[3]) do
+      add("stays: " .. text, { secrets = { case[1] }, text = "<" .. text .. ">", exact = "<" .. text .. ">" })
+    end
+  end
+end
+
+local function credentials(add)
+  local jaas = 'org.apache.kafka.PlainLoginModule required username="kate" password="kfk-Pw 1!";'
+  for value, text in pairs { ["Authorization: Bearer abc.def-ghi123"] = "abc.def-ghi123", ["Bearer abc.def-123"] = "abc.def-123",
+    ["Basic dXNlcjpwYXNz1"] = "dXNlcjpwYXNz1", [jaas] = "kfk-Pw 1!" } do
+    add("alone: " .. text, { secrets = { value }, text = "<" .. text .. ">", exact = "<***>" })
+  end
+  for value, text in pairs { ["Basic training"] = "training", ["token of a friend 1"] = "of a friend", [jaas] = "required" } do
+    add("stays: " .. text, { secrets = { value }, text = "<" .. text .. ">", exact = "<" .. text .. ">" })
+  end
+end
+
 return function(class)
+  class("values below the heading of a section", sections)
+  class("credentials of headers and of JAAS", credentials)
   class("passwords in URLs", urls)
   class("URLs without passwords", no_passwords)
   class("connection strings", connection_strings)
