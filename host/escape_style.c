@@ -58,14 +58,14 @@ static size_t add_unicode(struct buf *out, const char *s, const char *end, bool 
 }
 
 /* The same for those who have a longer code instead of pairs, and perhaps a shorter one. */
-static size_t add_long(struct buf *out, const char *s, const char *end, bool shorter)
+static size_t add_long(struct buf *out, const char *s, const char *end, enum escape_code code)
 {
   size_t n = utf8_length(s, end);
   uint32_t c = n ? code_point((const unsigned char *)s, n) : 0;
-  int digits = c > 0xffff ? 8 : c > 0xff || !shorter ? 4 : 2;
+  int digits = c > 0xffff ? 8 : c > 0xff || code == CODE_U_LONG ? 4 : 2;
   if (n) {
     buf_add_str(out, digits == 8 ? "\\U" : digits == 4 ? "\\u" : "\\x");
-    add_hex(out, c, digits, false);
+    add_hex(out, c, digits, code == CODE_X_LONG_UPPER);
   }
   return n;
 }
@@ -88,8 +88,8 @@ static size_t add_code(struct buf *out, const char *s, const char *end, enum esc
   case CODE_U: case CODE_U_UPPER:
     n = add_unicode(out, s, end, code == CODE_U_UPPER);
     break;
-  case CODE_U_LONG: case CODE_X_LONG:
-    n = add_long(out, s, end, code == CODE_X_LONG);
+  case CODE_U_LONG: case CODE_X_LONG: case CODE_X_LONG_UPPER:
+    n = add_long(out, s, end, code);
     break;
   case CODE_OCTAL:
     buf_add_char(out, '\\');

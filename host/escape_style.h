@@ -11,6 +11,7 @@ enum escape_code {
   CODE_X, CODE_X_UPPER,     /* \x1b, \x1B */
   CODE_U, CODE_U_UPPER,     /* \u00e9, \u00E9; beyond the first 65,536 as a pair */
   CODE_U_LONG, CODE_X_LONG, /* \u00e9, \xe9; beyond those as \U0001d11e */
+  CODE_X_LONG_UPPER,        /* \xE9, \U0001D11E */
   CODE_OCTAL,               /* \033 */
   CODE_DECIMAL              /* \27, as Lua does: three digits before a digit */
 };

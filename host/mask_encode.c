@@ -101,6 +101,19 @@ static void quoted_forms(struct encoder *e, struct text t)
   }
 }
 
+/* In the traces of git a "!" closes the quotes, too. */
+static void git_quoted(struct encoder *e, struct text t)
+{
+  if (!memchr(t.data, '!', t.len))
+    return;
+  for (size_t i = 0; i < t.len; i++)
+    if (t.data[i] == '\'' || t.data[i] == '!')
+      buf_printf(&e->form, "'\\%c'", t.data[i]);
+    else
+      buf_add_char(&e->form, t.data[i]);
+  emit_form(e);
+}
+
 /* A workflow command of GitHub's: its text, and with `property` one of its properties. */
 static void workflow_form(struct encoder *e, struct text t, bool property)
 {
@@ -196,7 +209,7 @@ static void hex_forms(struct encoder *e, struct text t)
 static void byte_forms(struct encoder *e, struct text t)
 {
   static const struct escape_bytes ways[] = {
-    {"\\x", "", false, false}, {"\\", "", true, false}, {"", ":", false, false},
+    {"\\x", "", false, false}, {"\\", "", true, false}, {"", ":", false, false}, {"", ":", false, true},
   };
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
     escape_every(&e->form, t.data, t.len, &ways[i]);
@@ -277,6 +290,7 @@ static void other_forms(struct encoder *e, struct text t)
   string_forms(e, t);
   percent_forms(e, t);
   quoted_forms(e, t);
+  git_quoted(e, t);
   workflow_form(e, t, false);
   workflow_form(e, t, true);
   hex_forms(e, t);

@@ -73,6 +73,13 @@ const struct escape_style mask_string_styles[] = {
   {.prefixed = "\"'\\", .prefix = '\\'},
   {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_OCTAL, .wide = CODE_OCTAL},
   {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS, .controls = CODE_OCTAL},
+  /* YAML's "…", as libyaml and PyYAML write it; Perl's "…". */
+  {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS "\x1b" "e", .controls = CODE_X_UPPER},
+  {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS "\x1b" "e", .controls = CODE_X_UPPER,
+   .wide = CODE_X_LONG_UPPER},
+  {.prefixed = "\"\\$@", .prefix = '\\', .letters = C_LETTERS "\x1b" "e", .controls = CODE_OCTAL},
+  /* jq's @tsv and PostgreSQL's COPY. */
+  {.prefixed = "\\", .prefix = '\\', .letters = "\nn\rr\tt"},
   /* nginx's log. */
   {.controls = CODE_X_UPPER, .coded = "\"\\", .code = CODE_X_UPPER},
   {.controls = CODE_X_UPPER, .wide = CODE_X_UPPER, .coded = "\"\\", .code = CODE_X_UPPER},
@@ -112,6 +119,7 @@ const struct percent_style mask_percent_styles[] = {
   {"-._~!'()*;,/?:@&=+$#", false, false},                   /* JavaScript's encodeURI */
   {"-._~!$&'()*+,;=:@", false, false},                      /* a segment of a path */
   {"-._~$&+:=@", false, false},                             /* a segment, as Go does */
+  {"-._~!$%&'()*+,", false, false},                         /* a password, as browsers and node do */
   {0},
 };
 

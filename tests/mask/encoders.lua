@@ -117,6 +117,21 @@ encoders.lua_q = function(s) return ("%q"):format(s):sub(2, -2) end
 encoders.js_template = function(s) return each(s, "[`$\\]", "\\%0") end
 encoders.sql = function(s) return each(s, "['\"\\]", "\\%0") end
 encoders.git_quoted = function(s) return each(s, '[%c\127-\255"\\]', with(go, hexed("\\%03o"))) end
+local c_letters = { ["\a"] = "\\a", ["\b"] = "\\b", ["\t"] = "\\t", ["\n"] = "\\n", ["\v"] = "\\v", ["\f"] = "\\f",
+  ["\r"] = "\\r", ["\27"] = "\\e", ['"'] = '\\"', ["\\"] = "\\\\", ["$"] = "\\$", ["@"] = "\\@" }
+local function by_size(char)
+  local code = utf8.codepoint(char)
+  return (code < 0x100 and "\\x%02X" or code < 0x10000 and "\\u%04X" or "\\U%08X"):format(code)
+end
+encoders.yaml = function(s)
+  return each(each(s, '[%c"\\]', with(c_letters, hexed("\\x%02X"))), "[\xC2-\xF4][\x80-\xBF]+", by_size)
+end
+encoders.perl_double = function(s) return each(s, '[%c"\\$@]', with(c_letters, hexed("\\%03o"))) end
+encoders.git_trace = function(s) return each(s, "['!]", function(c) return "'\\" .. c .. "'" end) end
+encoders.userinfo = function(s) return each(s, "[^%w%-%._~!$%%&'()*+,]", hexed("%%%02X")) end
+encoders.tsv = function(s)
+  return each(s, "[\t\n\r\\]", { ["\t"] = "\\t", ["\n"] = "\\n", ["\r"] = "\\r", ["\\"] = "\\\\" })
+end
 encoders.nginx = function(s) return each(s, '[%c"\\]', hexed("\\x%02X")) end
 
 -- Bytes -----------------------------------------------------------------------------------------------
@@ -153,6 +168,7 @@ rare.base64_of_percent = function(s) return encoders.base64(encoders.percent(s))
 rare.hex_escapes = function(s) return each(s, ".", hexed("\\x%02x")) end
 rare.octal_escapes = function(s) return each(s, ".", hexed("\\%03o")) end
 rare.colon_hex = function(s) return each(s, ".", hexed("%02x:")):sub(1, -2) end
+rare.colon_hex_upper = function(s) return each(s, ".", hexed("%02X:")):sub(1, -2) end
 rare.html_twice = function(s) return encoders.html_decimal(encoders.html_decimal(s)) end
 rare.html_of_json = function(s) return encoders.html_decimal(json(s)) end
 rare.html_of_json_numbers = function(s) return encoders.html_numbers(json(s)) end
