@@ -172,6 +172,20 @@ void escape_html(struct buf *out, const char *data, size_t len, const struct esc
   }
 }
 
+void escape_references(struct buf *out, const char *data, size_t len, enum escape_reference how)
+{
+  const char *end = data + len;
+  for (size_t n; data < end; data += n ? n : 1) {
+    n = (unsigned char)*data < 0x80 ? 0 : utf8_length(data, end);
+    if (n == 0)
+      buf_add_char(out, *data);
+    else if (how == REFERENCE_DECIMAL)
+      buf_printf(out, "&#%u;", (unsigned)code_point((const unsigned char *)data, n));
+    else
+      buf_printf(out, how == REFERENCE_HEX ? "&#x%x;" : "&#x%X;", (unsigned)code_point((const unsigned char *)data, n));
+  }
+}
+
 void escape_every(struct buf *out, const char *data, size_t len, const struct escape_bytes *how)
 {
   for (size_t i = 0; i < len; i++) {

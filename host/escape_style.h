@@ -33,6 +33,9 @@ struct escape_entities {
   const char *ampersand, *less, *greater, *quote, *apostrophe;
 };
 void escape_html(struct buf *out, const char *data, size_t len, const struct escape_entities *entities);
+/* The characters beyond ASCII as references of HTML and XML, "&#228;"; bytes that are none stay. */
+enum escape_reference { REFERENCE_DECIMAL, REFERENCE_HEX, REFERENCE_HEX_UPPER };
+void escape_references(struct buf *out, const char *data, size_t len, enum escape_reference how);
 /* Every byte as a number, with `between` before each but the first: "\x70\x77", "70:77". */
 struct escape_bytes {
   const char *before, *between;

@@ -39,10 +39,34 @@ static void emit_form(struct encoder *e)
 
 /* ---- the inside of strings ------------------------------------------------------------ */
 
+static bool is_ascii(struct text t)
+{
+  for (size_t i = 0; i < t.len; i++)
+    if ((unsigned char)t.data[i] >= 0x80)
+      return false;
+  return true;
+}
+
+/* Where what is not ASCII has its number, as ElementTree and PHP write it. */
+static void references(struct encoder *e, struct text t, const struct escape_entities *entities)
+{
+  struct buf text;
+  buf_init(&text, e->limit);
+  escape_html(&text, t.data, t.len, entities);
+  for (int how = REFERENCE_DECIMAL; how <= REFERENCE_HEX_UPPER; how++) {
+    escape_references(&e->form, buf_str(&text), text.len, (enum escape_reference)how);
+    emit_form(e);
+  }
+  e->ok = e->ok && buf_ok(&text);
+  buf_wipe(&text);
+}
+
 static void html(struct encoder *e, struct text t, const struct escape_entities *entities)
 {
   escape_html(&e->form, t.data, t.len, entities);
   emit_form(e);
+  if (!is_ascii(t))
+    references(e, t, entities);
 }
 
 /* Letters, digits and _ are written as they are, however careful a tool is. */

@@ -79,6 +79,12 @@ encoders.html_all_numbers = function(s) return each(s, "[&<>\"']", hexed("&#%d;"
 encoders.html_all_hex = function(s) return each(s, "[&<>\"']", hexed("&#x%x;")) end
 encoders.xml = html("&quot;", "&apos;")
 encoders.xml_attribute = html("&quot;")
+local function references(text, format)
+  return each(text, "[\xC2-\xF4][\x80-\xBF]+", function(char) return format:format(utf8.codepoint(char)) end)
+end
+encoders.xml_decimal = function(s) return references(encoders.xml(s), "&#%d;") end
+encoders.xml_hex_lower = function(s) return references(encoders.html_hex(s), "&#x%x;") end
+encoders.xml_hex_upper = function(s) return references(encoders.html_numbers(s), "&#x%X;") end
 
 -- Shells ----------------------------------------------------------------------------------------------
 
