@@ -8,7 +8,7 @@
 ---
 ---  - as it is; inside the strings of JSON (short escapes, \u, \/, the HTML-safe ones of Go, Ruby, PHP, .NET,
 ---    Gson), HTML and XML, POSIX shells ('\'' and '"'"', %q, $'…', "…"), cmd, PowerShell, SQL, CSV, make,
----    Python, Go, Lua, C, JavaScript, and in the logs of nginx and Apache
+---    Python, Go, Lua, C, JavaScript, Perl, YAML, and in the logs of nginx and Apache
 ---  - percent-encoded as clients do it: RFC 3986, URI components, forms; digits in either case
 ---  - base64 and base64url, alone or inside something longer, at every alignment: then the characters that the
 ---    value alone determines; also inside a URL. Hexadecimal digits in either case
@@ -17,8 +17,9 @@
 ---  - a value of several lines: as a whole, with its line ends written in other ways, or gone; and each line of 8
 ---    bytes and more alone, but for the armour of keys
 ---  - what is read out of it: inside its quotes; the password of a URL or a connection string (ADO, JDBC, ODBC, libpq,
----    netrc) as it is written and decoded; strings of JSON, YAML and files of NAME=value whose name says that they are
----    secret, or, in such files, that look random. Not the user, not the host, and no word that everybody writes
+---    netrc, JAAS) as it is written and decoded; the credentials of an Authorization header; strings of JSON, YAML and
+---    files of NAME=value, with [sections] or without, whose name says that they are secret, or, in such files, that
+---    look random. Not the user, not the host, and no word that everybody writes
 ---  - across the ends of lines of 48 characters and more of one alphabet, as base64, openssl and xxd -p break them
 ---  - in dumps of 16 bytes a line: xxd, hexdump, od, in hexadecimal or octal bytes or words, with their column of
 ---    characters, and openssl's digits between colons
@@ -33,10 +34,12 @@
 ---  - a part of a value, such as a message that cuts it: half of it may be any word
 ---  - every byte as %XX: the % of a progress bar would have to wait
 ---  - base32, \xNN, octal, base64 in base64 inside something longer; hexadecimal digits with blanks or dashes on one
----    short line; upper-case \xNN; three encodings inside each other: each form is looked for in every byte, and rare
+---    short line; upper-case \xNN, octal escapes of one or two digits; three encodings inside each other: each form is
+---    looked for in every byte, and rare
 ---  - lines of fewer than 8 bytes of a value, and armour, alone: they would black out ordinary text
 ---  - dumps whose lines are narrower than 47 columns, a first line of fewer than 16 bytes, and what a dump leaves out
----    as repeated ("*"); words of a dump from a machine of the other byte order
+---    as repeated ("*"); dumps of characters (od -c), of bits, of C (xxd -i), base32 in lines; words of a dump
+---    from a machine of the other byte order
 ---@class mask
 local mask = {}
 
