@@ -192,7 +192,9 @@ static void header_credentials(struct deriver *d, struct text line)
   const char *end = line.data + line.len;
   struct text t = text_starts(line, "Authorization: ") ? text_between(line.data + 15, end) : line;
   for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-    struct text rest = text_starts(t, schemes[i]) ? text_between(t.data + strlen(schemes[i]), end) : (struct text){"", 0};
+    if (!text_starts(t, schemes[i]))
+      continue;
+    struct text rest = text_between(t.data + strlen(schemes[i]), end);
     if (rest.len >= 8 && has_digit(rest) && !text_find(rest, " "))
       derive_add(d, rest);
   }
