@@ -28,9 +28,9 @@ end)
 
 test("a stream learns of a secret while it runs", function()
   local stream = mask.stream()
-  equal(stream:feed("brave-new-"), "brave-new-")
+  local before = stream:feed("brave-new-")   -- its end may be the beginning of another test's random secret
   core.new("LATER", "world-of-tomorrow", { "api.github.com" })
-  equal(stream:feed("world-of-tomorrow"), "***")
+  equal(before .. stream:feed("world-of-tomorrow") .. stream:finish(), "brave-new-***")
 end)
 
 test("misuse names function and type", function()
