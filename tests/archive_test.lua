@@ -9,16 +9,9 @@ local tarball = core.load_file("tests/tarball.lua")()
 
 local davit = os.getenv "DAVIT" or "build/davit"
 
----An empty folder that goes away with the scope: folder / "name" is a path in it.
-local function scratch()
-  local path = "build/scratch-archive"
-  fs.remove(path)
-  fs.make(path)
-  return setmetatable({ path = path }, {
-    __div = function(_, name) return path .. "/" .. name end,
-    __close = function() fs.remove(path) end,
-  })
-end
+local new_scratch = core.load_file("tests/scratch.lua")()
+
+local function scratch() return new_scratch "archive" end
 
 local function sh(command, env)
   return process.run({ argv = { "sh", "-c", command }, env = env }).output

@@ -3,16 +3,9 @@ local fs = require "fs"
 local process = require "process"
 local task = require "task"
 
----An empty folder that goes away with the scope: folder / "name" is a path in it.
-local function scratch()
-  local path = "build/scratch-fs"
-  fs.remove(path)
-  fs.make(path)
-  return setmetatable({ path = path }, {
-    __div = function(_, name) return path .. "/" .. name end,
-    __close = function() fs.remove(path) end,
-  })
-end
+local new_scratch = require("core").load_file("tests/scratch.lua")()
+
+local function scratch() return new_scratch "fs" end
 
 test("what was written is read back, every byte of it", function()
   local folder <close> = scratch()
