@@ -138,29 +138,31 @@ test("davit mask waits where its descriptors do not block", function()
   equal({ r.exit, r.output, r.errors }, { 0, "one ***\n", "" })
 end)
 
--- Signals the filter when it is known to run, while its writer still has something to say.
-local function signalled(signal)
+-- Signals the filter when it is known to run, while its writer still has something to say. It is given `looks` looks,
+-- 0.02 s apart, to end: as long as it takes where it has to, and for a while where it has not.
+local function signalled(signal, looks)
   return bash(([[
     coproc filter { "$davit" mask --secret-env SECRET 2>&1; echo "exit $?"; }
     exec 3>&"${filter[1]}" 4<&"${filter[0]}"
     eval "exec ${filter[1]}>&-"
     echo "before $SECRET" >&3
     read -r line <&4
-    kill -%s $(pgrep -f "mask --secret-env SECRET" -P $filter_PID)
-    sleep 0.3
+    read -r running < /proc/$filter_PID/task/$filter_PID/children
+    kill -%s $running
+    for ((i = 0; i < %d; i++)); do kill -0 $running 2>/dev/null || break; sleep 0.02; done
     trap '' PIPE
     echo "after $SECRET" >&3 2>/dev/null
     exec 3>&-
-    cat <&4]]):format(signal))
+    cat <&4]]):format(signal, looks))
 end
 
 test("davit mask lets the last words pass after an interrupt", function()
-  local r = signalled("INT")
+  local r = signalled("INT", 15)
   equal(r.output, "after ***\nexit 0\n")
 end)
 
 test("davit mask ends when it is told to", function()
-  local r = signalled("TERM")
+  local r = signalled("TERM", 500)
   equal(r.output, "davit: davit mask: stopped by a signal\nexit 10\n")
 end)
 
