@@ -12,7 +12,7 @@ local pid = fs.read("/proc/self/stat"):match "^%d+"
 
 local function reach()
   reached = reached + 1
-  if reached == point then process.run { argv = { "kill", "-9", pid } } end
+  if reached == point then process.run { command = "kill -9 " .. pid } end
 end
 
 local function wrap(module, name)

@@ -372,7 +372,7 @@ end)
 test("no way out: a core file, whatever the limit was", function()
   while_one_waits(function(pid, folder)
     process.run { argv = { "prlimit", "--pid", tostring(pid), "--core" } }
-    process.run { argv = { "kill", "-ABRT", tostring(pid) } }
+    process.run { command = "kill -ABRT " .. pid }
     for _ = 1, 200 do
       if not process.alive(pid) then break end
       sleep(0.02)
@@ -431,7 +431,7 @@ test("no way out: temporary files of a run that is killed", function()
         print "ready" sleep(600)]] },
       env = { WAY = ways.value, HOME_URL = home.url, TMPDIR = folder.path, CI = false }, cwd = folder.path }
     repeat local line = child:line() until line == "ready" or not line
-    process.run { argv = { "kill", "-KILL", tostring(child:pid()) } }
+    process.run { command = "kill -KILL " .. child:pid() }
     child:wait()
   end)
   ways.search_files(folder.path)
