@@ -139,7 +139,7 @@ static int settle_output(struct host *h, int code)
   if (error && error != EPIPE) {
     char line[160];
     int n = snprintf(line, sizeof line, "davit: cannot write to standard output: %s\n", strerror(error));
-    output_write(h->err, line, (size_t)n);
+    output_line(h->err, line, (size_t)n);
     code = code ? code : EXIT_FAILED;
   }
   output_flush(h->err);
@@ -164,7 +164,7 @@ static int run(struct davit *d, int argc, char **argv)
     output_write(d->host.err, text, strlen(text));
     output_write(d->host.err, "\n", 1);
   }
-  d->code = code;
+  d->code = code ? code : EXIT_FAILED;  // as long as its last words are not written
   d->over = 1;
   d->code = settle_output(&d->host, code);
   host_close(L);
@@ -172,15 +172,13 @@ static int run(struct davit *d, int argc, char **argv)
 }
 
 /* A descriptor that the caller closed would be given to the next file that is opened, the
- * journal perhaps, and what is printed would go there. */
+ * journal perhaps, and what is printed would go there. Results that are written to a closed standard output
+ * are lost: it cannot be written, and that is said like that of a full disk. */
 static void fill_closed_streams(void)
 {
-  int fd;
-  do
-    fd = open("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd > STDERR_FILENO)
-    close(fd);
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0)
+      open("/dev/null", fd == STDERR_FILENO ? O_RDWR : O_RDONLY);  // takes the lowest that is free: this one
 }
 
 static bool open_streams(struct davit *d)
@@ -262,5 +260,5 @@ int main(int argc, char **argv)
   uv_close((uv_handle_t *)&d.stop, NULL);  // the handlers stay: they look at `over`
   close_streams(&d.host);
   real_free(&d.real);
-  return code;
+  exit(code);  // not by returning: the handlers look at `d`, and a signal may come until the very end
 }

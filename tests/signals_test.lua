@@ -35,12 +35,23 @@ test("one signal stops the run at its next wait", function()
   end
 end)
 
+-- While it is stopped they wait for it, so that it meets both when it goes on.
+local function signal_together(child)
+  process.run { command = ("p=%d; kill -STOP $p; kill -INT $p; kill -TERM $p; kill -CONT $p"):format(child:pid()) }
+end
+
 test("two signals at the same moment are one: clean-up still runs", function()
   local child <close> = start [[print "up" try(sleep, 30) print "cleaned up"]]
-  child:kill "TERM"
-  child:kill "TERM"
+  signal_together(child)
   local result = child:wait()
   equal({ result.exit, result.output }, { 0, "cleaned up\n" })
+end)
+
+test("signals that go on until it has ended are no reason to crash", function()
+  local child <close> = start [[print "up" try(sleep, 30) print "cleaned up"]]
+  process.run { command = ("while kill -TERM %d 2>/dev/null; do :; done"):format(child:pid()), check = false }
+  local result = child:wait()
+  equal({ math.type(result.exit), result.signal }, { "integer" })
 end)
 
 test("nohup keeps it from ending with the terminal", function()

@@ -37,15 +37,26 @@ test("an input that is closed is at its end, and no file takes its place", funct
   with_folder(function(folder)
     local r = shell('exec "$DAVIT" eval "$SCRIPT" <&- >&- 2>&-',
       ('print "lost" io.stderr:write "lost" require("fs").write("%s/file", tostring(io.read "a"))'):format(folder))
-    equal({ r.exit, fs.read(folder .. "/file") }, { 0, "" })
+    equal({ r.exit, fs.read(folder .. "/file") }, { 1, "" })
   end)
 end)
 
 -- Standard output -------------------------------------------------------------------------
 
-test("output that is closed does not stop the program", function()
+test("output that is closed does not stop the program, and is no success where something was said", function()
   local r = shell('exec "$DAVIT" eval "$SCRIPT" >&-', [[for i = 1, 1000 do print(i) end io.stderr:write "done"]])
+  equal({ r.exit, r.errors },
+    { 1, "done\ndavit: cannot write to standard output: Bad file descriptor\n" })
+  r = shell('exec "$DAVIT" eval "$SCRIPT" >&-', [[io.stderr:write "done"]])
   equal({ r.exit, r.errors }, { 0, "done" })
+end)
+
+test("the verbs and the filter fail alike where standard output is closed or full", function()
+  for _, where in ipairs { ">&-", ">/dev/full" } do
+    equal(shell('exec "$DAVIT" version ' .. where).exit, 1)
+    local r = shell('echo text | SECRET=abcdefgh "$DAVIT" mask --secret-env SECRET ' .. where)
+    equal({ r.exit, contains(r.errors, "cannot write to standard output") }, { 1, true })
+  end
 end)
 
 test("a full disk below the output is said, and is no success", function()
