@@ -14,6 +14,7 @@
 #include "archive_stage.h"
 #include "files_uv.h"
 #include "mask.h"
+#include "pool.h"
 #include "write_all.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -230,7 +231,7 @@ static void leave(struct job *j);
 static void queue(struct job *j, uv_work_cb what)
 {
   j->now = what;
-  if (uv_queue_work(j->home->loop, &j->work, what, worked) == 0)
+  if (pool_queue(j->home->loop, &j->work, what, worked) == 0)
     return;
   fault_set(&j->base.fault, "out-of-memory", "fatal", "archive %s: not enough memory", j->archive);
   leave(j);

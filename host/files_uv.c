@@ -7,6 +7,7 @@
  *
  * Where a path leads is found once (beneath.h); everything after that goes on from there. */
 #include "files_uv.h"
+#include "pool.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -156,6 +157,7 @@ static void stat_file(struct operation *op)
     op->base.mtime = (double)st.st_mtim.tv_sec + (double)st.st_mtim.tv_nsec / 1e9;
     op->base.mode = st.st_mode & 07777;
     op->base.is_folder = S_ISDIR(st.st_mode);
+    op->base.is_other = !op->base.is_folder && !S_ISREG(st.st_mode);
   }
   beneath_free(&s);
 }
@@ -294,7 +296,7 @@ static struct file_operation *start(struct world_files *base, const struct file_
   struct operation *op = new_operation(r, done, arg);
   if (!op)
     return NULL;
-  if (uv_queue_work(files->loop, &op->work, work, worked) == 0)
+  if (pool_queue(files->loop, &op->work, work, worked) == 0)
     return &op->base;
   free_operation(op);
   return NULL;

@@ -18,6 +18,7 @@
 #include "failure.h"
 #include "host.h"
 #include "output.h"
+#include "pool.h"
 #include "real.h"
 #include "task.h"
 #include "terminal.h"
@@ -136,7 +137,7 @@ static void work_done(uv_work_t *w, int status)
 static void start_read(struct input *in)
 {
   in->running = true;
-  if (in->loop && uv_queue_work(in->loop, &in->work, work, work_done) == 0)
+  if (in->loop && pool_queue(in->loop, &in->work, work, work_done) == 0)
     return;
   read_chunk(in);
   take_chunk(in);

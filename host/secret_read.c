@@ -3,6 +3,7 @@
  * Whoever waits may go away: then the read in the pool is told to give up, and frees itself when it has
  * ended. The descriptor keeps its mode, for others may have it, too. */
 #include "secret_read.h"
+#include "pool.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -107,7 +108,7 @@ struct secret_reading *secret_read_start(uv_loop_t *loop, int fd, double seconds
   struct secret_reading *r = new_reading(fd, seconds, done, arg);
   if (!r)
     return NULL;
-  r->running = loop && !is_file(fd) && uv_queue_work(loop, &r->work, work, work_done) == 0;
+  r->running = loop && !is_file(fd) && pool_queue(loop, &r->work, work, work_done) == 0;
   if (r->running)
     return r;
   r->error = read_all(r);

@@ -17,6 +17,7 @@
  *             2. a session watches its socket only while it has a running operation, and never
  *                while libpq may replace the socket. */
 #include "buf.h"
+#include "pool.h"
 #include "real.h"
 #include "sql_connect.h"
 #include <stdio.h>
@@ -157,7 +158,7 @@ static void cancel_statement(struct sql_session *s)
     return;
   c->work.data = c;
   c->cancel = PQgetCancel(s->conn);
-  if (c->cancel && uv_queue_work(s->sql->loop, &c->work, send_cancel, cancel_sent) == 0)
+  if (c->cancel && pool_queue(s->sql->loop, &c->work, send_cancel, cancel_sent) == 0)
     return;
   PQfreeCancel(c->cancel);
   free(c);
