@@ -36,9 +36,12 @@ static bool is_news(lua_State *L, const char *name)
 
 /* ---- the runner ----------------------------------------------------------------------- */
 
-static const char NOT_TOLD[] =
+static const char NOT_ALONE[] =
   "davit: GitHub's runner cannot be told of secrets, as another program reads this pipe: what later steps print of "
   "them is not masked; leave standard error to the runner ('davit … | tee log', without 2>&1)\n";
+static const char NOT_HERE[] =
+  "davit: GitHub's runner cannot be told of secrets, as standard error leads elsewhere: what later steps print of them "
+  "is not masked; leave standard error to the runner ('davit … > log', without 2>&1)\n";
 
 struct telling {
   const struct host *host;
@@ -76,12 +79,14 @@ static bool tell(void *arg, struct text t)
 static void tell_runner(lua_State *L, const char *name, const char *value, size_t len)
 {
   struct telling g = {.host = host_of(L), .name = name, .value = {value, len}};
-  if (!g.host->err || !(output_is_watched(g.host->err) || output_is_watched(g.host->out)))
+  if (!g.host->err || !output_is_disarmed(g.host->err))
     return;
   if (!runner_value(g.value, tell, &g))
     failure_memory(L);
-  if (g.refused && output_is_watched(g.host->err) && is_news(L, ""))
-    output_write(g.host->err, NOT_TOLD, strlen(NOT_TOLD));
+  if (g.refused && is_news(L, "")) {
+    const char *why = output_is_watched(g.host->err) ? NOT_ALONE : NOT_HERE;
+    output_write(g.host->err, why, strlen(why));
+  }
 }
 
 /* ---- warnings ---------------------------------------------------------------------------- */

@@ -47,7 +47,8 @@ struct channel {
   struct buf masked;   /* what is about to be written */
   struct buf harmless; /* the same without workflow commands */
   struct workflow_filter workflow;
-  bool watched;        /* GitHub's runner reads it */
+  bool disarmed;       /* what is written here may come to GitHub's runner */
+  bool watched;        /* and it does */
   bool begun, open;    /* something was written; its last line has not ended */
   int users;           /* streams that lead here */
 };
@@ -122,8 +123,14 @@ void output_join(struct output *o, struct output *with)
 void output_disarm(struct output *o)
 {
   struct stat file;
+  o->to->disarmed = true;
   o->to->watched = fstat(o->fd, &file) != 0 || S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode) || isatty(o->fd);
   o->private = o->private || !runner_reads(o->fd);
+}
+
+bool output_is_disarmed(const struct output *o)
+{
+  return o->to->disarmed;
 }
 
 bool output_is_watched(const struct output *o)

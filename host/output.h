@@ -27,6 +27,8 @@ void output_line(struct output *o, const char *line, size_t len);
 /* Writes a workflow command of our own, a whole line with its end, masked; nothing where no
  * runner listens. */
 void output_command(struct output *o, const char *line, size_t len);
+/* Whether it was disarmed: this is a step of GitHub's. */
+bool output_is_disarmed(const struct output *o);
 /* Whether the runner reads it, be it through another program ("tee"). */
 bool output_is_watched(const struct output *o);
 /* From here on the stream is data for a program: output_add_mask() leaves it alone. */

@@ -101,10 +101,19 @@ test("standard output takes over when standard error is for a file, unless it is
   equal(davit(code, true, { arguments = "--json" }).output, "{}\n")
 end)
 
-test("a file is no runner: no value comes into it", function()
-  local code = NEW .. [[new("A", "ann-first-18273") print "done"]]
-  local r = davit(code, true, { arguments = ">/tmp/davit.$$ 2>&1; cat /tmp/davit.$$; rm /tmp/davit.$$" })
-  equal(r.output, "done\n")
+test("a file is no runner: no value comes into it, but that nobody was told", function()
+  local code = NEW .. [[new("A", "ann-first-18273") new("B", "ann-second-99182") print "done"]]
+  local function said(where)
+    local r = davit(code, true, { arguments = "2>/tmp/davit.$$ " .. where .. "; cat /tmp/davit.$$; rm /tmp/davit.$$" })
+    equal({ told(r.output), select(2, r.output:gsub("the runner cannot be told", "")) }, { {}, 0 })
+    local text, count = r.output:gsub("davit: GitHub's runner cannot be told of secrets, as standard error leads "
+      .. "elsewhere: [^\n]*\n", "")
+    equal({ text, count }, { "done\n", 1 })
+  end
+  said ">&2"
+  said "--json"
+  equal(davit(code, true, { arguments = "--json 2>&1" }).output:match "[^\n]*\n$", "done\n")
+  equal(davit(code, false, { arguments = "2>/dev/null" }).output, "done\n")
 end)
 
 -- Runs Lua as a step does: below a process with the runner's name, whose script is `sh`, where $DAVIT is the command.
