@@ -110,11 +110,22 @@ static bool fail(struct fault *f, const char *what, const char *path)
   return false;
 }
 
+/* Two that unpack into the same new folder: the one that comes second is told what it would be told a moment later. */
+static bool came_second(struct fault *f, const char *into)
+{
+  char shown[ARCHIVE_SHOWN_MAX + 1];
+  archive_show_path(NULL, into, shown);
+  fault_set(f, "file-exists", "fatal", "unpacking into %s: something was put there meanwhile", shown);
+  fault_hint(f, "nothing was placed: choose another folder, or replace what is there");
+  return false;
+}
+
 /* The staging folder becomes the target. It is refused when one has come there meanwhile. */
 static bool rename_stage(struct stage *s, struct fault *f)
 {
   if (fchmod(s->fd, 0755) != 0 || renameat(s->spot.folder, s->name, s->spot.folder, s->spot.name) != 0)
-    return fail(f, "unpacking into", s->into);
+    return errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR ? came_second(f, s->into)
+                                                                     : fail(f, "unpacking into", s->into);
   free(s->name);
   s->name = NULL;
   return true;
