@@ -2,7 +2,11 @@
  *
  * The lock is flock()'s: the kernel drops it when its holder ends, however it ends. The
  * file holds a line about the holder, for the error of whoever comes second. It is emptied for
- * that, so a link in its place is not followed: a checkout could bring one to any file. */
+ * that, so a link in its place is not followed: a checkout could bring one to any file. The folders above it may be
+ * links: whoever keeps a store on another disk means that, and what the lock guards goes the same way.
+ *
+ * Who may write the file may hold the lock: its owner and, where the umask shares files with the group, the group;
+ * never others, who could hold everybody up. */
 #include "class.h"
 #include "failure.h"
 #include "host.h"
@@ -65,7 +69,7 @@ static int take(lua_State *L)
   luaL_setmetatable(L, LOCK);
   if (host_of(L)->world->files->alone)
     return 1;
-  *fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  *fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
   if (*fd < 0)
     return failed(L, fd, "open", file);
   if (flock(*fd, LOCK_EX | LOCK_NB) != 0)

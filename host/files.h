@@ -11,7 +11,7 @@ enum file_action {
   FILE_WRITE,   /* replaces the file at once and durably; makes missing folders */
   FILE_LIST,    /* data: names ended by NUL, folders end in '/', sorted by bytes */
   FILE_REMOVE,  /* a file, or a folder with all in it; absent is fine */
-  FILE_STAT,    /* size, is_folder, mode, mtime */
+  FILE_STAT,    /* size, is_folder, is_other, mode, mtime */
   FILE_MAKE,    /* a folder and those above it; there already is fine */
   FILE_EXTEND,  /* writes behind what the file holds; makes the file and missing folders */
   FILE_COPY,    /* of a regular file, to `to`, like FILE_WRITE; permissions go along */
@@ -47,7 +47,7 @@ struct file_operation {
   struct buf data;
   double size, mtime;  /* Unix seconds */
   unsigned mode;       /* permissions */
-  bool is_folder;
+  bool is_folder, is_other;  /* other: a pipe, a socket or a device */
   uint64_t stamp;  /* another one when the file was changed or replaced; never 0 */
 };
 

@@ -299,7 +299,7 @@ static int have_stat(lua_State *L, int status, lua_KContext box)
   (void)status;
   lua_createtable(L, 0, 4);
   field_integer(L, "size", (lua_Integer)op->size);
-  field_text(L, "kind", op->is_folder ? "folder" : "file");
+  field_text(L, "kind", op->is_folder ? "folder" : op->is_other ? "other" : "file");
   field_number(L, "mtime", op->mtime);
   snprintf(mode, sizeof mode, "%04o", op->mode);
   field_text(L, "mode", mode);

@@ -9,9 +9,11 @@
 ---@field stage fun(self): { path: string }                   where a blob is made; to be closed
 ---@field put fun(self, entry: artifact.Entry, path: string, replace: boolean): artifact.Entry  takes what was staged
 ---@field remove fun(self, entry: artifact.Entry): boolean    the entry, and its blob when nobody else names it
+---@field strays fun(self): string[]                          what stands there and is none of its, by its place
 ---@field sweep fun(self, is_over: fun(entry: artifact.Entry): boolean): artifact.Entry[]  also what nobody names
 local archive = require "archive.core"
 local core = require "core"
+local declared = require "artifact.declared"
 local event = require "event.core"
 local files = require "fs"
 local fs = require "fs.core"
@@ -19,6 +21,7 @@ local json = require "json"
 local keys = require "artifact.keys"
 local names = require "artifact.names"
 local options = require "options"
+local project = require "project"
 local seal = require "seal.core"
 local secret = require "secret"
 local sha256 = require "sha256"
@@ -169,8 +172,15 @@ local function count(contents)
   return n
 end
 
+-- What the project declares is looked for whether or not somebody has read it yet.
+local function know_secrets()
+  local p = try(project.current)
+  if p then declared.learn(p) end
+end
+
 function artifact.put(o)
   check_put(o)
+  know_secrets()
   local entry = names.of("artifact.put", o)
   refuse_names(entry)
   local seconds = names.seconds("artifact.put", o.retention, o.sealed_to ~= nil)
@@ -249,6 +259,10 @@ function artifact.list(o)
   return list
 end
 
+function artifact.strays()
+  return open_store():strays()
+end
+
 function artifact.sweep()
   return open_store():sweep(is_over)
 end
@@ -322,8 +336,10 @@ local is_damage = { ["archive-digest"] = true, ["archive-damaged"] = true, ["art
 
 -- Faults that say of the bytes that they are not those that were put.
 local function read_blob(store, entry, f)
-  local blob <close> = store:blob(entry)
-  local result, err = try(f, blob.path)
+  local result, err = try(function()
+    local blob <close> = store:blob(entry)
+    return f(blob.path)
+  end)
   if not err then return result end
   if is_damage[err.code] then damaged(store, entry, err.message) end
   error(err, 0)

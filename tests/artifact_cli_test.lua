@@ -240,3 +240,74 @@ test_here("gc removes what has expired", function(place, folder)
   equal(done(place:davit("gc")):find "1 artifacts removed" ~= nil, true)
   equal(fs.list(folder .. "/.davit/artifacts/blobs"), {})
 end)
+
+test_here("what stands in the store and is no artifact is named, and no pipe is waited for", function(place)
+  done(place:davit("artifact", "put", "web", "dist"))
+  done(place:sh [[cd .davit/artifacts && mkfifo queue entries/a@b@1.json entries/x.json && mkdir entries/folder blobs/other]])
+  for _, arguments in ipairs { { "list" }, { "list", "--json" } } do
+    local out, said = done(place:davit("artifact", table.unpack(arguments)))
+    equal({ out:find "web" ~= nil, select(2, out:gsub("\n", "")) }, { true, arguments[2] and 1 or 2 })
+    equal(said:find("what is none: queue, entries/a@b@1.json, entries/folder/, entries/x.json, blobs/other/; who put",
+      1, true) ~= nil, true)
+  end
+  done(place:davit("artifact", "put", "web", "dist", "--replace"))
+  equal(select(2, done(place:sh "rm -r .davit/artifacts/queue .davit/artifacts/*/[afxo]* && $DAVIT artifact list")), "")
+end)
+
+test_here("an artifact whose bytes are a pipe is damaged, and not waited for", function(place)
+  local digest = done(place:davit("artifact", "put", "web", "dist")):match "sha256:(%x+)"
+  done(place:sh("cd .davit/artifacts/blobs && rm * && mkfifo " .. digest))
+  local _, said = done(place:davit("artifact", "get", "web", "--into", "out"), 1)
+  equal(said:find "is damaged, nothing was taken from it: .* is no file" ~= nil, true)
+end)
+
+test_here("a list that cannot be written is no success", function(place)
+  done(place:davit("artifact", "put", "web", "dist"))
+  for _, where in ipairs { ">&-", ">/dev/full" } do
+    local _, said = done(place:sh("$DAVIT artifact list " .. where), 1)
+    equal(said:find "cannot write to standard output" ~= nil, true)
+  end
+end)
+
+test_here("of several that get into one new folder, those who come second are told what to do", function(place)
+  done(place:davit("artifact", "put", "web", "dist"))
+  place:sh [[for i in 1 2 3 4 5 6; do { $DAVIT artifact get web --into there >/dev/null 2>said$i; echo $? >code$i; } & done; wait]]
+  local codes = done(place:sh "cat code?")
+  equal({ select(2, codes:gsub("0\n", "")), select(2, codes:gsub("1\n", "")) }, { 1, 5 })
+  local said = done(place:sh "grep -h 'unpacking into' said?")
+  equal(select(2, said:gsub("nothing was placed: choose another folder, or replace what is there\n", "")), 5)
+end)
+
+test_here("what davit.yaml declares is searched for where it can be learnt, and named where not", function(place, folder)
+  fs.write(folder .. "/davit.yaml", [[
+version: 1
+project: bare
+env_file: secrets.env
+secrets:
+  FROM_FILE: { file: key.txt }
+  OF_PROGRAM: { command: [sh, -c, "touch asked; echo of-a-program-717"] }
+  OF_DESCRIPTOR: { fd: 3 }
+]])
+  fs.write(folder .. "/secrets.env", "IN_ENV_FILE=in-the-env-file-818\n")
+  fs.write(folder .. "/key.txt", "in-a-file-of-its-own-919\n")
+  done(place:sh "chmod 600 secrets.env key.txt")
+  local _, said = done(place:sh "echo of-a-descriptor-616 | $DAVIT artifact put web dist 3<&0")
+  equal(said:find "not looked for: OF_DESCRIPTOR, OF_PROGRAM, as no program is run and no descriptor read" ~= nil, true)
+  equal(fs.exists(folder .. "/asked"), false)
+  fs.write(folder .. "/recipes/put.lua", [[return { summary = "s", run = function()
+    require "artifact".put { name = "other", root = "dist" } end }]])
+  for text, name in pairs { ["in-the-env-file-818"] = "IN_ENV_FILE", ["in-a-file-of-its-own-919"] = "FROM_FILE" } do
+    fs.write(folder .. "/dist/leak", text)
+    for _, arguments in ipairs { { "artifact", "put", "other", "dist" }, { "run", "put" } } do
+      said = select(2, done(place:davit(table.unpack(arguments)), 7))
+      equal({ said:find("leak holds the secret " .. name, 1, true) ~= nil, said:find(text, 1, true) }, { true })
+    end
+  end
+end)
+
+test_here("who shares files with a group shares the store's lock, and with nobody else", function(place, folder)
+  for umask, mode in pairs { ["002"] = "0660", ["022"] = "0640", ["077"] = "0600" } do
+    done(place:sh(("umask %s && DAVIT_ARTIFACTS=store%s $DAVIT artifact put web dist"):format(umask, umask)))
+    equal(fs.stat(folder .. "/store" .. umask .. "/lock").mode, mode)
+  end
+end)

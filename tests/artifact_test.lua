@@ -348,8 +348,11 @@ test_here("a lock that is held for too long is an error that passes", function(_
   equal({ artifact.list(), plain.list(store .. "/incoming") }, { {}, {} })
 end)
 
+-- The lock is held by another one, so that it is under way whenever it is cancelled.
 test_here("a put that is cancelled leaves nothing", function(_, store)
   fs.write("dist/large", require("core").random(65536):rep(400))
+  plain.make(store)
+  local _ <close> = filelock.take(store .. "/lock", "another one")
   raises("stop here", function()
     parallel {
       a = function() artifact.put { name = "web", root = "dist" } end,

@@ -17,10 +17,13 @@
 ---error, and nothing of it is extracted.
 ---
 ---**A plaintext artifact holds no secret**, in any form that the mask knows: one that would is not made, and the
----error names file and secret (exit code 7). Sealed ones may.
+---error names file and secret (exit code 7). It is searched for every secret that was read, and for those of davit.yaml
+---that the environment, the env_file or a `file` has, read or not. For `command` and `fd` nobody is asked: these are
+---looked for once they were read. Sealed ones may.
 ---
 ---They are in the project's .davit/artifacts, or in the folder that the variable DAVIT_ARTIFACTS names, which jobs of
----one user may share; a relative path counts from the project's folder. Several processes may put, get and remove at
+---one user may share, or those of one group, where the folder is the group's (setgid) and each has the umask 002; others
+---cannot hold its lock. A relative path counts from the project's folder. Several processes may put, get and remove at
 ---once. A rehearsal begins with none.
 local artifact = {}
 
@@ -116,6 +119,11 @@ function artifact.list(options) end
 ---@param key artifact.Key
 ---@return artifact.Entry[]  what was removed
 function artifact.remove(key) end
+
+---What stands in the folder of artifacts and is none of theirs: files, folders and pipes that somebody else has put there. It
+---is neither listed nor swept.
+---@return string[] places  from that folder
+function artifact.strays() end
 
 ---Removes what has expired, and what killed processes have left; `artifact.list` and `davit gc` do it, too.
 ---@return artifact.Entry[]  what had expired

@@ -71,7 +71,7 @@ function fs.remove(path, options) end
 function fs.exists(path, options) end
 
 ---@class fs.Stat
----@field kind "file"|"folder"
+---@field kind "file"|"folder"|"other"  other: a pipe, a socket or a device
 ---@field size integer   bytes
 ---@field mtime number   Unix seconds of the last change
 ---@field mode string    permissions in octal digits, "0644"

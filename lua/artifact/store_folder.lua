@@ -84,9 +84,17 @@ local function decode(key, text)
   return { name = key.name, run = key.run, attempt = key.attempt, damaged = true, order = 0 }
 end
 
--- nil: it is not there, or was removed that moment.
+-- A folder cannot be read, and a pipe would be waited for: neither was put there by us.
+local function is_file(path)
+  local facts = try(fs.stat, path)
+  return facts ~= nil and facts.kind == "file"
+end
+
+-- nil: it is not there, was removed that moment, or is none.
 local function read(self, key)
-  local text, err = try(fs.read, file_of(self, key))
+  local file = file_of(self, key)
+  if not is_file(file) then return nil end
+  local text, err = try(fs.read, file)
   if text then return decode(key, text) end
   if err.code == "file-not-found" then return nil end
   error(err, 0)
@@ -123,7 +131,11 @@ local stays = { __close = function() end }
 ---@param entry artifact.Entry
 ---@return { path: string }  to be closed: of another store it is a copy
 function Folder:blob(entry)
-  return setmetatable({ path = blob_of(self, entry.sha256) }, stays)
+  local path = blob_of(self, entry.sha256)
+  if fs.exists(path) and not is_file(path) then
+    failure { code = "artifact-damaged", about = path, message = path .. " is no file" }
+  end
+  return setmetatable({ path = path }, stays)
 end
 
 -- nil: an entry cannot be read, so nobody knows which blobs are named.
@@ -200,10 +212,39 @@ function Folder:remove(entry)
   return true
 end
 
+-- ---- what is none of it -------------------------------------------------------------------------
+
+local own = { ["blobs/"] = true, ["entries/"] = true, ["incoming/"] = true, lock = true }
+
+local function is_entry(self, file)
+  return names.read(file:match "^(.*)%.json$" or "") and is_file(self.place .. "/entries/" .. file)
+end
+
+local function is_blob(self, file)
+  return is_digest(file) and is_file(self.place .. "/blobs/" .. file)
+end
+
+---What somebody else has put there, by its place in the folder: it is neither listed nor swept.
+---@return string[]
+function Folder:strays()
+  local list = {}
+  local function look(folder, belongs)
+    for _, name in ipairs(names_in(self.place .. folder)) do
+      if not belongs(self, name) then list[#list + 1] = (folder .. "/" .. name):sub(2) end
+    end
+  end
+  look("", function(_, name) return own[name] end)
+  look("/entries", is_entry)
+  look("/blobs", is_blob)
+  return list
+end
+
+-- ---- what is over ----------------------------------------------------------------------------------
+
 local function sweep_blobs(self)
   local named = named_blobs(self)
   for _, sha256 in ipairs(named and names_in(self.place .. "/blobs") or {}) do
-    if not named[sha256] then fs.remove(blob_of(self, sha256)) end
+    if not named[sha256] and is_blob(self, sha256) then fs.remove(blob_of(self, sha256)) end
   end
 end
 

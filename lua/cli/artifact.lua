@@ -2,6 +2,7 @@
 ---stderr. Paths count from the working folder and may lead anywhere, as they do in a shell.
 local artifact = require "artifact"
 local core = require "core"
+local declared = require "artifact.declared"
 local event = require "event.core"
 local flags = require "cli.flags"
 local fs = require "fs.core"
@@ -55,8 +56,9 @@ Usage: davit artifact put NAME PATH… [FLAG]…    makes one of a folder's cont
   --expired                   also what has expired and was not swept yet
 
 A plaintext artifact holds no secret that davit.yaml declares and the environment or a file has, nor one of its
-env_file, in any form; files that begin with a dot are packed like all others. An artifact is never changed
-silently: the same content again is fine. What is sealed has other bytes each time: say --replace to repeat it.
+env_file, in any form; put names those that only a program or a descriptor has, and asks neither. Files that begin
+with a dot are packed like all others. An artifact is never changed silently: the same content again is fine. What is
+sealed has other bytes each time: say --replace to repeat it.
 
 Exit code 0: done; 1: not found, damaged, or of other content; 2: usage; 7: it would hold a secret; 8: busy;
 10: ended by a signal. get … -- COMMAND: the command's, 1 when a signal ended it.]]
@@ -101,19 +103,6 @@ end
 
 local function enter(values)
   if values.project or project.root() then project.use(project.read(values.project)) end
-end
-
--- What the project's env file and files of secrets hold must be in no artifact, as what the environment does. A
--- program that prints a secret is not asked for that.
-local function know_secrets()
-  local p = try(project.current)
-  if not p then return end
-  require("flow.secrets").env_file(p)
-  for name, declared in pairs(p.secrets) do
-    if declared.file and fs.exists(fs.place(declared.file)) then
-      secret.file(declared.file, { to = { "sealed:*" }, name = name, shared = declared.shared })
-    end
-  end
 end
 
 local function one_name(what, rest)
@@ -195,6 +184,14 @@ local function check_values(values, paths)
   end
 end
 
+-- Who trusts the search should know what it did not look for.
+local function tell_unasked()
+  local p = try(project.current)
+  local names = p and declared.unasked(p) or {}
+  if #names == 0 then return end
+  say(("not looked for: %s, as no program is run and no descriptor read for that"):format(table.concat(names, ", ")))
+end
+
 -- Each is sealed for whom was named, and may go later to the places that were.
 local function values_of(values)
   local to, found = table.move(values.to, 1, #values.to, 1, {}), {}
@@ -209,7 +206,6 @@ local function put(values, rest)
     name = name, run = values.run, attempt = values.attempt, retention = values.retention, level = values.level,
     replace = values.replace, sealed_to = values["sealed-to"], outside = not values["value-env"] or nil,
   }
-  know_secrets()
   if o.retention then o.retention = tonumber(o.retention) or o.retention end
   if values["value-env"] then
     check_values(values, rest)
@@ -222,6 +218,7 @@ local function put(values, rest)
     o.except = values.except
   end
   local entry = ask(artifact.put, o)
+  if not o.sealed_to then tell_unasked() end
   tell(entry, values.json, "sha256:" .. entry.sha256)
   if not values.json then
     say(("%s of run %s, attempt %d: %s%s, kept for %s"):format(entry.name, entry.run, entry.attempt,
@@ -299,6 +296,15 @@ local function print_table(rows)
   end
 end
 
+-- Somebody may have meant it to be an artifact.
+local function tell_strays()
+  local strays = artifact.strays()
+  if #strays == 0 then return end
+  local shown = table.concat(strays, ", ", 1, math.min(#strays, 5)):gsub("[^ -~]", "?")
+  say(("in the folder of artifacts stands what is none: %s%s; who put it there? remove it"):format(shown,
+    #strays > 5 and ", …" or ""))
+end
+
 local function list(values, rest)
   if rest[2] then usage(("davit artifact list: unexpected argument '%s'"):format(rest[2])) end
   local entries = ask(artifact.list,
@@ -307,8 +313,10 @@ local function list(values, rest)
   for _, entry in ipairs(entries) do
     if values.json then tell(entry, true) else rows[#rows + 1] = row_of(entry) end
   end
-  if values.json then return 0 end
-  if #rows == 1 then say "there are no artifacts" else print_table(rows) end
+  if not values.json then
+    if #rows == 1 then say "there are no artifacts" else print_table(rows) end
+  end
+  tell_strays()
   return 0
 end
 
