@@ -1,5 +1,5 @@
-/* core.c - the world's clock, randomness and environment, source texts, and names for Davit's
- * own Lua.
+/* core.c - the world's clock, randomness and environment, source texts, names, and whether there is a project,
+ * for Davit's own Lua.
  *
  * The module is not part of the public API: lua/prelude.lua and the command line use it. */
 #include "announce.h"
@@ -10,7 +10,12 @@
 #include "task.h"
 #include "world.h"
 #include <lauxlib.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Which Lua texts this build holds: their hash. */
 static const char build[] =
@@ -121,6 +126,32 @@ static int get_variable(lua_State *L)
   return 1;
 }
 
+/* Cuts the last name off a folder's path; false: it was "/". */
+static bool go_up(char *path)
+{
+  char *slash = strrchr(path, '/');
+  if (!slash || path[strspn(path, "/")] == 0)
+    return false;
+  slash[slash == path] = 0;
+  return true;
+}
+
+/* core.stands_above(name) -> whether something of that name stands in the working folder or above it, be it a link
+ * that leads nowhere. Done at once: what starts fast cannot wait until the threads are there that look into files. */
+static int stands_above(lua_State *L)
+{
+  const char *name = luaL_checkstring(L, 1);
+  char *folder = getcwd(NULL, 0), path[PATH_MAX];
+  bool found = false, more = folder != NULL;
+  for (struct stat st; more && !found; more = go_up(folder)) {
+    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+    found = n < (int)sizeof path && lstat(path, &st) == 0;
+  }
+  free(folder);
+  lua_pushboolean(L, found);
+  return 1;
+}
+
 /* core.announce(name, value): a value that Lua holds is a secret to whatever prints from here on */
 static int announce(lua_State *L)
 {
@@ -188,7 +219,7 @@ int core_open(lua_State *L)
     {"hide", hide},           {"is_module", is_module}, {"is_terminal", is_terminal},
     {"load_file", load_file}, {"monotonic", monotonic}, {"nearest", nearest}, {"now", now},
     {"random", random_bytes}, {"recipe", recipe},       {"recipes", recipes},
-    {"without_effects", without_effects}, {NULL, NULL}};
+    {"stands_above", stands_above}, {"without_effects", without_effects}, {NULL, NULL}};
   luaL_newlib(L, functions);
   lua_pushliteral(L, DAVIT_VERSION);
   lua_setfield(L, -2, "version");

@@ -30,7 +30,7 @@ end
 
 function verbs.help(arguments)
   refuse_more("help", arguments, 1)
-  local root = require("project").root()
+  local root = try(require("project").root)   -- one that is broken has no recipes, and help goes on
   if arguments[1] then
     print(require("cli.help").recipe(require("recipe").load(root, arguments[1])))
   else
@@ -77,11 +77,20 @@ function verbs.cloud(arguments)
   return require("local").serve(require("project").read(values.project), values)
 end
 
+-- What is written on the spot reads the environment like a recipe: what the project around it declares as secrets
+-- is none of its variables. A davit.yaml that cannot be read is an error: nobody knows what it declares.
+local function hide_declared()
+  if not core.stands_above "davit.yaml" then return end
+  local project = require "project"
+  project.hide_secrets(project.read())
+end
+
 function verbs.eval(arguments)
   local text = arguments[1]
   if not text then usage("davit eval: which Lua?", "davit eval 'print(1 + 1)'") end
   local chunk, err = load(text, "=eval", "t")
   if not chunk then usage(err) end
+  hide_declared()
   local results = table.pack(chunk(table.unpack(arguments, 2)))
   if results.n > 0 then print(table.unpack(results, 1, results.n)) end
   return 0
@@ -98,6 +107,7 @@ function verbs.mask(arguments) return require("cli.mask").run(arguments) end
 local function run_file(arguments)
   local chunk, err = core.load_file(arguments[1])
   if not chunk then usage(err) end
+  hide_declared()
   local code = chunk(table.unpack(arguments, 2))
   if math.type(code) ~= "integer" then return 0 end
   return code >= 0 and code < 256 and code or 1

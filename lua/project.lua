@@ -230,6 +230,18 @@ function project.place(folder)
   return real == fs.real "." and "." or real or folder
 end
 
+local function unreadable(file, why)
+  failure { code = "config", class = "misuse", about = file, message = why }
+end
+
+-- A link that leads round in a circle stands there, and is broken.
+local function has_file(folder)
+  local file = folder .. "/davit.yaml"
+  local there, err = try(require("fs.core").exists, file)
+  if err then unreadable(file, err.message) end
+  return there
+end
+
 ---Looks for davit.yaml in the folder and above it.
 ---@param folder string|nil  where to begin; the working folder
 ---@return string|nil root
@@ -237,7 +249,7 @@ function project.root(folder)
   local fs = require "fs.core"
   local at = folder or "."
   for _ = 1, 64 do
-    if fs.exists(at .. "/davit.yaml") then return project.place(at) end
+    if has_file(at) then return project.place(at) end
     if not fs.exists(at .. "/..") then return nil end
     at = at == "." and ".." or at .. "/.."
   end
@@ -249,15 +261,16 @@ end
 function project.read(folder)
   local fs = require "fs.core"
   local root = folder and project.place(folder) or project.root()
-  if not root or not fs.exists(root .. "/davit.yaml") then
+  if not root or not has_file(root) then
     failure {
       code = "config", class = "misuse", message = ("no davit.yaml in %s"):format(folder or "this folder or above it"),
       hint = "go to a project's folder or name it with --project",
     }
   end
   local name = root == "." and "davit.yaml" or root .. "/davit.yaml"
+  if fs.stat(name).kind == "other" then unreadable(name, name .. " is a pipe, socket or device, and no file") end
   local text, err = try(fs.read, name)
-  if not text then failure { code = "config", class = "misuse", about = name, message = err.message } end
+  if not text then unreadable(name, err.message) end
   local p = project.parse(text, name)
   p.root = root
   return p

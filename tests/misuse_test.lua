@@ -89,7 +89,7 @@ local function shell(command)
 end
 
 test("closed standard streams do no harm", function()
-  equal(shell([[exec "$DAVIT" eval 'require("process").run { command = "true" } print(1)' <&- >&- 2>&-]]).exit, 0)
+  equal(shell([[exec "$DAVIT" eval 'require("process").run { command = "true" } io.stderr:write "lost"' <&- >&- 2>&-]]).exit, 0)
 end)
 
 test("an error without a message says so, a table's message is told", function()
@@ -142,3 +142,45 @@ test("--local without a running cloud says so at once, whatever an earlier one l
 end)
 
 process.run { argv = { "rm", "-r", folder } }
+
+-- ---- what is written on the spot ------------------------------------------------------------------
+
+-- In a folder below one with the davit.yaml; the file script.lua stands beside it.
+local function on_the_spot(yaml, command)
+  local root = process.run { argv = { "mktemp", "-d" } }.output:match("[^\n]+")
+  local _ <close> = setmetatable({}, { __close = function() fs.remove(root) end })
+  fs.write(root .. "/script.lua", "print(os.getenv(...))")
+  fs.make(root .. "/below")
+  process.run { command = yaml, cwd = root }
+  return process.run { command = command, cwd = root .. "/below", check = false,
+    env = { DAVIT = here .. "/" .. davit, OTHER_NAME = "of-the-project-515", PLAIN = "plain" } }
+end
+
+local DECLARES = [[printf 'version: 1\nproject: x\nsecrets: { TOKEN: { from: OTHER_NAME } }\n' >davit.yaml]]
+
+test("a secret that davit.yaml declares is no variable of a file or a text of Lua", function()
+  for _, how in ipairs { "../script.lua", "eval 'print(os.getenv(...))'" } do
+    local r = on_the_spot(DECLARES, ('"$DAVIT" %s OTHER_NAME'):format(how))
+    equal({ r.exit, r.output, r.errors:find "os.getenv: OTHER_NAME is a secret" ~= nil }, { 1, "", true })
+    equal(on_the_spot(DECLARES, ('"$DAVIT" %s PLAIN'):format(how)).output, "plain\n")
+    equal(on_the_spot("true", ('"$DAVIT" %s OTHER_NAME'):format(how)).output, "of-the-project-515\n")
+  end
+  equal(on_the_spot(DECLARES, [["$DAVIT" eval 'print("of-the-" .. "project-515")']]).output, "***\n")
+end)
+
+test("a davit.yaml that cannot be read is said with exit code 2, and version and help go on", function()
+  local broken = {
+    ["printf 'projct: x\n' >davit.yaml"] = "davit.yaml:1: projct: unknown key",
+    ["ln -s davit.yaml davit.yaml"] = "davit.yaml: Too many levels of symbolic links",
+    ["mkfifo davit.yaml"] = "davit.yaml is a pipe, socket or device, and no file",
+    ["mkdir davit.yaml"] = "davit.yaml: Is a directory",
+  }
+  for make, message in pairs(broken) do
+    for _, command in ipairs { "eval 'print(1)'", "../script.lua PLAIN", "runs", "artifact list" } do
+      local r = on_the_spot(make, '"$DAVIT" ' .. command)
+      equal({ r.exit, r.output, r.errors:find(message, 1, true) ~= nil, select(2, r.errors:gsub("\n", "")) },
+        { 2, "", true, 1 })
+    end
+    equal(on_the_spot(make, '"$DAVIT" version && "$DAVIT" help >/dev/null').exit, 0)
+  end
+end)
