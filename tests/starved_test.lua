@@ -242,3 +242,18 @@ test("a run that was recorded when the clock was an hour ahead is shown and resu
   for line in where:davit("show", id, "--json").output:gmatch "[^\n]+" do equal(json.decode(line).v, 1) end
   equal(where:davit("gc", "--keep", "0s").exit, 0)
 end)
+
+-- Memory -----------------------------------------------------------------------------------------------
+
+test("short of memory it says so on one line, wherever it runs out", function()
+  if places.program:find("san/", 1, true) then skip "the sanitizer itself needs more" end
+  local place <close> = places.bare {}
+  local said = 0
+  for kilobytes = 56000, 116000, 6000 do   -- from where the program cannot be loaded to where there is enough
+    local r = place:sh(("ulimit -v %d; exec $DAVIT artifact list"):format(kilobytes))
+    local lines = select(2, r.errors:gsub("\n", ""))
+    equal({ kilobytes, r.signal, lines }, { kilobytes, nil, 1 })
+    if r.errors == "davit: not enough memory\n" then said = said + 1 end
+  end
+  equal(said > 0, true)
+end)
