@@ -63,7 +63,8 @@ $B/test_store $B/test_store_postgres: $B/tests/postgres_server.o
 $B/peer: $B/tests/peer.o
 	@echo "  LD   $@"
 	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
-$B/test_fuzz: $B/tests/fuzz/fuzz.o $B/tests/fuzz/unpack.o $B/tests/mask_case.o
+FUZZ_OBJ := $(patsubst %,$B/tests/%.o,fuzz/fuzz fuzz/sealed fuzz/unpack mask_case)
+$B/test_fuzz: $(FUZZ_OBJ)
 # The masker against a naive one.
 $B/test_mask_stream: $B/tests/mask_case.o
 units: $B/davit $B/peer $(UNITS)
@@ -71,7 +72,7 @@ units: $B/davit $B/peer $(UNITS)
 # What the fuzzers have found so far stays in tests/fuzz/corpus, which every check replays. The short form
 # is the same each time; make fuzz TIME=3600 searches, make fuzz-afl does it with AFL++.
 FUZZ_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-$B/fuzz: $B/tests/fuzz/entry.o $B/tests/fuzz/fuzz.o $B/tests/fuzz/unpack.o $B/tests/mask_case.o $(filter-out %/main.o,$(OBJ))
+$B/fuzz: $B/tests/fuzz/entry.o $(FUZZ_OBJ) $(filter-out %/main.o,$(OBJ))
 	@echo "  LD   $@"
 	$(Q)$(CC) $(SANFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
 fuzz:

@@ -6,6 +6,7 @@
  * What is sealed is "davit values 1\n" and for each value its name, 's' for a secret or 't' for a text, the
  * number of its places, these, and its bytes; a text stands behind its length, four bytes, the least first. */
 #include "seal_values.h"
+#include "binding.h"
 #include "buf_lua.h"
 #include "failure.h"
 #include "host.h"
@@ -146,12 +147,34 @@ static const char *read_text(struct rest *r, size_t *len)
   return text;
 }
 
-/* Pushes a text of what is left. */
+static bool has_control(const char *text, size_t len)
+{
+  for (size_t i = 0; i < len; i++)
+    if ((unsigned char)text[i] < ' ' || text[i] == 127)
+      return true;
+  return false;
+}
+
+/* Pushes a text of what is left that people will see: a name or a place. */
 static const char *push_text(lua_State *L, struct rest *r)
 {
   size_t len;
   const char *text = read_text(r, &len);
+  r->bad = r->bad || len == 0 || has_control(text, len);
   return lua_pushlstring(L, text, len);
+}
+
+/* What secret_push() would call a mistake of the recipe: whoever sealed it made it. */
+static bool is_secret(size_t len, const char *const *places)
+{
+  bool good = len > 0 && places[0];
+  for (; good && *places; places++) {
+    struct buf full;
+    buf_init(&full, 4096);
+    good = !binding_normalise(*places, &full);
+    buf_free(&full);
+  }
+  return good;
 }
 
 /* Pushes the next value; nothing when it cannot be read. */
@@ -165,6 +188,7 @@ static void push_value(lua_State *L, struct rest *r, const char *name)
   for (unsigned i = 0; i < count && !r->bad; i++)
     places[i] = push_text(L, r);
   const char *bytes = read_text(r, &len);
+  r->bad = r->bad || (kind == 's' && !is_secret(len, places));
   if (r->bad)
     return;
   if (kind == 's')

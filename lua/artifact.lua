@@ -105,6 +105,9 @@ end
 local function check_values(values)
   for name, value in pairs(values) do
     if type(name) ~= "string" or name == "" then options.misuse("artifact.put: every value has a name") end
+    if name:find "%c" then
+      options.misuse("artifact.put: the name '%s' of a value holds control characters", name:gsub("%c", "?"))
+    end
     if type(value) ~= "string" and not secret.is(value) then
       options.misuse("artifact.put: the value %s is a string or a secret, not a %s", name, type(value))
     end

@@ -59,6 +59,7 @@ TARGET(glob)
 TARGET(mask)
 TARGET(archive)
 TARGET(binding)
+TARGET(sealed)
 
 int main(void)
 {
@@ -67,8 +68,8 @@ int main(void)
     cmocka_unit_test(the_corpus_of_url_holds),     cmocka_unit_test(the_corpus_of_headers_holds),
     cmocka_unit_test(the_corpus_of_dotenv_holds),  cmocka_unit_test(the_corpus_of_flags_holds),
     cmocka_unit_test(the_corpus_of_options_holds), cmocka_unit_test(the_corpus_of_glob_holds),
-    cmocka_unit_test(the_corpus_of_mask_holds),
-    cmocka_unit_test(the_corpus_of_archive_holds), cmocka_unit_test(the_corpus_of_binding_holds),
+    cmocka_unit_test(the_corpus_of_mask_holds),    cmocka_unit_test(the_corpus_of_archive_holds),
+    cmocka_unit_test(the_corpus_of_binding_holds), cmocka_unit_test(the_corpus_of_sealed_holds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

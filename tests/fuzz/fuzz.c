@@ -10,6 +10,7 @@
 #include "../mask_case.h"
 #include "output.h"
 #include "rehearsal.h"
+#include "sealed.h"
 #include "unpack.h"
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -19,12 +20,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINES_AT_LEAST = 200000, LINES_A_BYTE = 2000 };
+enum {
+  LINES_AT_LEAST = 200000, LINES_A_BYTE = 2000,
+  CALLS = 1000,  /* in one world: the secrets that a target makes stay known to its mask */
+};
 
 typedef bool holds_for(const void *data, size_t len);
 
 struct fuzz {
   holds_for *plain;  /* a target in C, which needs nothing of what follows; or NULL */
+  const char *target;
+  unsigned calls;
   struct rehearsal *world;
   struct host host;
   lua_State *L;  /* the target's function is at index 1 */
@@ -82,9 +88,18 @@ static int headers(lua_State *L)
   return 1;
 }
 
+/* fuzz.memory() -> bytes that Lua has */
+static int memory(lua_State *L)
+{
+  lua_pushinteger(L, lua_gc(L, LUA_GCCOUNT) * 1024 + lua_gc(L, LUA_GCCOUNTB));
+  return 1;
+}
+
 static int open_functions(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"headers", headers}, {"unpack", fuzz_unpack}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"headers", headers},    {"memory", memory},      {"seal", fuzz_seal},
+    {"sealed", fuzz_sealed}, {"unpack", fuzz_unpack}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }
@@ -112,33 +127,44 @@ static holds_for *find_plain(const char *target)
   return NULL;
 }
 
-static struct fuzz *new_in_lua(const char *target)
+static void close_world(struct fuzz *f)
+{
+  if (f->L)
+    host_close(f->L);
+  output_free(f->host.out);
+  output_free(f->host.err);
+  mask_free(f->host.mask);
+  if (f->world)
+    rehearsal_free(f->world);
+  close(f->null);
+}
+
+static bool open_world(struct fuzz *f)
 {
   static const struct rehearsal_options world = {
     .models = "return require('core').load_file('tests/plain_models.lua')()", .start = 1e9};
-  struct fuzz *f = calloc(1, sizeof *f);
-  if (!f)
-    return NULL;
+  f->calls = 0;
   f->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
   f->world = rehearsal_new(&world);
-  f->host.mask = mask_new();
+  f->host = (struct host){.mask = mask_new()};
   f->host.out = output_new(f->null, f->host.mask);
   f->host.err = output_new(f->null, f->host.mask);
   f->host.world = f->world ? rehearsal_world(f->world) : NULL;
   f->L = f->host.world && f->host.out && f->host.err ? host_open(&f->host) : NULL;
-  if (f->L && load(f, target))
-    return f;
-  fuzz_free(f);
-  return NULL;
+  return f->L && load(f, f->target);
 }
 
 struct fuzz *fuzz_new(const char *target)
 {
-  holds_for *plain = find_plain(target);
-  struct fuzz *f = plain ? calloc(1, sizeof *f) : new_in_lua(target);
-  if (f)
-    f->plain = plain;
-  return f;
+  struct fuzz *f = calloc(1, sizeof *f);
+  if (!f)
+    return NULL;
+  f->plain = find_plain(target);
+  f->target = target;
+  if (f->plain || open_world(f))
+    return f;
+  fuzz_free(f);
+  return NULL;
 }
 
 static bool call(struct fuzz *f, const void *data, size_t len)
@@ -159,6 +185,11 @@ bool fuzz_one(struct fuzz *f, const void *data, size_t len)
 {
   if (f->plain)
     return f->plain(data, len);
+  if (f->calls++ == CALLS) {
+    close_world(f);
+    if (!open_world(f))
+      return false;
+  }
   bool holds = call(f, data, len);
   lua_settop(f->L, 1);
   if (lines <= LINES_AT_LEAST + LINES_A_BYTE * len)
@@ -169,17 +200,7 @@ bool fuzz_one(struct fuzz *f, const void *data, size_t len)
 
 void fuzz_free(struct fuzz *f)
 {
-  if (f->plain) {
-    free(f);
-    return;
-  }
-  if (f->L)
-    host_close(f->L);
-  output_free(f->host.out);
-  output_free(f->host.err);
-  mask_free(f->host.mask);
-  if (f->world)
-    rehearsal_free(f->world);
-  close(f->null);
+  if (!f->plain)
+    close_world(f);
   free(f);
 }

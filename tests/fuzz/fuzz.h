@@ -7,7 +7,7 @@
 
 struct fuzz;
 
-/* NULL: there is no such target, or no memory; standard error says which. */
+/* The name must stay. NULL: there is no such target, or no memory; standard error says which. */
 struct fuzz *fuzz_new(const char *target);
 /* False: what must hold does not; standard error says what. */
 bool fuzz_one(struct fuzz *f, const void *data, size_t len);

@@ -20,13 +20,14 @@ with_libfuzzer() {
     much=-max_total_time=$TIME seed=0
   else
     rm -rf "$corpus"
-    case $1 in url | glob | mask) runs=3000 ;; *) runs=20000 ;; esac   # six milliseconds each
+    case $1 in url | glob | mask | sealed) runs=3000 ;; *) runs=20000 ;; esac   # six milliseconds each
     much=-runs=${RUNS:-$runs} seed=1
   fi
   case $1 in archive) max=4096 ;; *) max=512 ;; esac
+  case $1 in sealed) alloc=16 ;; *) alloc=1024 ;; esac   # MB at once, whatever a length says
   mkdir -p "$corpus"
-  FUZZ=$1 "$build/fuzz" "$much" -seed=$seed -max_len=$max -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
-    -artifact_prefix="$corpus/failed-" "$corpus" "tests/fuzz/corpus/$1" >"$build/$1.log" 2>&1 || {
+  FUZZ=$1 "$build/fuzz" "$much" -seed=$seed -max_len=$max -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=$alloc \
+    -print_final_stats=1 -artifact_prefix="$corpus/failed-" "$corpus" "tests/fuzz/corpus/$1" >"$build/$1.log" 2>&1 || {
     grep -av '^#' "$build/$1.log" | tail -n 60
     echo "fuzz: $1 failed; its text is $(ls "$corpus"/failed-*)"
     return 1
