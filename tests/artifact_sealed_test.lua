@@ -88,6 +88,27 @@ test_here("nothing that is sealed stands anywhere in the clear", function(key, f
   equal(plain.list(folder .. "/.davit/tmp"), {})
 end)
 
+-- The values as somebody wrote them who knows the public key, and not what Davit writes.
+local function open_foreign(key, folder, public, written)
+  fs.write("plain", "davit values 1\n" .. written)
+  seal.seal_file { from = folder .. "/plain", to = folder .. "/sealed", keys = { public } }
+  return seal.open_values(fs.read("sealed"), key, "the artifact 'db'")
+end
+
+test_here("values that somebody sealed against the rules are damaged, in one line", function(key, folder, public)
+  local secret_of = function(name, place, value) return string.pack("<s4BBs4s4", name, ("s"):byte(), 1, place, value) end
+  equal(tostring(open_foreign(key, folder, public, secret_of("A", "sealed:*", "a-secret-value")).A), "[secret A]")
+  local against = {
+    secret_of("A", "https://user@host\n", "a-secret-value"), secret_of("A", "sealed:*", ""),
+    secret_of("A\n::warning::of somebody's", "sealed:*", "abc"), secret_of("", "sealed:*", "a-secret-value"),
+    string.pack("<s4BBs4", "A", ("s"):byte(), 0, "a-secret-value"), string.pack("<s4BBI4", "A", ("t"):byte(), 0, 0xffffffff),
+  }
+  for _, written in ipairs(against) do
+    local err = raises("it was changed after it was sealed", open_foreign, key, folder, public, written)
+    equal({ err.code, err.message:find "%c" }, { "artifact-damaged" })
+  end
+end)
+
 -- Files -------------------------------------------------------------------------------------------
 
 test_here("sealed files come back, and may hold secrets", function(key, folder)

@@ -468,6 +468,7 @@ test_here("values that are no secrets go in plain text, and an empty one is refu
   equal(raises("the value branch is empty", artifact.put, { name = "x", values = { branch = "" } }).code,
     "artifact-empty")
   raises("there are no values", artifact.put, { name = "x", values = {} })
+  raises("the name 'a%?b' of a value holds control characters", artifact.put, { name = "x", values = { ["a\nb"] = "1" } })
   raises("option 'into' says where", artifact.get, { name = (artifact.put { name = "f", root = "dist" }).name })
   raises("go into no folder", artifact.get, { name = "ref", into = "x" })
 end)
