@@ -132,11 +132,11 @@ static size_t piece_at(const struct trial *t, size_t n)
   return seal_start_len(t->keys) + n * (SEAL_PIECE + SEAL_EXTRA);
 }
 
-/* The first two pieces change places, or one of them comes twice, or never. */
+/* The first two pieces change places, or one of them comes twice, never, or last. */
 static void change_pieces(struct trial *t)
 {
   enum { WHOLE = SEAL_PIECE + SEAL_EXTRA };
-  size_t first = piece_at(t, 0), second = piece_at(t, 1), kind = below(t, 3), one = below(t, 2) ? second : first;
+  size_t first = piece_at(t, 0), second = piece_at(t, 1), kind = below(t, 4), one = below(t, 2) ? second : first;
   char *both = malloc(2 * WHOLE);
   if (!both)
     abort();
@@ -144,27 +144,32 @@ static void change_pieces(struct trial *t)
   memcpy(both + WHOLE, t->sealed.data + first, WHOLE);
   if (kind == 0)
     replace(t, first, 2 * WHOLE, both, 2 * WHOLE);
+  else if (kind == 3)
+    t->sealed.len = one + WHOLE;
   else
     replace(t, one, kind == 1 ? WHOLE : 0, both, kind == 1 ? 0 : WHOLE);
   free(both);
 }
 
+static void flip(struct trial *t, size_t at, unsigned bits)
+{
+  t->sealed.data[at] = (char)((unsigned char)t->sealed.data[at] ^ bits);
+}
+
 static void change(struct trial *t)
 {
-  size_t at = below(t, t->sealed.len), len = 1 + below(t, t->sealed.len - at), kind = next_byte(t) % 6;
-  char byte = (char)next_byte(t);
-  if (kind == 5 && t->len == LONG)
-    change_pieces(t);
-  else if (kind == 1)
-    t->sealed.len = at;
-  else if (kind == 2)
-    replace(t, at, 0, &byte, 1);
-  else if (kind == 3)
-    replace(t, at, len, "", 0);
-  else if (kind == 4)
-    buf_add(&t->sealed, &byte, 1);
-  else
-    t->sealed.data[at] = (char)(t->sealed.data[at] ^ (1 << (byte & 7)));
+  size_t at = below(t, t->sealed.len), len = 1 + below(t, t->sealed.len - at);
+  unsigned kind = next_byte(t) % 7, value = next_byte(t);
+  char byte = (char)value;
+  switch (kind) {
+  case 1: t->sealed.len = at; break;
+  case 2: replace(t, at, 0, &byte, 1); break;
+  case 3: replace(t, at, len, "", 0); break;
+  case 4: buf_add(&t->sealed, &byte, 1); break;
+  case 5: flip(t, SEAL_MAGIC_LEN, value ? value : 1); break;  /* how many keys there are */
+  case 6: t->len == LONG ? change_pieces(t) : flip(t, at, 255); break;
+  default: flip(t, at, 1u << (value & 7));
+  }
 }
 
 /* ---- what must hold --------------------------------------------------------------------------- */

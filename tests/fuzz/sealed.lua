@@ -30,6 +30,14 @@ local function open(sealed, room)
   return values
 end
 
+-- A name stands in warnings and errors, which are lines.
+local function check_shown(values)
+  for name, value in pairs(values) do
+    assert(not name:find "%c", "a name that is no line")
+    assert(not secret.is(value) or tostring(value) == ("[secret %s]"):format(name), "a secret that is shown otherwise")
+  end
+end
+
 local function is_same(a, b)
   return a == b or tostring(a) == tostring(b) and secret.fingerprint(a, key) == secret.fingerprint(b, key)
 end
@@ -55,6 +63,9 @@ return function(text)
   open(text, room)
   local plain = text:sub(1, #MAGIC) == MAGIC and text or MAGIC .. text
   local values = open(fuzz.seal(plain, public), room)
-  if values then check_again(values, room) end
+  if values then
+    check_shown(values)
+    check_again(values, room)
+  end
   check_same({ A = text, B = "x" }, open(seal.seal_values({ A = text, B = "x" }, { public }, { FOR }), room))
 end
