@@ -167,12 +167,42 @@ static void a_secret_added_meanwhile_counts_for_what_is_kept_back(void **state)
               "00000000: ***  ***\n0000000a: ***  ***\n");
 }
 
+/* ---- what leaves, and when --------------------------------------------------------------------------------------- */
+
+#define LINE "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+/* Of the text that came, so much is out before anything follows, and all of it at the end. */
+static void check_now(const char *text, const char *now, const char *at_the_end)
+{
+  struct mask *m = mask_new();
+  struct mask_stream *s = mask_stream_new(m);
+  struct buf out = new_buf();
+  assert_int_equal(mask_add(m, "SECRET", secret, sizeof secret - 1), MASK_ADDED);
+  mask_feed(s, text, strlen(text), &out);
+  assert_string_equal(buf_str(&out), now);
+  mask_finish(s, &out);
+  assert_string_equal(buf_str(&out), at_the_end);
+  buf_free(&out);
+  mask_stream_free(s);
+  mask_free(m);
+}
+
+static void of_lines_only_what_may_become_a_secret_waits(void **state)
+{
+  check_now(LINE "Q7W\n", LINE, LINE "Q7W\n");
+  check_now(LINE "Q7W\n2E9", LINE, LINE "Q7W\n2E9");
+  check_now(LINE "Q7W\nQ7W2", LINE "Q7W\n", LINE "Q7W\nQ7W2");
+  check_now(LINE "Q7W\n2x", LINE "Q7W\n2x", LINE "Q7W\n2x");
+  check_now(LINE "Q7W\n2E9R4T6Y1U8I3O5P0 end", LINE "***\n*** end", LINE "***\n*** end");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(lines_without_a_secret_come_out_as_they_went_in),
     cmocka_unit_test(lines_with_secrets_come_out_the_same_whatever_the_cuts),
     cmocka_unit_test(a_secret_added_meanwhile_counts_for_what_is_kept_back),
+    cmocka_unit_test(of_lines_only_what_may_become_a_secret_waits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
