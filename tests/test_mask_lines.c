@@ -167,6 +167,88 @@ static void a_secret_added_meanwhile_counts_for_what_is_kept_back(void **state)
               "00000000: ***  ***\n0000000a: ***  ***\n");
 }
 
+/* ---- against a naive masker that takes the line ends out first ---------------------------------------------------- */
+
+enum { JOINED_MAX = 1200, NEEDLE_MAX = 240 };
+
+struct joined {
+  size_t len;
+  char text[JOINED_MAX];
+  bool covered[JOINED_MAX];
+};
+
+/* It overlaps itself, and is longer than a line now and then. */
+static size_t draw_needle(uint64_t *seed, char *needle)
+{
+  size_t len = 4 + draw(seed, NEEDLE_MAX - 4), period = 1 + draw(seed, 30);
+  for (size_t i = 0; i < len; i++)
+    needle[i] = i < period ? "xyz"[draw(seed, 3)] : needle[i - period];
+  return len;
+}
+
+/* Letters and parts of the needle, mostly from its beginning. */
+static void draw_joined(uint64_t *seed, const char *needle, size_t needle_len, struct joined *j)
+{
+  *j = (struct joined){.len = 60 + draw(seed, JOINED_MAX - 60)};
+  for (size_t at = 0, n; at < j->len; at += n) {
+    size_t from = draw(seed, 3) ? 0 : draw(seed, (unsigned)needle_len), most = needle_len - from;
+    n = draw(seed, 2) ? most : 1 + draw(seed, (unsigned)most);
+    n = draw(seed, 4) ? n : 1;
+    n = n < j->len - at ? n : j->len - at;
+    memcpy(j->text + at, needle + from, n);
+  }
+  for (size_t at = 0; at + needle_len <= j->len; at++)
+    if (memcmp(j->text + at, needle, needle_len) == 0)
+      memset(j->covered + at, true, needle_len);
+}
+
+static void add_joined(const struct joined *j, size_t width, const char *gap, bool masked, struct buf *out)
+{
+  for (size_t i = 0; i < j->len; i++) {
+    bool first = i % width == 0;
+    if (first && i > 0)
+      buf_add_str(out, gap);
+    if (!masked || !j->covered[i])
+      buf_add_char(out, j->text[i]);
+    else if (first || !j->covered[i - 1])
+      buf_add_str(out, "***");
+  }
+}
+
+static void check_joined(uint64_t *seed)
+{
+  static const char *const gaps[] = {"\n", "\r\n", "\n  ", "\n\t \t", "\r\r\n",
+                                     "\n                                                               "};
+  char needle[NEEDLE_MAX];
+  struct joined j;
+  struct mask *m = mask_new();
+  struct buf text = new_buf(), expected = new_buf(), out = new_buf();
+  size_t len = draw_needle(seed, needle), width = 48 + draw(seed, 60);
+  const char *gap = gaps[draw(seed, sizeof gaps / sizeof *gaps)];
+  assert_true(mask_add_form(m, "SECRET", needle, len));
+  draw_joined(seed, needle, len, &j);
+  add_joined(&j, width, gap, false, &text);
+  add_joined(&j, width, gap, true, &expected);
+  mask_in_pieces(m, seed, &text, 1 + draw(seed, 200), &out);
+  if (strcmp(buf_str(&out), buf_str(&expected)) != 0)
+    fprintf(stderr, "'%.*s' in:\n%s\nexpected:\n%s\ngot:\n%s\n", (int)len, needle, buf_str(&text), buf_str(&expected),
+            buf_str(&out));
+  assert_string_equal(buf_str(&out), buf_str(&expected));
+  buf_free(&text);
+  buf_free(&expected);
+  buf_free(&out);
+  mask_free(m);
+}
+
+/* MASK_CASES=100000 plays so many. */
+static void a_secret_across_lines_is_covered_as_if_they_were_one(void **state)
+{
+  const char *cases = getenv("MASK_CASES");
+  uint64_t seed = 3;
+  for (long n = cases ? atol(cases) : ROUNDS; n > 0; n--)
+    check_joined(&seed);
+}
+
 /* ---- what leaves, and when --------------------------------------------------------------------------------------- */
 
 #define LINE "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -196,13 +278,28 @@ static void of_lines_only_what_may_become_a_secret_waits(void **state)
   check_now(LINE "Q7W\n2E9R4T6Y1U8I3O5P0 end", LINE "***\n*** end", LINE "***\n*** end");
 }
 
+static void what_is_no_line_end_joins_nothing(void **state)
+{
+  static const char blanks[] = "                                                                ";
+  char text[4000] = LINE "Q7W", *end = text + strlen(text);
+  check_now(LINE "Q7W\r2E9R4T6Y1U8I3O5P0", LINE "Q7W\r2E9R4T6Y1U8I3O5P0", LINE "Q7W\r2E9R4T6Y1U8I3O5P0");
+  check_now(LINE "Q7W\n\n2E9R4T6Y1U8I3O5P0", LINE "Q7W\n\n2E9R4T6Y1U8I3O5P0", LINE "Q7W\n\n2E9R4T6Y1U8I3O5P0");
+  snprintf(end, sizeof text - (size_t)(end - text), "\n%s2E9R4T6Y1U8I3O5P0", blanks);
+  check_now(text, text, text);
+  memset(end, '\r', 3000);
+  strcpy(end + 3000, "\n2E9R4T6Y1U8I3O5P0");
+  check_now(text, text, text);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(lines_without_a_secret_come_out_as_they_went_in),
     cmocka_unit_test(lines_with_secrets_come_out_the_same_whatever_the_cuts),
     cmocka_unit_test(a_secret_added_meanwhile_counts_for_what_is_kept_back),
+    cmocka_unit_test(a_secret_across_lines_is_covered_as_if_they_were_one),
     cmocka_unit_test(of_lines_only_what_may_become_a_secret_waits),
+    cmocka_unit_test(what_is_no_line_end_joins_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
