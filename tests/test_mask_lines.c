@@ -197,9 +197,13 @@ static void draw_joined(uint64_t *seed, const char *needle, size_t needle_len, s
     n = n < j->len - at ? n : j->len - at;
     memcpy(j->text + at, needle + from, n);
   }
-  for (size_t at = 0; at + needle_len <= j->len; at++)
-    if (memcmp(j->text + at, needle, needle_len) == 0)
-      memset(j->covered + at, true, needle_len);
+}
+
+static void cover_joined(struct joined *j, const char *needle, size_t len)
+{
+  for (size_t at = 0; at + len <= j->len; at++)
+    if (memcmp(j->text + at, needle, len) == 0)
+      memset(j->covered + at, true, len);
 }
 
 static void add_joined(const struct joined *j, size_t width, const char *gap, bool masked, struct buf *out)
@@ -225,8 +229,14 @@ static void check_joined(uint64_t *seed)
   struct buf text = new_buf(), expected = new_buf(), out = new_buf();
   size_t len = draw_needle(seed, needle), width = 48 + draw(seed, 60);
   const char *gap = gaps[draw(seed, sizeof gaps / sizeof *gaps)];
+  size_t part = draw(seed, (unsigned)len - 3), part_len = 4 + draw(seed, (unsigned)(len - part - 3));
   assert_true(mask_add_form(m, "SECRET", needle, len));
   draw_joined(seed, needle, len, &j);
+  cover_joined(&j, needle, len);
+  if (draw(seed, 2)) {
+    assert_true(mask_add_form(m, "PART", needle + part, part_len));
+    cover_joined(&j, needle + part, part_len);
+  }
   add_joined(&j, width, gap, false, &text);
   add_joined(&j, width, gap, true, &expected);
   mask_in_pieces(m, seed, &text, 1 + draw(seed, 200), &out);
@@ -271,11 +281,70 @@ static void check_now(const char *text, const char *now, const char *at_the_end)
 
 static void of_lines_only_what_may_become_a_secret_waits(void **state)
 {
+  check_now(LINE "\n", LINE "\n", LINE "\n");
   check_now(LINE "Q7W\n", LINE, LINE "Q7W\n");
   check_now(LINE "Q7W\n2E9", LINE, LINE "Q7W\n2E9");
   check_now(LINE "Q7W\nQ7W2", LINE "Q7W\n", LINE "Q7W\nQ7W2");
   check_now(LINE "Q7W\n2x", LINE "Q7W\n2x", LINE "Q7W\n2x");
   check_now(LINE "Q7W\n2E9R4T6Y1U8I3O5P0 end", LINE "***\n*** end", LINE "***\n*** end");
+}
+
+/* The first text ends before the second one comes, through the same stream. */
+static void check_two(const char *first, const char *second, const char *masked)
+{
+  struct mask *m = mask_new();
+  struct mask_stream *s = mask_stream_new(m);
+  struct buf out = new_buf();
+  assert_int_equal(mask_add(m, "SECRET", secret, sizeof secret - 1), MASK_ADDED);
+  mask_feed(s, first, strlen(first), &out);
+  mask_finish(s, &out);
+  mask_feed(s, second, strlen(second), &out);
+  mask_finish(s, &out);
+  assert_string_equal(buf_str(&out), masked);
+  buf_free(&out);
+  mask_stream_free(s);
+  mask_free(m);
+}
+
+static void a_text_that_ended_is_no_part_of_the_next_one(void **state)
+{
+  check_two(LINE, "Q7W\n2E9R4T6Y1U8I3O5P0", LINE "Q7W\n2E9R4T6Y1U8I3O5P0");
+  check_two(LINE "Q7W\n", "2E9R4T6Y1U8I3O5P0", LINE "Q7W\n2E9R4T6Y1U8I3O5P0");
+  check_two("no end of a line ", "00000000: 5137 5732 4539 5234 5436  Q7W2E9R4T6\n0000000a: 5931 5538 4933 4f35 5030  Y1U8I3O5P0\n",
+            "no end of a line 00000000: ***  ***\n0000000a: ***  ***\n");
+}
+
+static void a_secret_added_at_last_counts_for_what_is_kept_back(void **state)
+{
+  struct mask *m = mask_new();
+  struct mask_stream *s = mask_stream_new(m);
+  struct buf out = new_buf();
+  static const char longer[] = "Q7W2E9R4T6Y1U8I3O5P0ABCDEFGH", text[] = LINE "Q7W\n2E9R4T6Y1U8I3O5P0AB";
+  assert_int_equal(mask_add(m, "LONGER", longer, sizeof longer - 1), MASK_ADDED);
+  mask_feed(s, text, sizeof text - 1, &out);
+  assert_int_equal(mask_add(m, "SECRET", secret, sizeof secret - 1), MASK_ADDED);
+  mask_finish(s, &out);
+  assert_string_equal(buf_str(&out), LINE "***\n***AB");
+  assert_string_equal(mask_found(s), "SECRET");
+  buf_free(&out);
+  mask_stream_free(s);
+  mask_free(m);
+}
+
+static void the_first_secret_that_stood_there_is_told_across_lines_too(void **state)
+{
+  static const char text[] = "other-secret " LINE "Q7W\n2E9R4T6Y1U8I3O5P0 ";
+  struct mask *m = mask_new();
+  struct mask_stream *s = mask_stream_new(m);
+  struct buf out = new_buf();
+  assert_int_equal(mask_add(m, "OTHER", "other-secret", 12), MASK_ADDED);
+  assert_int_equal(mask_add(m, "SECRET", secret, sizeof secret - 1), MASK_ADDED);
+  mask_feed(s, text, sizeof text - 1, &out);
+  assert_string_equal(buf_str(&out), "*** " LINE "***\n*** ");
+  assert_string_equal(mask_found(s), "OTHER");
+  buf_free(&out);
+  mask_stream_free(s);
+  mask_free(m);
 }
 
 static void what_is_no_line_end_joins_nothing(void **state)
@@ -299,6 +368,9 @@ int main(void)
     cmocka_unit_test(a_secret_added_meanwhile_counts_for_what_is_kept_back),
     cmocka_unit_test(a_secret_across_lines_is_covered_as_if_they_were_one),
     cmocka_unit_test(of_lines_only_what_may_become_a_secret_waits),
+    cmocka_unit_test(a_text_that_ended_is_no_part_of_the_next_one),
+    cmocka_unit_test(a_secret_added_at_last_counts_for_what_is_kept_back),
+    cmocka_unit_test(the_first_secret_that_stood_there_is_told_across_lines_too),
     cmocka_unit_test(what_is_no_line_end_joins_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
