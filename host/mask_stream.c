@@ -267,7 +267,6 @@ static void go_on(struct mask_stream *s)
 void mask_stream_pass(struct mask_stream *s, const char *data, size_t len, bool covered, struct buf *out)
 {
   struct run r;
-  go_on(s);
   if (!begin(&r, s, data, out))
     return;
   if (r.engine->generation == 0) {
