@@ -1,6 +1,7 @@
 /* escape_style.c - the inside of strings in source texts, logs and dumps; see escape_style.h. */
 #include "escape_style.h"
 #include "utf8.h"
+#include <ctype.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -70,9 +71,9 @@ static size_t add_long(struct buf *out, const char *s, const char *end, enum esc
   return n;
 }
 
-static void add_decimal(struct buf *out, unsigned char byte, bool before_digit)
+static bool is_digit_at(const char *s, const char *end)
 {
-  buf_printf(out, before_digit ? "\\%03d" : "\\%d", byte);
+  return s < end && *s >= '0' && *s <= '9';
 }
 
 /* Writes what stands at s by its number; returns how many bytes that was. */
@@ -95,8 +96,11 @@ static size_t add_code(struct buf *out, const char *s, const char *end, enum esc
     buf_add_char(out, '\\');
     add_octal(out, byte);
     return 1;
+  case CODE_OCTAL_SHORT:
+    buf_printf(out, is_digit_at(s + 1, end) ? "\\%03o" : "\\%o", byte);
+    return 1;
   case CODE_DECIMAL:
-    add_decimal(out, byte, end - s > 1 && s[1] >= '0' && s[1] <= '9');
+    buf_printf(out, is_digit_at(s + 1, end) ? "\\%03d" : "\\%d", byte);
     return 1;
   case CODE_NONE:
     break;
@@ -161,12 +165,19 @@ static const char *entity(char c, const struct escape_entities *e)
   }
 }
 
+static void add_reference(struct buf *out, uint32_t c, enum escape_reference how)
+{
+  buf_printf(out, how == REFERENCE_DECIMAL ? "&#%u;" : how == REFERENCE_HEX ? "&#x%x;" : "&#x%X;", (unsigned)c);
+}
+
 void escape_html(struct buf *out, const char *data, size_t len, const struct escape_entities *entities)
 {
   for (size_t i = 0; i < len; i++) {
     const char *text = entity(data[i], entities);
     if (text)
       buf_add_str(out, text);
+    else if (names(entities->numbered, data[i]))
+      add_reference(out, (unsigned char)data[i], entities->how);
     else
       buf_add_char(out, data[i]);
   }
@@ -179,10 +190,32 @@ void escape_references(struct buf *out, const char *data, size_t len, enum escap
     n = (unsigned char)*data < 0x80 ? 0 : utf8_length(data, end);
     if (n == 0)
       buf_add_char(out, *data);
-    else if (how == REFERENCE_DECIMAL)
-      buf_printf(out, "&#%u;", (unsigned)code_point((const unsigned char *)data, n));
     else
-      buf_printf(out, how == REFERENCE_HEX ? "&#x%x;" : "&#x%X;", (unsigned)code_point((const unsigned char *)data, n));
+      add_reference(out, code_point((const unsigned char *)data, n), how);
+  }
+}
+
+/* One unit of UTF-16; letters, digits and a few marks stay. */
+static void add_javascript(struct buf *out, unsigned unit)
+{
+  bool stays = unit < 0x80 && (names("@*_+-./", (char)unit) || isalnum((int)unit));
+  if (stays) {
+    buf_add_char(out, (char)unit);
+    return;
+  }
+  buf_add_str(out, unit > 0xff ? "%u" : "%");
+  add_hex(out, unit, unit > 0xff ? 4 : 2, true);
+}
+
+void escape_javascript(struct buf *out, const char *data, size_t len)
+{
+  const char *end = data + len;
+  for (size_t n; data < end; data += n ? n : 1) {
+    n = utf8_length(data, end);
+    unsigned units[2];
+    size_t count = utf16_units(n ? code_point((const unsigned char *)data, n) : (unsigned char)*data, units);
+    for (size_t i = 0; i < count; i++)
+      add_javascript(out, units[i]);
   }
 }
 

@@ -13,6 +13,7 @@ enum escape_code {
   CODE_U_LONG, CODE_X_LONG, /* \u00e9, \xe9; beyond those as \U0001d11e */
   CODE_X_LONG_UPPER,        /* \xE9, \U0001D11E */
   CODE_OCTAL,               /* \033 */
+  CODE_OCTAL_SHORT,         /* \33, as Perl does: three digits before a digit */
   CODE_DECIMAL              /* \27, as Lua does: three digits before a digit */
 };
 
@@ -28,14 +29,19 @@ struct escape_style {
 };
 void escape_styled(struct buf *out, const char *data, size_t len, const struct escape_style *style);
 
-/* HTML and XML: what becomes of five characters; NULL: it stays. */
+/* How HTML and XML write a character by its number: "&#43;", "&#x2b;", "&#x2B;". */
+enum escape_reference { REFERENCE_DECIMAL, REFERENCE_HEX, REFERENCE_HEX_UPPER };
+/* What becomes of five characters, NULL: it stays; others that are written by their number, NULL: none. */
 struct escape_entities {
   const char *ampersand, *less, *greater, *quote, *apostrophe;
+  const char *numbered;
+  enum escape_reference how;
 };
 void escape_html(struct buf *out, const char *data, size_t len, const struct escape_entities *entities);
-/* The characters beyond ASCII as references of HTML and XML, "&#228;"; bytes that are none stay. */
-enum escape_reference { REFERENCE_DECIMAL, REFERENCE_HEX, REFERENCE_HEX_UPPER };
+/* The characters beyond ASCII as references; bytes that are none stay. */
 void escape_references(struct buf *out, const char *data, size_t len, enum escape_reference how);
+/* As JavaScript's escape() does, "%E4%u2713"; bytes that are no UTF-8 count as characters. */
+void escape_javascript(struct buf *out, const char *data, size_t len);
 /* Every byte as a number, with `between` before each but the first: "\x70\x77", "70:77". */
 struct escape_bytes {
   const char *before, *between;

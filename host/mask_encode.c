@@ -6,6 +6,7 @@
  *
  * Forms cost time for every byte that is masked, so what is rare is looked for as a whole only. */
 #include "mask_encode.h"
+#include "mask_quote.h"
 #include "mask_styles.h"
 #include <ctype.h>
 #include <string.h>
@@ -28,8 +29,7 @@ static void emit(struct encoder *e, const char *form, size_t len)
     e->ok = e->sink(e->arg, form, len);
 }
 
-/* Emits what was written to e->form, and begins anew. */
-static void emit_form(struct encoder *e)
+void mask_encoder_emit(struct encoder *e)
 {
   e->ok = e->ok && buf_ok(&e->form);
   if (e->form.len)
@@ -55,7 +55,7 @@ static void references(struct encoder *e, struct text t, const struct escape_ent
   escape_html(&text, t.data, t.len, entities);
   for (int how = REFERENCE_DECIMAL; how <= REFERENCE_HEX_UPPER; how++) {
     escape_references(&e->form, buf_str(&text), text.len, (enum escape_reference)how);
-    emit_form(e);
+    mask_encoder_emit(e);
   }
   e->ok = e->ok && buf_ok(&text);
   buf_wipe(&text);
@@ -64,16 +64,16 @@ static void references(struct encoder *e, struct text t, const struct escape_ent
 static void html(struct encoder *e, struct text t, const struct escape_entities *entities)
 {
   escape_html(&e->form, t.data, t.len, entities);
-  emit_form(e);
+  mask_encoder_emit(e);
   if (!is_ascii(t))
     references(e, t, entities);
 }
 
-/* Letters, digits and _ are written as they are, however careful a tool is. */
+/* Letters and digits are written as they are, however careful a tool is. */
 static bool is_plain(struct text t)
 {
   for (size_t i = 0; i < t.len; i++)
-    if (!isalnum((unsigned char)t.data[i]) && t.data[i] != '_')
+    if (!isalnum((unsigned char)t.data[i]))
       return false;
   return true;
 }
@@ -86,56 +86,34 @@ static void string_forms(struct encoder *e, struct text t)
   }
   for (const struct escape_style *s = mask_string_styles; s->prefixed || s->coded; s++) {
     escape_styled(&e->form, t.data, t.len, s);
-    emit_form(e);
+    mask_encoder_emit(e);
   }
-  for (size_t i = 0; i < mask_html_count; i++) {
+  for (size_t i = 0; i < mask_html_count; i++)
     html(e, t, &mask_html_styles[i]);
-  }
+  for (size_t i = 0; i < mask_mark_count; i++)
+    html(e, t, &mask_mark_styles[i]);
 }
 
 static void json(struct encoder *e, struct text t)
 {
   escape_styled(&e->form, t.data, t.len, mask_json_styles);
-  emit_form(e);
+  mask_encoder_emit(e);
 }
 
 static void percent(struct encoder *e, struct text t, const struct percent_style *style)
 {
   escape_percent(&e->form, t.data, t.len, style);
-  emit_form(e);
+  mask_encoder_emit(e);
 }
 
 static void percent_forms(struct encoder *e, struct text t)
 {
+  if (!is_ascii(t)) {
+    escape_javascript(&e->form, t.data, t.len);
+    mask_encoder_emit(e);
+  }
   for (const struct percent_style *s = mask_percent_styles; s->keep; s++)
     percent(e, t, s);
-}
-
-/* Where an apostrophe closes the quotes, is written in others, and opens them again; that inside JSON, too. */
-static void quoted_forms(struct encoder *e, struct text t)
-{
-  static const char *const apostrophes[] = {"'\\''", "'\"'\"'", "'\\\\''", "'\\\"'\\\"'"};
-  for (size_t i = 0; i < sizeof apostrophes / sizeof *apostrophes; i++) {
-    for (size_t k = 0; k < t.len; k++)
-      if (t.data[k] == '\'')
-        buf_add_str(&e->form, apostrophes[i]);
-      else
-        buf_add_char(&e->form, t.data[k]);
-    emit_form(e);
-  }
-}
-
-/* In the traces of git a "!" closes the quotes, too. */
-static void git_quoted(struct encoder *e, struct text t)
-{
-  if (!memchr(t.data, '!', t.len))
-    return;
-  for (size_t i = 0; i < t.len; i++)
-    if (t.data[i] == '\'' || t.data[i] == '!')
-      buf_printf(&e->form, "'\\%c'", t.data[i]);
-    else
-      buf_add_char(&e->form, t.data[i]);
-  emit_form(e);
 }
 
 /* A workflow command of GitHub's: its text, and with `property` one of its properties. */
@@ -146,7 +124,7 @@ static void workflow_form(struct encoder *e, struct text t, bool property)
       buf_printf(&e->form, "%%%02X", (unsigned char)t.data[i]);
     else
       buf_add_char(&e->form, t.data[i]);
-  emit_form(e);
+  mask_encoder_emit(e);
 }
 
 /* ---- base64 and base32 ---------------------------------------------------------------- */
@@ -216,7 +194,7 @@ static void base32_forms(struct encoder *e, struct text t)
     escape_base32(&e->form, t.data, t.len, pad);
     if (!pad && buf_ok(&e->form))
       emit(e, e->form.data, 8 * t.len / 5);
-    emit_form(e);
+    mask_encoder_emit(e);
   }
 }
 
@@ -226,7 +204,7 @@ static void hex_forms(struct encoder *e, struct text t)
 {
   for (int lower = 0; lower <= 1; lower++) {
     escape_hex(&e->form, t.data, t.len, lower);
-    emit_form(e);
+    mask_encoder_emit(e);
   }
 }
 
@@ -237,7 +215,7 @@ static void byte_forms(struct encoder *e, struct text t)
   };
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
     escape_every(&e->form, t.data, t.len, &ways[i]);
-    emit_form(e);
+    mask_encoder_emit(e);
   }
 }
 
@@ -262,10 +240,12 @@ static void inside_json(struct encoder *e, struct text t, const struct escape_st
   escape_styled(&once, t.data, t.len, style);
   struct text inner = {buf_str(&once), once.len};
   if (buf_ok(&once) && !text_equal(inner, t)) {
+    mask_quote_nested(e, inner);
     json(e, inner);
     for (size_t i = 0; i < mask_html_count; i++)
       html(e, inner, &mask_html_styles[i]);
-    percent(e, inner, &mask_percent_styles[0]);
+    for (size_t i = 0; i <= 4; i += 2)  // as each of the common clients does, in capitals
+      percent(e, inner, &mask_percent_styles[i]);
     mask_encode_base64(e, inner);
   }
   e->ok = e->ok && buf_ok(&once);
@@ -313,8 +293,7 @@ static void other_forms(struct encoder *e, struct text t)
 {
   string_forms(e, t);
   percent_forms(e, t);
-  quoted_forms(e, t);
-  git_quoted(e, t);
+  mask_quote(e, t);
   workflow_form(e, t, false);
   workflow_form(e, t, true);
   hex_forms(e, t);
@@ -322,8 +301,8 @@ static void other_forms(struct encoder *e, struct text t)
 
 static void rare_forms(struct encoder *e, struct text t)
 {
-  for (const struct escape_style *style = mask_json_styles; style->prefixed; style++)
-    inside_json(e, t, style);
+  for (size_t i = 0; i < (is_ascii(t) ? 1 : 2); i++)  // the second differs in what is not
+    inside_json(e, t, &mask_json_styles[i]);
   percent_twice(e, t);
   base64_twice(e, t);
   base32_forms(e, t);

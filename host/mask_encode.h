@@ -23,6 +23,8 @@ struct encoder {
 
 void mask_encoder_init(struct encoder *e, form_sink *sink, void *arg, size_t value_len);
 void mask_encoder_free(struct encoder *e);
+/* Hands on what was written to e->form, and begins anew. */
+void mask_encoder_emit(struct encoder *e);
 /* The text in all encodings that are worth it; shorter than MASK_MIN it is passed over. */
 void mask_encode(struct encoder *e, struct text t, enum mask_effort effort);
 /* The same for what a buffer holds; a failed one counts as memory that was short. */

@@ -78,6 +78,7 @@ const struct escape_style mask_string_styles[] = {
   {.prefixed = "\"\\", .prefix = '\\', .letters = C_LETTERS "\x1b" "e", .controls = CODE_X_UPPER,
    .wide = CODE_X_LONG_UPPER},
   {.prefixed = "\"\\$@", .prefix = '\\', .letters = C_LETTERS "\x1b" "e", .controls = CODE_OCTAL},
+  {.prefixed = "\"\\$@", .prefix = '\\', .letters = C_LETTERS "\x1b" "e", .controls = CODE_OCTAL_SHORT},
   /* jq's @tsv and PostgreSQL's COPY. */
   {.prefixed = "\\", .prefix = '\\', .letters = "\nn\rr\tt"},
   /* nginx's log. */
@@ -108,6 +109,12 @@ const struct escape_style mask_string_styles[] = {
   {0},
 };
 
+const struct escape_style mask_shell_styles[] = {
+  {.prefixed = " \t!\"$&'()*,;<>?[\\]^`{|}", .prefix = '\\'},  /* %q */
+  {.prefixed = "\"$`\\", .prefix = '\\'},                   /* "…" */
+  {0},
+};
+
 const struct percent_style mask_percent_styles[] = {
   {"-._~", false, false},      {"-._~", false, true},       /* RFC 3986 */
   {"-._~!'()*", false, false}, {"-._~!'()*", false, true},  /* JavaScript's URI component */
@@ -120,10 +127,14 @@ const struct percent_style mask_percent_styles[] = {
   {"-._~!$&'()*+,;=:@", false, false},                      /* a segment of a path */
   {"-._~$&+:=@", false, false},                             /* a segment, as Go does */
   {"-._~!$%&'()*+,", false, false},                         /* a password, as browsers and node do */
+  {"@*_+-./", false, false},                                /* JavaScript's escape() */
   {0},
 };
 
-#define NAMES(quote, apostrophe) {"&amp;", "&lt;", "&gt;", quote, apostrophe}
+#define MARKED(quote, apostrophe, numbered, how) {"&amp;", "&lt;", "&gt;", quote, apostrophe, numbered, how}
+#define MARKS "!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~"
+#define NAMES(quote, apostrophe) MARKED(quote, apostrophe, NULL, 0)
+#define NUMBERED(numbered, how) {NULL, NULL, NULL, NULL, NULL, numbered, how}
 
 const struct escape_entities mask_html_styles[] = {
   NAMES(NULL, NULL),     NAMES(NULL, "&#39;"),     NAMES(NULL, "&#x27;"),     NAMES(NULL, "&apos;"),
@@ -131,10 +142,25 @@ const struct escape_entities mask_html_styles[] = {
   NAMES("&quot;", "&apos;"), NAMES("&quot;", "&#039;"), NAMES("&#34;", NULL), NAMES("&#34;", "&#39;"),
   NAMES("&#34;", "&#x27;"),  NAMES("&#34;", "&apos;"),  NAMES("&#x22;", NULL), NAMES("&#x22;", "&#x27;"),
   NAMES("&#034;", "&#039;"),
-  {"&#38;", "&#60;", "&#62;", "&#34;", "&#39;"},
-  {"&#x26;", "&#x3c;", "&#x3e;", "&#x22;", "&#x27;"},
-  {"&#x26;", "&#x3C;", "&#x3E;", "&#x22;", "&#x27;"},
-  {"&amp;", "&lt;", ">", "&quot;", "'"},                             /* what an attribute needs */
-  {"&amp;amp;", "&amp;lt;", "&amp;gt;", "&amp;quot;", "&amp;#39;"},  /* twice */
+  NUMBERED("&<>\"'", REFERENCE_DECIMAL), NUMBERED("&<>\"'", REFERENCE_HEX), NUMBERED("&<>\"'", REFERENCE_HEX_UPPER),
+  {"&amp;", "&lt;", ">", "&quot;", "'", NULL, 0},                             /* what an attribute needs */
+  {"&amp;amp;", "&amp;lt;", "&amp;gt;", "&amp;quot;", "&amp;#39;", NULL, 0},  /* twice */
 };
 const size_t mask_html_count = sizeof mask_html_styles / sizeof *mask_html_styles;
+
+const struct escape_entities mask_mark_styles[] = {
+  /* The marks that templates distrust: Go; OWASP's rules; Underscore; Handlebars; Mustache; .NET. */
+  MARKED("&#34;", "&#39;", "+", REFERENCE_DECIMAL),
+  MARKED("&quot;", "&#x27;", "/", REFERENCE_HEX_UPPER),
+  MARKED("&quot;", "&#x27;", "`", REFERENCE_HEX_UPPER),
+  MARKED("&quot;", "&#x27;", "`=", REFERENCE_HEX_UPPER),
+  MARKED("&quot;", "&#39;", "/`=", REFERENCE_HEX_UPPER),
+  MARKED("&quot;", "&#x27;", "+", REFERENCE_HEX_UPPER),
+  /* Every mark: by name where it has one, as ESAPI and Laminas do; by number, some without "_". */
+  MARKED("&quot;", "&#x27;", "!#$%()*+/:;=?@[\\]^`{|}~", REFERENCE_HEX),
+  MARKED("&quot;", "&#x27;", " !#$%()*+/:;=?@[\\]^`{|}~", REFERENCE_HEX_UPPER),
+  NUMBERED(" " MARKS, REFERENCE_DECIMAL),
+  NUMBERED(" " MARKS, REFERENCE_HEX), NUMBERED(" " MARKS, REFERENCE_HEX_UPPER),
+  NUMBERED(" _" MARKS, REFERENCE_DECIMAL), NUMBERED(" _" MARKS, REFERENCE_HEX),
+};
+const size_t mask_mark_count = sizeof mask_mark_styles / sizeof *mask_mark_styles;

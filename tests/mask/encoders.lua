@@ -59,6 +59,10 @@ encoders.form = percent("%-._~", "+")
 encoders.form_lower = percent("%-._~", "+", "%%%02x")
 encoders.form_browser = percent("*%-._", "+")
 encoders.form_php = percent("%-._", "+")
+encoders.javascript_escape = function(s)
+  local text = wide(each(s, "[^%w@*_+%-./\x80-\xFF]", hexed("%%%02X")), "%%u%04X")
+  return (text:gsub("%%u00(%x%x)", "%%%1"))
+end
 encoders.percent_path = percent("%-._~/")
 
 -- HTML and XML ----------------------------------------------------------------------------------------
@@ -86,6 +90,28 @@ encoders.xml_decimal = function(s) return references(encoders.xml(s), "&#%d;") e
 encoders.xml_hex_lower = function(s) return references(encoders.html_hex(s), "&#x%x;") end
 encoders.xml_hex_upper = function(s) return references(encoders.html_numbers(s), "&#x%X;") end
 
+local function by_number(names, marks, format)
+  return function(s)
+    return each(s, "[&<>\"'" .. marks .. "]", function(c) return names[c] or format:format(c:byte()) end)
+  end
+end
+local named = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
+encoders.html_go = by_number({ ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" }, "+", "&#%d;")
+encoders.html_owasp = by_number(named, "/", "&#x%X;")
+encoders.html_underscore = by_number(named, "`", "&#x%X;")
+encoders.html_handlebars = by_number(named, "`=", "&#x%X;")
+encoders.html_mustache = function(s)
+  return each(html("&quot;", "&#39;")(s), "[/`=]", hexed("&#x%X;"))
+end
+encoders.html_dotnet = by_number(named, "+", "&#x%X;")
+encoders.html_esapi = by_number(named, "!#$%%()*+/:;=?@%[\\%]^`{|}~", "&#x%x;")
+encoders.html_laminas = by_number(named, " !#$%%()*+/:;=?@%[\\%]^`{|}~", "&#x%X;")
+encoders.html_marks_decimal = by_number({}, "%p ", "&#%d;")
+encoders.html_no_words = by_number({ ["_"] = "_" }, "%p ", "&#%d;")
+encoders.html_no_words_hex = by_number({ ["_"] = "_" }, "%p ", "&#x%x;")
+encoders.html_marks_hex_lower = by_number({}, "%p ", "&#x%x;")
+encoders.html_marks_hex_upper = by_number({ ["_"] = "_" }, "%p ", "&#x%X;")
+
 -- Shells ----------------------------------------------------------------------------------------------
 
 encoders.sh_single = function(s) return each(s, "'", "'\\''") end
@@ -106,6 +132,9 @@ encoders.doubled_percent = function(s) return each(s, "%%", "%%%%") end
 encoders.cmd = function(s) return each(s, "[&<>|^]", "^%0") end
 encoders.cmd_quotes = function(s) return each(s, '[&<>|^()"%%!]', "^%0") end
 encoders.powershell = function(s) return each(s, '["`$]', "`%0") end
+
+encoders.sh_single_twice = function(s) return encoders.sh_single(encoders.sh_single(s)) end
+encoders.sh_double_single_twice = function(s) return encoders.sh_double_single(encoders.sh_double_single(s)) end
 
 -- Languages ---------------------------------------------------------------------------------------------
 
@@ -167,6 +196,13 @@ local rare = {}
 rare.base64_twice = function(s) return encoders.base64(encoders.base64(s)) end
 rare.percent_twice = function(s) return encoders.percent(encoders.percent(s)) end
 rare.json_twice = function(s) return json(json(s)) end
+rare.json_thrice = function(s) return json(json(json(s))) end
+rare.json_in_single_quotes = function(s) return encoders.sh_single(json(s)) end
+rare.json_in_shlex = function(s) return encoders.sh_double_single(json(s)) end
+rare.json_in_double_quotes = function(s) return encoders.sh_double(json(s)) end
+rare.json_bash_q = function(s) return encoders.bash_q(json(s)) end
+rare.json_in_component = function(s) return encoders.percent_component(json(s)) end
+rare.json_in_form = function(s) return encoders.form(json(s)) end
 rare.json_in_url = function(s) return encoders.percent(json(s)) end
 rare.base64_in_url = function(s) return encoders.percent(encoders.base64(s)) end
 rare.base64_of_json = function(s) return encoders.base64(json(s)) end

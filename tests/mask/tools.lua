@@ -44,6 +44,9 @@ for i, line in enumerate(sys.stdin, 1):
     put("python repr", i, repr(s)); put("python ascii", i, ascii(s)); put("python bytes", i, repr(raw)[1:])
     put("python json", i, json.dumps(s)); put("python json unicode", i, json.dumps(s, ensure_ascii=False))
     put("python json twice", i, json.dumps(json.dumps(s)))
+    put("python json thrice", i, json.dumps(json.dumps(json.dumps(s))))
+    put("python shlex twice", i, shlex.quote(shlex.quote(s))); put("python shlex of json", i, shlex.quote(json.dumps(s)))
+    put("python numbers", i, "".join(c if c.isalnum() else "&#%d;" % ord(c) for c in s)) if s.isascii() and "\n" not in s else None
     put("python quote", i, urllib.parse.quote(s)); put("python quote all", i, urllib.parse.quote(s, safe=""))
     put("python quote_plus", i, urllib.parse.quote_plus(s)); put("python urlencode", i, urllib.parse.urlencode({"k": s}))
     put("python base64", i, base64.b64encode(raw)); put("python urlsafe", i, base64.urlsafe_b64encode(raw))
@@ -68,7 +71,8 @@ local python_patterns = {
   ["python urlencode"] = "^k=%*%*%*$", ["python basic"] = "^Authorization: Basic [%w+/]*%*%*%*[%w+/=]*$",
   ["python element"] = '^<a k="%*%*%*">%*%*%*</a>$', ["python dict"] = "^{'k': ['\"]%*%*%*['\"]}$",
   ["python list"] = "^%[['\"]%*%*%*['\"], ['\"]%*%*%*['\"]%]$", ["python error repr"] = "^ValueError%(['\"]%*%*%*['\"]%)$",
-  ["python json twice"] = [[^"\"%*%*%*\""$]],
+  ["python json twice"] = [[^"\"%*%*%*\""$]], ["python json thrice"] = [[^"\"\\\"%*%*%*\\\"\""$]],
+  ["python shlex twice"] = [[^["']*%*%*%*["']*$]], ["python shlex of json"] = [[^'"%*%*%*"'$]],
   ["python int"] = "^invalid literal for int%(%) with base 10: ['\"]%*%*%*['\"]$",
 }
 
@@ -82,6 +86,8 @@ require("fs").readFileSync(0, "utf8").trim().split("\n").forEach((line, at) => {
   put("node inspect", i, util.inspect(s)); put("node inspect object", i, util.inspect({ k: s }, { breakLength: Infinity }));
   put("node component", i, encodeURIComponent(s)); put("node encodeURI", i, encodeURI(s)); put("node escape", i, qs.escape(s));
   put("node search", i, new URLSearchParams({ k: s }).toString()); put("node querystring", i, qs.stringify({ k: s }));
+  put("node escape", i, escape(s));
+  put("node component of JSON", i, encodeURIComponent(JSON.stringify(s)));
   put("node base64", i, raw.toString("base64")); put("node base64url", i, raw.toString("base64url"));
   put("node hex", i, raw.toString("hex")); put("node error", i, String(new Error(s)));
   put("node template", i, `value=${s};`);
@@ -90,7 +96,8 @@ require("fs").readFileSync(0, "utf8").trim().split("\n").forEach((line, at) => {
 ]]
 
 local node_patterns = {
-  ["node search"] = "^k=%*%*%*$", ["node querystring"] = "^k=%*%*%*$", ["node error"] = "^Error: %*%*%*$",
+  ["node search"] = "^k=%*%*%*$", ["node querystring"] = "^k=%*%*%*$",
+  ["node component of JSON"] = "^%%22%*%*%*%%22$", ["node error"] = "^Error: %*%*%*$",
   ["node template"] = "^value=%*%*%*;$", ["node basic"] = "^Basic dT[%w+/]%*%*%*[%w+/]?=*$",
   ["node inspect object"] = "^{ k: ['\"`]%*%*%*['\"`] }$",
   ["node inspect of pem"] = "^'%-%-%-%-%-BEGIN PRIVATE KEY%-%-%-%-%-\\n' %+\n  '%*%*%*\\n' %+\n",
@@ -119,6 +126,9 @@ while read -r line; do
   put 'bash @Q' "${s@Q}"
   put 'bash set -x' "$({ set -x; : "$s"; } 2>&1 | sed '1s/^+* : //')"
   put 'bash set -x, words' "$({ set -f; set -x; : $s; } 2>&1 | sed '1s/^+* : //;1s/^+* set -x//')"
+  put 'bash set -x, JSON' "$(j=$(printf %s "$s" | jq -Rs .); { set -x; : "$j"; } 2>&1 | sed '1s/^+* : //;1s/^+* set -x//')"
+  put 'bash set -x, shell in a shell' "$(c=": ${s@Q}"; { set -x; : "$c"; } 2>&1 | sed "1s/^+* : //;1s/^':[ ]*/'/")"
+  put 'bash %q of JSON' "$(printf %q "$(printf %s "$s" | jq -Rs .)")"
   put 'bash set -x, assignment' "$({ set -x; v=$s; } 2>&1 | sed '1s/^+* v=//')"
   put 'bash declare -p' "$(declare -p s | sed '1s/^declare -- s=//')"
   put 'bash echo' "$(set -f; echo $s)"
@@ -133,7 +143,9 @@ done
 
 local bash_patterns = {
   ["bash %q"] = [[^[$'\]*%*%*%*'?$]], ["bash echo"] = "^%*%*%*$", ["base64 of a line"] = "^%*%*%*[%w+/]?[%w+/]?=*$",
-  ["bash set -x, words"] = ".*", ["command not found"] = "^[$']*%*%*%*'?: .+$", ["coreutils printf"] = [[^["'$\]*%*%*%*["']*$]],
+  ["bash set -x, words"] = [[^'?%*%*%*'?$]],
+  ["bash set -x, JSON"] = [[^'"%*%*%*"'$]], ["bash set -x, shell in a shell"] = [[^[$'\]*%*%*%*[\']*$]],
+  ["bash %q of JSON"] = [[^\"%*%*%*\"$]], ["command not found"] = "^[$']*%*%*%*'?: .+$", ["coreutils printf"] = [[^["'$\]*%*%*%*["']*$]],
   ["bash @Q"] = [[^[$']*%*%*%*'*$]], ["bash set -x"] = [[^[$'"]*%*%*%*['"]*$]],
   ["bash set -x, assignment"] = [[^[$'"]*%*%*%*['"]*$]], ["env"] = "^%*%*%*$",
 }
