@@ -2,8 +2,12 @@
  *
  * A line is read character by character: blanks, numbers of one width, then perhaps the characters.
  * A number of two digits is a byte, one of three an octal byte; with an offset before it, one of
- * four or eight digits is a word as this machine's memory has it, one of six an octal word. With a
- * colon behind the offset the bytes of a number stand in their order, as xxd writes them.
+ * four or eight digits is a word as this machine's memory has it, one of six an octal word, one of five a
+ * decimal one. With a colon behind the offset the bytes of a number stand in their order, as xxd writes them;
+ * eight digits that are bits are one byte.
+ *
+ * There may also be characters in columns of four, as od -c and hexdump -c write them: each is itself, a backslash
+ * and a letter, or an octal byte. A column without anything is a blank, which the place of the next one tells.
  *
  * Behind an offset digits wait until their number is complete. Without one they may be any text that somebody
  * waits for, a clock's time for instance: they wait when a secret may begin or go on with them, and the first of
@@ -12,58 +16,16 @@
  * Invariants: 1. bytes[] are those that the automaton may still need, and those of the line at hand
  *                that are kept, in their order.
  *             2. whatever is kept is kept because of a byte or a number at or before it. */
-#include "mask_dump.h"
-#include "mask_held.h"
+#include "mask_dump_state.h"
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-  DIGITS_MAX = 32,   /* of one number: xxd writes up to sixteen bytes without a blank */
-  INDENT_MAX = 24,
-  LINE_BYTES = 64,   /* in a line */
-  BYTES_MAX = MASK_PIECE + LINE_BYTES,
-  OFFSET_MIN = 6,    /* digits */
-  LAST_MAX = 128     /* an unfinished line that is longer without a character of text is none */
-};
-
-enum place { NOWHERE, AT_START, IN_NUMBER, IN_GAP, IN_TEXT };
-
-/* A byte that was read: where it is in what is kept. */
-struct dumped {
-  uint16_t number;    /* its number begins there */
-  uint16_t from, to;  /* its digits */
-  uint16_t text;      /* its character, or 0: kept bytes begin with a digit */
-  uint8_t byte;
-  uint8_t index;      /* in its line */
-  unsigned line;
-};
-
-struct mask_dump {
-  enum place place;
-  bool offset, ordered;      /* an offset was read; it had a colon */
-  bool indented;
-  unsigned line;             /* counts them */
-  size_t column;             /* characters of the line so far */
-  size_t numbers, blanks;    /* numbers read in the line, blanks since the last one */
-  size_t digits;             /* of the number at hand */
-  bool waits;                /* its digits are kept, from here on: */
-  size_t number_from;
-  uint8_t value[DIGITS_MAX];
-  size_t in_line, text_at;   /* bytes read in the line; the next character is that byte's */
-  size_t full, text_column;  /* of the longest line so far: its bytes, and where its characters began */
-  bool line_covered[LINE_BYTES];
-  uint32_t state;
-  unsigned long generation;
-  size_t count;
-  struct dumped bytes[BYTES_MAX];
-  struct mask_held held;
-};
 
 static void begin_line(struct mask_dump *d)
 {
   d->place = AT_START;
+  d->content = UNCLEAR;
   d->offset = d->ordered = d->indented = false;
-  d->column = d->numbers = d->blanks = d->digits = d->in_line = d->text_at = 0;
+  d->column = d->numbers = d->blanks = d->digits = d->gap = d->in_line = d->text_at = 0;
   d->line++;
 }
 
@@ -93,38 +55,53 @@ bool mask_dump_active(const struct mask_dump *d)
 
 /* ---- what leaves ----------------------------------------------------------------------------- */
 
-static void release(struct mask_dump *d, struct mask_stream *s, size_t n, struct buf *out)
-{
-  size_t gone = 0;
-  held_release(&d->held, s, n, out);
-  while (gone < d->count && d->bytes[gone].number < n)
-    gone++;
-  d->count -= gone;
-  for (size_t i = 0; i < d->count; i++) {
-    struct dumped *b = &d->bytes[i];
-    *b = d->bytes[i + gone];
-    b->number = (uint16_t)(b->number - n);
-    b->from = (uint16_t)(b->from - n);
-    b->to = (uint16_t)(b->to - n);
-    b->text = b->text ? (uint16_t)(b->text - n) : 0;
-  }
-  d->number_from = d->number_from > n ? d->number_from - n : 0;
-}
-
 static bool leads_on(const struct mask_automaton *a, uint32_t state)
 {
   return (state & MASK_OUT) || mask_hold(a, state) > 0;
 }
 
-/* True when the digits may become a byte that a secret begins or goes on with. */
-static bool may_matter(const struct mask_dump *d, const struct mask_automaton *a)
+static bool any_leads_on(const struct mask_automaton *a, uint32_t state, unsigned first, unsigned last)
 {
-  unsigned first = d->digits == 1 ? d->value[0] * 16u : d->value[0] * 16u + d->value[1];
-  unsigned last = d->digits == 1 ? first + 15 : first;
-  for (unsigned byte = first; d->digits <= 2 && byte <= last; byte++)
-    if (leads_on(a, mask_step(a, d->state, (unsigned char)byte)))
+  for (unsigned byte = first; byte <= last && byte <= 0xff; byte++)
+    if (leads_on(a, mask_step(a, state, (unsigned char)byte)))
       return true;
   return false;
+}
+
+/* True when the digits may become a byte that a secret begins or goes on with. */
+static bool digits_matter(const struct mask_dump *d, const struct mask_automaton *a)
+{
+  unsigned number = mask_dump_value(d, 16);
+  if (d->digits > 2)
+    return false;
+  return any_leads_on(a, d->state, number << (8 - 4 * d->digits), ((number + 1) << (8 - 4 * d->digits)) - 1);
+}
+
+/* The same for a column, behind those that are blank: a character, a backslash and another, octal digits. */
+static bool column_matters(const struct mask_dump *d, const struct mask_automaton *a)
+{
+  uint32_t state = d->state;
+  unsigned missing = d->digits < 3 ? 3 * (3 - (unsigned)d->digits) : 0, octal = mask_dump_value(d, 8);
+  for (size_t blanks = d->gap / COLUMN; blanks > 0; blanks--)
+    state = mask_step(a, state, ' ');
+  if (d->gap % COLUMN == 3)
+    return any_leads_on(a, state, (unsigned char)d->letters[0], (unsigned char)d->letters[0]);
+  if (d->place == IN_NUMBER)
+    return d->gap % COLUMN == 1 && any_leads_on(a, state, octal << missing, ((octal + 1) << missing) - 1);
+  for (const char *p = MASK_DUMP_LETTERS; *p; p++)
+    if (leads_on(a, mask_step(a, state, (unsigned char)mask_dump_escaped(*p))))
+      return true;
+  return false;
+}
+
+static bool may_matter(const struct mask_dump *d, const struct mask_automaton *a)
+{
+  return (d->place == IN_NUMBER && digits_matter(d, a)) || (mask_dump_has_columns(d) && column_matters(d, a));
+}
+
+static bool is_undecided(const struct mask_dump *d)
+{
+  return d->place == IN_NUMBER || d->place == IN_CHARACTER;
 }
 
 /* True when there may be no room for another line. */
@@ -138,138 +115,61 @@ static void settle(struct mask_dump *d, struct mask_stream *s, const struct mask
 {
   size_t hold = mask_hold(a, d->state);
   size_t from = hold && hold <= d->count ? d->bytes[d->count - hold].number : d->held.len;
-  if (d->place == IN_NUMBER)
-    d->waits = d->waits && (d->offset || may_matter(d, a));
-  if (d->place == IN_NUMBER && d->waits && d->number_from < from)
+  if (is_undecided(d))
+    d->waits = d->waits && ((d->offset && d->place == IN_NUMBER) || may_matter(d, a));
+  if (is_undecided(d) && d->waits && d->number_from < from)
     from = d->number_from;
-  release(d, s, from, out);
+  mask_dump_release(d, s, from, out);
 }
 
 void mask_dump_end(struct mask_dump *d, struct mask_stream *s, struct buf *out)
 {
   if (!mask_dump_active(d))
     return;
-  release(d, s, d->held.len, out);
+  mask_dump_release(d, s, d->held.len, out);
   d->count = 0;
   d->place = NOWHERE;
 }
 
-/* ---- what is covered -------------------------------------------------------------------------- */
-
-/* The digits of a byte and, when the one before it is covered too, what stands between them. */
-static void cover_digits(struct mask_dump *d, const struct dumped *b, const struct dumped *before)
-{
-  size_t from = b->from, to = b->to;
-  if (before && before->line == b->line) {
-    from = before->from < from ? before->from : from;
-    to = before->to > to ? before->to : to;
-  }
-  for (size_t i = from; i < to; i++)
-    d->held.covered[i] = true;
-  if (b->text)
-    d->held.covered[b->text] = true;
-  if (b->line == d->line)
-    d->line_covered[b->index] = true;
-}
-
-/* The last of the first `count` bytes comes to the automaton. */
-static void follow(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, size_t count,
-                   struct buf *out)
-{
-  d->state = mask_step(a, d->state, d->bytes[count - 1].byte);
-  if (!(d->state & MASK_OUT))
-    return;
-  size_t longest = mask_longest(a, d->state), n = longest < count ? longest : count;
-  for (size_t i = count - n; i < count; i++)
-    cover_digits(d, &d->bytes[i], i > count - n ? &d->bytes[i - 1] : NULL);
-  mask_stream_cover(s, 0, mask_automaton_name(a, d->state), out);
-}
-
-/* ---- numbers ------------------------------------------------------------------------------------ */
-
-static int digit_of(char c)
-{
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  return (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
-/* A byte was read, whose digits are at these places of the number. False: there are too many. */
-static bool add_byte(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, unsigned byte,
-                     size_t from, size_t to, struct buf *out)
-{
-  if (d->in_line == LINE_BYTES || d->count == BYTES_MAX)
-    return false;
-  size_t number = d->waits ? d->number_from : d->held.len;
-  d->line_covered[d->in_line] = false;
-  d->bytes[d->count++] = (struct dumped){
-    .number = (uint16_t)number, .from = (uint16_t)(d->waits ? number + from : number),
-    .to = (uint16_t)(d->waits ? number + to : number), .byte = (uint8_t)byte, .index = (uint8_t)d->in_line++,
-    .line = d->line};
-  follow(d, s, a, d->count, out);
-  return true;
-}
-
-static bool hex_bytes(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, bool in_order,
-                      struct buf *out)
-{
-  for (size_t i = 0; i < d->digits; i += 2) {
-    size_t at = in_order ? i : d->digits - 2 - i;
-    if (!add_byte(d, s, a, d->value[at] * 16u + d->value[at + 1], at, at + 2, out))
-      return false;
-  }
-  return true;
-}
-
-/* Three digits are a byte, six a word whose low byte comes first. */
-static bool octal_bytes(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, struct buf *out)
-{
-  unsigned value = 0;
-  for (size_t i = 0; i < d->digits; i++) {
-    if (d->value[i] > 7)
-      return false;
-    value = value * 8 + d->value[i];
-  }
-  if (value > (d->digits == 3 ? 0xffu : 0xffffu) || !add_byte(d, s, a, value & 0xff, 0, d->digits, out))
-    return false;
-  return d->digits == 3 || add_byte(d, s, a, value >> 8, 0, d->digits, out);
-}
-
-static bool end_number(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, char c, struct buf *out)
-{
-  if (d->numbers++ == 0 && !d->offset && !d->indented && d->digits >= OFFSET_MIN && (c == ':' || c == ' ')) {
-    d->offset = true;
-    d->ordered = c == ':';
-    d->numbers = 0;
-    return true;
-  }
-  if (d->digits == 2 || (d->ordered && d->digits % 2 == 0))
-    return hex_bytes(d, s, a, true, out);
-  if (d->offset && (d->digits == 4 || d->digits == 8))
-    return hex_bytes(d, s, a, false, out);
-  return d->offset && (d->digits == 3 || d->digits == 6) && octal_bytes(d, s, a, out);
-}
-
 /* ---- a line, character by character --------------------------------------------------------------- */
+
+static void begin(struct mask_dump *d, enum place place, char c)
+{
+  d->place = place;
+  d->number_from = d->held.len;
+  d->letters[0] = c;
+  d->digits = 1;
+  d->gap = d->blanks;
+  d->blanks = 0;
+}
 
 static bool begin_number(struct mask_dump *d, char c)
 {
-  if (digit_of(c) < 0)
+  if (mask_dump_digit(c) < 0)
     return false;
-  d->place = IN_NUMBER;
   d->waits = d->offset || d->indented || d->numbers > 0;
-  d->number_from = d->held.len;
-  d->value[0] = (uint8_t)digit_of(c);
-  d->digits = 1;
-  d->blanks = 0;
+  d->value[0] = (uint8_t)mask_dump_digit(c);
+  begin(d, IN_NUMBER, c);
+  return true;
+}
+
+/* What is no digit: `   p` or `  \n`. */
+static bool begin_character(struct mask_dump *d, char c)
+{
+  size_t width = c == '\\' && d->blanks % COLUMN == 2 ? 2 : 1;
+  if (!mask_dump_has_columns(d) || (d->blanks + width) % COLUMN != 0 || c < '!' || c > '~')
+    return false;
+  d->waits = true;
+  begin(d, IN_CHARACTER, c);
   return true;
 }
 
 static bool at_start(struct mask_dump *d, char c)
 {
   if (c != ' ' && c != '\t')
-    return begin_number(d, c);
+    return begin_number(d, c) || begin_character(d, c);
   d->indented = true;
+  d->blanks++;
   return d->column < INDENT_MAX;
 }
 
@@ -283,6 +183,12 @@ static void begin_text(struct mask_dump *d)
   }
 }
 
+/* At the end of a line of characters, so many blank columns. */
+static bool end_blanks(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, struct buf *out)
+{
+  return d->content != CHARACTERS || mask_dump_blanks(d, s, a, d->blanks / COLUMN, out);
+}
+
 static bool end_line(struct mask_dump *d)
 {
   bool numbers = d->in_line > 0;
@@ -291,34 +197,48 @@ static bool end_line(struct mask_dump *d)
   return numbers;
 }
 
-static bool in_gap(struct mask_dump *d, char c)
+static bool in_gap(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, char c, struct buf *out)
 {
   if (c == '\n')
-    return end_line(d);
+    return end_blanks(d, s, a, out) && end_line(d);
   if (c == ' ' && ++d->blanks == 2 && d->ordered && d->in_line > 0) {
     begin_text(d);
     return true;
   }
   if (c == ' ' || c == '\r')
     return true;
-  if ((c == '|' || c == '>') && d->offset && d->in_line > 0) {
+  if ((c == '|' || c == '>') && d->offset && d->in_line > 0 && d->content != CHARACTERS) {
     begin_text(d);
     return true;
   }
-  return begin_number(d, c);
+  return begin_number(d, c) || begin_character(d, c);
+}
+
+static bool in_character(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, char c,
+                         struct buf *out)
+{
+  if (c == ' ' || c == '\n' || c == '\r') {
+    if (!mask_dump_is_column(d) || !mask_dump_column(d, s, a, out))
+      return false;
+    d->place = IN_GAP;
+    d->blanks = c == ' ';
+    return c != '\n' || end_line(d);
+  }
+  d->letters[1] = c;
+  return d->digits++ == 1 && d->letters[0] == '\\';
 }
 
 static bool in_number(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, char c, struct buf *out)
 {
-  if (digit_of(c) >= 0) {
+  if (mask_dump_digit(c) >= 0) {
     if (d->digits == DIGITS_MAX)
       return false;
-    d->value[d->digits++] = (uint8_t)digit_of(c);
+    d->value[d->digits++] = (uint8_t)mask_dump_digit(c);
     return true;
   }
   if (c != ' ' && c != ':' && c != '\n' && c != '\r')
     return false;
-  if (!end_number(d, s, a, c, out))
+  if (!mask_dump_number(d, s, a, c, out))
     return false;
   d->place = IN_GAP;
   d->blanks = c == ' ';
@@ -347,7 +267,8 @@ static bool take(struct mask_dump *d, struct mask_stream *s, const struct mask_a
   switch (d->place) {
   case AT_START: fits = fits && at_start(d, c); break;
   case IN_NUMBER: fits = fits && in_number(d, s, a, c, out); break;
-  case IN_GAP: fits = fits && in_gap(d, c); break;
+  case IN_CHARACTER: fits = fits && in_character(d, s, a, c, out); break;
+  case IN_GAP: fits = fits && in_gap(d, s, a, c, out); break;
   case IN_TEXT: fits = fits && in_text(d, c, &covered); break;
   case NOWHERE: fits = false; break;
   }
@@ -366,7 +287,7 @@ static void follow_anew(struct mask_dump *d, struct mask_stream *s, const struct
   d->generation = e->generation;
   d->state = e->automaton.root;
   for (size_t count = 1; count <= d->count; count++)
-    follow(d, s, &e->automaton, count, out);
+    mask_dump_follow(d, s, &e->automaton, count, out);
 }
 
 size_t mask_dump_take(struct mask_dump *d, struct mask_stream *s, const char *data, size_t len, struct buf *out)
@@ -392,15 +313,36 @@ size_t mask_dump_take(struct mask_dump *d, struct mask_stream *s, const char *da
 
 static bool is_dumps(char c)
 {
-  return c == ' ' || c == ':' || digit_of(c) >= 0;
+  return c == ' ' || c == ':' || mask_dump_digit(c) >= 0;
+}
+
+/* True for what od -c writes there: behind two blanks, or a blank and a backslash. */
+static bool is_character(const char *data, size_t at)
+{
+  return at >= 2 && (data[at - 1] == ' ' || data[at - 1] == '\\') && data[at - 2] == ' ';
+}
+
+/* An offset and a blank, or the blank of a first column. */
+static bool begins_columns(const char *line, size_t len)
+{
+  size_t n = 0;
+  while (n < len && mask_dump_digit(line[n]) >= 0)
+    n++;
+  return (n == 0 || n >= OFFSET_MIN) && n < len && line[n] == ' ';
 }
 
 /* Backwards, for ordinary text has another character at once. */
 size_t mask_dump_line(const char *data, size_t at, size_t len, bool inside)
 {
   size_t start = at;
-  for (; start > 0 && data[start - 1] != '\n'; start--)
-    if (at - start == LAST_MAX || !is_dumps(data[start - 1]))
+  bool characters = false;
+  for (; start > 0 && data[start - 1] != '\n'; start--) {
+    bool numbers = is_dumps(data[start - 1]);
+    if (at - start == LAST_MAX || (!numbers && !is_character(data, start - 1)))
       return len;
-  return start == 0 && inside ? len : start;
+    characters = characters || !numbers;
+  }
+  if ((start == 0 && inside) || (characters && !begins_columns(data + start, at - start)))
+    return len;
+  return start;
 }

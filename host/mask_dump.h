@@ -2,7 +2,8 @@
  *
  * A line that begins with an offset, or with two digits and a colon or blank, is read as numbers;
  * the bytes that they are go through the automaton, from line to line. What it covers is covered
- * in the digits and in the column of characters beside them. Offsets and line ends stay. */
+ * in the digits and in the column of characters beside them. Offsets and line ends stay. Where a tool
+ * writes characters instead of numbers (od -c) these are the bytes. */
 #ifndef MASK_DUMP_H
 #define MASK_DUMP_H
 #include "mask_stream.h"

@@ -21,7 +21,7 @@ static inline sixteen load(const char *s)
   return bytes;
 }
 
-/* One bit for each comparison that holds, or some. */
+/* One bit for each comparison that holds. */
 static inline unsigned held(sixteen truths)
 {
 #ifdef __SSE2__
@@ -29,7 +29,9 @@ static inline unsigned held(sixteen truths)
 #else
   uint64_t halves[2];
   memcpy(halves, &truths, sizeof halves);
-  return (halves[0] | halves[1]) != 0;
+  for (int i = 0; i < 2; i++)
+    halves[i] = (halves[i] & 0x8080808080808080u) * 0x0002040810204081u >> 56;
+  return (unsigned)(halves[0] | halves[1] << 8);
 #endif
 }
 
@@ -46,16 +48,49 @@ static inline unsigned no_numbers(sixteen bytes)
   return held((bytes > 'f') | (raised > 0x7f - '/' + ' '));
 }
 
+/* Something where the same place of all four columns of four bytes has a gap. */
+static inline unsigned columns(unsigned gaps)
+{
+  unsigned pairs = gaps & gaps >> 4;
+  return pairs & pairs >> 8;
+}
+
 /* True when one of two small numbers is 0, without a branch. */
 static inline unsigned one_is_zero(unsigned a, unsigned b)
 {
   return ((a - 1) | (b - 1)) >> 31;
 }
 
+/* True when a place may be worth a look, without a branch: what comes is small. */
+static inline unsigned may_be(unsigned gaps, unsigned no_numbers)
+{
+  return ((gaps - 1) | (no_numbers - 1) | (0u - columns(gaps))) >> 31;
+}
+
 static bool are_numbers(const char *s)
 {
   sixteen bytes = load(s), letters = bytes | 0x20;
   return !held(~((bytes == ' ') | ((bytes >= '0') & (bytes <= ':')) | ((letters >= 'a') & (letters <= 'f'))));
+}
+
+/* Behind a blank: a character, one and its backslash, an octal byte, nothing. */
+static bool is_column(const char *s)
+{
+  if (s[0] == ' ')
+    return s[1] == ' ' || s[1] == '\\';
+  return (s[0] & s[1] & s[2] & '0') == '0' && (s[0] | s[1] | s[2]) <= '7';
+}
+
+/* Columns of four as od -c writes them, that are not all blank. */
+static bool are_columns(const char *s)
+{
+  if (!held(load(s) != ' '))
+    return false;
+  for (size_t i = 0; i < 4; i++)
+    if (s[i] == ' ' && s[i + 4] == ' ' && s[i + 8] == ' ' && s[i + 12] == ' ' && is_column(s + i + 1) &&
+        is_column(s + i + 5) && is_column(s + i + 9))
+      return true;
+  return false;
 }
 
 static inline bool is_text(const char *data, size_t at, size_t len)
@@ -67,7 +102,7 @@ static inline bool is_text(const char *data, size_t at, size_t len)
 
 static inline unsigned kinds_at(const char *data, size_t at, size_t len)
 {
-  return (is_text(data, at, len) ? MASK_SCAN_TEXT : 0) | (are_numbers(data + at) ? MASK_SCAN_NUMBERS : 0);
+  return (is_text(data, at, len) ? MASK_SCAN_TEXT : 0) | (are_numbers(data + at) || are_columns(data + at) ? MASK_SCAN_DUMP : 0);
 }
 
 size_t mask_scan(const char *data, size_t at, size_t len, unsigned *kinds)
@@ -79,7 +114,7 @@ size_t mask_scan(const char *data, size_t at, size_t len, unsigned *kinds)
     for (size_t i = 0; i < count; i++) {
       sixteen bytes = load(data + at + STEP * i);
       places[n] = (uint16_t)i;
-      n += one_is_zero(gaps(bytes), no_numbers(bytes));
+      n += may_be(gaps(bytes), no_numbers(bytes));
     }
     for (size_t i = 0; i < n; i++) {
       size_t place = at + (size_t)STEP * places[i];

@@ -84,7 +84,7 @@ static size_t end_of_ordinary(const struct mask_wrapped *w, const char *data, si
   if (end < len)
     return end;
   for (size_t at = 0; (at = mask_scan(data, at, len, &kinds)) + MASK_SCAN_MIN <= len; at += MASK_SCAN_STEP) {
-    if (kinds & MASK_SCAN_NUMBERS && (end = mask_dump_line(data, at, len, w->inside)) < len) {
+    if (kinds & MASK_SCAN_DUMP && (end = mask_dump_line(data, at, len, w->inside)) < len) {
       *dump = true;
       return end;
     }

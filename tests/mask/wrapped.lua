@@ -106,7 +106,8 @@ local dumpers = {
   ["xxd -g1"] = { 16, 2 }, ["xxd -g1 -u"] = { 16, 2 }, ["xxd -g1 -c 12"] = { 16, 2 }, ["xxd"] = { 16, 4, true },
   ["hexdump -C"] = { 16, 2 }, ["hexdump"] = { 16, 4, true }, ["hexdump -b"] = { 8, 3 }, ["od -tx1"] = { 16, 2 },
   ["od -An -tx1"] = { 16, 2 }, ["od -A x -t x1z"] = { 16, 2 }, ["od -x"] = { 16, 4, true }, ["od"] = { 8, 6, true },
-  ["od -b"] = { 8, 3 }, ["od -v -tx1 -w8"] = { 16, 2 },
+  ["od -b"] = { 8, 3 }, ["od -An -b"] = { 8, 3 }, ["od -v -tx1 -w8"] = { 16, 2 },
+  ["hexdump -x"] = { 16, 4, true }, ["hexdump -o"] = { 8, 6, true }, ["hexdump -d"] = { 10, 5, true }, ["xxd -b"] = { 2, 8 },
 }
 
 local function dump_case(add, name, secret, offset, text, how)
@@ -123,6 +124,30 @@ local function dumps(add)
       for _, offset in ipairs { 0, 1, 7, 13, 15, 16, 29, 50 } do
         local plain = SMALL:sub(1, offset) .. secret .. SMALL
         dump_case(add, name, secret, offset, process.run { command = name, input = plain, pty = false }.output, how)
+      end
+    end
+  end
+end
+
+-- Characters in columns: of this secret each is in no other text, but for its blanks.
+local STRANGE <const> = "Q7 W2\n\t\\E9  R4'\"T6\r@Y1\a\1%\xFF\x7FZ"
+
+local function left_character(out)
+  for line in out:gmatch("[^\n]+") do
+    local left = line:gsub("^%x%x%x%x%x%x+", ""):match("[^%l%s*]")
+    if left then return ("%q is left"):format(left) end
+  end
+end
+
+local function characters(add)
+  for _, name in ipairs { "od -c", "od -An -c", "od -A x -c", "od -v -c -w32", "hexdump -c" } do
+    local found = process.run { command = "command -v " .. name:match("^%w+"), check = false }.exit == 0
+    for _, secret in ipairs(found and { CAPITALS[1], CAPITALS[2], STRANGE } or {}) do
+      for _, offset in ipairs { 0, 1, 7, 13, 15, 16, 29, 50 } do
+        local plain = SMALL:sub(1, offset) .. secret .. SMALL
+        local text = process.run { command = name, input = plain, pty = false }.output
+        if not left_character(text) then error("the check does not see the secret in " .. name, 0) end
+        add(("%s, %d bytes at %d"):format(name, #secret, offset), { secrets = { secret }, text = text, check = left_character })
       end
     end
   end
@@ -150,6 +175,9 @@ local function dumps_that_stay(add)
     "12:30:45 started\n12:30:46 done\n", "10 20 30 40 50 60 70 80 90 10 20 30 40 50 60 70 80\n", "42\n", "  7 files\n",
     "deadbeef cafe babe\n", "    00:c3:4f:\n    01\n", "2026-11-21 10:00:00 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", "00000000\n",
     "127.0.0.1 10.0.0.1\n", "aa:bb:cc:dd:ee:ff  eth0\n", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21\n",
+    "   t   o   k   e   n\n   a   n   d   s   o   o   n\n", "   3   files\n   4   more\n", "1234567 tests: a word\n",
+    "0000000   t   h   e   \\   q  \\n  \\q  001 400\n", "1234567   another   table   of   words   of   it\n",
+    "total 8\n   4 -rw-r--r--   1 root root   12 x\n   8 drwxr-xr-x   2 root root 4096 y\n",
   } do
     add("text " .. i, { secrets = list, text = text, exact = text })
   end
@@ -159,6 +187,8 @@ local function moments_of_dumps(add)
   local list = { "Q7W2E9R4T6Y1U8I3" }
   local function moment(name, feeds, rest) add(name, { secrets = list, feeds = feeds, rest = rest }) end
   moment("a number at a prompt", { { "42", "42" }, { "\n", "\n" } })
+  moment("an indented prompt", { { "   >", "   >" }, { " ", " " } })
+  moment("what may begin one waits", { { "0000000   a   Q", "0000000   a   " }, { "   ~ ", "Q   ~ " } })
   moment("the time", { { "12:30", "12:30" }, { ":01", ":01" }, { " ok", " ok" } })
   moment("percents", { { "7", "7" }, { "%", "%" }, { "\r12", "\r12" }, { "%", "%" } })
   moment("a line of a dump", { { "00000000: 7468 6520\n", "00000000: 7468 6520\n" } })
@@ -189,6 +219,7 @@ return function(class, o)
   class("lines that are not joined", with(not_joined))
   class("moments of lines", with(moments))
   class("dumps", dumps)
+  class("dumps of characters", characters)
   class("numbers between colons", colons)
   class("dumps and numbers that stay", dumps_that_stay)
   class("moments of dumps", moments_of_dumps)
