@@ -26,6 +26,7 @@
 enum {
   ROUNDS = 4,   /* how often it is packed, while secrets come */
   AT_ONCE = 2,  /* jobs under way; the pool has four threads */
+  BATCH = 8 << 20,  /* bytes that are sent to the disk together */
 };
 
 struct archive_uv {
@@ -54,6 +55,7 @@ struct job {
   int rounds;
   struct spot spot;        /* of the archive that is written */
   int fd;
+  size_t batch;            /* bytes in the file's memory that were not sent to the disk yet */
   char *name;              /* its name until it is placed, or NULL */
 };
 
@@ -97,9 +99,19 @@ static struct tree_reader *open_root(struct job *j)
   return t;
 }
 
+/* Sends to the disk what was written while more is packed, so that fsync finds little left to wait for. Only fsync
+ * makes it durable and tells whether that failed: what this says does not count. */
 static bool write_archive(void *arg, const void *data, size_t len)
 {
-  return write_all(((struct job *)arg)->fd, data, len);
+  struct job *j = arg;
+  if (!write_all(j->fd, data, len))
+    return false;
+  j->batch += len;
+  if (j->batch >= BATCH) {
+    sync_file_range(j->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    j->batch = 0;
+  }
+  return true;
 }
 
 static void pack(uv_work_t *work)
