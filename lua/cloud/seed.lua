@@ -1,5 +1,6 @@
 ---What a local cloud begins with: a world made from the project, or the one that was saved, brought
 ---up to date with the project's credentials.
+local core = require "core"
 local data = require "cloud.data"
 local fs = require "fs.core"
 local sha256 = require "sha256"
@@ -37,13 +38,14 @@ local function variables(text)
   return found
 end
 
--- As runs do, the cloud takes a credential from the environment before the project's env file.
+-- As runs do, the cloud takes a credential from the environment before the project's env file. In a script that starts
+-- one, the environment does not show what the project declares.
 local function environment(project)
   local from_file = {}
   if project.env_file then
     from_file = variables(fs.read((project.root or ".") .. "/" .. project.env_file))
   end
-  return function(name) return os.getenv(name) or data.text(from_file[name]) end
+  return function(name) return core.getenv(name) or data.text(from_file[name]) end
 end
 
 local function tokens_of(value_of, given)
