@@ -310,7 +310,8 @@ static void a_text_that_ended_is_no_part_of_the_next_one(void **state)
 {
   check_two(LINE, "Q7W\n2E9R4T6Y1U8I3O5P0", LINE "Q7W\n2E9R4T6Y1U8I3O5P0");
   check_two(LINE "Q7W\n", "2E9R4T6Y1U8I3O5P0", LINE "Q7W\n2E9R4T6Y1U8I3O5P0");
-  check_two("no end of a line ", "00000000: 5137 5732 4539 5234 5436  Q7W2E9R4T6\n0000000a: 5931 5538 4933 4f35 5030  Y1U8I3O5P0\n",
+  check_two("no end of a line ",
+            "00000000: 5137 5732 4539 5234 5436  Q7W2E9R4T6\n0000000a: 5931 5538 4933 4f35 5030  Y1U8I3O5P0\n",
             "no end of a line 00000000: ***  ***\n0000000a: ***  ***\n");
 }
 

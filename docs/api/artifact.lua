@@ -55,7 +55,8 @@ local artifact = {}
 ---@field paths? string[]     files, and folders with all in them, below the root (all)
 ---@field except? string[]    files and folders that are left out, by their paths below the root
 ---@field values? table<string, string|secret.Template>  instead of files: texts, and secrets if it is sealed. Names and
----                                                      values together at most 1 MiB; none is empty
+---                                                      values together at most 1 MiB; none is empty, a name
+---                                                      is one line
 ---@field sealed_to? string|string[]  who may have it: names of keys in davit.yaml (artifacts.keys), or public keys; at
 ---                                   most 15. A secret among the values must be bound to "sealed:NAME" for each
 ---@field retention? number|string    how long it is kept: seconds, or "12h", "7d" (7 days; sealed: 1 day)

@@ -94,7 +94,7 @@ static const char *judge_fault(enum seal_result why, const struct seal_reader *r
 }
 
 /* Opens with one of the keys; *wrong says what is wrong with the error. */
-static enum seal_result open_with(struct trial *t, const unsigned char *bytes, size_t len, size_t key, const char **wrong)
+static enum seal_result open_with(struct trial *t, const char *bytes, size_t len, size_t key, const char **wrong)
 {
   struct seal_reader *r = seal_reader_new(t->private[key]);
   size_t step = draw_step(t, len);
@@ -104,7 +104,7 @@ static enum seal_result open_with(struct trial *t, const unsigned char *bytes, s
   t->plain.len = 0;
   t->plain.failed = false;
   for (size_t at = 0; result == SEAL_OK && at < len; at += step)
-    result = feed(r, (const char *)bytes + at, len - at < step ? len - at : step, &t->plain);
+    result = feed(r, bytes + at, len - at < step ? len - at : step, &t->plain);
   if (result == SEAL_OK)
     result = seal_reader_end(r, &t->plain);
   *wrong = judge_fault(result, r);
@@ -184,7 +184,7 @@ static const char *judge_sealed(struct trial *t)
   const char *wrong;
   seal(t);
   for (size_t key = 0; key < KEYS; key++) {
-    enum seal_result result = open_with(t, (unsigned char *)t->sealed.data, t->sealed.len, key, &wrong);
+    enum seal_result result = open_with(t, t->sealed.data, t->sealed.len, key, &wrong);
     if (wrong)
       return wrong;
     if (key < t->keys && (result != SEAL_OK || t->plain.len != t->len || !is_start_of_text(t)))
@@ -199,7 +199,7 @@ static const char *judge_changed(struct trial *t)
 {
   const char *wrong;
   change(t);
-  if (open_with(t, (unsigned char *)t->sealed.data, t->sealed.len, 0, &wrong) == SEAL_OK)
+  if (open_with(t, t->sealed.data, t->sealed.len, 0, &wrong) == SEAL_OK)
     return "what was changed is opened";
   return wrong ? wrong : is_start_of_text(t) ? NULL : "what was changed comes through";
 }
@@ -208,7 +208,7 @@ static const char *judge_changed(struct trial *t)
 static const char *judge_foreign(struct trial *t, const char *bytes, size_t len)
 {
   const char *wrong;
-  if (open_with(t, (const unsigned char *)bytes, len, 0, &wrong) == SEAL_OK || t->plain.len > 0)
+  if (open_with(t, bytes, len, 0, &wrong) == SEAL_OK || t->plain.len > 0)
     return "what nobody sealed is opened";
   return wrong;
 }
