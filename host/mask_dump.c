@@ -281,6 +281,19 @@ static bool take(struct mask_dump *d, struct mask_stream *s, const struct mask_a
   return true;
 }
 
+/* Three of four characters of od -c: at once, and returns how many. Behind a colon they may end the numbers. */
+static size_t take_blanks(struct mask_dump *d, const char *data, size_t len)
+{
+  size_t n = 0;
+  if (d->place != IN_GAP || d->ordered)
+    return 0;
+  for (; n < len && data[n] == ' ' && d->held.len < HELD_MAX; n++)
+    held_add(&d->held, ' ', false);
+  d->blanks += n;
+  d->column += n;
+  return n;
+}
+
 /* Needles were added: the bytes that are kept go through the new automaton. */
 static void follow_anew(struct mask_dump *d, struct mask_stream *s, const struct mask_engine *e, struct buf *out)
 {
@@ -300,7 +313,7 @@ size_t mask_dump_take(struct mask_dump *d, struct mask_stream *s, const char *da
   }
   if (d->generation != e->generation)
     follow_anew(d, s, e, out);
-  for (size_t n = 0; n < len; n++)
+  for (size_t n = 0; (n += take_blanks(d, data + n, len - n)) < len; n++)
     if (!take(d, s, &e->automaton, data[n], out)) {
       mask_dump_end(d, s, out);
       return n;

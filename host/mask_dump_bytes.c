@@ -40,8 +40,9 @@ static void cover_digits(struct mask_dump *d, const struct dumped *b, const stru
     d->line_covered[b->index] = true;
 }
 
-void mask_dump_follow(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, size_t count,
-                   struct buf *out)
+/* Here, for every byte of a dump calls it. */
+static inline void follow(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, size_t count,
+                          struct buf *out)
 {
   d->state = mask_step(a, d->state, d->bytes[count - 1].byte);
   if (!(d->state & MASK_OUT))
@@ -50,6 +51,12 @@ void mask_dump_follow(struct mask_dump *d, struct mask_stream *s, const struct m
   for (size_t i = count - n; i < count; i++)
     cover_digits(d, &d->bytes[i], i > count - n ? &d->bytes[i - 1] : NULL);
   mask_stream_cover(s, 0, mask_automaton_name(a, d->state), out);
+}
+
+void mask_dump_follow(struct mask_dump *d, struct mask_stream *s, const struct mask_automaton *a, size_t count,
+                      struct buf *out)
+{
+  follow(d, s, a, count, out);
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------ */
@@ -66,7 +73,7 @@ static bool add_byte(struct mask_dump *d, struct mask_stream *s, const struct ma
     .number = (uint16_t)number, .from = (uint16_t)(d->waits ? number + from : number),
     .to = (uint16_t)(d->waits ? number + to : number), .byte = (uint8_t)byte, .index = (uint8_t)d->in_line++,
     .line = d->line};
-  mask_dump_follow(d, s, a, d->count, out);
+  follow(d, s, a, d->count, out);
   return true;
 }
 
