@@ -23,9 +23,9 @@
 ---    files of NAME=value, with [sections] or without, whose name says that they are secret, or, in such files, that
 ---    look random. Not the user, not the host, and no word that everybody writes
 ---  - across the ends of lines of 48 characters and more of one alphabet, as base64, openssl and xxd -p break them
----  - in dumps of 16 bytes a line: xxd, hexdump, od, in hexadecimal or octal bytes or words, decimal words (hexdump -d),
----    bits (xxd -b), characters (od -c, hexdump -c), with their column of characters, and openssl's digits between
----    colons
+---  - in dumps of 16 bytes a line: xxd, hexdump, od, in hexadecimal or octal bytes or words, decimal words
+---    (hexdump -d), bits (xxd -b), characters (od -c, hexdump -c), with their column of characters, and openssl's
+---    digits between colons
 ---
 ---White space around a value is no part of it. A value of fewer than 4 bytes beside that is not masked; of one of 4 to
 ---7 only whole forms are. A value is 1 MiB at most; beyond 1 KiB the rare forms are left out, beyond 8 KiB all but
@@ -36,18 +36,19 @@
 ---  - a value in another case, reversed, compressed, encrypted, one character a line: nothing that looks for forms can
 ---  - a part of a value, such as a message that cuts it: half of it may be any word
 ---  - every byte as %XX: the % of a progress bar would have to wait
----  - every character as a number (&#N;, octal escapes of one or two digits, upper-case \xNN): such a form is four to six
----    times as long as the value, which takes as much memory; only mail addresses are hidden like that
+---  - every character as a number (&#N;, octal escapes of one or two digits, upper-case \xNN): such a form is four to
+---    six times as long as the value, and takes memory accordingly; only mail addresses are hidden like that
 ---  - base32, \xNN, octal, base64 in base64 inside something longer; hexadecimal digits with blanks or dashes on one
 ---    short line; three encodings inside each other but JSON's: each form is looked for in every byte, and rare
----  - the words that a shell's trace shows of a value with control characters, or other shells than bash: each quotes in
----    its own way
+---  - the words that a shell's trace shows of a value with control characters, or other shells than bash: each quotes
+---    in its own way
 ---  - lines of fewer than 8 bytes of a value, and armour, alone: they would black out ordinary text
 ---  - dumps whose lines are narrower than 47 columns, a first line of fewer than 16 bytes, and what a dump leaves out
 ---    as repeated ("*"): less cannot be told from ordinary numbers fast enough
----  - od -a, whose names drop a bit of each byte; characters beyond ASCII in hexdump -c, which writes them as characters;
----    words of a dump from a machine of the other byte order, or of xxd -e, which nothing tells from xxd -g4; C (xxd -i):
----    its commas and letters are those of ordinary text, and looking for them costs every text; base32 in lines
+---  - od -a, whose names drop a bit of each byte; characters beyond ASCII in hexdump -c, which writes them as they are;
+---    words of a dump from a machine of the other byte order, or of xxd -e, which nothing tells from xxd -g4; C
+---    (xxd -i): its commas and letters are those of ordinary text, and looking for them costs every text; base32 in
+---    lines
 ---@class mask
 local mask = {}
 
