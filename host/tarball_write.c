@@ -27,6 +27,15 @@ struct tarball_writer {
   bool failed;  /* with errno: libarchive asks no more */
 };
 
+/* libarchive's writer of tar calls it for kinds of entries that no tar holds; ours are files, folders and links. In the
+ * static library it stands beside a table of all formats, whose libraries every start would load: with one of our own
+ * none of that is linked. */
+void __archive_write_entry_filetype_unsupported(struct archive *tar, struct archive_entry *entry, const char *format);
+void __archive_write_entry_filetype_unsupported(struct archive *tar, struct archive_entry *entry, const char *format)
+{
+  archive_set_error(tar, EINVAL, "%s cannot hold this kind of entry", format);
+}
+
 /* ---- zstd, and what comes of it -------------------------------------------------------------- */
 
 static bool put_out(struct tarball_writer *w, size_t len)
