@@ -108,7 +108,10 @@ end
 local function one_name(what, rest)
   local name = rest[1]
   if not name then usage(("davit artifact %s: which artifact?"):format(what), "'davit artifact list' shows them") end
-  if rest[2] then usage(("davit artifact %s: unexpected argument '%s'"):format(what, rest[2])) end
+  if rest[2] then
+    usage(("davit artifact %s: unexpected argument '%s'"):format(what, rest[2]),
+      what == "get" and "a folder to extract into is --into DIR" or nil)
+  end
   return name
 end
 
