@@ -2,8 +2,9 @@
 # Installs what is missing to build Davit and to run its tests, its demo or its benches.
 #   tests/setup.sh [build|demo|test|bench]
 # It says what it installs before it does. Debian's packages come by apt (through sudo only
-# when not root); npm parts, from tests/package.json, go to build/npm and nowhere else, those that
-# only the benches measure, from tests/bench/package.json, to build/bench-npm.
+# when not root); npm parts go to build/ and nowhere else: those of tests/package.json to build/npm, the
+# services' own clients (tests/clients/package.json) to build/clients-npm, what only the benches measure
+# (tests/bench/package.json) to build/bench-npm.
 set -eu
 cd "$(dirname "$0")/.."
 want=${1:-test}
@@ -12,7 +13,7 @@ build="gcc libc6-dev make pkg-config liblua5.4-dev lua-cjson-dev libuv1-dev libc
   libc-ares-dev libpq-dev libsqlite3-dev libyaml-dev libssl-dev libsodium-dev libarchive-dev libzstd-dev
   libmicrohttpd-dev libgnutls28-dev libwslay-dev"
 demo="postgresql curl ca-certificates"
-test="libcmocka-dev lua-check shellcheck clang zstd libarchive-tools"
+test="libcmocka-dev lua-check shellcheck clang zstd libarchive-tools chromium"
 bench="libcmocka-dev linux-perf lua5.4 nghttp2-server openssl zstd b3sum libarchive-tools ripgrep"
 [ "$(uname -m)" != x86_64 ] || bench="$bench libhyperscan-dev"
 
@@ -67,15 +68,15 @@ install_packages() {
   install $missing
 }
 
-# build/npm is as the lockfile says while its copy of the lockfile equals it.
+# install_npm FOLDER INTO COMMAND: what FOLDER/package.json names. INTO is as the lockfile says while its copy of the lockfile
+# equals it.
 install_npm() {
-  npm=build/npm
-  cmp -s tests/package-lock.json $npm/.installed && return 0
-  echo "davit: installing by npm, into $npm: $(sed -n 's/^    "\([a-z]*\)": "\(.*\)",*$/\1/p' tests/package.json | tr '\n' ' ')"
-  mkdir -p $npm
-  cp tests/package.json tests/package-lock.json tests/.npmrc $npm/
-  (cd $npm && npm ci --no-audit --no-fund --loglevel=error >/dev/null)
-  cp tests/package-lock.json $npm/.installed
+  cmp -s "$1/package-lock.json" "$2/.installed" && return 0
+  echo "davit: installing by npm, into $2: $(sed -n 's/^    "\([@a-z\/-]*\)": "\(.*\)",*$/\1/p' "$1/package.json" | tr '\n' ' ')"
+  mkdir -p "$2"
+  cp "$1/package.json" "$1/package-lock.json" tests/.npmrc "$2/"
+  (cd "$2" && npm "$3" --no-audit --no-fund --loglevel=error >/dev/null)
+  cp "$1/package-lock.json" "$2/.installed"
 }
 
 # The package with libFuzzer has the number of Debian's clang in its name.
@@ -85,18 +86,9 @@ install_fuzzer() {
   install_packages
 }
 
-# What the benches measure beside Davit. npm ci would want the parts of other systems in the lockfile, too.
-install_bench_npm() {
-  npm=build/bench-npm
-  cmp -s tests/bench/package-lock.json $npm/.installed && return 0
-  echo "davit: installing by npm, into $npm: $(sed -n 's/^    "\([a-z-]*\)": "\(.*\)",*$/\1/p' tests/bench/package.json | tr '\n' ' ')"
-  mkdir -p $npm
-  cp tests/bench/package.json tests/bench/package-lock.json tests/.npmrc $npm/
-  (cd $npm && npm install --no-audit --no-fund --loglevel=error >/dev/null)
-  cp tests/bench/package-lock.json $npm/.installed
-}
-
 install_packages
 [ "$want" != test ] || install_fuzzer
-[ "$want" = build ] || install_npm
-if [ "$want" = bench ]; then install_bench_npm; fi
+[ "$want" = build ] || install_npm tests build/npm ci
+# npm ci would want the parts of other systems in these lockfiles, too.
+[ "$want" != test ] || install_npm tests/clients build/clients-npm install
+[ "$want" != bench ] || install_npm tests/bench build/bench-npm install

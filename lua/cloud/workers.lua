@@ -36,8 +36,8 @@ local Workers = {}
 Workers.__index = Workers
 
 local FIND = [[
-for file in "$(command -v workerd)" "$1/node_modules/workerd/bin/workerd" \
-  build/npm/node_modules/workerd/bin/workerd; do
+for file in "$(command -v workerd)" "$1/node_modules/@cloudflare/workerd-linux-64/bin/workerd" \
+  "$1/node_modules/workerd/bin/workerd" build/npm/node_modules/workerd/bin/workerd; do
   [ -x "$file" ] && readlink -f "$file" && exit
 done
 ]]
