@@ -283,7 +283,7 @@ test("a secret put by hand makes another version: the Worker is uploaded again",
     number = 2,
     bindings = {}, created = w.now, annotations = {} })
   table.insert(w.state.cloudflare.scripts[NAME].deployments,
-    { id = "d", version_id = "by-hand", created = w.now, annotations = {} })
+    { id = "d", versions = { { version_id = "by-hand", percentage = 100 } }, created = w.now, annotations = {} })
   ensure(worker)
   equal(w:count("^PUT"), 2)
 end)

@@ -10,6 +10,15 @@ local dispatch = {}
 
 local own_hosts = { ["localhost"] = true, ["127.0.0.1"] = true, ["[::1]"] = true, [""] = true }
 
+-- Clients that take a base address instead of a host come to the cloud's own port.
+local bases = { ["/client/v4/"] = "api.cloudflare.com", ["/api/v2/"] = "console.neon.tech" }
+
+local function service_of(path)
+  for base, host in pairs(bases) do
+    if path:sub(1, #base) == base then return host end
+  end
+end
+
 local reads = { GET = true, HEAD = true, OPTIONS = true }
 
 local function text(status, body, mark)
@@ -50,7 +59,11 @@ end
 ---@return table response
 function dispatch.answer(cloud, request)
   request.host = request.host:match("^(.+)%.localhost$") or request.host
-  if own_hosts[request.host] then return console.answer(cloud, request) end
+  if own_hosts[request.host] then
+    local host = service_of(request.path)
+    if not host then return console.answer(cloud, request) end
+    request.host = host
+  end
   local response = world.handle(request, cloud.state, cloud.now())
   if not response then return at_edge(cloud, request) end
   if not reads[request.method] then cloud.changed() end

@@ -93,7 +93,7 @@ end
 -- ---- what answers ------------------------------------------------------------------------
 
 local function version_of(script, deployment)
-  return (data.find(script.versions, "id", deployment.version_id))
+  return (data.find(script.versions, "id", deployment.versions[1].version_id))
 end
 
 -- The index of the newest deployment that has spread; nil while the first one has not.

@@ -166,7 +166,7 @@ local function deployments(context)
     return { id = deployment.id, source = deployment.source, strategy = "percentage",
       author_email = "davit@example.com", created_on = time(deployment.created),
       annotations = data.plain(deployment.annotations),
-      versions = json.array { { version_id = deployment.version_id, percentage = 100 } } }
+      versions = data.array(deployment.versions) }
   end) }
 end
 

@@ -174,7 +174,8 @@ function upload.deploy(context, script, version)
   version.source = agent:find("^wrangler") and "wrangler" or "api"
   table.insert(script.versions, version)
   table.insert(script.deployments, {
-    id = ids.uuid(context.state, "deployment"), version_id = version.id, created = context.now,
+    id = ids.uuid(context.state, "deployment"), created = context.now,
+    versions = { { version_id = version.id, percentage = 100 } },
     source = version.source, annotations = data.plain(version.annotations),
   })
   script.modified = context.now
