@@ -439,7 +439,7 @@ test("a record that is not proxied shows its content", function()
     { rcode = "NOERROR", ttl = 120, answers = { { type = "CNAME", data = "example.com" } } })
 end)
 
-local function serve(c, host) return cloudflare.serve(c.state, host or HOST, c.now) end
+local function serve(c, host) return cloudflare.serve(c.state, { host = host or HOST }, c.now) end
 
 test("a new domain has no certificate, then the Worker", function()
   local c = new()

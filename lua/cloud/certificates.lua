@@ -19,7 +19,7 @@ end
 function Certificates:update(state, now)
   local pending = {}
   for _, domain in ipairs(state.cloudflare.domains) do
-    local served = cloudflare.serve(state, domain.hostname, now)
+    local served = cloudflare.serve(state, { host = domain.hostname }, now)
     pending[domain.hostname] = served and served.kind == "no-certificate" or nil
   end
   for host in pairs(self.refused) do

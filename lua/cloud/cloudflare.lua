@@ -2,6 +2,7 @@
 local edge = require "cloud.cloudflare.edge"
 local ids = require "cloud.ids"
 local json = require "json"
+local names = require "cloud.cloudflare.names"
 local route = require "cloud.route"
 local sha256 = require "sha256"
 
@@ -13,7 +14,7 @@ local secrets = require "cloud.cloudflare.secrets"
 local zones = require "cloud.cloudflare.zones"
 
 local cloudflare = {
-  resolve = edge.resolve,
+  resolve = names.resolve,
   serve = edge.serve,
   versions = edge.versions,
   asset = edge.asset,

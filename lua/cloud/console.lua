@@ -24,7 +24,7 @@ end
 local function hosts_of(state, now)
   local list = {}
   local function add(host, script)
-    local served = cloudflare.serve(state, host, now)
+    local served = cloudflare.serve(state, { host = host }, now)
     list[#list + 1] = { host = host, worker = script, serves = served and served.kind }
   end
   for _, domain in ipairs(state.cloudflare.domains) do add(domain.hostname, domain.service) end

@@ -4,6 +4,7 @@
 ---what the real service would answer says so in the header x-davit-stand-in.
 local cloudflare = require "cloud.cloudflare"
 local console = require "cloud.console"
+local core = require "core"
 local world = require "cloud.world"
 
 local dispatch = {}
@@ -46,8 +47,14 @@ kinds["no-certificate"] = function(_, request)
   return text(503, ("The certificate of %s is not issued yet.\n"):format(request.host), "no certificate")
 end
 
+-- In [0, 1): which version of a split answers.
+local function chance()
+  return ("<I4"):unpack(core.random(4)) / 2 ^ 32
+end
+
 local function at_edge(cloud, request)
-  local served = cloudflare.serve(cloud.state, request.host, cloud.now())
+  local where = { host = request.host, path = request.path, headers = request.headers, chance = chance() }
+  local served = cloudflare.serve(cloud.state, where, cloud.now())
   if served then return kinds[served.kind](cloud, request, served) end
   return text(421, ("The local cloud does not serve %s.\n"):format(request.host), "no such host")
 end

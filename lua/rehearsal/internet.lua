@@ -7,6 +7,7 @@ local stand_in = require "cloud.stand_in"
 local internet = {}
 
 local API, EDGE, NAME = 0.05, 0.01, 0.005   -- seconds until an answer comes
+local GOLDEN = (5 ^ 0.5 - 1) / 2   -- its multiples are spread evenly between two integers
 
 local function fault(code, class, message)
   return { fault = { code, class, message }, delay = EDGE }
@@ -68,6 +69,13 @@ local function what_of(request)
   return ("%s %s%s"):format(method, request.host, request.path)
 end
 
+-- Successive requests fall evenly on the versions of a split, the same ones in every rehearsal.
+function Internet:where(request)
+  self.asked = self.asked + 1
+  return { host = request.host, path = request.path, headers = request.headers,
+    chance = self.asked * GOLDEN % 1 }
+end
+
 function Internet:edge(request, now)
   local what = what_of(request)
   local found, missing = self:resolve(request.host, "A", now)
@@ -76,7 +84,7 @@ function Internet:edge(request, now)
     answer.ttl = missing
     return answer
   end
-  local served = cloudflare.serve(self.state, request.host, now)
+  local served = cloudflare.serve(self.state, self:where(request), now)
   if not served then return fault("http-refused", "transient", what .. ": no model answers for this host") end
   if served.kind == "no-certificate" then
     return fault("http-tls", "pending", what .. ": the TLS handshake failed (no certificate yet)")
@@ -104,7 +112,7 @@ end
 
 ---@param state table  the models' state
 function internet.new(state)
-  return setmetatable({ state = state, missing = {} }, Internet)
+  return setmetatable({ state = state, missing = {}, asked = 0 }, Internet)
 end
 
 return internet

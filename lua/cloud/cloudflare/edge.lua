@@ -1,94 +1,10 @@
----What the outside sees of the zones and Workers: names, certificates, and the version that
----serves. All of it lags behind the API by the delays of the settings.
+---What a request meets at the edge: a Worker's version, a placeholder, an error page. All of it
+---lags behind the API by the delays of the settings.
 local data = require "cloud.data"
+local names = require "cloud.cloudflare.names"
 local zones = require "cloud.cloudflare.zones"
 
 local edge = {}
-
-local LOOPBACK = "127.0.0.1"
-local TTL = 300   -- of every name that is served through the edge
-
-local api_hosts = { ["api.cloudflare.com"] = true, ["console.neon.tech"] = true,
-  ["api.github.com"] = true }
-
--- ---- names -------------------------------------------------------------------------------
-
--- The script that a host of workers.dev names and its switch; nil for any other host.
-local function workers_dev(cloudflare, host)
-  local suffix = "." .. cloudflare.subdomain .. ".workers.dev"
-  if host:sub(-#suffix) ~= suffix then return nil end
-  local script = cloudflare.scripts[host:sub(1, -#suffix - 1)]
-  return script, script and script.subdomain.since
-end
-
-local function reply(answers, ttl)
-  return { rcode = "NOERROR", ttl = ttl or TTL, answers = answers }
-end
-
-local function served(kind, address)
-  return reply(kind == "A" and { { type = "A", data = address or LOOPBACK } } or {})
-end
-
-local function answers_for(record, kind)
-  return record.type == kind or record.type == "CNAME"
-end
-
--- Records that already answer for a name; a proxied one hides what it points to.
-local function lookup(state, name, kind, now)
-  local visible = data.filter(state.cloudflare.records, function(record)
-    return record.name == name and record.created + state.settings.dns_delay <= now
-  end)
-  if #visible == 0 then return nil end
-  local answers, ttl = {}, TTL
-  for _, record in ipairs(visible) do
-    if record.proxied and (kind == "A" or kind == "AAAA") then return served(kind) end
-    if not record.proxied and answers_for(record, kind) then
-      local content = record.type == "MX" and ("%d %s"):format(record.priority or 0, record.content) or record.content
-      answers[#answers + 1] = { type = record.type, data = content }
-      ttl = record.ttl > 1 and record.ttl or TTL
-    end
-  end
-  return reply(answers, ttl)
-end
-
--- What the zone has at its own name, beside the records of its owner.
-local function apex(state, zone, name, kind)
-  if name ~= zone.name then return nil end
-  local answers = {}
-  for _, record in ipairs(zones.records(zone, state.settings.negative_ttl)) do
-    if record.type == kind then answers[#answers + 1] = { type = kind, data = record.data } end
-  end
-  return reply(answers)
-end
-
--- The answer of a zone: "not there" comes with the SOA that says how long it may be remembered.
-local function of_zone(state, zone, name, kind, now)
-  local answer = lookup(state, name, kind, now)
-  if not answer or #answer.answers == 0 then answer = apex(state, zone, name, kind) or answer end
-  local negative_ttl = state.settings.negative_ttl
-  answer = answer or { rcode = "NXDOMAIN", ttl = negative_ttl, answers = {} }
-  if #answer.answers == 0 then
-    local soa = zones.records(zone, negative_ttl)[1]
-    answer.authority = { { name = soa.name, type = soa.type, data = soa.data, ttl = negative_ttl } }
-  end
-  return answer
-end
-
----@param state table   the world
----@param name string
----@param kind string   A, AAAA, …
----@param now number
----@return table answer  rcode, ttl, answers of type and data; authority when there are none
-function edge.resolve(state, name, kind, now)
-  name, kind = name:lower():gsub("%.$", ""), kind:upper()
-  if api_hosts[name] then return served(kind) end
-  local _, since = workers_dev(state.cloudflare, name)
-  if since and since + state.settings.dns_delay <= now then return served(kind) end
-  if zones.servers[name] then return served(kind, zones.servers[name]) end
-  local zone = zones.holding(state.cloudflare, name)
-  if zone then return of_zone(state, zone, name, kind, now) end
-  return { rcode = "NXDOMAIN", ttl = state.settings.negative_ttl, answers = {} }
-end
 
 -- ---- what answers ------------------------------------------------------------------------
 
@@ -122,16 +38,22 @@ local function worker(state, script, since, now)
     version = version_of(script, script.deployments[index]) }
 end
 
----What a request to this host meets at the edge.
+---@class edge.Where
+---@field host string       with or without a port
+---@field path? string      without the query ("/")
+---@field headers? table<string, string>  by lower-case names
+---@field chance? number    in [0, 1), decides between the versions of a split (0)
+
+---What a request meets at the edge.
 ---@param state table
----@param host string
+---@param where edge.Where
 ---@param now number
 ---@return table|nil answer  kind and more; nil for a host that is not served here
-function edge.serve(state, host, now)
+function edge.serve(state, where, now)
   local cloudflare = state.cloudflare
-  host = host:lower():gsub(":%d+$", "")
+  local host = where.host:lower():gsub(":%d+$", "")
   if host:sub(-12) == ".workers.dev" then
-    local script, since = workers_dev(cloudflare, host)
+    local script, since = names.workers_dev(cloudflare, host)
     if not since then return refusal(404, 1042) end
     return worker(state, script, since, now)
   end
