@@ -29,7 +29,7 @@ local function hosts_of(state, now)
   end
   for _, domain in ipairs(state.cloudflare.domains) do add(domain.hostname, domain.service) end
   for name, script in pairs(state.cloudflare.scripts) do
-    if script.subdomain.since then
+    if script.subdomain.since and state.cloudflare.subdomain then
       add(("%s.%s.workers.dev"):format(name, state.cloudflare.subdomain), name)
     end
   end

@@ -51,6 +51,7 @@ end
 local function tokens_of(value_of, given)
   local tokens = {}
   for token, name in pairs(names) do tokens[token] = given[token] or value_of(name) end
+  table.move(given, 1, #given, 1, tokens)
   return tokens
 end
 
@@ -111,6 +112,9 @@ function seed.world(saved, from)
   local state = saved or fresh
   compare(state, fresh)
   state.settings = fresh.settings
+  for key, value in pairs(fresh.cloudflare) do   -- what a state of an older version does not have
+    if state.cloudflare[key] == nil then state.cloudflare[key] = value end
+  end
   state.cloudflare.tokens = fresh.cloudflare.tokens
   state.neon.token, state.github.token = fresh.neon.token, fresh.github.token
   state.neon.follow = true

@@ -209,7 +209,7 @@ end
 
 local function hosts_of(state)
   local hosts = { "api.cloudflare.com", "console.neon.tech", "api.github.com",
-    ("*.%s.workers.dev"):format(state.cloudflare.subdomain) }
+    "*.workers.dev" }
   for _, zone in ipairs(state.cloudflare.zones) do
     hosts[#hosts + 1] = zone.name
     hosts[#hosts + 1] = "*." .. zone.name

@@ -14,6 +14,7 @@ local settings = {
   operation_seconds = 2,    -- how long a database operation runs
   created_at = 1767225600,  -- when all that the world begins with was made
   cloudflare_requests = 1200,  -- a token's requests in five minutes
+  crons_limit = 5,          -- of an account, over all its Workers
   github_requests = 1000,      -- a token's requests in an hour
   branches_limit = 200,
   sslmode = "require",      -- in the connection strings that are handed out
@@ -25,7 +26,10 @@ local settings = {
 ---@field zone? string
 ---@field repository? string     owner/name
 ---@field neon_project? string
----@field tokens? { workers?: string, dns?: string, neon?: string, github?: string }
+---@field account_name? string
+---@field subdomain? string|false  of workers.dev; false: none is registered yet ("davit")
+---@field zones? (string|zones.Seed)[]  beside the first one
+---@field tokens? { workers?: string, dns?: string, neon?: string, github?: string, [integer]: tokens.Seed }
 ---@field pull_requests? table[] number, title, head, and if wanted state, body, sha, comments
 ---@field settings? table        overrides of the settings above
 ---@field seed? string           makes other ids of the same requests

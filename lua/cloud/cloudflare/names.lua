@@ -12,6 +12,7 @@ local api_hosts = { ["api.cloudflare.com"] = true, ["console.neon.tech"] = true,
 
 ---The script that a host of workers.dev names and since when it is there; nil for any other host.
 function names.workers_dev(cloudflare, host)
+  if not cloudflare.subdomain then return nil end
   local suffix = "." .. cloudflare.subdomain .. ".workers.dev"
   if host:sub(-#suffix) ~= suffix then return nil end
   local script = cloudflare.scripts[host:sub(1, -#suffix - 1)]

@@ -1,10 +1,11 @@
----Workers scripts: upload, settings, tags, versions, deployments, the workers.dev switch, removal.
+---Workers scripts: upload, settings, tags, versions, deployments, removal.
 local clock = require "cloud.clock"
 local data = require "cloud.data"
 local domains = require "cloud.cloudflare.domains"
 local ids = require "cloud.ids"
 local json = require "json"
 local route = require "cloud.route"
+local routes = require "cloud.cloudflare.routes"
 local upload = require "cloud.cloudflare.upload"
 
 local scripts = {}
@@ -97,7 +98,8 @@ local function delete(context)
     route.refuse { status = 400, code = 10064,
       message = ("This Worker is bound by %s; delete that first, or force."):format(referenced) }
   end
-  domains.release(context.cloudflare, script.name)   -- assumed: its domains go with it
+  domains.release(context.cloudflare, script.name)   -- assumed: its domains and routes go with it
+  routes.release(context.cloudflare, script.name)
   context.cloudflare.scripts[script.name] = nil
   return { id = script.name }
 end
@@ -170,30 +172,7 @@ local function deployments(context)
   end) }
 end
 
--- ---- workers.dev -------------------------------------------------------------------------
-
-local function show_subdomain(script)
-  return { enabled = script.subdomain.since ~= nil,
-    previews_enabled = script.subdomain.previews or false }
-end
-
--- Assumed: a script uploaded over the API is off workers.dev until it is switched on.
-local function switch_subdomain(context)
-  local script, body = scripts.of(context), context.body
-  if type(body.enabled) ~= "boolean" then
-    route.refuse { status = 400, code = 10026, message = "enabled is required." }
-  end
-  local on = script.subdomain
-  on.since = body.enabled and (on.since or context.now) or nil
-  on.previews = body.previews_enabled == true
-  return show_subdomain(script)
-end
-
 local ONE = "/accounts/{account}/workers/scripts/{script}"
-
-local function account_subdomain(context)
-  return { subdomain = context.cloudflare.subdomain }
-end
 
 scripts.routes = {
   { "GET", "/accounts/{account}/workers/scripts", list },
@@ -204,9 +183,6 @@ scripts.routes = {
   { "PATCH", ONE .. "/script-settings", patch_script_settings },
   { "GET", ONE .. "/versions", versions },
   { "GET", ONE .. "/deployments", deployments },
-  { "GET", ONE .. "/subdomain", function(c) return show_subdomain((scripts.of(c))) end },
-  { "POST", ONE .. "/subdomain", switch_subdomain },
-  { "GET", "/accounts/{account}/workers/subdomain", account_subdomain },
 }
 for _, entry in ipairs(scripts.routes) do entry.scope = "workers" end
 
