@@ -191,7 +191,8 @@ test("an upload deploys a new version at once", function()
   upload(c, "web", {})
   local _, answer = ask(c, "GET", SCRIPTS .. "web/versions")
   equal({ answer.result.items[1].number, answer.result.items[2].number }, { 2, 1 })
-  equal(answer.result.items[2].annotations, { ["workers/tag"] = "a1" })
+  equal(answer.result.items[2].annotations, { ["workers/tag"] = "a1",
+    ["workers/triggered_by"] = "upload" })
   local newest = result(c, "GET", SCRIPTS .. "web/deployments").deployments[1]
   equal(newest.versions, { { version_id = answer.result.items[1].id, percentage = 100 } })
   local tagged = result(c, "GET", "/accounts/acc/workers/scripts?tags=pr:42:yes")
@@ -238,7 +239,7 @@ end)
 
 test("modules may hold any bytes", function()
   local c = new()
-  local code = "\0\r\n--y\255"
+  local code = "export default {}//\0\r\n--y\255"
   upload(c, "web", {}, code)
   local version = cloudflare.versions(c.state)[1]
   equal(version.modules, { { name = "index.js", type = "application/javascript+module",

@@ -9,14 +9,23 @@ local throttle = require "cloud.cloudflare.throttle"
 
 local accounts = require "cloud.cloudflare.accounts"
 local assets = require "cloud.cloudflare.assets"
+local content = require "cloud.cloudflare.content"
+local deployments = require "cloud.cloudflare.deployments"
 local dns = require "cloud.cloudflare.dns"
 local domains = require "cloud.cloudflare.domains"
+local durable = require "cloud.cloudflare.durable"
+local previews = require "cloud.cloudflare.previews"
 local routes = require "cloud.cloudflare.routes"
 local schedules = require "cloud.cloudflare.schedules"
 local scripts = require "cloud.cloudflare.scripts"
 local secrets = require "cloud.cloudflare.secrets"
+local services = require "cloud.cloudflare.services"
+local settings = require "cloud.cloudflare.settings"
 local subdomain = require "cloud.cloudflare.subdomain"
 local tokens = require "cloud.cloudflare.tokens"
+local versions = require "cloud.cloudflare.versions"
+local worker_versions = require "cloud.cloudflare.worker_versions"
+local workers = require "cloud.cloudflare.workers"
 local zones = require "cloud.cloudflare.zones"
 
 local cloudflare = {
@@ -40,7 +49,9 @@ end
 
 local table_of_routes = route.table(
   accounts.routes, tokens.routes, zones.routes, dns.routes, scripts.routes, secrets.routes,
-  assets.routes, domains.routes, routes.routes, schedules.routes, subdomain.routes)
+  assets.routes, domains.routes, routes.routes, schedules.routes, subdomain.routes,
+  settings.routes, versions.routes, deployments.routes, content.routes, services.routes, durable.routes,
+  workers.routes, worker_versions.routes, previews.routes)
 
 -- ---- one request -------------------------------------------------------------------------
 
@@ -65,7 +76,7 @@ local function handle(context)
   context.params = params
   tokens.authenticate(context, found)
   permissions.check(context, found)
-  context.body = envelope.read_body(context)
+  context.body = found.raw and {} or envelope.read_body(context)
   return found[3](context)
 end
 

@@ -14,9 +14,9 @@ local function workers_of(state, now)
   local live, list = {}, {}
   for _, version in ipairs(cloudflare.versions(state, now)) do live[version.id] = true end
   for name, script in pairs(state.cloudflare.scripts) do
-    local deployed = script.versions[#script.versions]
-    list[#list + 1] = { name = name, version = deployed.id, number = deployed.number,
-      live = live[deployed.id] or false, created = deployed.created }
+    local newest = script.versions[#script.versions] or {}   -- a Worker may have none yet
+    list[#list + 1] = { name = name, version = newest.id, number = newest.number,
+      live = newest.id ~= nil and live[newest.id] or false, created = newest.created or script.created }
   end
   return data.array(list)
 end
@@ -103,7 +103,9 @@ local function page(cloud)
       return ('<a href="http://%s.localhost:%d/">%s</a> → %s'):format(escape(host.host), cloud.http_port,
         escape(host.host), escape(host.worker))
     end),
-    items(s.workers, function(worker) return ("%s, version %d"):format(escape(worker.name), worker.number) end),
+    items(s.workers, function(worker)
+      return ("%s, version %s"):format(escape(worker.name), worker.number or "none yet")
+    end),
     items(s.branches, function(branch) return ("%s on %s"):format(escape(branch.name), branch.address) end),
     items(s.pulls, function(pull)
       return ("#%d %s (%s)"):format(pull.number, escape(pull.title), escape(pull.state))

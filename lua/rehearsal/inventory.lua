@@ -53,7 +53,8 @@ local function add_scripts(add, cloudflare)
   for _, script in pairs(cloudflare.scripts) do
     add("Worker %s: tagged %s%s", script.name, table.concat(script.tags, " "),
       script.subdomain.since and ", on workers.dev" or "")
-    add_version(add, script, script.versions[#script.versions])
+    local newest = script.versions[#script.versions]
+    if newest then add_version(add, script, newest) end
   end
 end
 
@@ -125,7 +126,8 @@ end
 function inventory.shared(state)
   local groups, lines = {}, {}
   for _, script in pairs(state.cloudflare.scripts) do
-    for _, binding in ipairs(script.versions[#script.versions].bindings) do
+    local newest = script.versions[#script.versions]
+    for _, binding in ipairs(newest and newest.bindings or {}) do
       if binding.type == "secret_text" then
         local key = binding.name .. "\0" .. binding.text
         groups[key] = groups[key] or {}

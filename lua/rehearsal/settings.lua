@@ -64,6 +64,7 @@ local function cloud_of(project, o)
     account_id = project.cloudflare.account or ACCOUNT, zone = project.zone, tokens = tokens,
     repository = project.github.repository, neon_project = database and database.neon,
     pull_requests = pull_requests, seed = "rehearsal " .. o.seed,
+    settings = { future_dates = true },   -- the day of the rehearsal is not the day it is held
   }
 end
 

@@ -7,6 +7,7 @@ local base64 = require "base64"
 local data = require "cloud.data"
 local ids = require "cloud.ids"
 local json = require "json"
+local limits = require "cloud.cloudflare.limits"
 local multipart = require "cloud.multipart"
 local route = require "cloud.route"
 
@@ -59,35 +60,59 @@ local function invalid(message)   -- code assumed
   route.refuse { status = 400, code = 10021, message = message }
 end
 
-local function check_manifest(manifest)
-  if type(manifest) ~= "table" then invalid("manifest is required") end
-  for path, file in pairs(manifest) do
-    if type(path) ~= "string" or path:sub(1, 1) ~= "/" then invalid("asset paths begin with /") end
-    local hash = type(file) == "table" and file.hash
-    if type(hash) ~= "string" or #hash ~= 32 or hash:find("%X") then
-      invalid("asset hashes are 32 hexadecimal digits")
-    end
-    if not math.tointeger(file.size) then invalid("asset sizes are integers") end
+local function check_file(path, file)
+  if type(path) ~= "string" or path:sub(1, 1) ~= "/" then invalid("asset paths begin with /") end
+  local hash = type(file) == "table" and file.hash
+  if type(hash) ~= "string" or #hash ~= 32 or hash:find("%X") then
+    invalid("asset hashes are 32 hexadecimal digits")
   end
+  if math.type(file.size) ~= "integer" or file.size < 0 then invalid("asset sizes are integers") end
+  if file.size > limits.asset then
+    invalid(("asset %s is larger than %d MiB"):format(path, limits.asset >> 20))
+  end
+end
+
+local function check_manifest(context, manifest)
+  if type(manifest) ~= "table" then invalid("manifest is required") end
+  local count, most = 0, limits.of(context).assets
+  for path, file in pairs(manifest) do
+    check_file(path, file)
+    count = count + 1
+  end
+  if count > most then invalid(("a Worker has at most %d assets"):format(most)) end
 end
 
 -- The script need not exist: its first upload needs the completion token already.
 local function open(context)
   local manifest = data.plain(context.body).manifest
-  check_manifest(manifest)
+  check_manifest(context, manifest)
   local hashes = missing(context.cloudflare, manifest)
   local kind = #hashes == 0 and "completion" or "upload"
   return { jwt = new_token(context, { manifest = manifest }, kind), buckets = buckets_of(hashes) }
 end
 
-local function store(context, session, part)
-  local expected = false
-  for _, file in pairs(session.manifest) do expected = expected or file.hash == part.name end
-  if not expected then invalid("a file that the manifest does not name") end
-  local ok, body = pcall(base64.decode, part.body)
+local function decoded(text)
+  local ok, body = pcall(base64.decode, text)
   if not (ok and body) then invalid("a file that is not base64") end
-  local kind = part.type ~= "application/null" and part.type or nil
-  context.cloudflare.assets[part.name] = { body = body, type = kind }
+  return body
+end
+
+local function store(context, expected, file)
+  if not expected[file.name] then invalid("a file that the manifest does not name") end
+  if #file.body > limits.asset then invalid(("a file larger than %d MiB"):format(limits.asset >> 20)) end
+  local kind = file.type ~= "application/null" and file.type or nil
+  context.cloudflare.assets[file.name] = { body = file.body, type = kind }
+end
+
+local function hashes_of(session)
+  local expected = {}
+  for _, file in pairs(session.manifest) do expected[file.hash] = true end
+  return expected
+end
+
+local function finish(context, session)
+  if #missing(context.cloudflare, session.manifest) > 0 then return {}, { status = 202 } end
+  return { jwt = new_token(context, session, "completion") }, { status = 201 }
 end
 
 local function upload(context)
@@ -95,9 +120,21 @@ local function upload(context)
   local session = redeem(context, context.bearer, "upload")
   local parts, reason = multipart.parse(request.headers["content-type"] or "", request.body)
   if not parts then invalid(reason) end
-  for _, part in ipairs(parts) do store(context, session, part) end
-  if #missing(context.cloudflare, session.manifest) > 0 then return {}, { status = 202 } end
-  return { jwt = new_token(context, session, "completion") }, { status = 201 }
+  local expected, files = hashes_of(session), {}
+  for i, part in ipairs(parts) do
+    files[i] = { name = part.name, type = part.type, body = decoded(part.body) }
+  end
+  for _, file in ipairs(files) do store(context, expected, file) end
+  return finish(context, session)
+end
+
+-- One file as it is, to the address of its hash. No token asks for this; whoever sends so is answered.
+local function upload_one(context)
+  local request = context.request
+  local session = redeem(context, context.bearer, "upload")
+  store(context, hashes_of(session), { name = context.params.hash, type = request.headers["content-type"],
+    body = request.body or "" })
+  return finish(context, session)
 end
 
 ---The manifest that a completion token stands for; refuses any other token.
@@ -110,6 +147,7 @@ assets.routes = {
   { "POST", "/accounts/{account}/workers/scripts/{script}/assets-upload-session", open,
     scope = "workers" },
   { "POST", "/accounts/{account}/workers/assets/upload", upload, scope = "session" },
+  { "POST", "/accounts/{account}/workers/assets/upload/{hash}", upload_one, scope = "session", raw = true },
 }
 
 return assets

@@ -66,12 +66,12 @@ function envelope.no_such_method(context)
     message = ("Method %s not available for that URI."):format(context.request.method) }
 end
 
----The body as a table; form data is left to its handler.
+---The body as a table; form data and scripts are left to their handler, which gets an empty one.
 ---@param context table
----@return table|nil
+---@return table
 function envelope.read_body(context)
   local type = context.request.headers["content-type"] or ""
-  if type:find("^multipart/") then return nil end
+  if type:find("^multipart/") or type:find("javascript", 1, true) then return {} end
   if type:find("^application/x%-www%-form%-urlencoded") and (context.request.body or "") ~= "" then
     route.refuse { status = 400, code = 9207, message = "Content-type must be application/json." }   -- code assumed
   end

@@ -1,44 +1,41 @@
----Workers scripts: upload, settings, tags, versions, deployments, removal.
-local clock = require "cloud.clock"
+---Workers scripts: listed, searched, uploaded and deployed at once, deleted.
 local data = require "cloud.data"
-local domains = require "cloud.cloudflare.domains"
-local ids = require "cloud.ids"
+local durable = require "cloud.cloudflare.durable"
 local json = require "json"
+local references = require "cloud.cloudflare.references"
 local route = require "cloud.route"
-local routes = require "cloud.cloudflare.routes"
+local script = require "cloud.cloudflare.script"
+local settings = require "cloud.cloudflare.settings"
 local upload = require "cloud.cloudflare.upload"
 
-local scripts = {}
+local scripts = { of = script.of }
 
-local function time(seconds) return clock.iso(seconds, 6) end
+-- Of a Worker that has no version yet, what is known without one.
+local nothing = { handlers = {}, compatibility_flags = {} }
 
----The script that the path names; refuses when there is none.
----@return table script, table latest  and its newest version
-function scripts.of(context)
-  local script = context.cloudflare.scripts[context.params.script]
-  if script then return script, script.versions[#script.versions] end
-  route.refuse { status = 404, code = 10007,
-    message = "This Worker does not exist on your account." }
-end
-
-local function show(script)
-  local version = script.versions[#script.versions]
+---@param of table
+---@return table  the script, as answered
+function scripts.show(of)
+  local version, current = script.newest(of) or nothing, script.current(of)
+  local extra = upload.extra(version)
   return {
-    id = script.name, tag = script.tag, tags = data.array(script.tags), etag = version.etag,
-    handlers = data.array(version.main_module and { "fetch" }), usage_model = "standard",
-    created_on = time(script.created), modified_on = time(script.modified),
-    has_assets = version.assets ~= nil, has_modules = version.main_module ~= nil,
+    id = of.name, tag = of.tag, tags = data.array(of.tags), etag = version.etag,
+    handlers = data.array(version.handlers), usage_model = extra.usage_model or "standard",
+    created_on = script.time(of.created), modified_on = script.time(of.modified),
+    has_assets = version.assets ~= nil, has_modules = #(version.modules or {}) > 0,
     compatibility_date = version.compatibility_date,
     compatibility_flags = data.array(version.compatibility_flags),
-    last_deployed_from = version.source, logpush = script.logpush or false,
+    last_deployed_from = (current or version).source, logpush = of.logpush or false,
+    observability = of.observability, tail_consumers = data.array(of.tail_consumers),
+    placement = extra.placement, migration_tag = of.migration_tag,
   }
 end
 
 -- "blue:yes,green:no": tags that a script must have and must not have.
-local function tagged(script, wanted)
+local function tagged(of, wanted)
   for tag, allowed in wanted:gmatch("([^,]+):(%l+)") do
     local has = false
-    for _, own in ipairs(script.tags) do has = has or own == tag end
+    for _, own in ipairs(of.tags) do has = has or own == tag end
     if has ~= (allowed == "yes") then return false end
   end
   return true
@@ -46,143 +43,70 @@ end
 
 local function list(context)
   local found = json.array {}
-  for _, script in pairs(context.cloudflare.scripts) do
-    if tagged(script, context.query.tags or "") then found[#found + 1] = show(script) end
+  for _, of in pairs(context.cloudflare.scripts) do
+    if tagged(of, context.query.tags or "") then found[#found + 1] = scripts.show(of) end
   end
   return found
 end
 
--- ---- upload ------------------------------------------------------------------------------
-
-local function check_name(name)
-  if #name <= 63 and name:find("^[%l%d_][%l%d_-]*$") then return end
-  route.refuse { status = 400, code = 10016, message = "Invalid Worker name." }
+local function search(context)
+  local query, found = context.query, {}
+  for name, of in pairs(context.cloudflare.scripts) do
+    local fits = name:find(query.name or "", 1, true) and (query.id or of.tag) == of.tag
+    if fits then
+      found[#found + 1] = { id = of.tag, script_name = name, service_name = name,
+        environment_name = "production", environment_is_default = true,
+        created_on = script.time(of.created), modified_on = script.time(of.modified) }
+    end
+  end
+  local by = { created_on = "created_on", modified_on = "modified_on", id = "id" }
+  by = by[query.order_by] or "script_name"
+  table.sort(found, function(a, b) return a[by] < b[by] end)
+  local page, info = route.page(query, found, 10, 100)
+  return data.array(page), { info = info }
 end
 
-local function new_script(context, name)
-  local script = { name = name, tag = ids.hex(context.state, "script"), tags = {},
-    created = context.now, versions = {}, deployments = {}, subdomain = {} }
-  context.cloudflare.scripts[name] = script
-  return script
+-- ---- upload ------------------------------------------------------------------------------
+
+-- The only optimistic lock there is. Assumed: the status.
+local function check_etag(context, of)
+  local wanted = context.request.headers["if-match"]
+  if not wanted then return end
+  local version = of and script.newest(of)
+  local fits = version and (wanted == "*" or wanted:gsub('^W/', ""):gsub('"', "") == version.etag)
+  if fits then return end
+  route.refuse { status = 412, code = 10018, message = "The etag did not match the Worker's." }
 end
 
 local function put(context)
   local name = context.params.script
-  check_name(name)
-  local script = context.cloudflare.scripts[name]
-  local version, metadata = upload.read(context, script and script.versions[#script.versions])
-  script = script or new_script(context, name)
-  upload.deploy(context, script, version)
-  script.tags = metadata.tags or script.tags
-  script.observability = metadata.observability or script.observability
-  local answer = show(script)
-  answer.startup_time_ms, answer.entry_point = 4, version.main_module
+  script.check(context, name)
+  local of = context.cloudflare.scripts[name]
+  check_etag(context, of)
+  local version, metadata = upload.read(context, name)
+  local namespaces, tag = durable.migrated(context, of, metadata)
+  settings.check(metadata)
+  of = script.ensure(context, name)
+  settings.apply(of, metadata)
+  of.namespaces, of.migration_tag, version.migration_tag = namespaces, tag, tag
+  script.publish(context, of, version, "upload")
+  local answer = scripts.show(of)
+  answer.startup_time_ms, answer.entry_point = version.startup_ms, version.main_module or version.body_part
   answer.deployment_id = version.id:gsub("-", "")   -- this answer alone has the id without hyphens
   return answer
 end
 
--- The name of another script whose newest version has a service binding to this one, or nil.
-local function referring(cloudflare, name)
-  for other, script in pairs(cloudflare.scripts) do
-    for _, binding in ipairs(script.versions[#script.versions].bindings) do
-      local bound = binding.type == "service" and binding.service == name
-      if bound and other ~= name then return other end
-    end
-  end
-end
-
 local function delete(context)
-  local script = scripts.of(context)
-  local referenced = referring(context.cloudflare, script.name)
-  if referenced and context.query.force ~= "true" then   -- code assumed
-    route.refuse { status = 400, code = 10064,
-      message = ("This Worker is bound by %s; delete that first, or force."):format(referenced) }
-  end
-  domains.release(context.cloudflare, script.name)   -- assumed: its domains and routes go with it
-  routes.release(context.cloudflare, script.name)
-  context.cloudflare.scripts[script.name] = nil
-  return { id = script.name }
+  local of = script.of(context)
+  references.remove(context, of)
+  return { id = of.name }
 end
 
--- ---- settings ----------------------------------------------------------------------------
-
-local hidden = { secret_text = true, secret_key = true }
-
-local function show_binding(binding)
-  if hidden[binding.type] then return { name = binding.name, type = binding.type } end
-  if binding.type == "json" then
-    return { name = binding.name, type = "json", json = json.decode(binding.text) }
-  end
-  return data.plain(binding)
-end
-
-local function script_settings(script)
-  return { tags = data.array(script.tags), logpush = script.logpush or false,
-    observability = script.observability, tail_consumers = data.array(script.tail_consumers) }
-end
-
-local function settings(context)
-  local script, version = scripts.of(context)
-  local answer = script_settings(script)
-  answer.bindings = data.array(version.bindings, show_binding)
-  answer.annotations = data.plain(version.annotations)
-  answer.compatibility_date = version.compatibility_date
-  answer.compatibility_flags = data.array(version.compatibility_flags)
-  answer.usage_model, answer.placement = "standard", {}
-  return answer
-end
-
-local function patch_script_settings(context)
-  local script, body = scripts.of(context), data.plain(context.body)
-  for _, name in ipairs { "tags", "logpush", "observability", "tail_consumers" } do
-    if context.body[name] ~= nil then script[name] = body[name] end
-  end
-  script.tags = script.tags or {}
-  return script_settings(script)
-end
-
--- ---- versions and deployments, newest first ----------------------------------------------
-
-local function newest_first(items)
-  local reversed = {}
-  for i = #items, 1, -1 do reversed[#reversed + 1] = items[i] end
-  return reversed
-end
-
-local function versions(context)
-  local newest = newest_first((scripts.of(context)).versions)
-  local page, info = route.page(context.query, newest, 10, 100)
-  local items = data.array(page, function(version)
-    return { id = version.id, number = version.number,
-      annotations = data.plain(version.annotations), metadata = {
-        created_on = time(version.created), modified_on = time(version.created),
-        source = version.source, author_id = context.cloudflare.account_id,
-        author_email = "davit@example.com", hasPreview = false } }
-  end)
-  return { items = items }, { info = info }
-end
-
-local function deployments(context)
-  local newest = newest_first((scripts.of(context)).deployments)
-  return { deployments = data.array(newest, function(deployment)
-    return { id = deployment.id, source = deployment.source, strategy = "percentage",
-      author_email = "davit@example.com", created_on = time(deployment.created),
-      annotations = data.plain(deployment.annotations),
-      versions = data.array(deployment.versions) }
-  end) }
-end
-
-local ONE = "/accounts/{account}/workers/scripts/{script}"
+local ALL = "/accounts/{account}/workers/scripts"
 
 scripts.routes = {
-  { "GET", "/accounts/{account}/workers/scripts", list },
-  { "PUT", ONE, put },
-  { "DELETE", ONE, delete },
-  { "GET", ONE .. "/settings", settings },
-  { "GET", ONE .. "/script-settings", function(c) return script_settings((scripts.of(c))) end },
-  { "PATCH", ONE .. "/script-settings", patch_script_settings },
-  { "GET", ONE .. "/versions", versions },
-  { "GET", ONE .. "/deployments", deployments },
+  { "GET", ALL, list }, { "GET", "/accounts/{account}/workers/scripts-search", search },
+  { "PUT", ALL .. "/{script}", put }, { "DELETE", ALL .. "/{script}", delete },
 }
 for _, entry in ipairs(scripts.routes) do entry.scope = "workers" end
 

@@ -1,128 +1,107 @@
----What an upload makes of a script: a new version, deployed at once.
+---What an upload makes of modules and metadata: a version that is not yet in the state.
 ---
----Bindings are replaced as a whole, except those of the types in keep_bindings. A binding of type
----json keeps its value as JSON text, because the state holds no nulls and no empty arrays.
+---Keys of the metadata that the model does not know are kept as they came, in JSON, as are those
+---that only the runtime would need. Whoever runs Workers may have tried the upload before: then the
+---request says `rejected`, with code and message, or how long it took to start, `startup_ms`.
 local assets = require "cloud.cloudflare.assets"
+local bindings = require "cloud.cloudflare.bindings"
+local clock = require "cloud.clock"
 local data = require "cloud.data"
-local ids = require "cloud.ids"
+local form = require "cloud.cloudflare.form"
+local handlers = require "cloud.cloudflare.handlers"
 local json = require "json"
-local multipart = require "cloud.multipart"
+local limits = require "cloud.cloudflare.limits"
 local route = require "cloud.route"
 local sha256 = require "sha256"
 
 local upload = {}
 
-local LARGEST_VARIABLE = 5120
+local STARTUP = 4   -- milliseconds, when nobody has tried the Worker; assumed
 
-local function refuse(code, message)
-  route.refuse { status = 400, code = code, message = message }
+local function refuse(code, message, ...)
+  route.refuse { status = 400, code = code, message = message:format(...) }
 end
 
--- ---- bindings ----------------------------------------------------------------------------
+-- ---- metadata ----------------------------------------------------------------------------
 
-local function check_binding(binding)
-  if type(binding) ~= "table" or not data.text(binding.name) or not data.text(binding.type) then
-    refuse(10052, "A binding needs a name and a type.")
-  end
-  local text = binding.type == "plain_text" or binding.type == "secret_text"
-  if text and type(binding.text) ~= "string" then
-    refuse(10021, ("Binding %s needs a text."):format(binding.name))
-  end
-  if text and #binding.text > LARGEST_VARIABLE then
-    refuse(10054, ("Binding %s is larger than 5 KB."):format(binding.name))
-  end
-  if binding.type == "json" and binding.json == nil then
-    refuse(10021, ("Binding %s needs a value."):format(binding.name))
+-- Keys that have a place of their own in the version; the others are kept together.
+local placed = { main_module = "string", body_part = "string", bindings = "table", keep_bindings = "table",
+  compatibility_date = "string", compatibility_flags = "table", annotations = "table",
+  assets = "table", keep_assets = "boolean" }
+
+local lists = { "keep_bindings", "compatibility_flags", "tags" }
+
+local function check_list(metadata, name)
+  for _, item in pairs(type(metadata[name]) == "table" and metadata[name] or {}) do
+    if type(item) ~= "string" then refuse(10026, "metadata.%s must be a list of strings.", name) end
   end
 end
 
-local function stored(binding)
-  if binding.type ~= "json" then return data.plain(binding) end
-  return { name = binding.name, type = "json", text = json.encode(binding.json) }
-end
-
--- What an inherit binding stands for; nil when the previous version has no such binding.
-local function inherited(binding, previous)
-  local name = data.text(binding.old_name) or binding.name
-  local old = data.find(previous and previous.bindings or {}, "name", name)
-  if not old then return nil end
-  local copy = data.plain(old)
-  copy.name = binding.name
-  return copy
-end
-
--- Assumed: without keep_bindings secrets stay, with it only the types listed do.
-local function kept(metadata, previous, taken)
-  local types = {}
-  for _, kind in ipairs(metadata.keep_bindings or { "secret_text", "secret_key" }) do
-    types[kind] = true
-  end
-  return data.filter(previous and previous.bindings or {}, function(binding)
-    return types[binding.type] and not taken[binding.name]
-  end)
-end
-
-local function bindings_of(metadata, previous, strict)
-  local list, taken = {}, {}
-  for _, binding in ipairs(metadata.bindings or {}) do
-    check_binding(binding)
-    local made = binding.type == "inherit" and inherited(binding, previous) or nil
-    if binding.type ~= "inherit" then made = stored(binding) end
-    if not made and strict then
-      refuse(10057, ("The previous version has no binding %s to inherit."):format(binding.name))
-    end
-    list[#list + 1] = made
-    taken[binding.name] = true
-  end
-  for _, binding in ipairs(kept(metadata, previous, taken)) do
-    list[#list + 1] = data.plain(binding)
-  end
-  return list
-end
-
--- ---- the parts of the body ---------------------------------------------------------------
-
-local function metadata_of(part)
-  local ok, metadata = pcall(json.decode, part and part.body or "")
-  if not ok or type(metadata) ~= "table" then refuse(10026, "The metadata part is not JSON.") end
-  return metadata
-end
-
-local function modules_of(parts)
-  local modules, metadata = {}, nil
-  for _, part in ipairs(parts) do
-    if part.name == "metadata" then
-      metadata = part
-    else
-      local name = part.filename or part.name
-      modules[#modules + 1] = { name = name, type = part.type, body = part.body }
+local function check_types(metadata)
+  for name, kind in pairs(placed) do
+    local value = metadata[name]
+    if value ~= nil and value ~= json.null and type(value) ~= kind then
+      refuse(10026, "metadata.%s is not a %s.", name, kind)
     end
   end
-  return modules, metadata_of(metadata)
+  for _, name in ipairs(lists) do check_list(metadata, name) end
+  for _, value in pairs(metadata.annotations ~= json.null and metadata.annotations or {}) do
+    if type(value) ~= "string" and value ~= json.null then refuse(10026, "Annotations are strings.") end
+  end
 end
 
-local function assets_of(context, metadata, previous)
-  local given = data.plain(metadata.assets)
-  if metadata.keep_assets == true and not (given and given.jwt) then
-    return data.plain(previous and previous.assets)
+local function extra_of(metadata)
+  local extra
+  for key, value in pairs(metadata) do
+    if not placed[key] then
+      extra = extra or {}
+      extra[key] = value
+    end
   end
-  if not given then return nil end
-  if not data.text(given.jwt) then refuse(10021, "assets.jwt is required.") end
-  return { manifest = assets.manifest(context, given.jwt), config = given.config or {} }
+  return extra and json.encode(extra)
+end
+
+---What the metadata of a version held beside what is placed.
+---@param version? table
+---@return table
+function upload.extra(version)
+  return version and version.extra and json.decode(version.extra) or {}
+end
+
+local function check_date(context, date)
+  if not date then return end
+  local time = clock.parse(date .. "T00:00:00Z")
+  if not time then refuse(10021, "Invalid compatibility date: %s", date) end
+  if time > context.now and context.state.settings.future_dates ~= true then
+    refuse(10021, "Can't set compatibility date in the future: %s", date)
+  end
+end
+
+-- ---- modules -----------------------------------------------------------------------------
+
+local function check_size(modules)
+  local size = 0
+  for _, module in ipairs(modules) do
+    if (module.type or ""):find("^application/source%-map") == nil then size = size + #module.body end
+  end
+  if size > limits.worker then
+    refuse(10027, "Your Worker exceeded the size limit of %d MiB.", limits.worker >> 20)
+  end
 end
 
 local function check_entry(version)
-  if version.main_module then
-    if data.find(version.modules, "name", version.main_module) then return end
-    refuse(10021, ("No such module: %s."):format(version.main_module))
-  end
-  if #version.modules > 0 or not version.assets then
+  local entry = version.main_module or version.body_part
+  if not entry then
+    if #version.modules == 0 and version.assets then return end
     refuse(10021, "main_module is required for a Worker that is not assets alone.")
   end
+  local module = data.find(version.modules, "name", entry)
+  if not module then refuse(10021, "No such module: %s.", entry) end
+  version.handlers = handlers.of(module, version.body_part ~= nil)
 end
 
 local function etag_of(version)
-  local text = { version.main_module or "" }
+  local text = { version.main_module or version.body_part or "" }
   for _, module in ipairs(version.modules) do
     text[#text + 1] = module.name
     text[#text + 1] = module.body
@@ -130,56 +109,98 @@ local function etag_of(version)
   return sha256(table.concat(text, "\0"))
 end
 
----Reads a multipart upload.
+---Finishes a version whose modules are set: its entry is checked, its etag computed.
 ---@param context table
----@param previous? table  the version before it
----@return table version, table metadata
-function upload.read(context, previous)
-  local request = context.request
-  local parts, reason = multipart.parse(request.headers["content-type"] or "", request.body)
-  if not parts then refuse(10006, "The upload cannot be parsed: " .. reason) end
-  local modules, metadata = modules_of(parts)
-  local plain = data.plain(metadata)
-  local version = {
-    modules = modules, main_module = data.text(plain.main_module),
-    bindings = bindings_of(metadata, previous, context.query.bindings_inherit == "strict"),
-    compatibility_date = plain.compatibility_date,
-    compatibility_flags = plain.compatibility_flags or {}, annotations = plain.annotations or {},
-    assets = assets_of(context, metadata, previous),
-  }
+---@param version table
+---@return table version
+function upload.seal(context, version)
+  check_size(version.modules)
   check_entry(version)
+  local rejected = context.request.rejected
+  if rejected then refuse(rejected.code, "%s", rejected.message) end
+  version.startup_ms = context.request.startup_ms or STARTUP
   version.etag = etag_of(version)
-  return version, plain
+  return version
+end
+
+-- ---- assets ------------------------------------------------------------------------------
+
+local function assets_of(context, metadata, previous)
+  local given = data.plain(metadata.assets)
+  local jwt = given and data.text(given.jwt)
+  if metadata.keep_assets == true and not jwt then
+    local old = data.plain(previous and previous.assets)
+    if old and given and given.config then old.config = given.config end
+    return old
+  end
+  if not given then return nil end
+  if not jwt then refuse(10021, "assets.jwt is required.") end
+  return { manifest = assets.manifest(context, jwt), config = given.config or {} }
+end
+
+-- ---- a version ---------------------------------------------------------------------------
+
+---Makes a version of modules and metadata.
+---@param context table
+---@param name string      of the script, which need not be there yet
+---@param modules table[]  name, type, body
+---@param metadata table   as decoded
+---@return table version
+function upload.make(context, name, modules, metadata)
+  check_types(metadata)
+  local plain = data.plain(metadata)
+  check_date(context, plain.compatibility_date)
+  local script = context.cloudflare.scripts[name]
+  local wanted = metadata.bindings ~= json.null and metadata.bindings or {}
+  return upload.seal(context, {
+    modules = modules, main_module = data.text(plain.main_module), body_part = data.text(plain.body_part),
+    bindings = bindings.read(context, wanted, { name = name, script = script,
+      keep = plain.keep_bindings, strict = context.query.bindings_inherit == "strict" }),
+    compatibility_date = plain.compatibility_date, compatibility_flags = plain.compatibility_flags or {},
+    annotations = plain.annotations or {}, extra = extra_of(metadata),
+    assets = assets_of(context, metadata, script and script.versions[#script.versions]),
+  })
+end
+
+-- A script alone, as the oldest clients send it, is one in service worker format.
+local function bare(request)
+  local kind = request.headers["content-type"] or ""
+  if not kind:find("javascript", 1, true) then return nil end
+  return { { name = "script", type = kind, body = request.body or "" } }, { body_part = "script" }
+end
+
+---Reads the upload of a script.
+---@param context table
+---@param name string  the script's
+---@return table version, table metadata
+function upload.read(context, name)
+  local request = context.request
+  local modules, metadata
+  if not form.is(request) then modules, metadata = bare(request) end
+  if not modules then
+    local parts = form.parts(request)
+    local document, part = form.document(parts, "metadata")
+    metadata = document
+    if not metadata then refuse(10026, "The upload has no part named metadata.") end
+    if part and #part.body > limits.metadata then refuse(10026, "The metadata exceeds 1 MB.") end
+    modules = form.modules(parts, "metadata")
+  end
+  return upload.make(context, name, modules, metadata), data.plain(metadata)
 end
 
 ---A version like another one, to be given other bindings.
-function upload.copy(version, bindings, annotations)
+---@param version table
+---@param list table[]
+---@param annotations? table
+---@return table
+function upload.copy(version, list, annotations)
   local copy = {}
-  for _, name in ipairs { "modules", "main_module", "compatibility_date", "compatibility_flags",
-    "assets", "etag" } do
+  for _, name in ipairs { "modules", "main_module", "body_part", "compatibility_date",
+    "compatibility_flags", "assets", "extra", "handlers", "etag", "startup_ms" } do
     copy[name] = data.plain(version[name])
   end
-  copy.bindings, copy.annotations = bindings, annotations
+  copy.bindings, copy.annotations = list, data.plain(annotations or {})
   return copy
-end
-
----Adds a version to a script and sends all its traffic there.
----@return table version
-function upload.deploy(context, script, version)
-  local agent = context.request.headers["user-agent"] or ""
-  version.id = ids.uuid(context.state, "version")
-  version.script = script.name
-  version.number = #script.versions + 1
-  version.created = context.now
-  version.source = agent:find("^wrangler") and "wrangler" or "api"
-  table.insert(script.versions, version)
-  table.insert(script.deployments, {
-    id = ids.uuid(context.state, "deployment"), created = context.now,
-    versions = { { version_id = version.id, percentage = 100 } },
-    source = version.source, annotations = data.plain(version.annotations),
-  })
-  script.modified = context.now
-  return version
 end
 
 return upload

@@ -1,0 +1,22 @@
+---What an account may hold, by its plan, and what one upload may be. The settings name the plan.
+local limits = {}
+
+local plans = {
+  free = { workers = 100, variables = 64, assets = 20000 },
+  paid = { workers = 500, variables = 128, assets = 100000 },
+}
+
+limits.variable = 5 << 10       -- bytes of one variable or secret
+limits.metadata = 1 << 20       -- bytes of an upload's metadata
+limits.worker = 64 << 20        -- bytes of all modules, uncompressed
+limits.asset = 25 << 20         -- bytes of one asset
+limits.versions = 100           -- the newest ones, which can be deployed
+limits.secrets = 100            -- changed by one request
+
+---@param context table  of a request, or anything with the world as `state`
+---@return { workers: integer, variables: integer, assets: integer }
+function limits.of(context)
+  return plans[context.state.settings.workers_plan] or plans.paid
+end
+
+return limits
