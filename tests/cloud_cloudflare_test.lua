@@ -471,9 +471,13 @@ end)
 test("hosts without a Worker have errors of their own", function()
   local c = new()
   record(c, { type = "A", name = "bare", content = "192.0.2.1", proxied = true })
-  equal(serve(c, "bare.revelations.studio"),
-    { kind = "error", status = 530, code = 1016, body = "error code: 1016" })
-  equal(serve(c, "none.davit.workers.dev"),
-    { kind = "error", status = 404, code = 1042, body = "error code: 1042" })
+  local function seen(host)
+    local answer = serve(c, host)
+    return { answer.kind, answer.status, answer.code, answer.body }
+  end
+  equal(seen "bare.revelations.studio", { "error", 530, 1016, "error code: 1016" })
+  c.now = c.now + 5
+  equal(seen "bare.revelations.studio", { "error", 522, 522, "error code: 522" })
+  equal(seen "none.davit.workers.dev", { "error", 404, 1042, "error code: 1042" })
   equal(serve(c, "example.com"), nil)
 end)

@@ -33,6 +33,7 @@ local cloudflare = {
   serve = edge.serve,
   versions = edge.versions,
   asset = edge.asset,
+  error = edge.error,
 }
 
 ---The part of the world that this service owns.

@@ -39,7 +39,7 @@ function kinds.placeholder(_, _, served)
 end
 
 function kinds.error(_, _, served)
-  return text(served.status, served.body .. "\n", "error " .. served.code)
+  return { status = served.status, headers = served.headers, body = served.body .. "\n" }
 end
 
 -- Over TLS the handshake fails before; in clear text there is something to say.
@@ -53,7 +53,8 @@ local function chance()
 end
 
 local function at_edge(cloud, request)
-  local where = { host = request.host, path = request.path, headers = request.headers, chance = chance() }
+  local where = { host = request.host, path = request.path, query = request.query,
+    scheme = request.scheme, headers = request.headers, chance = chance() }
   local served = cloudflare.serve(cloud.state, where, cloud.now())
   if served then return kinds[served.kind](cloud, request, served) end
   return text(421, ("The local cloud does not serve %s.\n"):format(request.host), "no such host")

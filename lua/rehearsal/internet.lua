@@ -72,7 +72,7 @@ end
 -- Successive requests fall evenly on the versions of a split, the same ones in every rehearsal.
 function Internet:where(request)
   self.asked = self.asked + 1
-  return { host = request.host, path = request.path, headers = request.headers,
+  return { host = request.host, path = request.path, query = request.query, headers = request.headers,
     chance = self.asked * GOLDEN % 1 }
 end
 

@@ -1,16 +1,27 @@
 ---What a request meets at the edge: a Worker's version, a placeholder, an error page. All of it
 ---lags behind the API by the delays of the settings.
+---
+---In a zone a route is asked first, then the custom domain, then the origin of the host's record:
+---a Worker on a custom domain counts as an origin, with routes in front of it.
 local data = require "cloud.data"
+local error_pages = require "cloud.cloudflare.error_pages"
 local names = require "cloud.cloudflare.names"
+local patterns = require "cloud.cloudflare.patterns"
+local split = require "cloud.cloudflare.split"
 local zones = require "cloud.cloudflare.zones"
 
-local edge = {}
+local edge = { error = error_pages.answer }
 
--- ---- what answers ------------------------------------------------------------------------
+---@class edge.Where
+---@field host string       with or without a port
+---@field path? string      without the query ("/")
+---@field query? string     routes look at it too ("")
+---@field scheme? string    "http" or "https"; without one both kinds of routes match
+---@field headers? table<string, string>  by lower-case names
+---@field chance? number    in [0, 1), decides between the versions of a split (0)
+---@field behind_routes? boolean  asked by a Worker of the same zone: its fetch goes to the origin
 
-local function version_of(script, deployment)
-  return (data.find(script.versions, "id", deployment.versions[1].version_id))
-end
+-- ---- versions ----------------------------------------------------------------------------
 
 -- The index of the newest deployment that has spread; nil while the first one has not.
 local function spread(state, script, now)
@@ -26,57 +37,176 @@ local function placeholder()
     body = "<!DOCTYPE html>\n<title>Davit</title>\n<h1>There is nothing here yet</h1>\n" }
 end
 
-local function refusal(status, code)
-  return { kind = "error", status = status, code = code, body = ("error code: %d"):format(code) }
+local function answer(script, version)
+  return { kind = "worker", script = script.name, version = version }
 end
 
 -- A host that was switched on or attached just now has not spread either.
-local function worker(state, script, since, now)
-  local index = spread(state, script, now)
+local function worker(state, script, since, where, now)
+  local index = script and spread(state, script, now)
   if not index or since + state.settings.propagation_delay > now then return placeholder() end
-  return { kind = "worker", script = script.name,
-    version = version_of(script, script.deployments[index]) }
+  local version = split.choose(script, script.deployments[index], where)
+  return version and answer(script, version) or placeholder()
 end
 
----@class edge.Where
----@field host string       with or without a port
----@field path? string      without the query ("/")
----@field headers? table<string, string>  by lower-case names
----@field chance? number    in [0, 1), decides between the versions of a split (0)
+-- ---- workers.dev -------------------------------------------------------------------------
+
+-- The version that a preview's prefix means: the first eight digits of its id, or the alias that
+-- was given to it last.
+local function previewed(script, prefix)
+  for i = #script.versions, 1, -1 do
+    local version = script.versions[i]
+    local alias = (version.annotations or {})["workers/alias"]
+    if version.id:sub(1, 8) == prefix or alias == prefix then return version end
+  end
+end
+
+local function at_workers_dev(state, where, now)
+  local script, since, prefix = names.workers_dev(state.cloudflare, where.host)
+  if not since then return error_pages.answer(1042, where, now) end
+  if not prefix then return worker(state, script, since, where, now) end
+  local version = previewed(script, prefix)
+  if not version then return error_pages.answer(1042, where, now) end
+  local from = math.max(since, version.created) + state.settings.propagation_delay
+  return from <= now and answer(script, version) or placeholder()
+end
+
+-- ---- routes ------------------------------------------------------------------------------
+
+-- The Worker's name of a route at this time: one that changed shows the Worker before it at first.
+-- The second result is false while the route is not there at all.
+local function script_of(state, entry, now)
+  if entry.created + state.settings.propagation_delay <= now then return entry.script, true end
+  return entry.before and entry.before.script, entry.before ~= nil
+end
+
+-- The most specific route that matches, and its Worker's name.
+local function matching(state, zone, where, now)
+  local query = where.query or ""
+  local path = (where.path or "/") .. (query ~= "" and "?" .. query or "")
+  local target = { host = where.host, path = path, scheme = where.scheme }
+  local best, name
+  for _, entry in ipairs(state.cloudflare.routes) do
+    local pattern = entry.zone_id == zone.id and patterns.parse(entry.pattern)
+    if pattern and patterns.matches(pattern, target) and not (best and patterns.more_specific(best, pattern)) then
+      local script, there = script_of(state, entry, now)
+      if there then best, name = pattern, script end
+    end
+  end
+  return best, name
+end
+
+local function routed(state, zone, where, now)
+  local best, name = matching(state, zone, where, now)
+  local script = best and name and state.cloudflare.scripts[name]
+  if script then return worker(state, script, 0, where, now) end
+end
+
+-- ---- custom domains and origins ----------------------------------------------------------
+
+-- A host that another Worker took over shows the one before it until that has spread.
+local function service_of(state, domain, now)
+  local taken = domain.before and domain.changed + state.settings.propagation_delay > now
+  local name = taken and state.cloudflare.scripts[domain.before] and domain.before or domain.service
+  return state.cloudflare.scripts[name]
+end
+
+local elsewhere = { ".workers.dev", ".pages.dev" }
+
+local function of_others(host)
+  for _, suffix in ipairs(elsewhere) do
+    if host:sub(-#suffix) == suffix then return true end
+  end
+  return false
+end
+
+local LONGEST_CHAIN = 8   -- of CNAMEs; assumed
+
+-- The code of the error that an origin gives, as nothing of the outside can be reached from here.
+local function origin_error(state, host, now)
+  for _ = 1, LONGEST_CHAIN do
+    local record = names.address(state, host, now)
+    if not record then return 1016 end
+    if record.type ~= "CNAME" then
+      return record.content == "100::" and 523 or 522   -- the discard prefix leads nowhere
+    end
+    host = record.content:lower():gsub("%.$", "")
+    if of_others(host) then return 1014 end
+  end
+  return 1016
+end
+
+local function at_origin(state, where, now)
+  local record = names.address(state, where.host, now)
+  if record and not record.proxied then return nil end   -- its visitors do not come by the edge
+  return error_pages.answer(origin_error(state, where.host, now), where, now)
+end
+
+local function at_domain(state, domain, where, now)
+  if domain.created + state.settings.tls_delay > now then return { kind = "no-certificate" } end
+  if domain.enabled == false then return error_pages.answer(1042, where, now) end   -- code assumed
+  return worker(state, service_of(state, domain, now), domain.created, where, now)
+end
+
+local function in_zone(state, zone, where, now)
+  if zone.status and zone.status ~= "active" then return error_pages.answer(1001, where, now) end
+  local domain = data.find(state.cloudflare.domains, "hostname", where.host)
+  local pending = domain and domain.created + state.settings.tls_delay > now
+  local record = names.address(state, where.host, now)
+  local proxied = domain or record and record.proxied
+  local by_route = proxied and not pending and not zone.paused and not where.behind_routes
+    and routed(state, zone, where, now)
+  if by_route then return by_route end
+  if domain then return at_domain(state, domain, where, now) end
+  return at_origin(state, where, now)
+end
+
+-- ---- every host --------------------------------------------------------------------------
+
+local function lowered(where)
+  local copy = {}
+  for key, value in pairs(where) do copy[key] = value end
+  copy.host = where.host:lower():gsub(":%d+$", "")
+  return copy
+end
 
 ---What a request meets at the edge.
 ---@param state table
 ---@param where edge.Where
 ---@param now number
----@return table|nil answer  kind and more; nil for a host that is not served here
+---@return table|nil answer  kind ("worker" with script and version, "placeholder", "error",
+---  "no-certificate") and more; nil for a host that is not served here
 function edge.serve(state, where, now)
-  local cloudflare = state.cloudflare
-  local host = where.host:lower():gsub(":%d+$", "")
-  if host:sub(-12) == ".workers.dev" then
-    local script, since = names.workers_dev(cloudflare, host)
-    if not since then return refusal(404, 1042) end
-    return worker(state, script, since, now)
-  end
-  if not zones.holding(cloudflare, host) then return nil end
-  local domain = data.find(cloudflare.domains, "hostname", host)
-  if not domain then return refusal(530, 1016) end   -- a name without an origin
-  if domain.created + state.settings.tls_delay > now then return { kind = "no-certificate" } end
-  return worker(state, cloudflare.scripts[domain.service], domain.created, now)
+  where = lowered(where)
+  if where.host:sub(-12) == ".workers.dev" then return at_workers_dev(state, where, now) end
+  local zone = zones.holding(state.cloudflare, where.host)
+  if zone then return in_zone(state, zone, where, now) end
 end
 
 -- ---- for whoever runs the Workers --------------------------------------------------------
 
----The versions that may be served from now on: of each script the one that serves and those
----deployed after it. Without now, every version that was ever deployed.
+local function add_deployed(live, state, script, now)
+  local seen, first = {}, now and spread(state, script, now) or 1
+  for i = first, #script.deployments do
+    for _, version in ipairs(split.versions(script, script.deployments[i])) do
+      if not seen[version.id] then live[#live + 1] = version end
+      seen[version.id] = true
+    end
+  end
+end
+
+---The versions that may be served from now on: of each script those that serve and those deployed
+---after them, or every one when there are previews. Without now, every version ever deployed.
 ---@param state table
 ---@param now? number
 ---@return table[]  references into the state
 function edge.versions(state, now)
   local live = {}
   for _, script in pairs(state.cloudflare.scripts) do
-    local first = now and spread(state, script, now) or 1
-    for i = first, #script.deployments do
-      live[#live + 1] = version_of(script, script.deployments[i])
+    if now and script.subdomain.previews then
+      table.move(script.versions, 1, #script.versions, #live + 1, live)
+    else
+      add_deployed(live, state, script, now)
     end
   end
   return live

@@ -10,13 +10,31 @@ local TTL = 300   -- of every name that is served through the edge
 local api_hosts = { ["api.cloudflare.com"] = true, ["console.neon.tech"] = true,
   ["api.github.com"] = true }
 
----The script that a host of workers.dev names and since when it is there; nil for any other host.
+-- A preview's host is PREFIX-NAME; both may have hyphens.
+local function preview_of(cloudflare, label)
+  local from = 1
+  while true do
+    local hyphen = label:find("-", from, true)
+    if not hyphen then return nil end
+    local script = cloudflare.scripts[label:sub(hyphen + 1)]
+    if script and script.subdomain.previews then return script, label:sub(1, hyphen - 1) end
+    from = hyphen + 1
+  end
+end
+
+---The script that a host of workers.dev names.
+---@return table|nil script, number|nil since, string|nil prefix  since when the host is there; and
+---  what a preview's host has before the script's name
 function names.workers_dev(cloudflare, host)
   if not cloudflare.subdomain then return nil end
   local suffix = "." .. cloudflare.subdomain .. ".workers.dev"
   if host:sub(-#suffix) ~= suffix then return nil end
-  local script = cloudflare.scripts[host:sub(1, -#suffix - 1)]
-  return script, script and script.subdomain.since
+  local label = host:sub(1, -#suffix - 1)
+  local script = cloudflare.scripts[label]
+  if script and script.subdomain.since then return script, script.subdomain.since end
+  local previewed, prefix = preview_of(cloudflare, label)
+  if previewed then return previewed, previewed.subdomain.previews_since or previewed.created, prefix end
+  return script
 end
 
 local function reply(answers, ttl)
@@ -31,11 +49,38 @@ local function answers_for(record, kind)
   return record.type == kind or record.type == "CNAME"
 end
 
--- Records that already answer for a name; a proxied one hides what it points to.
-local function lookup(state, name, kind, now)
-  local visible = data.filter(state.cloudflare.records, function(record)
+local function visible_at(state, name, now)
+  return data.filter(state.cloudflare.records, function(record)
     return record.name == name and record.created + state.settings.dns_delay <= now
   end)
+end
+
+-- Where a name has no record of its own, the nearest wildcard above it answers (RFC 4592).
+local function visible_for(state, name, now)
+  local found = visible_at(state, name, now)
+  while #found == 0 and name:find(".", 1, true) do
+    name = name:match("^[^.]*%.(.*)$")
+    found = visible_at(state, "*." .. name, now)
+    if #visible_at(state, name, now) > 0 then break end
+  end
+  return found
+end
+
+---The address record (A, AAAA or CNAME) that already answers for a host, or nil; a proxied one
+---before others.
+---@return table|nil record
+function names.address(state, host, now)
+  local found
+  for _, record in ipairs(visible_for(state, host, now)) do
+    local address = record.type == "A" or record.type == "AAAA" or record.type == "CNAME"
+    if address and not (found and found.proxied) then found = record end
+  end
+  return found
+end
+
+-- Records that already answer for a name; a proxied one hides what it points to.
+local function lookup(state, name, kind, now)
+  local visible = visible_for(state, name, now)
   if #visible == 0 then return nil end
   local answers, ttl = {}, TTL
   for _, record in ipairs(visible) do
