@@ -12,6 +12,8 @@ local assets = require "cloud.cloudflare.assets"
 local content = require "cloud.cloudflare.content"
 local deployments = require "cloud.cloudflare.deployments"
 local dns = require "cloud.cloudflare.dns"
+local dns_batch = require "cloud.cloudflare.dns_batch"
+local domain_sets = require "cloud.cloudflare.domain_sets"
 local domains = require "cloud.cloudflare.domains"
 local durable = require "cloud.cloudflare.durable"
 local previews = require "cloud.cloudflare.previews"
@@ -49,10 +51,10 @@ function cloudflare.init(state, seed)
 end
 
 local table_of_routes = route.table(
-  accounts.routes, tokens.routes, zones.routes, dns.routes, scripts.routes, secrets.routes,
-  assets.routes, domains.routes, routes.routes, schedules.routes, subdomain.routes,
-  settings.routes, versions.routes, deployments.routes, content.routes, services.routes, durable.routes,
-  workers.routes, worker_versions.routes, previews.routes)
+  accounts.routes, tokens.routes, zones.routes, dns_batch.routes, dns.routes, domain_sets.routes, domains.routes,
+  routes.routes, schedules.routes, subdomain.routes, scripts.routes, secrets.routes, assets.routes, settings.routes,
+  versions.routes, deployments.routes, content.routes, services.routes, durable.routes, workers.routes,
+  worker_versions.routes, previews.routes)
 
 -- ---- one request -------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
----Custom domains: a host name of a zone that a Worker answers, with its managed DNS record.
+---Custom domains: a host name of a zone that a Worker answers, with its managed DNS record and its
+---certificate. How all domains of a script are set at once is in domain_sets.lua.
 local data = require "cloud.data"
 local dns = require "cloud.cloudflare.dns"
 local ids = require "cloud.ids"
@@ -7,52 +8,85 @@ local zones = require "cloud.cloudflare.zones"
 
 local domains = {}
 
-local function show(domain)
+function domains.show(domain)
   return { id = domain.id, hostname = domain.hostname, service = domain.service,
     environment = "production", zone_id = domain.zone_id, zone_name = domain.zone_name,
-    cert_id = domain.cert_id }
+    cert_id = domain.cert_id, enabled = domain.enabled ~= false,
+    previews_enabled = domain.previews_enabled or false }
 end
 
-local function list(context)
-  local query = context.query
-  return data.array(data.filter(context.cloudflare.domains, function(domain)
-    for _, field in ipairs { "hostname", "service", "zone_id", "zone_name" } do
-      if query[field] and query[field] ~= domain[field] then return false end
+local show = domains.show
+
+local filters = { "hostname", "service", "zone_id", "zone_name", "environment" }
+
+function domains.matching(context)
+  return data.filter(context.cloudflare.domains, function(domain)
+    for _, field in ipairs(filters) do
+      local wanted, value = context.query[field], domain[field]
+      if field == "environment" then value = "production" end
+      if data.text(wanted) and wanted:lower() ~= value then return false end
     end
     return true
-  end), show)
+  end)
 end
 
 -- ---- attaching ---------------------------------------------------------------------------
 
-local function check_script(context, name)
+function domains.check_script(context, name)
   if context.cloudflare.scripts[name] then return end
   route.refuse { status = 404, code = 10007,
     message = "This Worker does not exist on your account." }
 end
 
--- What a body says of a host: lower case, with the zone it lies in.
-local function origin_of(context, body)
+local function refuse(status, code, message)
+  route.refuse { status = status, code = code, message = message }
+end
+
+---What a body says of a host: lower case, with the zone it lies in. A zone that is named is the
+---one it has to lie in.
+---@return { hostname: string, zone: table, enabled?: boolean, previews_enabled?: boolean }
+function domains.origin_of(context, body)
   local host = data.text(body.hostname)
-  if not host then
-    route.refuse { status = 400, code = 10026, message = "hostname is required." }
-  end
+  if not host then refuse(400, 10026, "hostname is required.") end
   host = host:lower()
+  if host:find("[^%w.-]") then   -- code assumed
+    refuse(400, 10026, ("hostname '%s' is invalid."):format(host))
+  end
   local zone = zones.holding(context.cloudflare, host)
-  local fits = zone and (body.zone_id or zone.id) == zone.id
-    and (body.zone_name or zone.name) == zone.name
-  if fits then return { hostname = host, zone = zone } end
-  route.refuse { status = 404, code = 10082,   -- code assumed
-    message = ("There is no zone of this account for %s."):format(host) }
+  local fits = zone and (data.text(body.zone_id) or zone.id) == zone.id
+    and (data.text(body.zone_name) or zone.name):lower() == zone.name
+  if not fits then   -- code assumed
+    refuse(404, 10082, ("There is no zone of this account for %s."):format(host))
+  end
+  return { hostname = host, zone = zone, enabled = body.enabled, previews_enabled = body.previews_enabled }
 end
 
-local function refuse_dns(context, host)
+local taken = "Hostname '%s' already has externally managed DNS records (A, CNAME, etc). %s"
+
+---Refuses a host that has address records of somebody else.
+---@param may_override boolean  whether the caller could have told to override them
+function domains.refuse_dns(context, host, may_override)
   if #dns.external(context.cloudflare, host) == 0 then return end
-  route.refuse { status = 409, code = 100117,
-    message = ("Hostname '%s' already has externally managed DNS records."):format(host) }
+  local advice = may_override
+    and "Either delete them, try a different hostname, or use the option 'override_existing_dns_record' to override."
+    or "Delete them first or try a different hostname."
+  refuse(409, 100117, taken:format(host, advice))
 end
 
-local function attach(context, origin, service)
+local function set(domain, origin, name)
+  if type(origin[name]) == "boolean" then domain[name] = origin[name] end
+end
+
+-- Who had the host goes on answering until the change has spread.
+local function hand_over(domain, service, now)
+  if domain.service == service then return end
+  domain.before, domain.changed = domain.service, domain.service and now
+  domain.service = service
+end
+
+---Attaches a host to a Worker, whoever has it now.
+---@return table domain
+function domains.attach(context, origin, service)
   local domain = data.find(context.cloudflare.domains, "hostname", origin.hostname)
   if not domain then
     domain = { id = ids.hex(context.state, "domain"),
@@ -61,7 +95,9 @@ local function attach(context, origin, service)
       created = context.now }
     table.insert(context.cloudflare.domains, domain)
   end
-  domain.service = service
+  hand_over(domain, service, context.now)
+  set(domain, origin, "enabled")
+  set(domain, origin, "previews_enabled")
   dns.attach(context, origin.zone, origin.hostname, service)
   return domain
 end
@@ -69,13 +105,11 @@ end
 -- Assumed: a host that another Worker has moves to the one named here, without a word.
 local function put(context)
   local body = data.plain(context.body)
-  if not data.text(body.service) then
-    route.refuse { status = 400, code = 10026, message = "service is required." }
-  end
-  check_script(context, body.service)
-  local origin = origin_of(context, body)
-  refuse_dns(context, origin.hostname)
-  return show(attach(context, origin, body.service))
+  if not data.text(body.service) then refuse(400, 10026, "service is required.") end
+  domains.check_script(context, body.service)
+  local origin = domains.origin_of(context, body)
+  domains.refuse_dns(context, origin.hostname, false)
+  return show(domains.attach(context, origin, body.service))
 end
 
 -- ---- detaching ---------------------------------------------------------------------------
@@ -98,7 +132,7 @@ end
 local function find(context)
   local domain = data.find(context.cloudflare.domains, "id", context.params.domain)
   if domain then return domain end
-  route.refuse { status = 404, code = 10114, message = "Domain not found." }   -- code assumed
+  refuse(404, 10114, "Domain not found.")   -- code assumed
 end
 
 local function delete(context)
@@ -107,38 +141,14 @@ local function delete(context)
   return { id = domain.id }
 end
 
--- ---- all domains of a script at once, as wrangler sets them ------------------------------
-
-local function refuse_origin(context, host, service)
-  local other = data.find(context.cloudflare.domains, "hostname", host)
-  if not other or other.service == service then return end
-  route.refuse { status = 409, code = 100116,   -- code assumed
-    message = ("Hostname '%s' is already attached to the Worker %s."):format(host, other.service) }
-end
-
--- The list replaces the script's domains. Nothing changes unless every host may be attached.
-local function put_records(context)
-  local service, body = context.params.script, data.plain(context.body)
-  check_script(context, service)
-  local origins, keep = {}, {}
-  for i, given in ipairs(body.origins or {}) do
-    local origin = origin_of(context, given)
-    if not body.override_existing_dns_record then refuse_dns(context, origin.hostname) end
-    if not body.override_existing_origin then refuse_origin(context, origin.hostname, service) end
-    origins[i], keep[origin.hostname] = origin, true
-  end
-  domains.release(context.cloudflare, service, keep)
-  return data.array(origins, function(origin)
-    return show(attach(context, origin, service))
-  end)
-end
+local ALL = "/accounts/{account}/workers/domains"
 
 domains.routes = {
-  { "GET", "/accounts/{account}/workers/domains", list },
-  { "PUT", "/accounts/{account}/workers/domains", put },
-  { "GET", "/accounts/{account}/workers/domains/{domain}", function(c) return show(find(c)) end },
-  { "DELETE", "/accounts/{account}/workers/domains/{domain}", delete },
-  { "PUT", "/accounts/{account}/workers/scripts/{script}/domains/records", put_records },
+  { "GET", ALL, function(context) return data.array(domains.matching(context), show) end },
+  { "PUT", ALL, put },
+  { "GET", ALL .. "/{domain}", function(context) return show(find(context)) end },
+  { "DELETE", ALL .. "/{domain}", delete },
+  { "GET", ALL .. "/records/{domain}", function(context) return show(find(context)) end },
 }
 for _, entry in ipairs(domains.routes) do entry.scope = "workers" end
 
