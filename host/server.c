@@ -247,29 +247,6 @@ static void resume(struct request *r)
 
 /* ---- answering --------------------------------------------------------------------------------- */
 
-/* "Name: value" as a header of the response. */
-static bool add_line(struct MHD_Response *response, const char *line, struct fault *f)
-{
-  size_t n = strcspn(line, ":");
-  char name[256];
-  const char *value = line + n + (line[n] == ':');
-  value += strspn(value, " \t");
-  snprintf(name, sizeof name, "%.*s", (int)n, line);
-  if (n < sizeof name && MHD_add_response_header(response, name, value) == MHD_YES)
-    return true;
-  fault_set(f, "server-header", "misuse", "an answer cannot have the header '%.80s'", line);
-  fault_hint(f, "lengths and transfer encodings are set by the server; a value is one line of text");
-  return false;
-}
-
-bool server_add_lines(struct MHD_Response *response, const char *const *headers, struct fault *f)
-{
-  bool ok = true;
-  for (; ok && headers && *headers; headers++)
-    ok = add_line(response, *headers, f);
-  return ok;
-}
-
 void server_queue(struct request *r, unsigned status, struct MHD_Response *response)
 {
   r->status = status;
@@ -280,24 +257,6 @@ void server_queue(struct request *r, unsigned status, struct MHD_Response *respo
   }
   r->held = false;
   release(r);
-}
-
-bool server_answer(struct server_request *base, int status, const char *const *headers,
-                   const void *body, size_t len, struct fault *f)
-{
-  struct request *r = (struct request *)base;
-  struct MHD_Response *response =
-    MHD_create_response_from_buffer(len, (void *)body, MHD_RESPMEM_MUST_COPY);
-  if (!response) {
-    fault_set(f, "out-of-memory", "fatal", "not enough memory for an answer of %zu bytes", len);
-    return false;
-  }
-  if (!server_add_lines(response, headers, f)) {
-    MHD_destroy_response(response);
-    return false;
-  }
-  server_queue(r, (unsigned)status, response);
-  return true;
 }
 
 void server_drop(struct server_request *base)

@@ -47,6 +47,10 @@ struct server_accept *server_accept(struct server *s, effect_done *done, void *a
  * what cannot be sent, and the request is still the caller's. */
 bool server_answer(struct server_request *r, int status, const char *const *headers,
                    const void *body, size_t len, struct fault *f);
+/* The same, but the connection ends after `sent` bytes of the body: what a server does that dies in the
+ * middle of an answer. */
+bool server_answer_cut(struct server_request *r, int status, const char *const *headers,
+                       const void *body, size_t len, size_t sent, struct fault *f);
 /* A request that becomes a WebSocket. */
 struct server_upgrade {
   struct effect effect;

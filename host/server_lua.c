@@ -255,23 +255,34 @@ static const char *const *read_headers(lua_State *L, int headers)
   return list;
 }
 
-/* request:respond(status, body, headers) */
+/* How many bytes of the body are sent: all, or what an answer that breaks off names. */
+static size_t read_cut(lua_State *L, int cut, size_t len)
+{
+  if (lua_isnil(L, cut))
+    return len;
+  if (!lua_isinteger(L, cut) || lua_tointeger(L, cut) < 0)
+    failure_misuse(L, "server: 'cut' is the number of bytes after which the answer breaks off");
+  return (size_t)lua_tointeger(L, cut);
+}
+
+/* request:respond(status, body, headers, cut) */
 static int respond(lua_State *L)
 {
   struct server_request **box = luaL_checkudata(L, 1, REQUEST);
   struct fault fault;
   size_t len = 0;
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   if (!lua_isinteger(L, 2) || lua_tointeger(L, 2) < 200 || lua_tointeger(L, 2) > 599)
     return failure_misuse(L, "server: the status must be an integer from 200 to 599, not %s",
                           luaL_tolstring(L, 2, NULL));
   if (!lua_isnil(L, 3) && lua_type(L, 3) != LUA_TSTRING)
     return failure_misuse(L, "server: the body must be a string, not a %s", luaL_typename(L, 3));
   const char *body = lua_isnil(L, 3) ? "" : lua_tolstring(L, 3, &len);
+  size_t sent = read_cut(L, 5, len);
   const char *const *headers = read_headers(L, 4);
   if (!*box)
     return failure_misuse(L, "server: the request was answered already");
-  if (!server_answer(*box, (int)lua_tointeger(L, 2), headers, body, len, &fault))
+  if (!server_answer_cut(*box, (int)lua_tointeger(L, 2), headers, body, len, sent, &fault))
     return failure_raise(L, &fault, NULL);
   *box = NULL;
   return 0;

@@ -1,5 +1,5 @@
-/* server_mhd.h - the parts of the server, as they see each other: server.c, and server_websocket.c for
- * connections that leave HTTP. server.h is the outside. */
+/* server_mhd.h - the parts of the server, as they see each other: server.c, server_answer.c for what
+ * answers are made of, and server_websocket.c for connections that leave HTTP. server.h is the outside. */
 #ifndef SERVER_MHD_H
 #define SERVER_MHD_H
 #include "server.h"
@@ -41,6 +41,9 @@ struct request {
 void server_run_soon(struct server *s);
 /* The response goes to the client of a request that is taken, and the request is given back. */
 void server_queue(struct request *r, unsigned status, struct MHD_Response *response);
+
+/* ---- server_answer.c ---- */
+
 /* Adds "Name: value" lines, ended by NULL. False: *f says which cannot be sent. */
 bool server_add_lines(struct MHD_Response *response, const char *const *headers, struct fault *f);
 

@@ -22,7 +22,7 @@ end
 
 -- Answering -------------------------------------------------------------------
 
-local reply_fields = { status = true, headers = true, body = true, close = true, websocket = true,
+local reply_fields = { status = true, headers = true, body = true, close = true, cut = true, websocket = true,
   protocols = true, max_message = true, max_queued = true, ping = true, close_timeout = true }
 
 ---A handler returns status, body, headers, or one table of them.
@@ -67,7 +67,7 @@ local function send(request, reply)
   elseif reply.websocket then
     upgrade(request, reply)
   else
-    request:respond(reply.status or 200, reply.body, reply.headers)
+    request:respond(reply.status or 200, reply.body, reply.headers, reply.cut)
   end
 end
 

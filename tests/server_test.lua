@@ -65,11 +65,12 @@ end)
 test("a reply that cannot be sent is a 500 that says why", function()
   local replies = {
     { 99 }, { 200, 7 }, { 200, "", { ["x"] = "a\nb" } }, { 200, "", "x" }, { { stauts = 200 } },
-    { 200, "", { ["content-length"] = "5" } },
+    { 200, "", { ["content-length"] = "5" } }, { { body = "x", cut = -1 } },
   }
   local patterns = {
     "status must be an integer", "body must be a string", "header 'x' must be a text of one line",
     "headers must be a table", "unknown field 'stauts'", "cannot have the header 'content%-length",
+    "'cut' is the number of bytes",
   }
   for i, reply in ipairs(replies) do
     server.with(function() return table.unpack(reply) end, function(s)
@@ -82,6 +83,19 @@ end)
 test("a connection can be dropped without an answer", function()
   server.with(function() return { close = true } end, function(s)
     equal(raises("", http.request, { url = s.url }).code, "http-lost")
+  end)
+end)
+
+test("an answer may break off in the middle of its body", function()
+  local text = ("x"):rep(100000)
+  for _, cut in ipairs { 0, 1, 99999 } do
+    server.with(function() return { body = text, cut = cut } end, function(s)
+      local err = raises("", http.request, { url = s.url })
+      equal({ err.code, err.phase }, { "http-lost", "body" })
+    end)
+  end
+  server.with(function() return { body = text, cut = #text } end, function(s)
+    equal(#http.request { url = s.url }.body, #text)
   end)
 end)
 

@@ -28,6 +28,7 @@ local server = {}
 ---@field headers? table<string, string|string[]>  lengths are set by the server
 ---@field body? string
 ---@field close? boolean     drops the connection without an answer
+---@field cut? integer       bytes of the body after which the connection ends, as of a server that dies
 ---@field websocket? fun(ws: websocket.Socket)
 ---@field protocols? string[]  of a WebSocket: those that are spoken here; the first that the client names counts
 
