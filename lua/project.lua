@@ -1,13 +1,13 @@
 ---The project's davit.yaml: found, read strictly, with its defaults filled in.
 local core = require "core"
 local secret = require "secret.core"
-local yaml = require "yaml"
+local shape = require "project.shape"
 
 local project = {}
 
--- The shape of the file: a type name, a table of keys, { list = shape } or { map = shape }.
+-- The shape of the file (lua/project/shape.lua).
 local secret_map = { map = "text" }
-local shape = {
+local keys = {
   version = "integer",
   project = "text",
   env_file = "text",
@@ -36,98 +36,14 @@ local shape = {
   },
 }
 
-local units = { s = 1, m = 60, h = 3600, d = 86400, ms = 0.001 }
-
 ---"30s", "5m", "1.5h" or a number of seconds.
 ---@param value string|number
 ---@return number|nil seconds
-function project.duration(value)
-  if type(value) == "number" then return value >= 0 and value or nil end
-  local number, unit = tostring(value):match("^(%d+%.?%d*)(%a+)$")
-  return number and units[unit] and tonumber(number) * units[unit] or nil
-end
+project.duration = shape.duration
 
 -- Checking ------------------------------------------------------------------------
 
--- An item of a list has no line of its own: then it is that of what holds it.
-local function line_of(file, path)
-  while path and not file.lines[path] do path = path:match("^(.*)%.[^.]*$") end
-  return file.lines[path] or 1
-end
-
-local function wrong(file, path, what, hint)
-  failure {
-    code = "config", class = "misuse", about = file.name, hint = hint,
-    message = ("%s:%d: %s%s"):format(file.name, line_of(file, path), path == "" and "" or path .. ": ", what),
-  }
-end
-
-local checkers = {
-  any = function(value) return value end,
-  text = function(value) return type(value) == "string" and value or nil, "must be a text" end,
-  integer = function(value) return math.type(value) == "integer" and value or nil, "must be an integer" end,
-  boolean = function(value)
-    if type(value) == "boolean" then return value end
-    return nil, "must be true or false"
-  end,
-  duration = function(value)
-    return project.duration(value), "must be a duration such as 30s or 5m"
-  end,
-}
-
-local check
-
-local function names(t)
-  local list = {}
-  for name in pairs(t) do list[#list + 1] = name end
-  return list
-end
-
-local function join(path, key)
-  return path == "" and tostring(key) or path .. "." .. tostring(key)
-end
-
-local function check_keys(file, value, keys, path)
-  local out = {}
-  for key, item in pairs(value) do
-    local here = join(path, key)
-    if not keys[key] then
-      local near = core.nearest(tostring(key), names(keys))
-      wrong(file, here, "unknown key" .. (near and (", did you mean '%s'?"):format(near)
-        or ", known are " .. table.concat(names(keys), ", ")))
-    end
-    out[key] = check(file, item, keys[key], here)
-  end
-  return out
-end
-
-local function check_all(file, value, item_shape, path)
-  local out = {}
-  for key, item in pairs(value) do out[key] = check(file, item, item_shape, join(path, key)) end
-  return out
-end
-
-function check(file, value, wanted, path)
-  if type(wanted) == "string" then
-    local checked, why = checkers[wanted](value)
-    if checked == nil then wrong(file, path, why) end
-    return checked
-  end
-  if type(value) ~= "table" then wrong(file, path, wanted.list and "must be a list" or "must be a mapping") end
-  if wanted.list then
-    if next(value) ~= nil and #value == 0 then wrong(file, path, "must be a list") end
-    return check_all(file, value, wanted.list, path)
-  end
-  if #value > 0 then wrong(file, path, "must be a mapping, not a list") end
-  if wanted.map then return check_all(file, value, wanted.map, path) end
-  return check_keys(file, value, wanted, path)
-end
-
-local function require_keys(file, value, path, keys)
-  for _, key in ipairs(keys) do
-    if value[key] == nil then wrong(file, path, ("the key '%s' is required"):format(key)) end
-  end
-end
+local wrong, require_keys = shape.wrong, shape.require_keys
 
 local function check_range(file, path, value, from, to)
   if value and (value < from or value > to) then
@@ -187,7 +103,7 @@ local function fill_defaults(p)
     p[key] = p[key] or {}
   end
   p.artifacts.keys = p.artifacts.keys or {}
-  p.deploy = p.deploy or names(p.workers)
+  p.deploy = p.deploy or shape.names(p.workers)
   for _, worker in pairs(p.workers) do
     worker.secrets, worker.vars = worker.secrets or {}, worker.vars or {}
     worker.health = worker.health or "/health"
@@ -207,14 +123,7 @@ project.compatibility_date = "2026-11-01"
 ---@param name string  its file name, for errors
 ---@return table project
 function project.parse(text, name)
-  local value, lines = yaml.decode(text, { name = name })
-  local file = { name = name, lines = lines or {} }
-  if type(value) ~= "table" or #value > 0 then
-    local empty = not ("\n" .. text):find("\n%s*[^%s#]")
-    wrong(file, "", empty and "the file is empty" or "must be a mapping of keys to values",
-      "docs/recipes.md shows a davit.yaml")
-  end
-  local p = check(file, value, shape, "")
+  local p, file = shape.read(text, name, keys, "docs/recipes.md shows a davit.yaml")
   fill_defaults(p)
   check_references(file, p)
   return p
