@@ -66,17 +66,6 @@ function verbs.gc(arguments)
   return require("cli.history").collect(values)
 end
 
-function verbs.cloud(arguments)
-  local values, rest = flags.parse(arguments, {
-    project = { type = "string" }, port = { type = "integer" }, verbose = { type = "boolean" },
-    reset = { type = "boolean" },
-  })
-  refuse_more("cloud", rest, 0)
-  local port = values.port or 0
-  if port < 0 or port > 65535 then usage(("--port expects a number from 0 to 65535, not '%d'"):format(port)) end
-  return require("local").serve(require("project").read(values.project), values)
-end
-
 -- What is written on the spot reads the environment like a recipe: what the project around it declares as secrets
 -- is none of its variables. A davit.yaml that cannot be read is an error: nobody knows what it declares.
 local function hide_declared()
@@ -97,6 +86,8 @@ function verbs.eval(arguments)
 end
 
 function verbs.rehearse(arguments) return require("cli.rehearse").run(arguments) end
+
+function verbs.cloud(arguments) return require("cli.cloud").run(arguments) end
 
 function verbs.wait(arguments) return require("cli.wait").run(arguments) end
 
@@ -122,8 +113,10 @@ local function verb_names()
   return names
 end
 
-local helps_itself = { artifact = true, eval = true, mask = true, rehearse = true, run = true, wait = true }
-local helps_at_once = { artifact = true, mask = true, rehearse = true, wait = true }
+local helps_itself = {
+  artifact = true, cloud = true, eval = true, mask = true, rehearse = true, run = true, wait = true,
+}
+local helps_at_once = { artifact = true, cloud = true, mask = true, rehearse = true, wait = true }
 
 local function dispatch(arguments)
   local first = arguments[1]

@@ -143,9 +143,10 @@ test("a mistake on the command line exits with 2 and says what was meant", funct
 end)
 
 test("help is there for the program, every recipe and every verb, on stdout", function()
-  for _, arguments in ipairs { { "help" }, { "--help" }, { "cloud", "--help" }, { "runs", "-h" } } do
+  for _, arguments in ipairs { { "help" }, { "--help" }, { "gc", "--help" }, { "runs", "-h" } } do
     equal(run("/", table.unpack(arguments)).output:find("Usage: davit VERB", 1, true) ~= nil, true)
   end
+  equal(run("/", "cloud", "--help").output:find("Usage: davit cloud", 1, true) ~= nil, true)
   local text = run("/", "preview", "--help").output
   equal(text:find("--pr INTEGER  pull request number (required)", 1, true) ~= nil, true)
   equal(run("/", "help", "cleanup").output:find("Usage: davit run cleanup", 1, true) ~= nil, true)

@@ -31,6 +31,7 @@ local readers = {
     for item in text:gmatch("[^,]+") do items[#items + 1] = item end
     return items
   end,
+  texts = function(text) return { text } end,   -- each is given by a flag of its own, commas and all
 }
 
 local function read(name, param, text)

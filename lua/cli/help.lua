@@ -16,7 +16,7 @@ local verbs = {
   { "wait URL… [--deadline 5m] …", "wait until services are healthy (wait --help)" },
   { "mask [--secret-env NAME]… …", "a filter: standard input without the secrets in it (mask --help)" },
   { "artifact put|get|list|rm|key …", "what one job makes and another one uses (artifact --help)" },
-  { "cloud", "the local cloud on loopback, for --local and for any client" },
+  { "cloud [--fault RULE]… …", "the local cloud on loopback, for --local and any client (cloud --help)" },
   { "eval 'LUA'", "run a piece of Lua with Davit's modules" },
   { "FILE.lua [ARGUMENT]…", "run a script (also through a #! line)" },
   { "help [RECIPE]", "this text, or a recipe's" },

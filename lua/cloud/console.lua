@@ -2,6 +2,7 @@
 ---/_davit/, for programs. Nothing here shows a secret: every field is named.
 local cloudflare = require "cloud.cloudflare"
 local data = require "cloud.data"
+local desk = require "cloud.desk"
 local json = require "json"
 local neon = require "cloud.neon"
 local pulls = require "cloud.github.pulls"
@@ -168,7 +169,7 @@ local routes = {
 function console.answer(cloud, request)
   local route = routes[request.method .. " " .. request.path]
   if route then return route(cloud, request) end
-  return { status = 404, body = "There is no such page.\n",
+  return desk.answer(cloud, request) or { status = 404, body = "There is no such page.\n",
     headers = { ["content-type"] = "text/plain; charset=utf-8" } }
 end
 

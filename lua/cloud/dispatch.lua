@@ -5,18 +5,31 @@
 local cloudflare = require "cloud.cloudflare"
 local console = require "cloud.console"
 local core = require "core"
+local exchange = require "cloud.exchange"
+local faults = require "cloud.faults"
 local world = require "cloud.world"
 
 local dispatch = {}
 
-local own_hosts = { ["localhost"] = true, ["127.0.0.1"] = true, ["[::1]"] = true, [""] = true }
+local own_hosts = { ["localhost"] = true, ["[::1]"] = true, [""] = true }
 
--- Clients that take a base address instead of a host come to the cloud's own port.
-local bases = { ["/client/v4/"] = "api.cloudflare.com", ["/api/v2/"] = "console.neon.tech" }
+local function is_own(host) return own_hosts[host] or host:find "^127%.%d+%.%d+%.%d+$" ~= nil end
 
-local function service_of(path)
-  for base, host in pairs(bases) do
-    if path:sub(1, #base) == base then return host end
+-- Clients that take a base address instead of a host come to the cloud's own port. GitHub's servers of
+-- companies have their API below /api/v3; api.github.com has it at the top.
+local bases = {
+  { base = "/client/v4/", host = "api.cloudflare.com" },
+  { base = "/api/v2/", host = "console.neon.tech" },
+  { base = "/api/v3/", host = "api.github.com", cut = #"/api/v3" },
+}
+
+-- The request as one to the service whose base it has; nil when it has none.
+local function to_service(request)
+  for _, service in ipairs(bases) do
+    if request.path:sub(1, #service.base) == service.base then
+      request.host, request.path = service.host, request.path:sub(1 + (service.cut or 0))
+      return request
+    end
   end
 end
 
@@ -25,6 +38,24 @@ local reads = { GET = true, HEAD = true, OPTIONS = true }
 local function text(status, body, mark)
   return { status = status, body = body, headers = {
     ["content-type"] = "text/plain; charset=utf-8", ["x-davit-stand-in"] = mark } }
+end
+
+-- ---- the services and the cloud itself --------------------------------------------------------
+
+-- The state changes in one turn of the loop: nothing waits in here.
+local function apply(cloud, request)
+  local response = world.handle(request, cloud.state, cloud.now())
+  if not reads[request.method] then cloud.changed() end
+  return response
+end
+
+local function at_service(cloud, request)
+  return exchange.answer(cloud, request, function() return apply(cloud, request) end)
+end
+
+local function at_home(cloud, request)
+  if to_service(request) then return at_service(cloud, request) end
+  return console.answer(cloud, request)
 end
 
 -- ---- the edge ---------------------------------------------------------------------------------
@@ -57,6 +88,7 @@ local function at_edge(cloud, request)
     scheme = request.scheme, headers = request.headers, chance = chance() }
   local served = cloudflare.serve(cloud.state, where, cloud.now())
   if served then return kinds[served.kind](cloud, request, served) end
+  if cloud.open then return at_home(cloud, request) end   -- other machines call it by names of theirs
   return text(421, ("The local cloud does not serve %s.\n"):format(request.host), "no such host")
 end
 
@@ -67,15 +99,9 @@ end
 ---@return table response
 function dispatch.answer(cloud, request)
   request.host = request.host:match("^(.+)%.localhost$") or request.host
-  if own_hosts[request.host] then
-    local host = service_of(request.path)
-    if not host then return console.answer(cloud, request) end
-    request.host = host
-  end
-  local response = world.handle(request, cloud.state, cloud.now())
-  if not response then return at_edge(cloud, request) end
-  if not reads[request.method] then cloud.changed() end
-  return response
+  if is_own(request.host) then return at_home(cloud, request) end
+  if faults.service(request.host) then return at_service(cloud, request) end
+  return at_edge(cloud, request)
 end
 
 return dispatch

@@ -31,12 +31,13 @@ end
 
 ---Announces where the cloud listens. What an earlier one left behind is replaced.
 ---@param folder string
----@param facts table  http_port, https_port, dns, ca_file, hosts, started
+---@param facts table  http_port, https_port, dns, ca_file, hosts, started, environment (lines)
 function presence.announce(folder, facts)
   local text = json.encode({
     version = 1, pid = presence.pid(), started = facts.started,
     http_port = facts.http_port, https_port = facts.https_port, dns = facts.dns,
     ca_file = facts.ca_file, hosts = json.array(facts.hosts),
+    environment = json.array(facts.environment),
   }, { indent = 2 })
   fs.write(path_of(folder), text .. "\n", { mode = PRIVATE })
 end

@@ -3,6 +3,7 @@
 local core = require "core"
 local data = require "cloud.data"
 local fs = require "fs.core"
+local seed_file = require "cloud.seed_file"
 local sha256 = require "sha256"
 local world = require "cloud.world"
 
@@ -12,6 +13,11 @@ local seed = {}
 local names = {
   workers = "CLOUDFLARE_API_TOKEN", dns = "CLOUDFLARE_DNS_API_TOKEN", neon = "NEON_API_KEY",
   github = "GITHUB_TOKEN",
+}
+
+-- What stands for a credential that nobody gave.
+local made_up = {
+  workers = "workers-token", dns = "dns-token", neon = "neon-token", github = "github-token",
 }
 
 -- One open pull request, so that a preview can be tried at once.
@@ -50,7 +56,7 @@ end
 
 local function tokens_of(value_of, given)
   local tokens = {}
-  for token, name in pairs(names) do tokens[token] = given[token] or value_of(name) end
+  for token, name in pairs(names) do tokens[token] = given[token] or value_of(name) or made_up[token] end
   table.move(given, 1, #given, 1, tokens)
   return tokens
 end
@@ -62,23 +68,53 @@ local function network_of(folder)
   return ("127.%d.%d"):format(16 + tonumber(a, 16) % 200, tonumber(b, 16))
 end
 
+local function settings_of(folder, ...)
+  local settings = { network = network_of(folder), sslmode = "disable" }   -- without certificates
+  for _, given in ipairs { quick, ... } do
+    for name, value in pairs(given) do settings[name] = value end
+  end
+  return settings
+end
+
+local function overlay(from, file)
+  for key, value in pairs(file) do
+    if key ~= "tokens" and key ~= "settings" then from[key] = value end
+  end
+  return from
+end
+
+local function merged(a, b)
+  local made = {}
+  for key, value in pairs(a) do made[key] = value end
+  for key, value in pairs(b) do made[key] = value end
+  return made
+end
+
 ---@param project table  as davit.yaml has it: zone, github, databases, cloudflare, env_file, root
----@param o { tokens?: table, pull_requests?: table[], settings?: table }
+---@param o { tokens?: table, pull_requests?: table[], settings?: table, world?: table }  world: of cloud.seed_file
 ---@param folder string  where the cloud's state is, absolute
 ---@return world.Seed
 function seed.of(project, o, folder)
   local value_of = environment(project)
+  local file = o.world or {}
   local _, database = next(project.databases or {})
-  local settings = { network = network_of(folder), sslmode = "disable" }   -- without certificates
-  for name, seconds in pairs(quick) do settings[name] = seconds end
-  for name, value in pairs(o.settings or {}) do settings[name] = value end
-  return {
+  return overlay({
     zone = project.zone, repository = project.github and project.github.repository,
     neon_project = database and database.neon,
     account_id = project.cloudflare and project.cloudflare.account or value_of "CLOUDFLARE_ACCOUNT_ID",
-    tokens = tokens_of(value_of, o.tokens or {}), settings = settings,
+    tokens = tokens_of(value_of, merged(file.tokens or {}, o.tokens or {})),
+    settings = settings_of(folder, file.settings or {}, o.settings or {}),
     pull_requests = o.pull_requests or first_pulls,
-  }
+  }, file)
+end
+
+---Which of the credentials nobody gave: these are no secrets.
+---@param from world.Seed
+---@return table<string, boolean>
+function seed.made_up(from)
+  local list = {}
+  for token, value in pairs(made_up) do list[token] = from.tokens[token] == value end
+  return list
 end
 
 -- ---- the world --------------------------------------------------------------------------------
@@ -111,6 +147,7 @@ function seed.world(saved, from)
   local fresh = world.new(from)
   local state = saved or fresh
   compare(state, fresh)
+  if not saved and from.records then seed_file.plant(state, from) end
   state.settings = fresh.settings
   for key, value in pairs(fresh.cloudflare) do   -- what a state of an older version does not have
     if state.cloudflare[key] == nil then state.cloudflare[key] = value end

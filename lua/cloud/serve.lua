@@ -10,12 +10,14 @@ local cloudflare = require "cloud.cloudflare"
 local condition = require "condition"
 local core = require "core"
 local dispatch = require "cloud.dispatch"
+local environment = require "cloud.environment"
+local faults = require "cloud.faults"
 local fs = require "fs.core"
 local nameserver = require "nameserver"
 local neon = require "cloud.neon"
 local postgres = require "cloud.postgres"
 local presence = require "cloud.presence"
-local process = require "process"
+local recorder = require "cloud.recorder"
 local seed = require "cloud.seed"
 local server = require "server"
 local store = require "cloud.store"
@@ -26,6 +28,7 @@ local serve = {}
 
 local ADDRESS = "127.0.0.1"
 local COALESCE = 0.05          -- seconds in which changes are saved together
+local RETRY = 1                -- seconds until a save that failed is tried again
 local TICK = 0.5               -- seconds between looks at what time alone changes
 local LARGEST_BODY = 256 << 20
 
@@ -38,6 +41,10 @@ local LARGEST_BODY = 256 << 20
 ---@field crew cloud.Crew
 ---@field workers cloud.Workers
 ---@field postgres cloud.Postgres
+---@field faults cloud.faults.Set
+---@field latency number      seconds before each answer of an API
+---@field recorder? cloud.Recorder
+---@field open boolean        whether other machines may reach it
 ---@field http_port integer
 ---@field https_port integer
 
@@ -51,6 +58,11 @@ local LARGEST_BODY = 256 << 20
 ---@field pull_requests? table[] that a new world begins with
 ---@field tokens? table          workers, dns, neon, github (from the environment and the env file)
 ---@field settings? table        of the world: delays and limits
+---@field world? table           what a new world begins with: of cloud.seed_file
+---@field faults? cloud.faults.Set
+---@field latency? number        seconds before each answer of an API (0)
+---@field record? string         file that every exchange with an API is appended to
+---@field listen? string         address ("127.0.0.1")
 ---@field reset? boolean         begin anew
 ---@field verbose? boolean       a line for every request, and what the children print
 ---@field ready? fun(facts: table)  told where it listens, instead of printing it
@@ -58,7 +70,8 @@ local LARGEST_BODY = 256 << 20
 local known = {
   state = "string", project = "table", port = "integer", https_port = "integer",
   workerd = "string", postgres = "string", pull_requests = "table", tokens = "table",
-  settings = "table", reset = "boolean", verbose = "boolean", ready = "function",
+  settings = "table", world = "table", faults = "table", latency = "number", record = "string", listen = "string",
+  reset = "boolean", verbose = "boolean", ready = "function",
 }
 local may_be_false = { workerd = true, postgres = true }
 
@@ -92,9 +105,7 @@ end
 -- The folder as an absolute path, since children run elsewhere, and who runs it.
 local function ground(folder)
   fs.make(folder)
-  local printed = process.run { argv = { "sh", "-c", 'cd "$1" && pwd -P && id -u', "sh", folder } }.output
-  local path, user = printed:match("^(.-)\n(%d+)\n$")
-  return path, user == "0"
+  return fs.real(folder), fs.read("/proc/self/status"):match("\nUid:%s+(%d+)") == "0"
 end
 
 local function log(text) io.stderr:write("davit cloud: ", text, "\n") end
@@ -136,11 +147,25 @@ local function follower(work)
   return run, tell
 end
 
+-- A disk that is full for a while does not end the cloud: what is saved stays whole, and is behind.
+local function save_until_done(cloud)
+  local complained = false
+  while true do
+    local _, err = try(task.shield, cloud.save)
+    if not err then break end
+    if err.class == "cancelled" then error(err, 0) end
+    if not complained then log(("the state is not saved, it is tried again: %s"):format(err.message)) end
+    complained = true
+    sleep(RETRY)
+  end
+  if complained then log "the state is saved again" end
+end
+
 -- Once begun, a save ends before anything else is written: a later one must not be overtaken.
 local function saver(cloud)
   return follower(function()
     sleep(COALESCE)
-    task.shield(cloud.save)
+    save_until_done(cloud)
   end)
 end
 
@@ -189,13 +214,37 @@ local function report(err, request)
   log(("%s %s%s: %s"):format(request.method, request.host, request.path, tostring(err)))
 end
 
+local function open_port(o)
+  local listening, err = try(server.listen, o)
+  if listening then return listening end
+  if err.code == "server-failed" then
+    err.hint = "another program may listen there: see 'ss -ltnp', or choose another port (0 takes a free one)"
+  end
+  error(err, 0)
+end
+
 local function listen(cloud, name, o)
-  local listening = server.listen(o)
+  local listening = open_port(o)
   cloud.crew.spawn(name, function()
     local s <close> = listening
     s:serve(handler(cloud), { on_error = report })
   end)
   return listening.port
+end
+
+-- Where a browser and --local come from is always listened to; the port is the same.
+local function listen_everywhere(cloud, name, address, o)
+  local function at(where, port)
+    return listen(cloud, name, { address = where, port = port, tls = o.tls, max_body = LARGEST_BODY })
+  end
+  local port = at(address, o.port)
+  if address ~= ADDRESS and address ~= "0.0.0.0" then at(ADDRESS, port) end
+  return port
+end
+
+local function warn_of_strangers(address)
+  log(("WARNING: listening on %s: whoever reaches this machine can change what lives here, and run code in its Workers")
+    :format(address))
 end
 
 local function listen_dns(cloud)
@@ -217,14 +266,28 @@ local function hosts_of(state)
   return hosts
 end
 
+local function environment_of(cloud, ca_file)
+  local state = cloud.state
+  return environment.lines { http_port = cloud.http_port, ca_file = ca_file, made_up = cloud.made_up,
+    account_id = state.cloudflare.account_id, repository = state.github.repository,
+    neon_project = state.neon.project_id, tokens = cloud.tokens }
+end
+
+local function print_all(facts)
+  print(("http://%s:%d  what lives in the local cloud"):format(ADDRESS, facts.http_port))
+  print(("https://%s:%d  the same services with TLS"):format(ADDRESS, facts.https_port))
+  print(("%s  the certificate to trust for https"):format(facts.ca_file))
+  print ""
+  for _, line in ipairs(facts.environment) do print(line) end
+  print "ready"
+end
+
 local function announce(cloud, o, dns, ca_file)
-  local facts = { http_port = cloud.http_port, https_port = cloud.https_port, dns = dns,
-    ca_file = ca_file, hosts = hosts_of(cloud.state), started = cloud.now() }
+  local facts = { http_port = cloud.http_port, https_port = cloud.https_port, dns = dns, ca_file = ca_file,
+    hosts = hosts_of(cloud.state), started = cloud.now(), environment = environment_of(cloud, ca_file) }
   presence.announce(cloud.folder, facts)
-  if o.ready then return o.ready(facts) end
-  print(("http://%s:%d  what lives in the local cloud"):format(ADDRESS, cloud.http_port))
-  print(("%s  the certificate to trust for https"):format(ca_file))
-  print("ready")
+  local tell = o.ready or print_all
+  tell(facts)
 end
 
 -- ---- the whole --------------------------------------------------------------------------------
@@ -238,8 +301,13 @@ local function crew_of(o, spawn)
   end }
 end
 
-local function new_cloud(folder, root)
-  local cloud = { folder = folder, root = root, now = core.now, store = store.new(folder) }
+local function is_loopback(address)
+  return address:find "^127%." ~= nil or address == "::1"
+end
+
+local function new_cloud(folder, root, o)
+  local cloud = { folder = folder, root = root, now = core.now, store = store.new(folder),
+    faults = o.faults or faults.new(), latency = o.latency or 0, open = not is_loopback(o.listen or ADDRESS) }
   function cloud.changed() changed(cloud) end
   function cloud.save()
     cloud.store:save { world = seed.without_tokens(cloud.state), password = cloud.password }
@@ -249,6 +317,7 @@ end
 
 local function load(cloud, o)
   local from = seed.of(o.project or {}, o, cloud.folder)
+  cloud.tokens, cloud.made_up = from.tokens, seed.made_up(from)
   local saved = cloud.store:load()
   if not saved then   -- clusters that a removed state left behind have another password
     postgres.reset(cloud.folder)
@@ -294,12 +363,20 @@ local function live(cloud, o, spawn)
   local ca = prepare_certificates(cloud)
   start_followers(cloud)
   cloud.changed()
-  cloud.http_port = listen(cloud, "http", { address = ADDRESS, port = o.port, max_body = LARGEST_BODY })
-  cloud.https_port = listen(cloud, "https",
-    { address = ADDRESS, port = o.https_port, tls = ca, max_body = LARGEST_BODY })
+  local address = o.listen or ADDRESS
+  if cloud.open then warn_of_strangers(address) end
+  cloud.http_port = listen_everywhere(cloud, "http", address, { port = o.port })
+  cloud.https_port = listen_everywhere(cloud, "https", address, { port = o.https_port, tls = ca })
   local dns = listen_dns(cloud)
   cloud.crew.spawn("time", function() watch_time(cloud) end)
   announce(cloud, o, dns, cloud.folder .. "/ca/ca.pem")
+end
+
+-- Before anything is begun: whoever asked for a record does not want to go on without one.
+local function begin_record(cloud, path)
+  local secrets = {}
+  for _, value in pairs(cloud.tokens) do secrets[#secrets + 1] = type(value) == "table" and value.value or value end
+  cloud.recorder = recorder.new(path, { now = cloud.now, log = log, secrets = secrets })
 end
 
 local function finish(cloud)
@@ -321,8 +398,9 @@ function serve.run(o)
   local _ <close> = presence.claim(folder)
   presence.withdraw(folder)   -- what one that was killed left
   if o.reset then reset(folder) end
-  local cloud = new_cloud(folder, root)
+  local cloud = new_cloud(folder, root, o)
   load(cloud, o)
+  if o.record then begin_record(cloud, o.record) end
   cloud.save()   -- the databases are made with the password that stands in it
   local _, err = try(task.nursery, function(spawn) live(cloud, o, spawn) end)
   task.shield(finish, cloud)
