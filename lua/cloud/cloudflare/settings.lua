@@ -84,6 +84,20 @@ local function is_versioned(wanted)
   return false
 end
 
+-- A binding of which nothing is sent but name and type stays as it is: so wrangler names those that
+-- it does not change.
+local function with_kept(version, wanted)
+  local list = {}
+  for i, binding in ipairs(wanted) do
+    list[i] = binding
+    local old = type(binding) == "table" and data.find(version.bindings, "name", binding.name)
+    local bare = old and old.type == binding.type
+    for key in pairs(bare and binding or {}) do bare = bare and (key == "name" or key == "type") end
+    if bare then list[i] = { type = "inherit", name = old.name } end
+  end
+  return list
+end
+
 -- The newest version again, with what the request says. Bindings are replaced as a whole; those
 -- that are to stay are inherited.
 local function changed(context, of, version, wanted)
@@ -95,7 +109,8 @@ local function changed(context, of, version, wanted)
     if wanted[name] ~= nil then metadata[name] = wanted[name] end
   end
   if wanted.bindings ~= nil then
-    metadata.bindings, metadata.keep_bindings = wanted.bindings, {}
+    local list = type(wanted.bindings) == "table" and wanted.bindings or {}
+    metadata.bindings, metadata.keep_bindings = with_kept(version, list), {}
   end
   metadata.keep_assets = true
   local made = upload.make(context, of.name, version.modules, metadata)
