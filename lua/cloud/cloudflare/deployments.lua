@@ -26,7 +26,8 @@ local function list(context)
   local page, info = route.page(context.query, versions.newest_first(script.of(context).deployments),
     limits.versions, limits.versions)
   local shown = data.array(page, show)
-  return { deployments = shown, items = json.array { { deployments = shown } } }, { info = info }
+  local items = #shown > 0 and { { deployments = shown } } or {}   -- an empty page ends the list
+  return { deployments = shown, items = json.array(items) }, { info = info }
 end
 
 local function find(context)
