@@ -24,9 +24,9 @@ local function show(record)
     id = record.id, name = record.name, type = record.type, content = record.content,
     ttl = record.ttl, proxied = record.proxied, proxiable = address[record.type] or false,
     priority = record.priority, data = record.data, comment = data.nullable(record.comment),
-    comment_modified_on = record.comment and time(record.comment_modified or record.modified) or nil,
+    comment_modified_on = record.comment and time(record.comment_modified or record.created) or nil,
     tags = data.array(record.tags),
-    tags_modified_on = #(record.tags or {}) > 0 and time(record.tags_modified or record.modified) or nil,
+    tags_modified_on = #(record.tags or {}) > 0 and time(record.tags_modified or record.created) or nil,
     settings = record.settings or {}, meta = managed or {},
     created_on = time(record.created), modified_on = time(record.modified),
   }
