@@ -22,14 +22,17 @@ end
 
 -- ---- what a body says ---------------------------------------------------------------------
 
+local function parsed(text)
+  if not data.text(text) then refuse(400, 10021, "pattern is required.") end   -- code assumed
+  local pattern, reason = patterns.parse(text)
+  if pattern then return pattern end
+  refuse(400, 10022, ("Route pattern '%s' is invalid: %s."):format(text, reason))   -- code and text assumed
+end
+
 -- The pattern's text; refuses one that cannot be, or whose host lies outside the zone. The host
 -- "*" alone is for zones that serve the hosts of others.
 local function check_pattern(zone, text)
-  if not data.text(text) then refuse(400, 10021, "pattern is required.") end   -- code assumed
-  local pattern, reason = patterns.parse(text)
-  if not pattern then   -- code and text assumed
-    refuse(400, 10022, ("Route pattern %q is invalid: %s."):format(text, reason))
-  end
+  local pattern = parsed(text)
   local inside = pattern.host == "" or pattern.host == zone.name
     or pattern.host:sub(-#zone.name - 1) == "." .. zone.name
   if not inside then   -- code assumed, the words are known
@@ -111,8 +114,7 @@ local function zone_of(context, given)
   if data.text(given.zone_name) then
     return data.find(context.cloudflare.zones, "name", given.zone_name:lower())
   end
-  local pattern = data.text(given.pattern) and patterns.parse(given.pattern)
-  return pattern and zones.holding(context.cloudflare, pattern.host)
+  return zones.holding(context.cloudflare, parsed(given.pattern).host)
 end
 
 local function wanted(context, script)
@@ -122,7 +124,7 @@ local function wanted(context, script)
     if type(given) == "string" then given = { pattern = given } end
     local zone = zone_of(context, given)
     if not zone then   -- code assumed
-      refuse(400, 10082, ("Could not find a zone for the route %q."):format(tostring(given.pattern)))
+      refuse(400, 10082, ("Could not find a zone for the route '%s'."):format(tostring(given.pattern)))
     end
     local pattern = check_pattern(zone, given.pattern)
     local other = data.find(context.cloudflare.routes, "pattern", pattern)
