@@ -1,7 +1,7 @@
-/* peer.c - a server that misbehaves as it is told: peer [--unix PATH | --tls CERT KEY] STEP…
+/* peer.c - a server or client that misbehaves as it is told: peer [--unix PATH | --tls CERT KEY | --to PORT] STEP…
  *
  * It listens on a free port of 127.0.0.1, prints the port (0 for a Unix socket), and plays the steps on every
- * connection, each in a process of its own:
+ * connection, each in a process of its own; or, with --to, on one connection to that port of 127.0.0.1:
  *
  *   tls           the handshake, with the files of --tls
  *   read          reads a request up to its blank line
@@ -12,6 +12,9 @@
  *   again         plays the steps from the first one
  *   wait          takes what comes until the other side is gone
  *   hold          takes nothing any more, for ever
+ *   half          sends nothing any more
+ *   show          prints what comes until the other side is gone
+ *   open N        opens N connections more, which stay silent
  *   reset         ends the connection with RST; without, it is closed at the end of the steps,
  *                 and with TLS without its farewell
  *
@@ -29,7 +32,7 @@
 #include <unistd.h>
 
 struct peer {
-  int fd;
+  int fd, port;  /* port: of --to */
   gnutls_session_t tls;
   gnutls_certificate_credentials_t credentials;
 };
@@ -153,14 +156,45 @@ static bool reset(struct peer *p)
   return true;
 }
 
+static bool show(struct peer *p)
+{
+  char piece[4096];
+  for (long n; (n = take(p, piece, sizeof piece)) > 0;)
+    fwrite(piece, 1, (size_t)n, stdout);
+  return true;
+}
+
+/* -1: refused. */
+static int connect_to(int port)
+{
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0)
+    return fd;
+  if (fd >= 0)
+    close(fd);
+  return -1;
+}
+
+/* They stay open as long as this process lives. */
+static bool open_more(const struct peer *p, long n)
+{
+  for (; n > 0; n--)
+    if (connect_to(p->port) < 0)
+      return false;
+  return true;
+}
+
 /* Plays the step at *step and moves on to the next. False: the connection is over. */
 static bool play(struct peer *p, char ***step)
 {
   char **s = *step;
-  bool two = strcmp(*s, "send") == 0 || strcmp(*s, "drip") == 0 || strcmp(*s, "body") == 0;
+  bool two = strcmp(*s, "send") == 0 || strcmp(*s, "drip") == 0 || strcmp(*s, "body") == 0 ||
+             strcmp(*s, "open") == 0;
   bool three = strcmp(*s, "repeat") == 0;
   *step = s + (three ? 3 : two ? 2 : 1);
-  char *text = three || (two && **s != 'b') ? strdup(s[three ? 2 : 1]) : NULL;
+  char *text = three || (two && **s != 'b' && **s != 'o') ? strdup(s[three ? 2 : 1]) : NULL;
   size_t len = text ? unescape(text) : 0;
   bool on = strcmp(*s, "tls") == 0      ? shake_hands(p)
             : strcmp(*s, "read") == 0   ? read_head(p)
@@ -170,12 +204,15 @@ static bool play(struct peer *p, char ***step)
             : strcmp(*s, "repeat") == 0 ? repeat(p, atol(s[1]), text, len)
             : strcmp(*s, "wait") == 0   ? wait_for_end(p)
             : strcmp(*s, "hold") == 0   ? pause() == 0
+            : strcmp(*s, "half") == 0   ? shutdown(p->fd, SHUT_WR) == 0
+            : strcmp(*s, "show") == 0   ? show(p)
+            : strcmp(*s, "open") == 0   ? open_more(p, atol(s[1]))
             : strcmp(*s, "reset") == 0 && reset(p);
   free(text);
   return on;
 }
 
-static void serve(struct peer *p, char **steps)
+static void play_all(struct peer *p, char **steps)
 {
   for (char **step = steps; *step;) {
     if (strcmp(*step, "again") == 0)
@@ -217,10 +254,23 @@ static int listen_on_socket(const char *path)
   return fd;
 }
 
+static int be_client(struct peer *p, const char *port, char **steps)
+{
+  p->port = atoi(port);
+  p->fd = connect_to(p->port);
+  if (p->fd < 0)
+    die("connect");
+  play_all(p, steps);
+  return 0;
+}
+
 int main(int argc, char **argv)
 {
   struct peer p = {0};
   char **steps = argv + 1;
+  signal(SIGPIPE, SIG_IGN);
+  if (argc > 2 && strcmp(argv[1], "--to") == 0)
+    return be_client(&p, argv[2], argv + 3);
   if (argc > 3 && strcmp(argv[1], "--tls") == 0) {
     gnutls_certificate_allocate_credentials(&p.credentials);
     if (gnutls_certificate_set_x509_key_file(p.credentials, argv[2], argv[3], GNUTLS_X509_FMT_PEM) < 0)
@@ -228,14 +278,13 @@ int main(int argc, char **argv)
     steps += 3;
   }
   const char *path = argc > 2 && strcmp(argv[1], "--unix") == 0 ? argv[2] : NULL;
-  signal(SIGPIPE, SIG_IGN);
   signal(SIGCHLD, SIG_IGN);
   steps += path ? 2 : 0;
   int listening = path ? listen_on_socket(path) : listen_on_loopback();
   while ((p.fd = accept(listening, NULL, NULL)) >= 0) {
     if (fork() == 0) {
       close(listening);
-      serve(&p, steps);
+      play_all(&p, steps);
       gnutls_certificate_free_credentials(p.credentials);
       exit(0);
     }

@@ -60,6 +60,8 @@ TARGET(mask)
 TARGET(archive)
 TARGET(binding)
 TARGET(sealed)
+TARGET(multipart)
+TARGET(cloud)
 
 int main(void)
 {
@@ -70,6 +72,7 @@ int main(void)
     cmocka_unit_test(the_corpus_of_options_holds), cmocka_unit_test(the_corpus_of_glob_holds),
     cmocka_unit_test(the_corpus_of_mask_holds),    cmocka_unit_test(the_corpus_of_archive_holds),
     cmocka_unit_test(the_corpus_of_binding_holds), cmocka_unit_test(the_corpus_of_sealed_holds),
+    cmocka_unit_test(the_corpus_of_multipart_holds), cmocka_unit_test(the_corpus_of_cloud_holds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,26 @@ local function unpack_value(value, read)
   return unpacked
 end
 
+---A value as the text of state.json. Pure.
+---@param value any  strings, numbers, booleans, and tables of them without cycles
+---@param hash_of fun(text: string): string  asked for every text that is kept in a file of its own
+---@return string
+function store.encode(value, hash_of)
+  return json.encode { format = FORMAT, value = pack(value, hash_of) }
+end
+
+---@param text string  of store.encode
+---@param read fun(hash: string): string
+---@return any|nil value, string|nil reason
+function store.decode(text, read)
+  local document, err = try(json.decode, text)
+  if not document then return nil, err.message end
+  if type(document) ~= "table" or document.format ~= FORMAT then
+    return nil, "it was written by another version of Davit"
+  end
+  return unpack_value(document.value, read)
+end
+
 -- ---- the folder -------------------------------------------------------------------------------
 
 ---@class cloud.Store
@@ -107,29 +127,25 @@ function Store:load()
   if not fs.exists(self:path()) then return nil end
   local text, reason = try(fs.read, self:path(), { max = LARGEST_FILE })
   if not text then broken(self, reason.message) end
-  local document, err = try(json.decode, text)
-  if not document then broken(self, err.message) end
-  if type(document) ~= "table" or document.format ~= FORMAT then
-    broken(self, "it was written by another version of Davit")
-  end
-  return unpack_value(document.value, function(hash) return read_text(self, hash) end)
+  local value, why = store.decode(text, function(hash) return read_text(self, hash) end)
+  if value == nil then broken(self, why) end
+  return value
 end
 
 -- Texts of the last save are known by content: hashing them again would cost the most.
-local function packed_with_texts(self, value)
+local function encoded_with_texts(self, value)
   local texts = {}
-  local packed = pack(value, function(text)
+  local document = store.encode(value, function(text)
     texts[text] = texts[text] or self.texts[text] or sha256(text)
     return texts[text]
   end)
-  return packed, texts
+  return document, texts
 end
 
 ---Writes the value: durable when it returns. Texts that nothing names any more are removed.
 ---@param value any  strings, numbers, booleans, and tables of them without cycles
 function Store:save(value)
-  local packed, texts = packed_with_texts(self, value)
-  local document = json.encode { format = FORMAT, value = packed }
+  local document, texts = encoded_with_texts(self, value)
   local before, used = self.texts, {}
   for text, hash in pairs(texts) do
     used[hash] = true

@@ -20,10 +20,10 @@ with_libfuzzer() {
     much=-max_total_time=$TIME seed=0
   else
     rm -rf "$corpus"
-    case $1 in url | glob | mask | sealed) runs=3000 ;; *) runs=20000 ;; esac   # six milliseconds each
+    case $1 in url | glob | mask | sealed | cloud) runs=3000 ;; *) runs=20000 ;; esac   # six milliseconds each
     much=-runs=${RUNS:-$runs} seed=1
   fi
-  case $1 in archive) max=4096 ;; *) max=512 ;; esac
+  case $1 in archive | cloud | multipart) max=4096 ;; *) max=512 ;; esac
   case $1 in sealed) alloc=16 ;; *) alloc=1024 ;; esac   # MB at once, whatever a length says
   mkdir -p "$corpus"
   FUZZ=$1 "$build/fuzz" "$much" -seed=$seed -max_len=$max -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=$alloc \
