@@ -113,10 +113,25 @@ function route.attempt(handler, ...)
   return ok, value, options
 end
 
+-- A copy where bytes that are not UTF-8 are the sign for that.
+local function readable(value)
+  if type(value) == "string" then return utf8.len(value) and value or (value:gsub("[\128-\255]", "\u{FFFD}")) end
+  if type(value) ~= "table" then return value end
+  local copy = setmetatable({}, getmetatable(value))
+  for key, item in pairs(value) do copy[readable(key)] = readable(item) end
+  return copy
+end
+
+-- Requests are quoted in answers, and may hold any bytes.
+local function encoded(value)
+  local ok, text = pcall(json.encode, value)
+  return ok and text or json.encode(readable(value))
+end
+
 ---@return table response
 function route.response(status, value, headers)
   headers["content-type"] = value and "application/json; charset=utf-8"
-  return { status = status, headers = headers, body = value and json.encode(value) or "" }
+  return { status = status, headers = headers, body = value and encoded(value) or "" }
 end
 
 return route

@@ -22,7 +22,7 @@ local function shape(value)
   local count, plain = 0, true
   for key in pairs(value) do
     count = count + 1
-    plain = plain and type(key) == "string" and key:sub(1, 1) ~= "$"
+    plain = plain and type(key) == "string" and key:sub(1, 1) ~= "$" and utf8.len(key) ~= nil
   end
   if count > 0 and count == #value then return "array" end
   return plain and "object" or "pairs"
