@@ -20,7 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADERS_MAX = 64 << 10, CONNECTION_MEMORY = 64 << 10 };
+enum {
+  HEADERS_MAX = 64 << 10,
+  CONNECTION_MEMORY = 64 << 10,
+  IDLE_SECONDS = 120,  /* until a client that says nothing loses its connection: there are a thousand at most */
+};
 
 /* ---- requests ------------------------------------------------------------------------- */
 
@@ -112,6 +116,13 @@ static enum MHD_Result refuse_large(struct MHD_Connection *c)
   return queued;
 }
 
+/* A body that does not say how long it is, is counted as it comes. */
+static bool announces_too_much(const struct request *r)
+{
+  const char *length = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Content-Length");
+  return length && strtoull(length, NULL, 10) > r->server->max_body;
+}
+
 /* The request is complete: it waits, and whoever accepts is told. */
 static enum MHD_Result hand_in(struct request *r)
 {
@@ -144,7 +155,7 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *c, const 
   if (!r || ((struct server *)server)->closing)
     return MHD_NO;
   if (!r->begun)
-    return begin(r, method);
+    return announces_too_much(r) ? refuse_large(c) : begin(r, method);
   if (*len) {
     buf_add(&r->base.body, data, *len);
     *len = 0;
@@ -326,6 +337,7 @@ static struct MHD_Daemon *start_daemon(struct server *s, const struct sockaddr_s
                           MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
                           MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
                           MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                          MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
                           MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 

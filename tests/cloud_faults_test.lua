@@ -36,7 +36,7 @@ test("a rule is read from a line, and written as the same line", function()
     "neon POST /projects/{}/branches drop applied nth=2 times=1",
     "cloudflare GET,POST delay=0.5s probability=0.25", "cloudflare html status=503",
     "cloudflare 400 code=10220 message='secrets have changed'", "cloudflare /zones/** cut",
-    'github 422 code=already_exists message="it\'s there"', "cloudflare truncated", "neon limit status=429",
+    [[github 422 code=already_exists message='it'"'"'s "there"']], "cloudflare truncated", "neon limit status=429",
   } do
     equal(faults.line(assert(faults.parse(line))), line)
   end

@@ -62,6 +62,7 @@ TARGET(binding)
 TARGET(sealed)
 TARGET(multipart)
 TARGET(cloud)
+TARGET(faults)
 
 int main(void)
 {
@@ -73,6 +74,7 @@ int main(void)
     cmocka_unit_test(the_corpus_of_mask_holds),    cmocka_unit_test(the_corpus_of_archive_holds),
     cmocka_unit_test(the_corpus_of_binding_holds), cmocka_unit_test(the_corpus_of_sealed_holds),
     cmocka_unit_test(the_corpus_of_multipart_holds), cmocka_unit_test(the_corpus_of_cloud_holds),
+    cmocka_unit_test(the_corpus_of_faults_holds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,17 +23,18 @@ local function list(cloud)
   return answer(200, { seed = set.seed, rules = data.array(set.rules, shown), injected = data.array(set.injected) })
 end
 
--- A rule, or { faults = rules }.
+-- A rule, or { faults = rules, seed = text }.
 local function rules_of(body)
   local value, err = try(json.decode, body)
   if err then return nil, "the body is not JSON: " .. err.message end
-  if type(value) == "table" and value.faults ~= nil then
-    if type(value.faults) ~= "table" or next(value, next(value)) then
-      return nil, "expected { \"faults\": [rules] } and nothing beside it"
+  if type(value) ~= "table" or value.faults == nil then return { value } end
+  for key in pairs(value) do
+    if key ~= "faults" and key ~= "seed" then
+      return nil, ("unknown key '%s' beside 'faults' (known is seed)"):format(key)
     end
-    return value.faults
   end
-  return { value }
+  if type(value.faults) ~= "table" then return nil, "faults must be a list of rules" end
+  return value.faults, value.seed
 end
 
 local function read_all(values)
@@ -52,10 +53,11 @@ local function order(cloud, request)
   if not (request.headers["content-type"] or ""):find "^application/json" then
     return refuse "the body must be application/json"
   end
-  local values, what = rules_of(request.body)
-  if not values then return refuse(what) end
+  local values, seed = rules_of(request.body)
+  if not values then return refuse(seed) end
   local made, reason, hint = read_all(values)
   if not made then return refuse(reason, hint) end
+  if seed then cloud.faults.seed = tostring(seed) end
   for _, one in ipairs(made) do faults.add(cloud.faults, one) end
   return answer(201, { rules = data.array(made, shown) })
 end

@@ -63,6 +63,7 @@ end
 -- Whoever comes first writes for all that wait.
 local function write_all(self)
   self.writing = true
+  local _ <close> = setmetatable({}, { __close = function() self.writing = false end })
   while #self.lines > 0 do
     local lines = self.lines
     self.lines = {}
@@ -70,7 +71,6 @@ local function write_all(self)
     self.written = self.written + #lines
     self.changed:notify()
   end
-  self.writing = false
 end
 
 ---Returns when the line is in the file, or could not be written.

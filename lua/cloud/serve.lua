@@ -315,9 +315,17 @@ local function new_cloud(folder, root, o)
   return cloud
 end
 
+-- Credentials that come from the environment are somebody's real ones.
+local function hide(cloud)
+  for name, value in pairs(cloud.tokens) do
+    if type(value) == "string" and not cloud.made_up[name] then core.announce(name .. " token", value) end
+  end
+end
+
 local function load(cloud, o)
   local from = seed.of(o.project or {}, o, cloud.folder)
   cloud.tokens, cloud.made_up = from.tokens, seed.made_up(from)
+  if not o.tokens then hide(cloud) end
   local saved = cloud.store:load()
   if not saved then   -- clusters that a removed state left behind have another password
     postgres.reset(cloud.folder)
@@ -380,8 +388,8 @@ local function begin_record(cloud, path)
 end
 
 local function finish(cloud)
-  cloud.save()
   presence.withdraw(cloud.folder)
+  cloud.save()
 end
 
 local function reset(folder)

@@ -19,10 +19,19 @@ end
 
 -- Errors --------------------------------------------------------------------------
 
--- An item of a list has no line of its own: then it is that of what holds it.
+-- The reader of YAML writes the items of a list in brackets: "zones[2].name" is our "zones.2.name".
+local function in_brackets(path)
+  return (("." .. path):gsub("%.(%d+)%f[.\0]", "[%1]"):gsub("^%.", ""))
+end
+
+-- What has no line of its own has that of what holds it.
 local function line_of(file, path)
-  while path and not file.lines[path] do path = path:match("^(.*)%.[^.]*$") end
-  return file.lines[path] or 1
+  while path do
+    local line = file.lines[path] or file.lines[in_brackets(path)]
+    if line then return line end
+    path = path:match("^(.*)%.[^.]*$")
+  end
+  return 1
 end
 
 ---Raises "config".

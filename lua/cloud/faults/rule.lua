@@ -246,10 +246,11 @@ end
 
 -- ---- a rule as a line -------------------------------------------------------------------------
 
+-- As a shell would: what stands in quotes, and a quote in quotes of the other kind.
 local function quoted(value)
   value = tostring(value)
   if value ~= "" and not value:find("[%s'\"]") then return value end
-  return value:find("'", 1, true) and '"' .. value .. '"' or "'" .. value .. "'"
+  return "'" .. value:gsub("'", "'\"'\"'") .. "'"
 end
 
 local function methods_of(made)
@@ -258,7 +259,10 @@ local function methods_of(made)
   return #list > 0 and table.concat(list, ",") or nil
 end
 
-local function seconds(value) return value and ("%gs"):format(value) end
+-- Without an exponent, which no time is written with.
+local function seconds(value)
+  return value and ("%.6f"):format(value):gsub("0+$", ""):gsub("%.$", "") .. "s"
+end
 
 ---@param made cloud.faults.Rule
 ---@return string  that rule.parse reads as the same rule

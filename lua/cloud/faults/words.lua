@@ -136,7 +136,7 @@ local PAGE = [[
 ---@param status integer
 ---@return table response  what a proxy before the service answers: a page where JSON is expected
 function words.page(status)
-  local title = capital(reason_of(status))
+  local title = reason_of(status):gsub("%f[%l]%l", string.upper)
   return { status = status, body = PAGE:format(status, title, status, title),
     headers = { ["content-type"] = "text/html; charset=utf-8" } }
 end
