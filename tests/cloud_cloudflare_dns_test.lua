@@ -1,7 +1,7 @@
 ---The model of Cloudflare: zones, and the DNS records in them.
 local core = require "core"
 local json = require "json"
-local client = assert(core.load_file("tests/cloudflare_client.lua"))()
+local client = assert(core.load_file("tests/cloudflare_zones_client.lua"))()
 local pluck = client.pluck
 
 local function new(seed)

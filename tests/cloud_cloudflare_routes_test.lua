@@ -3,7 +3,7 @@ local core = require "core"
 local crons = require "cloud.cloudflare.crons"
 local json = require "json"
 local patterns = require "cloud.cloudflare.patterns"
-local client = assert(core.load_file("tests/cloudflare_client.lua"))()
+local client = assert(core.load_file("tests/cloudflare_zones_client.lua"))()
 local pluck = client.pluck
 
 local SCRIPTS = client.SCRIPTS
