@@ -155,6 +155,21 @@ end)
 
 -- ---- conflicts ---------------------------------------------------------------------------
 
+test("odd bodies are refused, never a fault of the model", function()
+  local c = new()
+  local as_json = { ["content-type"] = "application/json" }
+  for _, body in ipairs { "[]", "[1,2]", '{"type":5,"name":{},"content":[]}', '{"type":"A","name":"x","content":7}',
+    '{"type":"A","name":"x","content":"192.0.2.1","tags":"t"}', '{"type":"A","name":"x","content":"192.0.2.1","tags":[1]}',
+    '{"type":"SRV","name":"x","data":{"priority":{},"weight":1,"port":1,"target":"t"}}', '{"type":"SRV","name":"x","data":[]}' } do
+    equal({ body, c:refused("POST", c.all, body, as_json)[1] }, { body, 400 })
+  end
+  for _, body in ipairs { '{"deletes":5}', '{"posts":{}}' } do c:result("POST", c.all .. "/batch", body, as_json) end
+  equal(c:refused("POST", c.all .. "/batch", '{"deletes":[5]}', as_json)[1], 400)
+  equal(c:refused("POST", c.all .. "/batch", '{"posts":[5]}', as_json)[1], 400)
+  equal(#c:result("GET", c.all .. "?page=9223372036854775807&per_page=50"), 0)
+  equal(#c:result("GET", c.all .. "?page=-1&per_page=-5"), 0)
+end)
+
 test("a change may not make what could not have been made", function()
   local c = new()
   local a = made(c, { type = "A", name = "a", content = "192.0.2.1" })
@@ -165,6 +180,14 @@ test("a change may not make what could not have been made", function()
   equal(c:refused("PUT", path, { type = "CNAME", name = "c", content = "example.com" }), { 400, 81058 })
   equal(c:refused("PUT", path, { type = "CNAME", name = "c", content = "example.com", proxied = true }), { 400, 81057 })
   equal(c:result("PATCH", path, { ttl = 120 }).ttl, 120)
+end)
+
+test("a zone has so many records and no more", function()
+  local c = new { settings = { records_limit = 2 } }
+  made(c, { type = "A", name = "a", content = "192.0.2.1" })
+  made(c, { type = "A", name = "b", content = "192.0.2.1" })
+  equal(c:refused("POST", c.all, { type = "A", name = "c", content = "192.0.2.1" }), { 400, 81045 })
+  equal(c:refused("POST", c.all, { type = "A", name = "a", content = "192.0.2.1" }), { 400, 81058 })
 end)
 
 test("a record of another zone is not there", function()

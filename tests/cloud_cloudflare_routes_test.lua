@@ -127,6 +127,14 @@ test("a list of routes that cannot be changes nothing", function()
   equal(#c:result("GET", c.routes), 2)
 end)
 
+test("what wrangler asks of a Worker that the dashboard made has the names of the zones", function()
+  local c = new()
+  route(c, ZONE .. "/*", "web")
+  local path = "/accounts/acc/workers/services/web/environments/production"
+  equal(c:result("GET", path .. "/routes?show_zonename=true")[1].zone_name, ZONE)
+  equal(c:result("GET", path .. "/subdomain"), { enabled = false, previews_enabled = false })
+end)
+
 test("a Worker's routes go with it", function()
   local c = new()
   route(c, ZONE .. "/*", "web")
@@ -238,7 +246,7 @@ end)
 
 -- ---- cron triggers -----------------------------------------------------------------------
 
-local function put_crons(c, script, ...)
+local function put_crons(script, ...)
   local list = json.array {}
   for i, cron in ipairs { ... } do list[i] = { cron = cron } end
   return "PUT", SCRIPTS .. script .. "/schedules", list
@@ -260,36 +268,36 @@ end)
 test("a Worker's schedules are replaced, those that stay keep their times", function()
   local c = new()
   equal(c:result("GET", SCRIPTS .. "web/schedules"), { schedules = {} })
-  local first = c:result(put_crons(c, "web", "0 * * * *", "*/5 * * * *")).schedules
+  local first = c:result(put_crons("web", "0 * * * *", "*/5 * * * *")).schedules
   equal(pluck(first, "cron"), { "0 * * * *", "*/5 * * * *" })
   c.now = c.now + 60
-  local second = c:result(put_crons(c, "web", "*/5 * * * *", "0 0 * * *")).schedules
+  local second = c:result(put_crons("web", "*/5 * * * *", "0 0 * * *")).schedules
   equal({ second[1].created_on == first[2].created_on, second[2].created_on == first[2].created_on }, { true, false })
   equal(c:result("GET", SCRIPTS .. "web/schedules").schedules, second)
-  equal(c:result(put_crons(c, "web")), { schedules = {} })
+  equal(c:result(put_crons("web")), { schedules = {} })
 end)
 
 test("a wrong cron changes nothing", function()
   local c = new()
-  c:result(put_crons(c, "web", "0 * * * *"))
-  equal(c:refused(put_crons(c, "web", "0 0 * * *", "0 0 * * 0")), { 400, 10100 })
-  equal(c:refused(put_crons(c, "web", "0 0 * * *", "0 0 * * *")), { 400, 10100 })
+  c:result(put_crons("web", "0 * * * *"))
+  equal(c:refused(put_crons("web", "0 0 * * *", "0 0 * * 0")), { 400, 10100 })
+  equal(c:refused(put_crons("web", "0 0 * * *", "0 0 * * *")), { 400, 10100 })
   equal(c:refused("PUT", SCRIPTS .. "web/schedules", { cron = "0 0 * * *" }), { 400, 10100 })
-  equal(c:refused(put_crons(c, "gone", "0 0 * * *")), { 404, 10007 })
+  equal(c:refused(put_crons("gone", "0 0 * * *")), { 404, 10007 })
   equal(pluck(c:result("GET", SCRIPTS .. "web/schedules").schedules, "cron"), { "0 * * * *" })
 end)
 
-test("an account has five crons, and one over the limit may not even remove any", function()
-  local c = new()
-  c:result(put_crons(c, "web", "0 * * * *", "1 * * * *", "2 * * * *"))
-  equal(c:refused(put_crons(c, "api", "0 * * * *", "1 * * * *", "2 * * * *")), { 400, 10072 })
-  c:result(put_crons(c, "api", "0 * * * *", "1 * * * *"))
-  c.state.settings.crons_limit = 4
-  local _, answer = c:ask(put_crons(c, "api"))
+test("an account has five crons for free, and one over the limit may not even remove any", function()
+  local c = new { settings = { workers_plan = "free" } }
+  c:result(put_crons("web", "0 * * * *", "1 * * * *", "2 * * * *"))
+  equal(c:refused(put_crons("api", "0 * * * *", "1 * * * *", "2 * * * *")), { 400, 10072 })
+  c:result(put_crons("api", "0 * * * *", "1 * * * *"))
+  c.state.settings.workers_plan = "paid"
+  c:result(put_crons("api", "0 * * * *", "1 * * * *", "2 * * * *"))
+  c.state.settings.workers_plan = "free"
+  local _, answer = c:ask(put_crons("api"))
   equal({ answer.errors[1].code, answer.errors[1].message },
-    { 10072, "This account has reached the Workers Free limit of 4 cron triggers per account." })
-  c.state.settings.crons_limit = 250
-  equal(c:result(put_crons(c, "api")), { schedules = {} })
+    { 10072, "This account has reached the Workers Free limit of 5 cron triggers per account." })
 end)
 
 -- ---- workers.dev -------------------------------------------------------------------------

@@ -6,6 +6,8 @@ local json = require "json"
 
 local route = {}
 
+local LARGEST_PAGE = 1 << 31   -- that JSON and arithmetic can do with
+
 ---@class route.Route
 ---@field [1] string    method
 ---@field [2] string    pattern, such as /zones/{zone}/dns_records
@@ -37,6 +39,13 @@ function route.query(text)
   return query
 end
 
+-- The parameters of a pattern, by the place of the part that each stands for.
+local function names_of(parts)
+  local names = {}
+  for i, part in ipairs(parts) do names[i] = part:match("^{(.*)}$") end
+  return names
+end
+
 ---The table that route.find searches.
 ---@param ... route.Route[]  lists of routes
 ---@return table
@@ -47,22 +56,18 @@ function route.table(...)
       local parts = split(entry[2])
       local same = by_length[#parts] or {}
       by_length[#parts] = same
-      same[#same + 1] = { method = entry[1], parts = parts, route = entry }
+      same[#same + 1] = { method = entry[1], parts = parts, names = names_of(parts), route = entry }
     end
   end
   return by_length
 end
 
-local function match(pattern, parts)
-  local params = {}
-  for i, part in ipairs(pattern) do
-    local name = part:match("^{(.*)}$")
-    if name then
-      params[name] = route.decode(parts[i])
-    elseif part ~= parts[i] then
-      return nil
-    end
+local function match(candidate, parts)
+  for i, part in ipairs(candidate.parts) do
+    if not candidate.names[i] and part ~= parts[i] then return nil end
   end
+  local params = {}
+  for i, name in pairs(candidate.names) do params[name] = route.decode(parts[i]) end
   return params
 end
 
@@ -71,7 +76,7 @@ end
 function route.find(routes, method, path)
   local parts, reason = split(path), "path"
   for _, candidate in ipairs(routes[#parts] or {}) do
-    local params = match(candidate.parts, parts)
+    local params = match(candidate, parts)
     if params and candidate.method == method then return candidate.route, params end
     if params then reason = "method" end
   end
@@ -90,11 +95,13 @@ end
 ---@return any[] slice, table info  page, per_page, count, total_count, total_pages
 function route.page(query, list, default, max)
   local size = math.tointeger(tonumber(query.per_page)) or default
-  local page = math.max(math.tointeger(tonumber(query.page)) or 1, 1)
+  local page = math.min(math.max(math.tointeger(tonumber(query.page)) or 1, 1), LARGEST_PAGE)
   size = math.min(math.max(size, 1), max)
-  local slice = table.move(list, (page - 1) * size + 1, math.min(page * size, #list), 1, {})
+  local pages = (#list + size - 1) // size
+  local before = math.min(page - 1, pages) * size
+  local slice = table.move(list, before + 1, math.min(before + size, #list), 1, {})
   return slice, { page = page, per_page = size, count = #slice, total_count = #list,
-    total_pages = (#list + size - 1) // size }
+    total_pages = pages }
 end
 
 local Refusal = { __tostring = function(r) return ("%s %s"):format(r.status, r.message) end }

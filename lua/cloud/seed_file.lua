@@ -32,7 +32,7 @@ local keys = {
   settings = {
     dns_delay = "duration", negative_ttl = "duration", tls_delay = "duration", propagation_delay = "duration",
     operation_seconds = "duration", cloudflare_requests = "integer", github_requests = "integer",
-    branches_limit = "integer", crons_limit = "integer",
+    branches_limit = "integer", workers_plan = "text", records_limit = "integer",
   },
 }
 
@@ -96,6 +96,7 @@ local function check_names(file, value)
   if account.id and not account.id:find("^" .. ("%x"):rep(32) .. "$") then
     shape.wrong(file, "cloudflare.account.id", "is made of 32 hexadecimal digits")
   end
+  one_of(file, "settings.workers_plan", (value.settings or {}).workers_plan, "free", "paid")
   if repository and not repository:find "^[%w._-]+/[%w._-]+$" then
     shape.wrong(file, "github.repository", "is OWNER/NAME")
   end

@@ -31,6 +31,10 @@ local function add_domains(add, cloudflare)
   for _, d in ipairs(cloudflare.domains) do add("custom domain %s: of Worker %s", d.hostname, d.service) end
 end
 
+local function add_routes(add, cloudflare)
+  for _, r in ipairs(cloudflare.routes) do add("route %s: to %s", r.pattern, r.script or "no Worker") end
+end
+
 -- The values of secrets differ from run to run: inventory.shared compares them.
 local function binding_text(binding)
   if binding.type == "secret_text" then return "a secret" end
@@ -54,6 +58,7 @@ local function add_scripts(add, cloudflare)
     add("Worker %s: tagged %s%s", script.name, table.concat(script.tags, " "),
       script.subdomain.since and ", on workers.dev" or "")
     local newest = script.versions[#script.versions]
+    for _, schedule in ipairs(script.schedules or {}) do add("Worker %s: runs at %s", script.name, schedule.cron) end
     if newest then add_version(add, script, newest) end
   end
 end
@@ -113,6 +118,7 @@ function inventory.lines(state)
   local function add(format, ...) lines[#lines + 1] = format:format(...) end
   add_records(add, state.cloudflare)
   add_domains(add, state.cloudflare)
+  add_routes(add, state.cloudflare)
   add_scripts(add, state.cloudflare)
   add_branches(add, state)
   add_comments(add, state.github)

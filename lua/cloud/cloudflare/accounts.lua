@@ -9,11 +9,19 @@ local accounts = {}
 
 local NAME, EMAIL = "Davit", "davit@example.com"
 
-accounts.name, accounts.email = NAME, EMAIL
+---The account as other resources name it.
+---@return { id: string, name: string }
+function accounts.reference(context)
+  return { id = context.cloudflare.account_id, name = context.cloudflare.account_name or NAME }
+end
+
+---@return string  32 hexadecimal digits
+function accounts.user_id(context) return sha256("user " .. context.state.seed):sub(1, 32) end
 
 local function show(context)
-  return { id = context.cloudflare.account_id, name = context.cloudflare.account_name or NAME,
-    type = "standard", created_on = clock.iso(context.state.settings.created_at, 6),
+  local account = accounts.reference(context)
+  return { id = account.id, name = account.name, type = "standard",
+    created_on = clock.iso(context.state.settings.created_at, 6),
     settings = { enforce_twofactor = false } }
 end
 
@@ -44,14 +52,12 @@ local function may(context, resource)
   end)
 end
 
-local function user_id(context) return sha256("user " .. context.state.seed):sub(1, 32) end
-
 local function user(context)
   require_user(context, 9109, 403, "Valid user-level authentication not found")
   if not may(context, "user") then
     route.refuse { status = 403, code = 9109, message = "Unauthorized to access requested resource" }
   end
-  return { id = user_id(context), email = EMAIL, first_name = NAME, last_name = data.nullable(nil),
+  return { id = accounts.user_id(context), email = EMAIL, first_name = NAME, last_name = data.nullable(nil),
     username = "davit", telephone = data.nullable(nil), country = data.nullable(nil),
     zipcode = data.nullable(nil), two_factor_authentication_enabled = false,
     two_factor_authentication_locked = false, suspended = false, has_pro_zones = false,
@@ -83,7 +89,7 @@ end
 
 local function put_settings(context)
   for key, value in pairs(data.plain(context.body)) do
-    context.cloudflare.account_settings[key] = value
+    if type(key) == "string" then context.cloudflare.account_settings[key] = value end
   end
   return show_settings(context)
 end

@@ -89,9 +89,20 @@ local function insert(state, fields, now)
   return fields
 end
 
+local function check_room(context, zone)
+  local count, limit = 0, context.state.settings.records_limit
+  for _, record in ipairs(context.cloudflare.records) do
+    if record.zone_id == zone.id then count = count + 1 end
+  end
+  if count < limit then return end
+  route.refuse { status = 400, code = 81045, message = "Record quota exceeded." }
+end
+
 function dns.create(context, body)
-  local fields = record_rules.fields(zones.of(context), body)
+  local zone = zones.of(context)
+  local fields = record_rules.fields(zone, body)
   record_rules.refuse_conflicts(context.cloudflare.records, fields)
+  check_room(context, zone)
   return show(insert(context.state, fields, context.now))
 end
 

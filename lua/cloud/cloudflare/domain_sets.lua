@@ -88,7 +88,8 @@ local function refuse_origin(context, host, service)
       .. "or use the option 'override_existing_origin' to override."):format(host, other.service))
 end
 
--- The list replaces the script's domains; that it only adds where override_scope is false is assumed.
+-- Assumed: override_existing_dns_record takes any record; people report that it takes only those of
+-- other Workers. The list replaces the script's domains; that it only adds where override_scope is false is assumed.
 local function put(context)
   local service, body = context.params.script, data.plain(context.body)
   domains.check_script(context, service)

@@ -152,8 +152,7 @@ local function in_zone(state, zone, where, now)
   if zone.status and zone.status ~= "active" then return error_pages.answer(1001, where, now) end
   local domain = data.find(state.cloudflare.domains, "hostname", where.host)
   local pending = domain and domain.created + state.settings.tls_delay > now
-  local record = names.address(state, where.host, now)
-  local proxied = domain or record and record.proxied
+  local proxied = domain or (names.address(state, where.host, now) or {}).proxied
   local by_route = proxied and not pending and not zone.paused and not where.behind_routes
     and routed(state, zone, where, now)
   if by_route then return by_route end

@@ -2,8 +2,8 @@
 local limits = {}
 
 local plans = {
-  free = { workers = 100, variables = 64, assets = 20000 },
-  paid = { workers = 500, variables = 128, assets = 100000 },
+  free = { name = "Free", workers = 100, variables = 64, assets = 20000, crons = 5 },
+  paid = { name = "Paid", workers = 500, variables = 128, assets = 100000, crons = 250 },
 }
 
 limits.variable = 5 << 10       -- bytes of one variable or secret
@@ -14,7 +14,7 @@ limits.versions = 100           -- the newest ones, which can be deployed
 limits.secrets = 100            -- changed by one request
 
 ---@param context table  of a request, or anything with the world as `state`
----@return { workers: integer, variables: integer, assets: integer }
+---@return { name: string, workers: integer, variables: integer, assets: integer, crons: integer }
 function limits.of(context)
   return plans[context.state.settings.workers_plan] or plans.paid
 end

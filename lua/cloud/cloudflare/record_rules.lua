@@ -116,7 +116,9 @@ local function described_content(kind, fields)
   for i, field in ipairs(described[kind]) do
     local bare = field:gsub('"', "")
     local value = fields[bare]
-    if value == nil then invalid(9101, ("%s is a required data field."):format(bare)) end
+    if type(value) ~= "string" and type(value) ~= "number" then
+      invalid(9101, ("%s is a required data field."):format(bare))
+    end
     if math.type(value) == "float" and value % 1 == 0 then value = math.tointeger(value) end
     parts[i] = field == bare and tostring(value) or '"' .. tostring(value) .. '"'
   end
@@ -155,12 +157,24 @@ local function priority_of(kind, from)
   return priority
 end
 
+local function tags_of(from)
+  local tags = from.tags or {}
+  if type(tags) ~= "table" then invalid(9300, "Tags are a list.") end
+  for key, tag in pairs(tags) do
+    if math.type(key) ~= "integer" or type(tag) ~= "string" then invalid(9300, "Tags are a list of texts.") end
+  end
+  return tags
+end
+
+local function table_of(value) return type(value) == "table" and value or nil end
+
 ---The fields that a body describes, over those of base where it says nothing.
 ---@param zone table
 ---@param body table
 ---@param base? table  the record that is changed
 ---@return table fields
 function record_rules.fields(zone, body, base)
+  if type(body) ~= "table" then body = {} end
   local from = setmetatable(data.plain(body), { __index = base })
   local kind = type_of(from)
   local name, content, proxied = name_of(zone, from), content_of(kind, from), from.proxied == true
@@ -170,7 +184,7 @@ function record_rules.fields(zone, body, base)
   end
   return { zone_id = zone.id, type = kind, name = name, content = content, proxied = proxied,
     ttl = ttl_of(from, proxied), priority = priority_of(kind, from), comment = comment_of(body, from),
-    tags = from.tags or {}, settings = from.settings, data = from.data }
+    tags = tags_of(from), settings = table_of(from.settings), data = table_of(from.data) }
 end
 
 -- ---- records that exclude one another -----------------------------------------------------

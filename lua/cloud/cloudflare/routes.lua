@@ -121,7 +121,7 @@ local function wanted(context, script)
   local list_of, body = {}, data.plain(context.body)
   if #body == 0 and next(body) ~= nil then refuse(400, 10026, "A list of routes is required.") end
   for i, given in ipairs(body) do
-    if type(given) == "string" then given = { pattern = given } end
+    if type(given) ~= "table" then given = { pattern = given } end
     local zone = zone_of(context, given)
     if not zone then   -- code assumed
       refuse(400, 10082, ("Could not find a zone for the route '%s'."):format(tostring(given.pattern)))
@@ -144,6 +144,23 @@ function routes.release(cloudflare, script, keep)
   end)
 end
 
+local function of_script(context, script)
+  return data.array(data.filter(context.cloudflare.routes, function(entry)
+    return entry.script == script
+  end), show)
+end
+
+-- As wrangler asks before it overwrites what the dashboard made.
+local function of_service(context)
+  local list_of = of_script(context, context.params.script)
+  for _, shown in ipairs(list_of) do
+    local entry = data.find(context.cloudflare.routes, "id", shown.id)
+    shown.zone_id = entry.zone_id
+    shown.zone_name = data.find(context.cloudflare.zones, "id", entry.zone_id).name
+  end
+  return list_of
+end
+
 -- It reaches into every zone of the account, so a token for some of them may not.
 local function put_all(context)
   local script = context.params.script
@@ -159,17 +176,12 @@ local function put_all(context)
       insert(context.state, fields, context.now)
     end
   end
-  return routes.of_script(context, script)
-end
-
-function routes.of_script(context, script)
-  return data.array(data.filter(context.cloudflare.routes, function(entry)
-    return entry.script == script
-  end), show)
+  return of_script(context, script)
 end
 
 local ZONE = "/zones/{zone}/workers/routes"
 local SCRIPT = "/accounts/{account}/workers/scripts/{script}/routes"
+local SERVICE = "/accounts/{account}/workers/services/{script}/environments/{environment}/routes"
 
 routes.routes = {
   { "GET", ZONE, list, scope = "routes" },
@@ -177,9 +189,10 @@ routes.routes = {
   { "GET", ZONE .. "/{route}", function(context) return show((find(context))) end, scope = "routes" },
   { "PUT", ZONE .. "/{route}", replace, scope = "routes" },
   { "DELETE", ZONE .. "/{route}", delete, scope = "routes" },
-  { "GET", SCRIPT, function(context) return routes.of_script(context, context.params.script) end,
+  { "GET", SCRIPT, function(context) return of_script(context, context.params.script) end,
     scope = "workers" },
   { "PUT", SCRIPT, put_all, scope = "workers" },
+  { "GET", SERVICE, of_service, scope = "workers" },
 }
 
 return routes

@@ -3,6 +3,7 @@
 local clock = require "cloud.clock"
 local crons = require "cloud.cloudflare.crons"
 local data = require "cloud.data"
+local limits = require "cloud.cloudflare.limits"
 local route = require "cloud.route"
 local scripts = require "cloud.cloudflare.scripts"
 
@@ -24,11 +25,11 @@ local function count(cloudflare, besides)
 end
 
 local function check_limit(context, script, wanted)
-  local limit = context.state.settings.crons_limit
-  local others = count(context.cloudflare, script)
-  if others + #(script.schedules or {}) <= limit and others + #wanted <= limit then return end
-  route.refuse { status = 400, code = 10072, message =
-    ("This account has reached the Workers Free limit of %d cron triggers per account."):format(limit) }
+  local plan, others = limits.of(context), count(context.cloudflare, script)
+  if others + #(script.schedules or {}) <= plan.crons and others + #wanted <= plan.crons then return end
+  route.refuse { status = 400, code = 10072,
+    message = ("This account has reached the Workers %s limit of %d cron triggers per account.")
+      :format(plan.name, plan.crons) }
 end
 
 local function invalid(message)

@@ -18,7 +18,7 @@ end
 -- In [0, 1), the same for a key as long as the Worker lives: who got the newer version keeps it
 -- while its share grows.
 local function chance_of(script, key)
-  return ("I4"):unpack(sha256(script.tag .. "/" .. key)) / 2 ^ 32
+  return tonumber(sha256(script.tag .. "/" .. key):sub(1, 8), 16) / 2 ^ 32
 end
 
 local function by_chance(shares, chance)

@@ -89,6 +89,7 @@ end
 
 local ACCOUNT = "/accounts/{account}/workers/subdomain"
 local ONE = "/accounts/{account}/workers/scripts/{script}/subdomain"
+local SERVICE = "/accounts/{account}/workers/services/{script}/environments/{environment}/subdomain"
 
 subdomain.routes = {
   { "GET", ACCOUNT, get },
@@ -98,6 +99,7 @@ subdomain.routes = {
   { "GET", ONE, function(context) return show((scripts.of(context))) end },
   { "POST", ONE, switch },
   { "DELETE", ONE, switch_off },
+  { "GET", SERVICE, function(context) return show((scripts.of(context))) end },
 }
 for _, entry in ipairs(subdomain.routes) do entry.scope = "workers" end
 

@@ -1,4 +1,5 @@
 ---Zones of the account, and the zone of a request or of a host name.
+local accounts = require "cloud.cloudflare.accounts"
 local clock = require "cloud.clock"
 local data = require "cloud.data"
 local filter = require "cloud.cloudflare.filter"
@@ -45,22 +46,19 @@ end
 
 -- ---- showing ------------------------------------------------------------------------------
 
-local function account_of(context)
-  return { id = context.cloudflare.account_id, name = context.cloudflare.account_name or "Davit" }
-end
+local function status_of(zone) return zone.status or "active" end
 
 local function show(context, zone)
-  local settings = context.state.settings
-  local born = clock.iso(zone.created or settings.created_at, 6)
-  local active = zone.status == "active"
+  local created = zone.created or context.state.settings.created_at
+  local born, status = clock.iso(created, 6), status_of(zone)
   return {
-    id = zone.id, name = zone.name, status = zone.status or "active", paused = zone.paused or false,
+    id = zone.id, name = zone.name, status = status, paused = zone.paused or false,
     type = zone.type or "full", development_mode = 0, name_servers = data.array(name_servers),
     original_name_servers = data.array {}, original_registrar = json.null, original_dnshost = json.null,
-    created_on = born, modified_on = clock.iso(zone.modified or zone.created or settings.created_at, 6),
-    activated_on = active and born or json.null,
-    account = account_of(context),
-    owner = { id = json.null, type = "user", email = json.null },
+    created_on = born, modified_on = clock.iso(zone.modified or created, 6),
+    activated_on = status == "active" and born or json.null,
+    account = accounts.reference(context),
+    owner = { id = accounts.user_id(context), type = "user", name = "Davit" },
     meta = { step = 2, custom_certificate_quota = 0, page_rule_quota = 3, phishing_detected = false },
     permissions = data.array { "#zone:read" },
     plan = { id = "0feeeeeeeeeeeeeeeeeeeeeeeeeeeeee", name = "Free Website", price = 0,
@@ -90,7 +88,7 @@ local function name_test(wanted)
 end
 
 local function filters_of(context)
-  local query, account = context.query, account_of(context)
+  local query, account = context.query, accounts.reference(context)
   local filters = {}
   local function add(given, test) if given then filters[#filters + 1] = test end end
   add(query.name, query.name and name_test(query.name))
@@ -98,7 +96,7 @@ local function filters_of(context)
   add(query["account.name"], function()
     return account.name:lower() == query["account.name"]:lower()
   end)
-  add(query.status, function(zone) return (zone.status or "active") == query.status end)
+  add(query.status, function(zone) return status_of(zone) == query.status end)
   add(query.type, function(zone) return contains(query.type, zone.type or "full") end)
   return filters
 end
