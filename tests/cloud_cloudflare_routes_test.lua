@@ -225,6 +225,7 @@ test("a list of domains takes what it may override, and all or nothing", functio
   body.override_existing_dns_record = true
   equal(pluck(c:result("PUT", path, body), "hostname"), { "new." .. ZONE, HOST, "taken." .. ZONE })
   equal(#c:result("GET", DOMAINS .. "?service=api"), 0)
+  equal(c:refused("PUT", path, {})[1], 400)
   body.origins = json.array { { hostname = HOST }, { hostname = HOST:upper() } }
   equal(c:refused("PUT", path, body)[1], 400)
 end)

@@ -93,7 +93,7 @@ end
 local function put(context)
   local service, body = context.params.script, data.plain(context.body)
   domains.check_script(context, service)
-  local origins, by_host = origins_of(context, body.origins or {})
+  local origins, by_host = origins_of(context, body.origins)
   for _, origin in ipairs(origins) do
     if not body.override_existing_dns_record then domains.refuse_dns(context, origin.hostname, true) end
     if not body.override_existing_origin then refuse_origin(context, origin.hostname, service) end
