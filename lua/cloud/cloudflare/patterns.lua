@@ -12,9 +12,7 @@ local patterns = {}
 ---@field path string       without its star
 ---@field open boolean      the path ends with a star
 
----@param text string
----@return patterns.Pattern|nil pattern, string|nil reason
-function patterns.parse(text)
+local function parse(text)
   local scheme, rest = text:match("^(https?)://(.+)$")
   rest = rest or text
   local host, path = rest:match("^([^/]*)(.*)$")
@@ -28,6 +26,20 @@ function patterns.parse(text)
   if prefix:find("*", 1, true) then return nil, "a star may only end the path" end
   if prefix:find("?", 1, true) then return nil, "it has a query" end
   return { scheme = scheme, host = name, star = star, path = prefix, open = open == "*" }
+end
+
+-- Every request at the edge asks for all patterns of its zone: they are read once.
+local known = setmetatable({}, { __mode = "v" })
+
+---@param text string
+---@return patterns.Pattern|nil pattern, string|nil reason
+function patterns.parse(text)
+  local pattern, reason = known[text], nil
+  if not pattern then
+    pattern, reason = parse(text)
+    known[text] = pattern
+  end
+  return pattern, reason
 end
 
 local function below(host, name)
