@@ -75,6 +75,8 @@ static enum MHD_Result add_header(void *arg, enum MHD_ValueKind kind, const char
 {
   struct buf *b = arg;
   (void)kind;
+  if (!*name)
+    return MHD_YES;  // ": value"
   for (; *name; name++)
     buf_add_char(b, (char)(*name >= 'A' && *name <= 'Z' ? *name + 32 : *name));
   buf_printf(b, ": %s\n", value ? value : "");

@@ -38,18 +38,29 @@ test("what is no HTTP is refused or dropped", function()
   local place <close> = places.folder()
   local cloud <close> = place:cloud()
   for _, text in ipairs {
-    "\\r\\n\\r\\n\\r\\n", "GARBAGE\\r\\n\\r\\n", "GET\\r\\n\\r\\n", "\\0\\0\\0\\0", "\\x16\\x03\\x01\\x02\\x00\\x01\\x00",
+    "GARBAGE\\r\\n\\r\\n", "GET\\r\\n\\r\\n",
     "GET / HTTP/9.9\\r\\nHost: localhost\\r\\n\\r\\n", "GET / HTTP/1.1\\r\\nno colon\\r\\n\\r\\n",
-    "GET / HTTP/1.1\\r\\n: nothing\\r\\n\\r\\n", "POST / HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: -5\\r\\n\\r\\n",
+    "POST / HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: -5\\r\\n\\r\\n",
     "POST / HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 5x\\r\\n\\r\\n",
     "POST / HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 99999999999999999999\\r\\n\\r\\n",
     "POST / HTTP/1.1\\r\\nHost: localhost\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\nzz\\r\\n",
     "POST / HTTP/1.1\\r\\nHost: localhost\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\nffffffffffffffffff\\r\\n",
   } do
-    local answer = raw(cloud, "send", text, "half", "show")
+    local answer = raw(cloud, "send", text, "show")
     local status = status_of(answer)
     equal({ text, status == nil or status >= 400 }, { text, true })
   end
+  for _, text in ipairs { "", "\\0\\0\\0\\0", "\\x16\\x03\\x01\\x02\\x00\\x01\\x00", "\\r\\n\\r\\n", "GET / HT" } do
+    raw(cloud, "send", text)
+    raw(cloud, "send", text, "reset")
+  end
+  check_end(cloud)
+end)
+
+test("a header without a name is none", function()
+  local place <close> = places.folder()
+  local cloud <close> = place:cloud()
+  equal(status_of(raw(cloud, "send", request("GET /_davit/", ": nothing"), "show")), 200)
   check_end(cloud)
 end)
 
