@@ -177,6 +177,7 @@ static void on_completed(void *server, struct MHD_Connection *c, void **request,
     return;
   *request = NULL;
   r->connection = NULL;
+  server_stream_lost(r);
   server_upgrade_lost(r);
   release(r);
 }
@@ -397,11 +398,13 @@ static void drop_all(struct server *s)
 {
   s->closing = true;
   server_end_upgraded(s);
-  for (struct request *r = s->first; r; r = r->next)
+  for (struct request *r = s->first; r; r = r->next) {
+    server_stream_stop(r);
     if (r->state == WAITING || r->state == TAKEN) {
       r->state = DROPPED;
       MHD_resume_connection(r->connection);
     }
+  }
   MHD_run(s->daemon);
 }
 

@@ -51,6 +51,29 @@ bool server_answer(struct server_request *r, int status, const char *const *head
  * middle of an answer. */
 bool server_answer_cut(struct server_request *r, int status, const char *const *headers,
                        const void *body, size_t len, size_t sent, struct fault *f);
+/* An answer whose body is written piece by piece while it is sent. */
+struct server_stream;
+
+/* Waits until the stream has room again, or the client has gone. */
+struct server_room {
+  struct effect effect;
+  struct server_stream *stream;
+};
+
+/* Begins the answer and gives the request back; `headers` as of server_answer. NULL: *f says why not, and
+ * the request is still the caller's. */
+struct server_stream *server_stream(struct server_request *r, int status, const char *const *headers, struct fault *f);
+/* Takes a copy of the bytes; for a client that has gone they are dropped. False: out of memory. */
+bool server_stream_write(struct server_stream *s, const void *data, size_t len);
+/* False once the client has gone. */
+bool server_stream_alive(const struct server_stream *s);
+/* True while so much waits to be sent that the writer had better wait, too. */
+bool server_stream_full(const struct server_stream *s);
+/* One at a time. NULL: out of memory. */
+struct server_room *server_stream_room(struct server_stream *s, effect_done *done, void *arg);
+/* What was written is sent; then the body ends or, if it is not whole, breaks off. Frees. NULL is fine. */
+void server_stream_end(struct server_stream *s, bool whole);
+
 /* A request that becomes a WebSocket. */
 struct server_upgrade {
   struct effect effect;

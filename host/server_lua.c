@@ -14,9 +14,11 @@
 #include "websocket_lua.h"
 #include <lauxlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define SERVER "davit.server"
 #define REQUEST "davit.server.request"
+#define STREAM "davit.server.stream"
 
 struct options {
   const char *address;
@@ -138,6 +140,8 @@ static void push_fields(lua_State *L, const struct server_request *r, bool tls)
   field_bytes(L, "address", r->address, strlen(r->address));
   field_bytes(L, "body", buf_str(&r->body), r->body.len);
   const char *host = set_target(L, r->target);
+  if (host && strncasecmp(r->target, "https://", 8) == 0)  // a proxy's client, that speaks for TLS to us
+    field_bytes(L, "scheme", "https", 5);
   headers_push(L, buf_str(&r->headers));
   lua_getfield(L, -1, "host");
   const char *header = lua_tostring(L, -1);
@@ -265,6 +269,13 @@ static size_t read_cut(lua_State *L, int cut, size_t len)
   return (size_t)lua_tointeger(L, cut);
 }
 
+static int read_status(lua_State *L, int status)
+{
+  if (!lua_isinteger(L, status) || lua_tointeger(L, status) < 200 || lua_tointeger(L, status) > 599)
+    failure_misuse(L, "server: the status must be an integer from 200 to 599, not %s", luaL_tolstring(L, status, NULL));
+  return (int)lua_tointeger(L, status);
+}
+
 /* request:respond(status, body, headers, cut) */
 static int respond(lua_State *L)
 {
@@ -272,9 +283,7 @@ static int respond(lua_State *L)
   struct fault fault;
   size_t len = 0;
   lua_settop(L, 5);
-  if (!lua_isinteger(L, 2) || lua_tointeger(L, 2) < 200 || lua_tointeger(L, 2) > 599)
-    return failure_misuse(L, "server: the status must be an integer from 200 to 599, not %s",
-                          luaL_tolstring(L, 2, NULL));
+  int status = read_status(L, 2);
   if (!lua_isnil(L, 3) && lua_type(L, 3) != LUA_TSTRING)
     return failure_misuse(L, "server: the body must be a string, not a %s", luaL_typename(L, 3));
   const char *body = lua_isnil(L, 3) ? "" : lua_tolstring(L, 3, &len);
@@ -282,10 +291,85 @@ static int respond(lua_State *L)
   const char *const *headers = read_headers(L, 4);
   if (!*box)
     return failure_misuse(L, "server: the request was answered already");
-  if (!server_answer_cut(*box, (int)lua_tointeger(L, 2), headers, body, len, sent, &fault))
+  if (!server_answer_cut(*box, status, headers, body, len, sent, &fault))
     return failure_raise(L, &fault, NULL);
   *box = NULL;
   return 0;
+}
+
+/* ---- answers that stream -------------------------------------------------------------------- */
+
+static struct server_stream **check_stream(lua_State *L)
+{
+  struct server_stream **box = luaL_checkudata(L, 1, STREAM);
+  if (!*box)
+    failure_misuse(L, "server: the answer was ended already");
+  return box;
+}
+
+/* request:stream(status, headers) -> what its body is written to */
+static int stream(lua_State *L)
+{
+  struct server_request **request = luaL_checkudata(L, 1, REQUEST);
+  struct fault fault;
+  lua_settop(L, 3);
+  int status = read_status(L, 2);
+  const char *const *headers = read_headers(L, 3);
+  if (!*request)
+    return failure_misuse(L, "server: the request was answered already");
+  struct server_stream **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  luaL_setmetatable(L, STREAM);
+  *box = server_stream(*request, status, headers, &fault);
+  if (!*box)
+    return failure_raise(L, &fault, NULL);
+  *request = NULL;
+  return 1;
+}
+
+static int has_room(lua_State *L, int status, lua_KContext box)
+{
+  (void)status, (void)box;
+  lua_pushboolean(L, server_stream_alive(*check_stream(L)));
+  return 1;
+}
+
+/* stream:write(text) -> whether the client is still there */
+static int stream_write(lua_State *L)
+{
+  struct server_stream **box = check_stream(L);
+  size_t len;
+  if (lua_type(L, 2) != LUA_TSTRING)
+    return failure_misuse(L, "server: a piece of a body is a string, not a %s", luaL_typename(L, 2));
+  const char *text = lua_tolstring(L, 2, &len);
+  struct task *task = task_current(L);
+  if (!server_stream_write(*box, text, len))
+    return luaL_error(L, "not enough memory");
+  if (!server_stream_full(*box))
+    return has_room(L, LUA_OK, 0);
+  struct effect **effect = effect_box(L);
+  struct server_room *room = server_stream_room(*box, task_wake, task);
+  *effect = room ? &room->effect : NULL;
+  return effect_wait(L, lua_gettop(L), has_room);
+}
+
+static int end_stream(lua_State *L, bool whole)
+{
+  struct server_stream **box = luaL_checkudata(L, 1, STREAM);
+  struct server_stream *s = *box;
+  *box = NULL;
+  server_stream_end(s, whole);
+  return 0;
+}
+
+static int stream_finish(lua_State *L)  /* stream:finish() */
+{
+  return end_stream(L, true);
+}
+
+static int stream_break(lua_State *L)  /* __close and __gc: whoever finishes says so */
+{
+  return end_stream(L, false);
 }
 
 /* ---- WebSockets ---------------------------------------------------------------------------- */
@@ -371,10 +455,13 @@ int server_open(lua_State *L)
 {
   static const luaL_Reg server[] = {
     {"accept", accept_next}, {"close", server_close}, {"port", port}, {NULL, NULL}};
-  static const luaL_Reg request[] = {{"drop", drop}, {"respond", respond}, {"upgrade", upgrade}, {NULL, NULL}};
+  static const luaL_Reg request[] = {{"drop", drop}, {"respond", respond}, {"stream", stream}, {"upgrade", upgrade},
+                                     {NULL, NULL}};
+  static const luaL_Reg streaming[] = {{"write", stream_write}, {"finish", stream_finish}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"listen", listen_on}, {NULL, NULL}};
   class_new(L, SERVER, server, server_close);
   class_new(L, REQUEST, request, drop);
+  class_new(L, STREAM, streaming, stream_break);
   luaL_newlib(L, functions);
   return 1;
 }

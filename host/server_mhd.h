@@ -1,5 +1,5 @@
 /* server_mhd.h - the parts of the server, as they see each other: server.c, server_answer.c for what
- * answers are made of, and server_websocket.c for connections that leave HTTP. server.h is the outside. */
+ * answers are made of, server_stream.c for those that are written while they are sent, and server_websocket.c for connections that leave HTTP. server.h is the outside. */
 #ifndef SERVER_MHD_H
 #define SERVER_MHD_H
 #include "server.h"
@@ -32,6 +32,7 @@ struct request {
   enum request_state state;
   bool begun, held;       /* the first call was there; a taker has it */
   struct server_upgrade *upgrade;  /* waits until the connection is a WebSocket; or NULL */
+  struct server_stream *stream;    /* the body is still being sent; or NULL */
   struct request *next;
 };
 
@@ -46,6 +47,13 @@ void server_queue(struct request *r, unsigned status, struct MHD_Response *respo
 
 /* Adds "Name: value" lines, ended by NULL. False: *f says which cannot be sent. */
 bool server_add_lines(struct MHD_Response *response, const char *const *headers, struct fault *f);
+
+/* ---- server_stream.c ---- */
+
+/* The request's connection is gone. */
+void server_stream_lost(struct request *r);
+/* The answer breaks off: the server goes. */
+void server_stream_stop(struct request *r);
 
 /* ---- server_websocket.c ---- */
 

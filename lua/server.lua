@@ -22,8 +22,8 @@ end
 
 -- Answering -------------------------------------------------------------------
 
-local reply_fields = { status = true, headers = true, body = true, close = true, cut = true, websocket = true,
-  protocols = true, max_message = true, max_queued = true, ping = true, close_timeout = true }
+local reply_fields = { status = true, headers = true, body = true, close = true, cut = true, stream = true,
+  websocket = true, protocols = true, max_message = true, max_queued = true, ping = true, close_timeout = true }
 
 ---A handler returns status, body, headers, or one table of them.
 local function read_reply(status, body, headers)
@@ -49,6 +49,15 @@ local function talk(ws, f)
   end
 end
 
+---A reply with `stream` is sent while the function writes it; one that raises breaks off.
+local function write(request, reply)
+  check_function("server: stream", reply.stream)
+  local out <close> = request:stream(reply.status or 200, reply.headers)
+  reply.begun = true
+  reply.stream(out)
+  out:finish()
+end
+
 ---A reply with `websocket` makes a WebSocket of the request, if it asks for one.
 local function upgrade(request, reply)
   local f = reply.websocket
@@ -66,13 +75,15 @@ local function send(request, reply)
     request:drop()
   elseif reply.websocket then
     upgrade(request, reply)
+  elseif reply.stream then
+    write(request, reply)
   else
     request:respond(reply.status or 200, reply.body, reply.headers, reply.cut)
   end
 end
 
 ---Answers 500 when the handler raises; a cancellation drops the connection and goes on. What goes wrong
----on a WebSocket was answered with a close.
+---on a WebSocket was answered with a close, in the middle of a stream by breaking off.
 local function answer(request, fields, handler, on_error)
   local connection <close> = request
   local reply
@@ -82,7 +93,7 @@ local function answer(request, fields, handler, on_error)
   end)
   if not err then return end
   if err.class == "cancelled" then error(err, 0) end
-  if not (reply and reply.websocket) then
+  if not (reply and (reply.websocket or reply.begun)) then
     connection:respond(500, tostring(err) .. "\n", { ["content-type"] = "text/plain" })
   end
   if on_error then on_error(err, fields) end

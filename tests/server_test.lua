@@ -1,4 +1,5 @@
 local authority = require "authority"
+local condition = require "condition"
 local http = require "http"
 local server = require "server"
 local task = require "task"
@@ -97,6 +98,89 @@ test("an answer may break off in the middle of its body", function()
   server.with(function() return { body = text, cut = #text } end, function(s)
     equal(#http.request { url = s.url }.body, #text)
   end)
+end)
+
+test("a body may be written while it is sent", function()
+  local read, written = condition.new(), condition.new()
+  local first_read = false
+  server.with(function()
+    return { status = 203, headers = { ["x-kind"] = "live" }, stream = function(out)
+      equal(out:write "one\n", true)
+      while not first_read do read:wait() end
+      out:write "two\n"
+      out:write(("x"):rep(1 << 20))
+      written:notify()
+    end }
+  end, function(s)
+    local answer <close> = http.stream { url = s.url }
+    equal({ answer.status, answer.headers["x-kind"] }, { 203, "live" })
+    equal(answer:read(), "one\n")
+    first_read = true
+    read:notify()
+    local rest = {}
+    for piece in answer:pieces() do rest[#rest + 1] = piece end
+    equal(#table.concat(rest), 4 + (1 << 20))
+  end)
+end)
+
+test("a stream whose writer raises breaks off, and on_error is told", function()
+  local told
+  server.with(function()
+    return { stream = function(out)
+      out:write "half of it"
+      error("the source is dry", 0)
+    end }
+  end, function(s)
+    raises("", function() http.expect { url = s.url } end)
+    equal(told, "the source is dry")
+  end, { on_error = function(err) told = tostring(err) end })
+end)
+
+test("a writer waits while nobody reads, and learns that the client has gone", function()
+  local ended, done, pieces = condition.new(), false, 0
+  server.with(function()
+    return { stream = function(out)
+      while out:write(("x"):rep(1 << 16)) do pieces = pieces + 1 end
+      done = true
+      ended:notify()
+    end }
+  end, function(s)
+    do
+      local answer <close> = http.stream { url = s.url }
+      equal(#answer:read() > 0, true)
+    end
+    while not done do ended:wait() end
+    equal(pieces < 1000, true)
+  end)
+end)
+
+test("streams that still go on when the server closes are broken off", function()
+  local began = condition.new()
+  raises("over", server.with, function()
+    return { stream = function(out)
+      out:write "begun"
+      began:notify()
+      sleep(3600)
+    end }
+  end, function(s)
+    local answer <close> = http.stream { url = s.url }
+    equal(answer:read(), "begun")
+    error("over", 0)
+  end)
+end)
+
+test("what is no piece of a body is refused, and where a stream would have to be a function", function()
+  local told = {}
+  server.with(function(request)
+    if request.path == "/number" then return { stream = function(out) out:write(7) end } end
+    return { stream = "text" }
+  end, function(s)
+    raises("", function() http.expect { url = s.url .. "/number" } end)
+    equal(http.request { url = s.url }.status, 500)
+    local text = table.concat(told, "\n")
+    equal(text:find("a piece of a body is a string, not a number", 1, true) ~= nil, true)
+    equal(text:find("server: stream: expected a function, not a string", 1, true) ~= nil, true)
+  end, { on_error = function(err) told[#told + 1] = tostring(err) end })
 end)
 
 test("a body over the limit is 413 and reaches no handler", function()

@@ -14,7 +14,7 @@ local server = {}
 ---@field method string
 ---@field path string        as it was sent, not decoded
 ---@field query string       likewise, without the question mark; "" when there is none
----@field scheme "http"|"https"
+---@field scheme "http"|"https"  of the URL, when a client of a proxy sends a whole one
 ---@field host string        in lower case, without its port
 ---@field headers table<string, string>  names in lower case; repeated ones joined by ", "
 ---@field body string
@@ -29,8 +29,19 @@ local server = {}
 ---@field body? string
 ---@field close? boolean     drops the connection without an answer
 ---@field cut? integer       bytes of the body after which the connection ends, as of a server that dies
+---@field stream? fun(out: server.Out)  writes the body while it is sent
 ---@field websocket? fun(ws: websocket.Socket)
 ---@field protocols? string[]  of a WebSocket: those that are spoken here; the first that the client names counts
+
+---What the function of `stream` writes to. The body ends when the function returns; when it raises, or is
+---cancelled, the answer breaks off so that the client notices.
+---@class server.Out
+local out = {}
+
+---Sends a piece; waits while 256 KiB of earlier ones are not sent yet.
+---@param text string
+---@return boolean alive  false once the client has gone, as far as that is known: then pieces are dropped
+function out:write(text) end
 
 ---@alias server.Handler fun(request: server.Request): integer|server.Reply, string?, table?
 
