@@ -22,6 +22,7 @@ Usage: davit cloud [FLAG]…
   --port N             of http (any free one)
   --https-port N       of https (any free one)
   --listen ADDRESS     where to listen (127.0.0.1); any other address is open to other machines
+  --awake N            processes of Workers at most (16); the one asked longest ago makes room
   --no-workers         Workers are answered by a stand-in, without workerd
   --no-databases       branches have no PostgreSQL
   --no-data-plane      both: the APIs alone, which start at once
@@ -54,6 +55,7 @@ local params = {
   project = text(), state = text(), seed = text(), faults = text(), record = text(), listen = text(), latency = text(),
   ["dns-delay"] = text(), ["tls-delay"] = text(), ["propagation-delay"] = text(),
   port = { type = "integer" }, ["https-port"] = { type = "integer" },
+  awake = { type = "integer" },
   reset = { type = "boolean" }, verbose = { type = "boolean" }, ["print-env"] = { type = "boolean" },
   workers = { type = "boolean", default = true }, databases = { type = "boolean", default = true },
   ["data-plane"] = { type = "boolean", default = true }, fault = { type = "texts", many = true },
@@ -67,6 +69,12 @@ local function port_of(values, name)
     usage(("--%s expects a number from 0 to 65535, not '%d'"):format(name, port))
   end
   return port
+end
+
+local function awake_of(values)
+  local awake = values.awake
+  if awake and awake < 1 then usage(("--awake expects a number from 1 on, not '%d'"):format(awake)) end
+  return awake
 end
 
 local function time_of(values, name)
@@ -128,7 +136,8 @@ local function serve(p, values)
   return require("cloud.serve").run {
     state = folder_of(p, values), project = p or {}, port = port_of(values, "port"),
     https_port = port_of(values, "https-port"), listen = address_of(values), verbose = values.verbose,
-    reset = values.reset, latency = time_of(values, "latency"), record = values.record, settings = settings_of(values),
+    awake = awake_of(values), reset = values.reset, latency = time_of(values, "latency"),
+    record = values.record, settings = settings_of(values),
     world = world_of(values), faults = faults_of(values), workerd = plane(values, "workers"),
     postgres = plane(values, "databases"),
   }

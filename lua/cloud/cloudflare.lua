@@ -36,6 +36,8 @@ local cloudflare = {
   versions = edge.versions,
   asset = edge.asset,
   error = edge.error,
+  bound = edge.bound,
+  newest = edge.newest,
 }
 
 ---The part of the world that this service owns.

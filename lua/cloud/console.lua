@@ -6,6 +6,7 @@ local desk = require "cloud.desk"
 local json = require "json"
 local neon = require "cloud.neon"
 local pulls = require "cloud.github.pulls"
+local route = require "cloud.route"
 
 local console = {}
 
@@ -150,6 +151,15 @@ local function put_pull(cloud, request)
   return { status = 200, body = "{}", headers = { ["content-type"] = "application/json" } }
 end
 
+-- ---- names, for the Workers' own connections --------------------------------------------------
+
+local function address(cloud, request)
+  local name = route.query(request.query).name or ""
+  local found = neon.locate(cloud.state, name)
+  return { status = found and 200 or 404, headers = { ["content-type"] = "text/plain; charset=utf-8" },
+    body = found or ("The local cloud has no address for %s, and nothing else can be reached.\n"):format(name) }
+end
+
 -- ---- routes -----------------------------------------------------------------------------------
 
 local routes = {
@@ -160,6 +170,7 @@ local routes = {
     return { status = 200, body = json.encode(summary(cloud), { indent = 2 }) .. "\n",
       headers = { ["content-type"] = "application/json" } }
   end,
+  ["GET /_davit/address"] = address,
   ["POST /_davit/pulls"] = put_pull,
 }
 
@@ -167,8 +178,8 @@ local routes = {
 ---@param request table
 ---@return table response
 function console.answer(cloud, request)
-  local route = routes[request.method .. " " .. request.path]
-  if route then return route(cloud, request) end
+  local page_of = routes[request.method .. " " .. request.path]
+  if page_of then return page_of(cloud, request) end
   return desk.answer(cloud, request) or { status = 404, body = "There is no such page.\n",
     headers = { ["content-type"] = "text/plain; charset=utf-8" } }
 end

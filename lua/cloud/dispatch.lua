@@ -2,11 +2,13 @@
 ---
 ---`NAME.localhost` is NAME, because browsers find every such name on this machine. What is not
 ---what the real service would answer says so in the header x-davit-stand-in.
+local browser = require "cloud.browser"
 local cloudflare = require "cloud.cloudflare"
 local console = require "cloud.console"
 local core = require "core"
 local exchange = require "cloud.exchange"
 local faults = require "cloud.faults"
+local outbound = require "cloud.outbound"
 local world = require "cloud.world"
 
 local dispatch = {}
@@ -50,7 +52,11 @@ local function apply(cloud, request)
 end
 
 local function at_service(cloud, request)
-  return exchange.answer(cloud, request, function() return apply(cloud, request) end)
+  local function answer()
+    return exchange.answer(cloud, request, function() return apply(cloud, request) end)
+  end
+  if request.host == "api.cloudflare.com" then return cloud.workers:upload(request, answer) end
+  return answer()
 end
 
 local function at_home(cloud, request)
@@ -62,7 +68,13 @@ end
 
 local kinds = {}
 
-function kinds.worker(cloud, request, served) return cloud.workers:answer(served.version, request) end
+function kinds.worker(cloud, request, served)
+  if outbound.same_account(cloud.state, request) then return cloud.error_page(1042, request) end
+  local response = cloud.outbound:count(request, served.script, function()
+    return cloud.workers:answer(served, request)
+  end)
+  return response or cloud.error_page(1019, request)
+end
 
 function kinds.placeholder(_, _, served)
   return { status = served.status, body = served.body, headers = {
@@ -85,11 +97,18 @@ end
 
 local function at_edge(cloud, request)
   local where = { host = request.host, path = request.path, query = request.query,
-    scheme = request.scheme, headers = request.headers, chance = chance() }
+    scheme = request.scheme, headers = request.headers, chance = chance(),
+    behind_routes = outbound.behind_routes(cloud.state, request) }
   local served = cloudflare.serve(cloud.state, where, cloud.now())
   if served then return kinds[served.kind](cloud, request, served) end
-  if cloud.open then return at_home(cloud, request) end   -- other machines call it by names of theirs
-  return text(421, ("The local cloud does not serve %s.\n"):format(request.host), "no such host")
+  cloud.outbound:tell(request, cloud.crew.log)
+  if cloud.open and not request.from then return at_home(cloud, request) end   -- other machines' names for it
+  return text(421, ("The local cloud does not serve %s, and nothing else can be reached.\n"):format(request.host),
+    "no such host")
+end
+
+local function serves(cloud, host)
+  return faults.service(host) ~= nil or cloudflare.serve(cloud.state, { host = host }, cloud.now()) ~= nil
 end
 
 -- ---- every host -------------------------------------------------------------------------------
@@ -98,10 +117,12 @@ end
 ---@param request table  as the server gives it
 ---@return table response
 function dispatch.answer(cloud, request)
-  request.host = request.host:match("^(.+)%.localhost$") or request.host
+  cloud.outbound:identify(request)
+  local place = browser.arrive(request)
   if is_own(request.host) then return at_home(cloud, request) end
   if faults.service(request.host) then return at_service(cloud, request) end
-  return at_edge(cloud, request)
+  local response = at_edge(cloud, request)
+  return place and browser.leave(response, place, function(host) return serves(cloud, host) end) or response
 end
 
 return dispatch

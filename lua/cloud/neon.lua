@@ -10,7 +10,7 @@ local ids = require "cloud.ids"
 local operations = require "cloud.neon.operations"
 local route = require "cloud.route"
 
-local neon = { branches = branches.all, event = operations.event }
+local neon = { branches = branches.all, event = operations.event, locate = endpoints.locate }
 
 ---The part of the world that this service owns.
 function neon.init(state, seed)

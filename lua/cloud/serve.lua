@@ -15,6 +15,7 @@ local faults = require "cloud.faults"
 local fs = require "fs.core"
 local nameserver = require "nameserver"
 local neon = require "cloud.neon"
+local outbound = require "cloud.outbound"
 local postgres = require "cloud.postgres"
 local presence = require "cloud.presence"
 local recorder = require "cloud.recorder"
@@ -40,6 +41,8 @@ local LARGEST_BODY = 256 << 20
 ---@field changed fun()       to be called after every change of the state
 ---@field crew cloud.Crew
 ---@field workers cloud.Workers
+---@field outbound cloud.Outbound
+---@field error_page fun(code: integer, request: table): table  of the edge
 ---@field postgres cloud.Postgres
 ---@field faults cloud.faults.Set
 ---@field latency number      seconds before each answer of an API
@@ -63,6 +66,7 @@ local LARGEST_BODY = 256 << 20
 ---@field latency? number        seconds before each answer of an API (0)
 ---@field record? string         file that every exchange with an API is appended to
 ---@field listen? string         address ("127.0.0.1")
+---@field awake? integer         processes of Workers at most (16)
 ---@field reset? boolean         begin anew
 ---@field verbose? boolean       a line for every request, and what the children print
 ---@field ready? fun(facts: table)  told where it listens, instead of printing it
@@ -71,7 +75,7 @@ local known = {
   state = "string", project = "table", port = "integer", https_port = "integer",
   workerd = "string", postgres = "string", pull_requests = "table", tokens = "table",
   settings = "table", world = "table", faults = "table", latency = "number", record = "string", listen = "string",
-  reset = "boolean", verbose = "boolean", ready = "function",
+  awake = "integer", reset = "boolean", verbose = "boolean", ready = "function",
 }
 local may_be_false = { workerd = true, postgres = true }
 
@@ -308,7 +312,12 @@ end
 local function new_cloud(folder, root, o)
   local cloud = { folder = folder, root = root, now = core.now, store = store.new(folder),
     faults = o.faults or faults.new(), latency = o.latency or 0, open = not is_loopback(o.listen or ADDRESS) }
+  cloud.outbound = outbound.new()
   function cloud.changed() changed(cloud) end
+  function cloud.error_page(code, request)
+    local page = cloudflare.error(code, { host = request.host, headers = request.headers }, cloud.now())
+    return { status = page.status, headers = page.headers, body = page.body .. "\n" }
+  end
   function cloud.save()
     cloud.store:save { world = seed.without_tokens(cloud.state), password = cloud.password }
   end
@@ -338,7 +347,12 @@ end
 local function prepare_followers(cloud, o)
   fs.remove(cloud.folder .. "/workers")   -- of a cloud that was killed
   cloud.workers = workers.new { binary = find_workerd(o), folder = cloud.folder .. "/workers",
-    crew = cloud.crew, asset = function(hash) return (cloudflare.asset(cloud.state, hash)) end }
+    crew = cloud.crew, awake = o.awake, failed = cloud.error_page,
+    asset = function(hash) return (cloudflare.asset(cloud.state, hash)) end,
+    find = function(name) return cloudflare.bound(cloud.state, name, cloud.now()) end,
+    latest = function(name) return cloudflare.newest(cloud.state, name) end,
+    caller = function(name, version) return cloud.outbound:caller(name, version) end,
+    cloud = function() return ("%s:%d"):format(ADDRESS, cloud.http_port) end }
   cloud.postgres = postgres.new { binaries = find_postgres(o), folder = cloud.folder,
     root = cloud.root, password = cloud.password, crew = cloud.crew }
 end

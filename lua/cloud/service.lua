@@ -94,7 +94,7 @@ local function live(self, o)
   local expected = self.stopping or err and err.class == "cancelled"
   if not expected then o.crew.log(("%s: %s"):format(self.name, self.reason)) end
   self.changed:notify()
-  if o.finish then o.finish() end
+  if o.finish then task.shield(o.finish) end
 end
 
 -- ---- everybody else ---------------------------------------------------------------------------
@@ -138,6 +138,14 @@ end
 
 local function wait_ended(self)
   while not self.ended do self.changed:wait() end
+end
+
+---Waits for its end, if that is near.
+---@param seconds number  how long
+---@return boolean ended
+function Service:ends_within(seconds)
+  wait_for(seconds, wait_ended, self)
+  return self.ended ~= nil
 end
 
 ---Tells it to end and waits until it has; what does not listen is killed.

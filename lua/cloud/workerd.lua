@@ -5,9 +5,14 @@
 ---`workerd.command(...)` there, and may delete `config.capnp` once workerd listens: it is read
 ---once, while assets are read at every request.
 ---
----Assets are served by workerd's own assets service, which is the code Cloudflare runs: it stands
----between the socket and the Worker, and `env.ASSETS` names its entrypoint without the Worker.
-local json = require "json"
+---A request goes from the socket to Davit's front, which catches what the Worker throws; from there
+---to the assets, which workerd's own service answers, the code Cloudflare runs; and to the Worker.
+---The Worker's own requests go out through Davit's outbound Worker, to this machine alone.
+local assets = require "cloud.workerd.assets"
+local bindings = require "cloud.workerd.bindings"
+local capnp = require "cloud.workerd.capnp"
+local modules = require "cloud.workerd.modules"
+local scripts = require "cloud.workerd.scripts"
 
 local workerd = {}
 
@@ -19,13 +24,23 @@ local workerd = {}
 ---@class workerd.Binding
 ---@field name string
 ---@field type string
----@field text? string  of plain_text and secret_text
----@field json? any     of json
+---@field text? string         of plain_text and secret_text
+---@field json? any            of json
+---@field service? string      of service: another Worker's name
+---@field entrypoint? string   of service
+---@field class_name? string   of durable_object_namespace
+---@field script_name? string  likewise: the Worker that has the class
+---@field part? string         of wasm_module, text_blob, data_blob: the part of the upload
 
 ---@class workerd.Version
----@field main_module? string             none: assets only
+---@field script? string                  the Worker's name
+---@field id? string
+---@field timestamp? string               when it was made
+---@field main_module? string
+---@field body_part? string               the script, in the older format; with neither: assets only
 ---@field modules? workerd.Module[]
 ---@field bindings? workerd.Binding[]
+---@field annotations? table<string, string>
 ---@field compatibility_date? string
 ---@field compatibility_flags? string[]
 ---@field assets? { manifest: table<string, { hash: string }>, config?: table }
@@ -36,6 +51,11 @@ local workerd = {}
 ---@field asset fun(hash: string): string  an asset's content
 ---@field trust? string[]  certificates (PEM) that connections out may rely on
 ---@field allow? string[]  networks the Worker may reach (loopback alone)
+---@field cloud? string    address of the local cloud, which answers for all hosts beyond this machine
+---@field caller? string   tells the local cloud whose requests they are
+---@field inbox? table<string, string>  Unix sockets on which other Workers reach its entrypoints, by name ("" default)
+---@field peer? fun(binding: workerd.Binding): string|nil  the socket of a service binding to another Worker
+---@field durable? string  folder in which its Durable Objects keep what they store
 
 ---@class workerd.File
 ---@field path string  below the directory; never leads out of it
@@ -48,173 +68,124 @@ local workerd = {}
 
 ---What Cloudflare assumes of a version that names no date.
 local OLDEST = "2021-11-02"
+local OWN_DATE = "2026-01-01"   -- of Davit's own Workers
 local LOOPBACK = { "127.0.0.0/8", "::1/128" }
+local quote, list = capnp.quote, capnp.list
 
--- ---- Cap'n Proto's text format ------------------------------------------------
+---The header of a request to the local cloud that holds `caller`.
+workerd.CALLER = "x-davit-worker"
+---The header in which a request tells the Worker's request.cf, as JSON.
+workerd.CF = "x-davit-cf"
+---The header of an answer that says what the Worker threw, as encodeURIComponent writes it.
+workerd.THROWN = "x-davit-thrown"
 
-local function escape(byte)
-  return ("\\x%02x"):format(byte:byte())
-end
-
----A string literal; what is not plain ASCII goes byte by byte.
-local function quote(text)
-  return '"' .. text:gsub('[%c"\\\x7f-\xff]', escape) .. '"'
-end
-
-local function list(items, write)
-  local out = {}
-  for i, item in ipairs(items) do out[i] = write(item) end
-  return "[" .. table.concat(out, ", ") .. "]"
-end
-
--- ---- what a version holds ------------------------------------------------------
-
----The field of workerd's Module for each content type an upload may name.
-local MODULE_FIELDS = {
-  ["application/javascript+module"] = "esModule",
-  ["application/javascript"] = "commonJsModule",
-  ["text/plain"] = "text",
-  ["application/octet-stream"] = "data",
-  ["application/wasm"] = "wasm",
-  ["application/json"] = "json",
-  ["text/x-python"] = "pythonModule",
-}
-
----Modules are numbered on disk: their names are the uploader's and may be any text.
-local function module_literal(module, path)
-  local field = MODULE_FIELDS[module.type:match "^[^;%s]+"]
-  if not field then
-    error(("module '%s' has the unknown type '%s'"):format(module.name, module.type))
-  end
-  return ("(name = %s, %s = embed %s)"):format(quote(module.name), field, quote(path))
-end
-
----Modules as literals, the main one first as workerd wants it; source maps are not run.
-local function write_modules(version, files)
-  local main, others = nil, {}
-  for i, module in ipairs(version.modules or {}) do
-    if module.type ~= "application/source-map" then
-      local path = "modules/" .. i
-      local literal = module_literal(module, path)
-      files[#files + 1] = { path = path, body = module.body }
-      if module.name == version.main_module then
-        main = literal
-      else
-        others[#others + 1] = literal
-      end
-    end
-  end
-  if not main then error(("no module is named '%s'"):format(version.main_module)) end
-  return { main, table.unpack(others) }
-end
-
-local BINDINGS = {
-  plain_text = function(b) return "text = " .. quote(b.text) end,
-  secret_text = function(b) return "text = " .. quote(b.text) end,
-  json = function(b) return "json = " .. quote(json.encode(b.json)) end,
-  assets = function() return 'service = (name = "assets", entrypoint = "AssetWorker")' end,
-}
-
-local function write_bindings(version, left_out)
-  local out = {}
-  for _, binding in ipairs(version.bindings or {}) do
-    local value = BINDINGS[binding.type]
-    if value and (binding.type ~= "assets" or version.assets) then
-      out[#out + 1] = ("(name = %s, %s)"):format(quote(binding.name), value(binding))
-    else
-      left_out[#left_out + 1] = binding
-    end
-  end
-  return out
-end
-
----The version's date, or the newest workerd knows if that is older: a Worker that asks for later
----behaviour than this workerd has would not start at all.
-local function compatibility(version, newest)
-  local date = version.compatibility_date or OLDEST
+---A date, or the newest workerd knows if that is older: a Worker that asks for later behaviour than
+---this workerd has would not start at all.
+local function compatibility(date, flags, newest)
   if newest and date > newest then date = newest end
-  return ("compatibilityDate = %s, compatibilityFlags = %s"):format(
-    quote(date), list(version.compatibility_flags or {}, quote))
+  return ("compatibilityDate = %s, compatibilityFlags = %s"):format(quote(date), list(flags or {}, quote))
 end
 
--- ---- services ------------------------------------------------------------------
-
-local function worker_service(version, newest, files, left_out)
-  return ('(name = "worker", worker = (\n      modules = [%s],\n      bindings = [%s],\n'
-    .. '      %s, globalOutbound = "outbound"))'):format(
-    table.concat(write_modules(version, files), ",\n        "),
-    table.concat(write_bindings(version, left_out), ",\n        "),
-    compatibility(version, newest))
+local function compatibility_of(version, newest)
+  return compatibility(version.compatibility_date or OLDEST, version.compatibility_flags, newest)
 end
 
-local function percent_decode(path)
-  return (path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+local function has_code(version) return version.main_module ~= nil or version.body_part ~= nil end
+
+-- ---- Davit's own Workers ----------------------------------------------------------------------
+
+-- A Worker of one module, with service bindings to those that it names in lower case.
+local function own_worker(name, o, files, bound)
+  local path = "davit/" .. name .. ".js"
+  files[#files + 1] = { path = path, body = scripts[name] }
+  return ('(name = "%s", worker = (modules = [(name = "%s.js", esModule = embed "%s")],\n      bindings = %s,\n'
+    .. "      %s))"):format(name, name, path, list(bound, function(to)
+      return ('(name = "%s", service = "%s")'):format(to[1], to[2])
+    end), compatibility(OWN_DATE, nil, o.newest))
 end
 
----A manifest's path on disk. Manifests encode paths as URLs do, and workerd looks files up decoded.
----The client chose the path, so one that could lead elsewhere is refused.
-local function asset_path(path)
-  path = percent_decode(path)
-  local inside = path:match "^/(.+)$"
-  if not inside or path:find("\0", 1, true) or path:find "//" or path:sub(-1) == "/"
-    or (path .. "/"):find "/%.%.?/" then
-    error(("'%s' cannot be the path of an asset"):format(path))
-  end
-  return "assets/" .. inside
+-- ---- the Worker -------------------------------------------------------------------------------
+
+-- The Durable Objects' classes, all with the storage that is kept in SQLite.
+local function durable_objects(version, o, classes, services)
+  local names = {}
+  for name in pairs(classes) do names[#names + 1] = name end
+  if #names == 0 then return "" end
+  table.sort(names)
+  services[#services + 1] = ('(name = "durable", disk = (path = %s, writable = true))'):format(quote(o.durable))
+  return (',\n      durableObjectStorage = (localDisk = "durable"), durableObjectNamespaces = %s'):format(
+    list(names, function(name)
+      return ("(className = %s, uniqueKey = %s, enableSql = true)"):format(quote(name),
+        quote((version.script or "") .. "-" .. name))
+    end))
 end
 
-local function write_assets(manifest, asset, files)
-  local paths = {}
-  for path in pairs(manifest) do paths[#paths + 1] = path end
-  table.sort(paths)
-  for _, path in ipairs(paths) do
-    files[#files + 1] = { path = asset_path(path), body = asset(manifest[path].hash) }
-  end
+local function add_worker(version, o, services, files, left_out)
+  local around = { version = version, paths = modules.place(version, files), services = services,
+    front = version.assets and "assets" or "worker", peer = o.peer, classes = {} }
+  local bound = bindings.write(around, left_out)
+  local objects = durable_objects(version, o, around.classes, services)
+  services[#services + 1] = ('(name = "worker", worker = (\n      %s,\n      bindings = %s,\n      %s,\n'
+    .. '      globalOutbound = "%s", cacheApiOutbound = "cache"%s))'):format(
+    modules.write(version, around.paths), capnp.lines(bound), compatibility_of(version, o.newest),
+    o.cloud and "outbound" or "machine", objects)
+  services[#services + 1] = own_worker("cache", o, files, {})
 end
 
----What an upload may say about its assets, and what workerd calls it.
-local ASSETS_CONFIG = {
-  html_handling = "html_handling",
-  not_found_handling = "not_found_handling",
-  run_worker_first = "run_worker_first",
-  _headers = "headers",
-  _redirects = "redirects",
-}
-
-local function assets_config(given)
-  local config = {}
-  for theirs, ours in pairs(ASSETS_CONFIG) do config[ours] = given and given[theirs] end
-  return json.encode(config)
+local function add_assets(version, o, services, files)
+  assets.place(version.assets.manifest, o.asset, files)
+  local behind = has_code(version) and 'userWorker = "worker"' or compatibility_of(version, o.newest)
+  services[#services + 1] = ('(name = "assets", assets = (path = "assets", config = %s, %s))'):format(
+    quote(assets.config(version.assets.config)), behind)
 end
 
-local function assets_service(version, newest)
-  local behind = version.main_module and 'userWorker = "worker"' or compatibility(version, newest)
-  return ('(name = "assets", assets = (path = "assets", config = %s, %s))'):format(
-    quote(assets_config(version.assets.config)), behind)
-end
+-- ---- the way out ------------------------------------------------------------------------------
 
----What the Worker's own connections go through; it can reach this machine and nothing else.
-local function outbound_service(o)
+-- The machine's own network, and the local cloud as a proxy for every host that is not on it.
+local function add_outbound(o, services, files)
   local tls = ("(trustedCertificates = %s)"):format(list(o.trust or {}, quote))
-  return ('(name = "outbound", network = (allow = %s, tlsOptions = %s))'):format(
+  services[#services + 1] = ('(name = "machine", network = (allow = %s, tlsOptions = %s))'):format(
     list(o.allow or LOOPBACK, quote), tls)
+  if not o.cloud then return end
+  local caller = ('[(name = "%s", value = %s)]'):format(workerd.CALLER, quote(o.caller or ""))
+  services[#services + 1] = ('(name = "cloud", external = (address = %s, '
+    .. "http = (style = proxy, injectRequestHeaders = %s)))"):format(quote(o.cloud), caller)
+  services[#services + 1] = own_worker("outbound", o, files, { { "cloud", "cloud" }, { "machine", "machine" } })
 end
 
--- ---- the whole -----------------------------------------------------------------
+-- ---- sockets ----------------------------------------------------------------------------------
+
+local function inbox_sockets(o, next_service)
+  local names, sockets = {}, {}
+  for name in pairs(o.inbox or {}) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    local service = name == "" and ('"%s"'):format(next_service)
+      or ('(name = "worker", entrypoint = %s)'):format(quote(name))
+    sockets[i] = ('(name = "inbox %d", address = %s, http = (capnpConnectHost = "davit"), service = %s)'):format(
+      i, quote("unix:" .. o.inbox[name]), service)
+  end
+  return sockets
+end
+
+-- The one for visitors comes last: when workerd reports it, it listens on all.
+local function sockets_of(o, next_service)
+  local sockets = inbox_sockets(o, next_service)
+  sockets[#sockets + 1] = ('(name = "http", address = %s, service = "front",\n'
+    .. '      http = (forwardedProtoHeader = "X-Forwarded-Proto", cfBlobHeader = "%s"))'):format(
+    quote(o.listen or "127.0.0.1:0"), workerd.CF)
+  return sockets
+end
+
+-- ---- the whole --------------------------------------------------------------------------------
 
 local CONFIG = [[
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
-  services = [
-    %s
-  ],
-  sockets = [(
-    name = "http",
-    address = %s,
-    http = (forwardedProtoHeader = "X-Forwarded-Proto"),
-    service = "%s"
-  )]
+  services = %s,
+  sockets = %s,
+  extensions = [(modules = [(name = "davit:missing", internal = true, esModule = embed "davit/missing.mjs")])]
 );
 ]]
 
@@ -223,20 +194,21 @@ const config :Workerd.Config = (
 ---@param o workerd.Options
 ---@return workerd.Plan
 function workerd.plan(version, o)
-  local files, left_out, services = {}, {}, {}
-  if version.main_module then
-    services[#services + 1] = worker_service(version, o.newest, files, left_out)
-  end
-  if version.assets then
-    write_assets(version.assets.manifest, o.asset, files)
-    services[#services + 1] = assets_service(version, o.newest)
-  end
-  services[#services + 1] = outbound_service(o)
-  local front = version.assets and "assets" or "worker"
-  local listen = quote(o.listen or "127.0.0.1:0")
-  local config = CONFIG:format(table.concat(services, ",\n    "), listen, front)
+  local files = { { path = "davit/missing.mjs", body = scripts.missing } }
+  local left_out, services = {}, {}
+  if has_code(version) then add_worker(version, o, services, files, left_out) end
+  if version.assets then add_assets(version, o, services, files) end
+  local next_service = version.assets and "assets" or "worker"
+  services[#services + 1] = own_worker("front", o, files, { { "next", next_service } })
+  add_outbound(o, services, files)
+  local config = CONFIG:format(capnp.lines(services), capnp.lines(sockets_of(o, next_service)))
   return { config = config, files = files, left_out = left_out }
 end
+
+---Whether a version has code that workerd can load without anything from elsewhere.
+---@param version workerd.Version
+---@return boolean
+function workerd.runs(version) return has_code(version) and not modules.has_python(version) end
 
 ---The command that runs a planned directory, to be started inside it. Its stdout carries control
 ---messages alone (see workerd.port); what the Worker logs goes to stderr.
@@ -248,11 +220,11 @@ function workerd.command(binary)
   }
 end
 
----The port a control message announces: workerd writes one line when it listens.
+---The port a control message announces: workerd writes one line for each socket when it listens.
 ---@param line string
 ---@return integer? port
 function workerd.port(line)
-  local port = line:match '"event":"listen".-"port":(%d+)'
+  local port = line:match '"event":"listen","socket":"http".-"port":(%d+)'
   return port and math.tointeger(port)
 end
 

@@ -211,6 +211,26 @@ function edge.versions(state, now)
   return live
 end
 
+---The version of a Worker that others reach through a service binding. Assumed: of a split the one
+---with the largest share; a Worker that has not spread yet is reached all the same.
+---@param state table
+---@param name string
+---@param now number
+---@return table|nil version
+function edge.bound(state, name, now)
+  local script = state.cloudflare.scripts[name]
+  local deployment = script and script.deployments[spread(state, script, now) or #script.deployments]
+  return deployment and split.largest(script, deployment)
+end
+
+---@param state table
+---@param name string
+---@return table|nil version  the newest of a Worker, deployed or not
+function edge.newest(state, name)
+  local script = state.cloudflare.scripts[name]
+  return script and script.versions[#script.versions]
+end
+
 ---@param state table
 ---@param hash string
 ---@return string|nil body, string|nil content_type

@@ -11,6 +11,7 @@ local known = {
   [1001] = { 409, "DNS resolution error", "The zone of this host is not active." },
   [1014] = { 403, "CNAME Cross-User Banned", "The host is a CNAME to a host that is served for others." },
   [1016] = { 530, "Origin DNS error", "The origin of this host has no address." },
+  [1019] = { 500, "Compute server error", "The Worker asks itself, in a circle." },   -- status assumed
   [1042] = { 404, "Worker not found", "No Worker answers at this host of workers.dev." },
   [1101] = { 500, "Worker threw exception", "The Worker threw an exception that it did not catch." },
   [1102] = { 503, "Worker exceeded resource limits", "The Worker used more time or memory than it may." },

@@ -58,6 +58,17 @@ end
 
 ---@param script table
 ---@param deployment table
+---@return table|nil version  the one with the largest share
+function split.largest(script, deployment)
+  local found
+  for _, share in ipairs(shares_of(script, deployment)) do
+    if not found or share.percentage > found.percentage then found = share end
+  end
+  return found and found.version
+end
+
+---@param script table
+---@param deployment table
 ---@return table[] versions  all that a deployment may serve
 function split.versions(script, deployment)
   local versions = {}

@@ -114,10 +114,10 @@ end
 ---@param version table
 ---@return table version
 function upload.seal(context, version)
-  check_size(version.modules)
-  check_entry(version)
   local rejected = context.request.rejected
+  check_size(version.modules)
   if rejected then refuse(rejected.code, "%s", rejected.message) end
+  check_entry(version)
   version.startup_ms = context.request.startup_ms or STARTUP
   version.etag = etag_of(version)
   return version
