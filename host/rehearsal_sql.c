@@ -27,6 +27,7 @@ static void release(struct effect *e)
     free((char *)o->cells[i]);
   free(o->columns);
   free((void *)o->cells);
+  free((char *)o->command);
   close_session(o->session);
 }
 
@@ -79,7 +80,8 @@ static bool read_column(lua_State *L, struct sql_column *c)
   if (!name)
     return false;
   char *colon = strchr(name, ':');
-  *c = (struct sql_column){name, colon ? (unsigned)atoi(colon + 1) : 25};
+  *c = (struct sql_column){.name = name, .type = colon ? (unsigned)atoi(colon + 1) : 25, .size = -1,
+                           .modifier = -1};
   if (colon)
     *colon = 0;
   return true;
@@ -130,6 +132,8 @@ static void read_result(struct rehearsal *r, struct sql_operation *o)
     short_of_memory(o);
   lua_getfield(r->L, ANSWER, "affected");
   o->affected = lua_isinteger(r->L, -1) ? (long)lua_tointeger(r->L, -1) : -1;
+  lua_getfield(r->L, ANSWER, "command");
+  o->command = copy_str(lua_tostring(r->L, -1));
   lua_settop(r->L, ANSWER);
 }
 

@@ -10,7 +10,17 @@ struct sql_session;
 
 struct sql_column {
   const char *name;
-  unsigned type;  /* PostgreSQL's type oid: 16 bool, 20 21 23 integers, 700 701 floats, 114 3802 json */
+  unsigned type;      /* PostgreSQL's type oid: 16 bool, 20 21 23 integers, 700 701 floats, 114 3802 json */
+  unsigned table;     /* oid of the table that it comes from, or 0 */
+  int number;         /* the column's number there, or 0 */
+  int size, modifier; /* of the type, as the server has them: -1 for any */
+};
+
+/* What a server says of an error, field by field. */
+enum sql_said {
+  SAID_SEVERITY, SAID_MESSAGE, SAID_DETAIL, SAID_HINT, SAID_POSITION, SAID_INTERNAL_POSITION,
+  SAID_INTERNAL_QUERY, SAID_WHERE, SAID_SCHEMA, SAID_TABLE, SAID_COLUMN, SAID_DATATYPE,
+  SAID_CONSTRAINT, SAID_FILE, SAID_LINE, SAID_ROUTINE, SAID_COUNT
 };
 
 /* The outcome of connecting or of a query. A fault's code is "sql-connect" (transient, or
@@ -29,13 +39,15 @@ struct sql_operation {
   size_t column_count, row_count;
   const char *const *cells;     /* row by row, in text form; NULL is SQL's null */
   long affected;                /* rows changed, or -1 */
+  const char *command;          /* what was done, as the server puts it ("INSERT 0 3"); NULL: not known */
+  const char *said[SAID_COUNT]; /* of a "sql-error"; NULL: nothing */
 };
 
 struct world_sql {
   /* `url` is postgresql://user:password@host:port/database?sslmode=…; timeout in seconds. */
   struct sql_operation *(*connect)(struct world_sql *, const char *url, double timeout,
                                    effect_done *done, void *arg);
-  /* Without parameters the text may hold several statements; the last result counts. */
+  /* Where `params` is NULL the text may hold several statements; the last result counts. */
   struct sql_operation *(*query)(struct sql_session *, const char *text,
                                  const char *const *params, size_t param_count, double timeout,
                                  effect_done *done, void *arg);

@@ -38,6 +38,17 @@ static struct world_sql *world_sql(lua_State *L)
 
 /* ---- failures ---------------------------------------------------------------------------- */
 
+/* The server's words in a table; each is masked, as messages are. */
+static void push_said(lua_State *L, const struct sql_operation *op)
+{
+  static const char *const names[SAID_COUNT] = {
+    "severity", "message", "detail", "hint", "position", "internal_position", "internal_query",
+    "where", "schema", "table", "column", "datatype", "constraint", "file", "line", "routine"};
+  lua_createtable(L, 0, SAID_COUNT);
+  for (int i = 0; i < SAID_COUNT; i++)
+    failure_set(L, names[i], op->said[i], false);
+}
+
 /* The fault as an error value that also has sqlstate and position. */
 static int raise_sql(lua_State *L, const struct sql_operation *op, const char *about)
 {
@@ -47,6 +58,10 @@ static int raise_sql(lua_State *L, const struct sql_operation *op, const char *a
   }
   if (op->position > 0) {
     field_integer(L, "position", op->position);
+  }
+  if (op->said[SAID_MESSAGE]) {
+    push_said(L, op);
+    lua_setfield(L, -2, "said");
   }
   return lua_error(L);
 }
@@ -198,22 +213,86 @@ static int push_result(lua_State *L, const struct sql_operation *op)
   return 1;
 }
 
-static int queried(lua_State *L, int status, lua_KContext box)
+/* ---- results as the server sent them --------------------------------------------------------- */
+
+static void push_fields(lua_State *L, const struct sql_operation *op)
+{
+  lua_createtable(L, (int)op->column_count, 0);
+  for (size_t c = 0; c < op->column_count; c++) {
+    const struct sql_column *column = &op->columns[c];
+    lua_createtable(L, 0, 6);
+    field_text(L, "name", column->name);
+    field_integer(L, "type", column->type);
+    field_integer(L, "table", column->table);
+    field_integer(L, "number", column->number);
+    field_integer(L, "size", column->size);
+    field_integer(L, "modifier", column->modifier);
+    lua_rawseti(L, -2, (lua_Integer)c + 1);
+  }
+}
+
+/* Lists of texts; a null is sql.null, so that no list has holes. */
+static void push_cells(lua_State *L, const struct sql_operation *op)
+{
+  const char *const *cell = op->cells;
+  lua_createtable(L, (int)op->row_count, 0);
+  for (size_t r = 0; r < op->row_count; r++) {
+    lua_createtable(L, (int)op->column_count, 0);
+    for (size_t c = 0; c < op->column_count; c++, cell++) {
+      if (*cell)
+        lua_pushstring(L, *cell);
+      else
+        lua_pushlightuserdata(L, NULL);
+      lua_rawseti(L, -2, (lua_Integer)c + 1);
+    }
+    lua_rawseti(L, -2, (lua_Integer)r + 1);
+  }
+}
+
+static int push_raw(lua_State *L, const struct sql_operation *op)
+{
+  lua_createtable(L, 0, 3);
+  push_fields(L, op);
+  lua_setfield(L, -2, "fields");
+  push_cells(L, op);
+  lua_setfield(L, -2, "rows");
+  field_text(L, "command", op->command);
+  return 1;
+}
+
+/* ---- the end of a statement ------------------------------------------------------------------ */
+
+static const struct sql_operation *outcome(lua_State *L, lua_KContext box)
 {
   const struct sql_operation *op = (struct sql_operation *)effect_at(L, (int)box);
   const struct session *s = luaL_checkudata(L, 1, SESSION);
+  if (op->fault.code)
+    raise_sql(L, op, s->host);
+  return op;
+}
+
+static int queried(lua_State *L, int status, lua_KContext box)
+{
   (void)status;
-  return op->fault.code ? raise_sql(L, op, s->host) : push_result(L, op);
+  return push_result(L, outcome(L, box));
+}
+
+static int queried_raw(lua_State *L, int status, lua_KContext box)
+{
+  (void)status;
+  return push_raw(L, outcome(L, box));
 }
 
 /* ---- statements -------------------------------------------------------------------------- */
 
 struct query_options {
   double timeout;
+  bool raw;
 };
 
 static const struct opt_field query_fields[] = {
-  {"timeout", OPT_NUMBER, offsetof(struct query_options, timeout), false},
+  {"timeout", OPT_NUMBER,  offsetof(struct query_options, timeout), false},
+  {"raw",     OPT_BOOLEAN, offsetof(struct query_options, raw),     false},
   {0},
 };
 
@@ -299,7 +378,8 @@ static void read_query(lua_State *L, struct query_options *o)
     failure_misuse(L, "session:query: option 'timeout' must be above 0 seconds");
 }
 
-/* session:query(text, {params}, {timeout=}) -> { rows=, columns=, affected= } */
+/* session:query(text, {params}, {timeout=, raw=}) -> { rows=, columns=, affected= }, or raw
+ * { fields=, rows=, command= } */
 static int query(lua_State *L)
 {
   struct session *s = luaL_checkudata(L, 1, SESSION);
@@ -315,10 +395,10 @@ static int query(lua_State *L)
   const char **params = push_params(L, s, n);
   struct effect **box = effect_box(L);
   int at = lua_gettop(L);
-  *box = (struct effect *)world_sql(L)->query(s->sql, text, params, (size_t)n, o.timeout,
-                                              task_wake, task);
+  *box = (struct effect *)world_sql(L)->query(s->sql, text, n || o.raw ? params : NULL, (size_t)n,
+                                              o.timeout, task_wake, task);
   forget(L, first, at - 1);
-  return effect_wait(L, at, queried);
+  return effect_wait(L, at, o.raw ? queried_raw : queried);
 }
 
 static int session_tostring(lua_State *L)

@@ -20,6 +20,7 @@
 #include "pool.h"
 #include "real.h"
 #include "sql_connect.h"
+#include "sql_result.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -474,6 +475,7 @@ static void statement_fault(struct operation *op)
             or(PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED), "ERROR"), line_length(text),
             text, *position ? ", at character " : "", position, op->base.sqlstate);
   describe(f, r);
+  sql_result_said(&op->base, r);
 }
 
 /* The server's last words, if there were any, else libpq's. */
@@ -502,43 +504,13 @@ static void refuse_copy(struct operation *op)
   disconnect(op->session);
 }
 
-static long rows_changed(PGresult *r)
-{
-  static const char *const changing[] = {"INSERT ", "UPDATE ", "DELETE ", "MERGE ", "COPY "};
-  for (size_t i = 0; i < sizeof changing / sizeof *changing; i++)
-    if (strncmp(PQcmdStatus(r), changing[i], strlen(changing[i])) == 0)
-      return atol(PQcmdTuples(r));
-  return -1;
-}
-
-/* Points the outcome's columns and cells into the result. False: out of memory. */
-static bool fill_outcome(struct sql_operation *out, PGresult *r)
-{
-  size_t columns = (size_t)PQnfields(r), rows = (size_t)PQntuples(r);
-  const char **cells = calloc(columns * rows + 1, sizeof *cells);
-  out->columns = calloc(columns + 1, sizeof *out->columns);
-  out->cells = cells;
-  if (!cells || !out->columns)
-    return false;
-  for (size_t c = 0; c < columns; c++)
-    out->columns[c] = (struct sql_column){PQfname(r, (int)c), PQftype(r, (int)c)};
-  for (size_t row = 0; row < rows; row++)
-    for (size_t c = 0; c < columns; c++)
-      if (!PQgetisnull(r, (int)row, (int)c))
-        cells[row * columns + c] = PQgetvalue(r, (int)row, (int)c);
-  out->column_count = columns;
-  out->row_count = rows;
-  out->affected = rows_changed(r);
-  return true;
-}
-
 static void conclude(struct operation *op)
 {
   if (PQstatus(op->session->conn) == CONNECTION_BAD)
     lost(op);
   else if (is_error(op->result))
     statement_fault(op);
-  else if (!op->result || !fill_outcome(&op->base, op->result))
+  else if (!op->result || !sql_result_fill(&op->base, op->result))
     out_of_memory(op);
   end(op);
 }
@@ -671,7 +643,7 @@ static struct sql_operation *connect_start(struct world_sql *base, const char *u
 
 static bool send_statement(PGconn *conn, const char *text, const char *const *params, size_t n)
 {
-  if (n == 0)
+  if (!params)
     return PQsendQuery(conn, text);
   return PQsendQueryParams(conn, text, (int)n, NULL, params, NULL, NULL, 0);
 }

@@ -1,6 +1,7 @@
 ---`davit rehearse`: the shipped recipes hold at every point, and recipes with a bug do not.
 local explore = require "rehearsal.explore"
 local fs = require "fs"
+local hosts = require "cloud.neon.hosts"
 local json = require "json"
 local ledger = require "cloud.ledger"
 local process = require "process"
@@ -392,6 +393,7 @@ test("the ledger keeps what was committed and forgets what was not", function()
   query "rollback"
   equal(query 'select n as number, name from "public"."t"', {
     columns = { "number:20", "name" }, rows = { { "1", "a" }, { "3", "it's; -- not a comment" } }, affected = 2,
+    command = "SELECT 2",
   })
 end)
 
@@ -409,8 +411,19 @@ test("the ledger refuses what is there already, and everything in a transaction 
   equal(query("create table u (id int)").fault, nil)
 end)
 
+test("the ledger says what it did as a server does", function()
+  local _, query = database()
+  equal(query("create table t (id int)").command, "CREATE TABLE")
+  equal(query("insert into t values (1), (2)").command, "INSERT 0 2")
+  equal(query("select id from t").command, "SELECT 2")
+  equal(query("begin").command, "BEGIN")
+  equal(query("update t set id = 3").command, "UPDATE")
+end)
+
 test("the ledger is reached with the right password at a branch that is there", function()
   local state, _, connect = database()
   equal(connect("wrong").fault[4], "28P01")
+  local name = hosts.name(state.neon.branches[1].endpoints[1], true)
+  equal(ledger.connect(state, ("postgresql://neondb_owner:x@%s/neondb"):format(name), 1.8e9).fault[4], "28P01")
   equal(ledger.connect(state, "postgresql://neondb_owner:x@127.0.42.9/neondb", 1.8e9).fault[2], "transient")
 end)

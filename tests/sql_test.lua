@@ -134,7 +134,36 @@ with_server("two columns of one name are refused, as one would hide the other", 
   raises("two columns are named 'a': name one with AS", s.query, s, "select 1 as a, 2 as a")
 end)
 
+with_server("raw, a result is what the server sent: texts, fields with their types, the command", function(s)
+  s:query "create table t (id int primary key, name varchar(20))"
+  local made = s:query("insert into t values (1, 'one'), (2, null) returning id, name, id as id", nil, { raw = true })
+  equal(made.rows, { { "1", "one", "1" }, { "2", sql.null, "2" } })
+  equal(made.command, "INSERT 0 2")
+  local id, name = made.fields[1], made.fields[2]
+  equal({ id.name, id.type, id.number, id.size, id.modifier }, { "id", 23, 1, 4, -1 })
+  equal({ name.name, name.type, name.number, name.size, name.modifier }, { "name", 1043, 2, -1, 24 })
+  equal(id.table == name.table and id.table > 0, true)
+  equal(s:query("select 1.5 as half", {}, { raw = true }).fields[1].table, 0)
+  equal(s:query("", {}, { raw = true }), { fields = {}, rows = {}, command = "" })
+end)
+
+with_server("raw, a text is one statement", function(s)
+  equal(raises("cannot insert multiple commands", s.query, s, "select 1; select 2", {}, { raw = true }).sqlstate, "42601")
+  raises("option 'raw' must be true or false", s.query, s, "select 1", {}, { raw = 1 })
+end)
+
 -- What the server refuses --------------------------------------------------------------
+
+with_server("an error has all that the server said, field by field", function(s)
+  s:query "create table t (id int constraint only_once primary key)"
+  s:query "insert into t values (1)"
+  local said = raises("only_once", s.query, s, "insert into t values (1)").said
+  equal({ said.severity, said.schema, said.table, said.constraint, said.detail, said.position },
+    { "ERROR", "public", "t", "only_once", "Key (id)=(1) already exists.", nil })
+  equal(said.message, 'duplicate key value violates unique constraint "only_once"')
+  local inner = raises("nothing", s.query, s, "do $$ begin execute 'select nothing'; end $$").said
+  equal({ inner.internal_query, inner.internal_position }, { "select nothing", "8" })
+end)
 
 with_server("an error of the server keeps its text, SQLSTATE and position", function(s, database)
   local err = raises('syntax error at or near "selct", at character 1 %(42601%)', s.query, s, "selct 1")
@@ -249,7 +278,7 @@ with_server("what query takes is checked before anything is sent", function(s)
   raises("must be a list without holes", s.query, s, "select $1", { id = 1 })
   raises("parameter 2 must be a string, number, boolean or sql.null, not a table", s.query, s, "select $1, $2", { 1, {} })
   raises("parameter 1 holds a zero byte", s.query, s, "select $1", { "\0" })
-  raises("unknown option 'timeuot' %(expected timeout%)", s.query, s, "select 1", nil, { timeuot = 1 })
+  raises("unknown option 'timeuot' %(expected timeout, raw%)", s.query, s, "select 1", nil, { timeuot = 1 })
   raises("option 'timeout' must be above 0", s.query, s, "select 1", nil, { timeout = -1 })
   raises("the parameters must be a list", s.query, s, "select 1", 5)
 end)

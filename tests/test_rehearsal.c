@@ -421,7 +421,10 @@ static void what_a_transaction_had_not_committed_is_gone(void **state)
   static const char first[] = CONNECT "s:query \"create table kept (a text); insert into kept (a) values ('1')\"\n"
                                       "s:query 'begin' s:query \"insert into kept (a) values ('2')\"\n"
                                       "require 'fs'.write('here', '')";
-  static const char look[] = CONNECT "local rows = s:query 'select a from kept'.rows return 20 + #rows";
+  static const char look[] = CONNECT "local raw = s:query('select a from kept', {}, { raw = true })\n"
+                                     "assert(raw.command == 'SELECT 1' and raw.fields[1].name == 'a')\n"
+                                     "assert(raw.rows[1][1] == '1')\n"
+                                     "local rows = s:query 'select a from kept'.rows return 20 + #rows";
   assert_int_equal(survive(POINT_FILE, false, first, look), 21);
 }
 

@@ -32,11 +32,20 @@ local Session = {}
 
 ---@class sql.QueryOptions
 ---@field timeout? number  seconds until the statement has ended (60)
+---@field raw? boolean     the result as the server sent it, of one statement exactly (false)
 
 ---@class sql.Result
 ---@field rows table<string, boolean|integer|number|string>[]  fields by name; a null is an absent field
 ---@field columns string[]   names, in the statement's order
 ---@field affected? integer  rows inserted, updated, deleted, merged or copied; nil for other statements
+
+---What a query with `raw` gives.
+---@class sql.RawResult
+---@field fields { name: string, type: integer, table: integer, number: integer, size: integer, modifier: integer }[]
+---each with the oid of its type, the oid of its table and its number there (0 when it has none), and the
+---type's size and modifier
+---@field rows (string|lightuserdata)[][]  texts, in the fields' order; a null is sql.null
+---@field command string    what was done: "SELECT 2", "INSERT 0 3", "CREATE TABLE"; "" for an empty text
 
 ---Runs a statement and waits for all of its result.
 ---
@@ -46,8 +55,10 @@ local Session = {}
 ---or text, must be bound to `sql:HOST` or `sql:*`. Without parameters the text may hold several
 ---statements, carried out in one transaction; the last one's result is returned.
 ---
----Raises `sql-error` (fatal) with the server's text, its detail and hint as the hint, and
----`position`, the character of the text that it points at; `sql-lost` when the connection broke
+---Raises `sql-error` (fatal) with the server's text, its detail and hint as the hint,
+---`position`, the character of the text that it points at, and `said`, a table of all that the server
+---says: severity, message, detail, hint, position, internal_position, internal_query, where, schema,
+---table, column, datatype, constraint, file, line, routine, as texts; `sql-lost` when the connection broke
 ---(unknown: the statement may have been carried out; transient: nothing was sent); `sql-timeout`
 ---(unknown: it was told to stop); `sql-busy` (misuse) while the session runs another statement.
 ---After `sql-lost`, `sql-timeout` or a cancellation the session is of no more use. Raises a misuse
@@ -55,7 +66,7 @@ local Session = {}
 ---@param text string|secret
 ---@param params? any[]
 ---@param options? sql.QueryOptions
----@return sql.Result
+---@return sql.Result|sql.RawResult
 function Session:query(text, params, options) end
 
 ---Ends the session. Twice is fine.

@@ -5,7 +5,7 @@
 ---for simple questions; it is no database: rows are not checked, and a select that is more than
 ---columns of one table, or a constant, finds nothing. Pure: the time is given, nothing waits.
 local data = require "cloud.data"
-local endpoints = require "cloud.neon.endpoints"
+local hosts = require "cloud.neon.hosts"
 local operations = require "cloud.neon.operations"
 local statement = require "cloud.ledger.statement"
 
@@ -63,14 +63,11 @@ local function parse(url)
   if user then return unescape(user), unescape(password), host, unescape(database) end
 end
 
--- The living branch whose compute listens on the address.
+-- The living branch whose compute the name or the address means, and that it listens.
 local function listening(state, host, now)
-  for _, branch in ipairs(state.neon.branches) do
-    if not branch.deleted and endpoints.address(state, branch) == host then
-      for _, endpoint in ipairs(branch.endpoints) do
-        if operations.settled(state, endpoint.operation, now) then return branch end
-      end
-    end
+  local branch = hosts.find(state, host)
+  for _, endpoint in ipairs(branch and branch.endpoints or {}) do
+    if operations.settled(state, endpoint.operation, now) then return branch end
   end
 end
 
@@ -222,11 +219,21 @@ local function carry_out(state, session, s, params)
   return run[s.verb](state, session, s, params)
 end
 
+local counted = { select = true, constant = true, question = true }
+
+-- What a server says that it did.
+local function tag_of(s, answer)
+  if counted[s.verb] then return ("SELECT %d"):format(#answer.rows) end
+  if s.verb == "insert" then return ("INSERT 0 %d"):format(answer.affected) end
+  if s.verb == "create" or s.verb == "drop" then return ("%s %s"):format(s.verb, s.kind):upper() end
+  return ((s.text or s.verb):match("%a+") or ""):upper()
+end
+
 ---Carries out the statements of a text; one that fails takes back what the text did before it, or
 ---the transaction that is open.
 ---@param id integer       of the session
 ---@param params string[]  values of $1, …
----@return table answer    columns, rows, affected of the last statement, or fault
+---@return table answer    columns, rows, affected, command of the last statement, or fault
 function ledger.query(state, id, text, params)
   local session = books_of(state).sessions[id]
   local branch = session and data.find(state.neon.branches, "id", session.branch)
@@ -240,6 +247,7 @@ function ledger.query(state, id, text, params)
       if session.open then session.failed = true else rollback(session) end
       return answer
     end
+    answer.command = tag_of(s, answer)
   end
   if not session.open then commit(state, session) end
   return answer
