@@ -9,6 +9,7 @@ local core = require "core"
 local exchange = require "cloud.exchange"
 local faults = require "cloud.faults"
 local outbound = require "cloud.outbound"
+local sql_proxy = require "cloud.sql_proxy"
 local world = require "cloud.world"
 
 local dispatch = {}
@@ -119,6 +120,8 @@ end
 function dispatch.answer(cloud, request)
   cloud.outbound:identify(request)
   local place = browser.arrive(request)
+  local by_sql = sql_proxy.answer(cloud, request, is_own(request.host))
+  if by_sql then return by_sql end
   if is_own(request.host) then return at_home(cloud, request) end
   if faults.service(request.host) then return at_service(cloud, request) end
   local response = at_edge(cloud, request)

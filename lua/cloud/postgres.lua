@@ -155,10 +155,25 @@ local function forget_last_run(self, branch)
   fs.remove(file)
 end
 
+-- Who may connect how. The proxy for SQL over WebSockets comes from the network's first address, with
+-- passwords in clear text, as Neon's does; everybody else is asked as initdb said.
+local ACCESS = [[
+host all all %s/32 password
+host all all all scram-sha-256
+host replication all all scram-sha-256
+]]
+
+local function allow_access(self, branch)
+  local file = ("%s/%s.access"):format(self.folder, branch.id)
+  fs.write(file, ACCESS:format((branch.address:gsub("%d+$", "0"))), { mode = "0644" })
+  return file
+end
+
 -- The server speaks on its standard error; only standard output comes line by line.
 local function server_command(self, branch)
   local argv = { "sh", "-c", 'exec "$@" 2>&1', "sh", self.binaries .. "/postgres", "-D",
-    data_of(self, branch), "-c", "listen_addresses=" .. branch.address }
+    data_of(self, branch), "-c", "listen_addresses=" .. branch.address,
+    "-c", "hba_file=" .. allow_access(self, branch) }
   for _, setting in ipairs(settings) do
     argv[#argv + 1] = "-c"
     argv[#argv + 1] = setting
@@ -230,7 +245,9 @@ local function remove(self, branch)
   local server = self.servers[branch.id]
   if server then server:finish(STOP_TIMEOUT) end
   self.servers[branch.id] = nil
-  if self.folder then fs.remove(data_of(self, branch)) end
+  if not self.folder then return end
+  fs.remove(data_of(self, branch))
+  fs.remove(data_of(self, branch) .. ".access")
 end
 
 -- A failure is the operation's outcome, and said aloud where no operation waits for it.

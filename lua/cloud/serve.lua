@@ -13,6 +13,7 @@ local dispatch = require "cloud.dispatch"
 local environment = require "cloud.environment"
 local faults = require "cloud.faults"
 local fs = require "fs.core"
+local hosts = require "cloud.neon.hosts"
 local nameserver = require "nameserver"
 local neon = require "cloud.neon"
 local outbound = require "cloud.outbound"
@@ -255,19 +256,21 @@ local function listen_dns(cloud)
   local listening = nameserver.listen { address = ADDRESS }
   cloud.crew.spawn("dns", function()
     local s <close> = listening
-    s:serve(function(name, kind) return cloudflare.resolve(cloud.state, name, kind, cloud.now()) end)
+    s:serve(function(name, kind)
+      return hosts.resolve(cloud.state, name, kind) or cloudflare.resolve(cloud.state, name, kind, cloud.now())
+    end)
   end)
   return ("%s:%d"):format(ADDRESS, listening.port)
 end
 
 local function hosts_of(state)
-  local hosts = { "api.cloudflare.com", "console.neon.tech", "api.github.com",
+  local list = { "api.cloudflare.com", "console.neon.tech", "*.aws.neon.tech", "api.github.com",
     "*.workers.dev" }
   for _, zone in ipairs(state.cloudflare.zones) do
-    hosts[#hosts + 1] = zone.name
-    hosts[#hosts + 1] = "*." .. zone.name
+    list[#list + 1] = zone.name
+    list[#list + 1] = "*." .. zone.name
   end
-  return hosts
+  return list
 end
 
 local function environment_of(cloud, ca_file)
