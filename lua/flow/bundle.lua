@@ -6,11 +6,16 @@ local sha256 = require "sha256"
 
 local bundle = {}
 
+-- As wrangler names them, so that a project may change from one to the other; other files have no type.
 local content_types = {
-  css = "text/css; charset=utf-8", html = "text/html; charset=utf-8", ico = "image/x-icon",
-  jpg = "image/jpeg", js = "text/javascript; charset=utf-8", json = "application/json",
-  map = "application/json", png = "image/png", svg = "image/svg+xml", txt = "text/plain; charset=utf-8",
-  webp = "image/webp", woff2 = "font/woff2", xml = "application/xml",
+  avif = "image/avif", css = "text/css; charset=utf-8", csv = "text/csv; charset=utf-8", gif = "image/gif",
+  htm = "text/html; charset=utf-8", html = "text/html; charset=utf-8", ico = "image/vnd.microsoft.icon",
+  jpeg = "image/jpeg", jpg = "image/jpeg", js = "text/javascript; charset=utf-8", json = "application/json",
+  map = "application/json", md = "text/markdown; charset=utf-8", mjs = "text/javascript; charset=utf-8",
+  mp3 = "audio/mpeg", mp4 = "video/mp4", otf = "font/otf", pdf = "application/pdf", png = "image/png",
+  svg = "image/svg+xml", ttf = "font/ttf", txt = "text/plain; charset=utf-8", wasm = "application/wasm",
+  webm = "video/webm", webmanifest = "application/manifest+json", webp = "image/webp", woff = "font/woff",
+  woff2 = "font/woff2", xml = "application/xml",
 }
 
 local function read_folder(folder, path, files)
@@ -22,7 +27,7 @@ local function read_folder(folder, path, files)
       local extension = entry:match("%.(%w+)$") or ""
       files[path .. "/" .. entry] = {
         body = fs.read(folder .. path .. "/" .. entry),
-        type = content_types[extension:lower()] or "application/octet-stream",
+        type = content_types[extension:lower()],
       }
     end
   end
