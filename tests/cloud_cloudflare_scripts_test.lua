@@ -52,6 +52,19 @@ test("metadata of the wrong type is refused, whatever it is", function()
   equal(c:result("GET", W .. "/scripts"), {})
 end)
 
+test("a Worker over the size limit is refused, its source maps do not count", function()
+  local c, limits = client.new(), require "cloud.cloudflare.limits"
+  local most <const> = limits.worker
+  local _ <close> = setmetatable({}, { __close = function() limits.worker = most end })
+  limits.worker = 40
+  local function put(code, map)
+    return "PUT", S .. "web", client.form { { "metadata", '{"main_module":"i.js"}' },
+      { "i.js", code, MODULE }, { "i.js.map", map, "application/source-map" } }, { headers = client.form_headers }
+  end
+  equal(c:refused(put("export default {}" .. (" "):rep(40), "")), { 400, 10027 })
+  c:result(put("export default {}", (" "):rep(100)))
+end)
+
 test("an account holds as many Workers and variables as its plan says", function()
   local c = client.new { settings = { workers_plan = "free" } }
   local many = {}

@@ -32,7 +32,7 @@ local keys = {
   settings = {
     dns_delay = "duration", negative_ttl = "duration", tls_delay = "duration", propagation_delay = "duration",
     operation_seconds = "duration", cloudflare_requests = "integer", github_requests = "integer",
-    branches_limit = "integer", workers_plan = "text", records_limit = "integer",
+    branches_limit = "integer", workers_plan = "text", records_limit = "integer", future_dates = "boolean",
   },
 }
 
@@ -122,6 +122,7 @@ function seed_file.read(text, name)
   for _, key in ipairs { "cloudflare", "neon", "github" } do value[key] = value[key] or {} end
   local cloudflare = value.cloudflare
   check_names(file, value)
+  one_of(file, "settings.workers_plan", (value.settings or {}).workers_plan, "free", "paid")
   local zones = with_short_form(file, cloudflare.zones, zone_keys, "name", "cloudflare.zones")
   for i, record in ipairs(cloudflare.records or {}) do
     shape.require_keys(file, record, "cloudflare.records." .. i, { "type", "name" })

@@ -82,10 +82,18 @@ local function check_manifest(context, manifest)
   if count > most then invalid(("a Worker has at most %d assets"):format(most)) end
 end
 
+local function forget_expired(context)
+  local sessions = context.cloudflare.sessions
+  for token, session in pairs(sessions) do
+    if session.expires <= context.now then sessions[token] = nil end
+  end
+end
+
 -- The script need not exist: its first upload needs the completion token already.
 local function open(context)
   local manifest = data.plain(context.body).manifest
   check_manifest(context, manifest)
+  forget_expired(context)
   local hashes = missing(context.cloudflare, manifest)
   local kind = #hashes == 0 and "completion" or "upload"
   return { jwt = new_token(context, { manifest = manifest }, kind), buckets = buckets_of(hashes) }
@@ -97,11 +105,9 @@ local function decoded(text)
   return body
 end
 
-local function store(context, expected, file)
+local function check_body(expected, file)
   if not expected[file.name] then invalid("a file that the manifest does not name") end
   if #file.body > limits.asset then invalid(("a file larger than %d MiB"):format(limits.asset >> 20)) end
-  local kind = file.type ~= "application/null" and file.type or nil
-  context.cloudflare.assets[file.name] = { body = file.body, type = kind }
 end
 
 local function hashes_of(session)
@@ -110,7 +116,14 @@ local function hashes_of(session)
   return expected
 end
 
-local function finish(context, session)
+-- All files of a request are kept, or none.
+local function store(context, session, files)
+  local expected = hashes_of(session)
+  for _, file in ipairs(files) do check_body(expected, file) end
+  for _, file in ipairs(files) do
+    local kind = file.type ~= "application/null" and file.type or nil
+    context.cloudflare.assets[file.name] = { body = file.body, type = kind }
+  end
   if #missing(context.cloudflare, session.manifest) > 0 then return {}, { status = 202 } end
   return { jwt = new_token(context, session, "completion") }, { status = 201 }
 end
@@ -120,21 +133,19 @@ local function upload(context)
   local session = redeem(context, context.bearer, "upload")
   local parts, reason = multipart.parse(request.headers["content-type"] or "", request.body)
   if not parts then invalid(reason) end
-  local expected, files = hashes_of(session), {}
+  local files = {}
   for i, part in ipairs(parts) do
     files[i] = { name = part.name, type = part.type, body = decoded(part.body) }
   end
-  for _, file in ipairs(files) do store(context, expected, file) end
-  return finish(context, session)
+  return store(context, session, files)
 end
 
 -- One file as it is, to the address of its hash. No token asks for this; whoever sends so is answered.
 local function upload_one(context)
   local request = context.request
   local session = redeem(context, context.bearer, "upload")
-  store(context, hashes_of(session), { name = context.params.hash, type = request.headers["content-type"],
-    body = request.body or "" })
-  return finish(context, session)
+  local file = { name = context.params.hash, type = request.headers["content-type"], body = request.body or "" }
+  return store(context, session, { file })
 end
 
 ---The manifest that a completion token stands for; refuses any other token.

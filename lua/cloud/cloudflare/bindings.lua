@@ -75,7 +75,7 @@ local function check(binding)
   end
   local fields = types[binding.type]
   if not fields then
-    refuse(10021, "binding %s has an unknown type %s", binding.name, json.encode(binding.type))
+    refuse(10021, "binding %s has an unknown type %s", binding.name, tostring(binding.type))
   end
   check_fields(binding, fields)
   check_value(binding)
@@ -92,7 +92,7 @@ local function check_target(context, script_name, binding)
       binding.name, target)
   end
   refuse(10061, "Cannot create binding for class %s in script %s because that script does not "
-    .. "exist.", json.encode(binding.class_name), target)   -- text assumed
+    .. "exist.", tostring(binding.class_name), target)   -- text assumed
 end
 
 -- ---- what comes from the version before --------------------------------------------------

@@ -1,5 +1,6 @@
 ---Deployments of a script: which versions serve, each with its share of the traffic.
 local bindings = require "cloud.cloudflare.bindings"
+local clock = require "cloud.clock"
 local data = require "cloud.data"
 local json = require "json"
 local limits = require "cloud.cloudflare.limits"
@@ -20,11 +21,19 @@ local function show(deployment)
     code_update_strategy = deployment.code_update_strategy }
 end
 
+-- Deployments made between two times, as far as the query names them.
+local function between(query, list)
+  local since, till = clock.parse(query.since or ""), clock.parse(query["until"] or "")
+  return data.filter(list, function(deployment)
+    return deployment.created >= (since or -math.huge) and deployment.created <= (till or math.huge)
+  end)
+end
+
 -- wrangler reads `deployments`, the contract has them below `items`: both are there. Assumed: as
 -- many as there are versions to go back to.
 local function list(context)
-  local page, info = route.page(context.query, versions.newest_first(script.of(context).deployments),
-    limits.versions, limits.versions)
+  local found = between(context.query, script.of(context).deployments)
+  local page, info = route.page(context.query, versions.newest_first(found), limits.versions, limits.versions)
   local shown = data.array(page, show)
   local items = #shown > 0 and { { deployments = shown } } or {}   -- an empty page ends the list
   return { deployments = shown, items = json.array(items) }, { info = info }
@@ -128,7 +137,7 @@ local function post(context)
     check_age(of, version)
     if context.query.force ~= "true" then refuse_old_secrets(of, version) end
   end
-  local told = { annotations = type(body.annotations) == "table" and body.annotations or {},
+  local told = { annotations = script.annotations(body.annotations),
     code_update_strategy = body.code_update_strategy }
   return show(script.deploy(context, of, shares, told))
 end

@@ -23,17 +23,27 @@ end
 ---@return boolean  whether its body is form data
 function form.is(request) return content_type(request):find("^multipart/") ~= nil end
 
+local function check_text(text)
+  if not utf8.len(text or "") then refuse(10026, "What is no module is UTF-8.") end
+end
+
 ---@param request table
 ---@return multipart.Part[]  refuses what cannot be parsed
 function form.parts(request)
   local parts, reason = multipart.parse(content_type(request), request.body or "")
   if not parts then refuse(10006, "The upload cannot be parsed: " .. reason) end
+  for _, part in ipairs(parts) do
+    check_text(part.name)
+    check_text(part.filename)
+    check_text(part.type)
+  end
   return parts
 end
 
 -- ---- a document in many parts ------------------------------------------------------------
 
 local function leaf(text)
+  check_text(text)
   if text == "true" or text == "false" then return text == "true" end
   return text
 end
@@ -50,9 +60,18 @@ local function element_of(list, key, deeper)
   return last
 end
 
+-- A document is a list or has names, at every place of it.
+local function check_kind(target, key)
+  local is_list = #target > 0
+  if is_list ~= (key == "") and next(target) ~= nil then
+    refuse(10026, "A part of the document is a list here and an object there.")
+  end
+end
+
 local function put(target, keys, value)
   for i = 1, #keys do
     local key, following = keys[i], keys[i + 1]
+    check_kind(target, key)
     if key == "" then
       if not following then
         target[#target + 1] = value

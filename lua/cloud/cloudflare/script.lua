@@ -71,6 +71,17 @@ function script.source(context)
   return "api"
 end
 
+---What a request says of a version or deployment in words; what is no text is left out.
+---@param given any  as sent
+---@return table<string, string>
+function script.annotations(given)
+  local annotations = {}
+  for name, text in pairs(type(given) == "table" and given or {}) do
+    if type(name) == "string" and type(text) == "string" then annotations[name] = text end
+  end
+  return annotations
+end
+
 -- ---- making ------------------------------------------------------------------------------
 
 local function check_name(name)

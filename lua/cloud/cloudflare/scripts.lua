@@ -22,7 +22,7 @@ function scripts.show(of)
     id = of.name, tag = of.tag, tags = data.array(of.tags), etag = version.etag,
     handlers = data.array(version.handlers), usage_model = extra.usage_model or "standard",
     created_on = script.time(of.created), modified_on = script.time(of.modified),
-    has_assets = version.assets ~= nil, has_modules = #(version.modules or {}) > 0,
+    has_assets = version.assets ~= nil, has_modules = version.main_module ~= nil,
     compatibility_date = version.compatibility_date,
     compatibility_flags = data.array(version.compatibility_flags),
     last_deployed_from = (current or version).source, logpush = of.logpush or false,

@@ -90,15 +90,6 @@ local function changes_of(version, wanted)
   return changes
 end
 
--- `version_tags` are annotations of the new version.
-local function tags_of(body)
-  local tags = {}
-  for name, value in pairs(type(body.version_tags) == "table" and body.version_tags or {}) do
-    if type(value) == "string" then tags[tostring(name)] = value end
-  end
-  return tags
-end
-
 local function bulk(context)
   local of, version = script.with_version(context)
   local wanted = context.body.secrets
@@ -106,7 +97,9 @@ local function bulk(context)
     route.refuse { status = 400, code = 10026, message = "secrets is required." }
   end
   local changes, answer = changes_of(version, wanted), {}
-  if next(changes) then version = deploy(context, of, version, changes, tags_of(context.body)) end
+  if next(changes) then   -- assumed: `version_tags` are annotations of the new version
+    version = deploy(context, of, version, changes, script.annotations(context.body.version_tags))
+  end
   for _, binding in ipairs(version.bindings) do
     if bindings.is_secret(binding) then answer[binding.name] = bindings.show(binding) end
   end

@@ -45,8 +45,10 @@ local function check_types(metadata)
     end
   end
   for _, name in ipairs(lists) do check_list(metadata, name) end
-  for _, value in pairs(metadata.annotations ~= json.null and metadata.annotations or {}) do
-    if type(value) ~= "string" and value ~= json.null then refuse(10026, "Annotations are strings.") end
+  for name, value in pairs(metadata.annotations ~= json.null and metadata.annotations or {}) do
+    if type(name) ~= "string" or type(value) ~= "string" and value ~= json.null then
+      refuse(10026, "Annotations are strings.")
+    end
   end
 end
 
@@ -127,6 +129,7 @@ end
 
 local function assets_of(context, metadata, previous)
   local given = data.plain(metadata.assets)
+  if given and type(given.config or {}) ~= "table" then refuse(10026, "assets.config is not an object.") end
   local jwt = given and data.text(given.jwt)
   if metadata.keep_assets == true and not jwt then
     local old = data.plain(previous and previous.assets)
@@ -166,7 +169,8 @@ end
 local function bare(request)
   local kind = request.headers["content-type"] or ""
   if not kind:find("javascript", 1, true) then return nil end
-  return { { name = "script", type = kind, body = request.body or "" } }, { body_part = "script" }
+  return { { name = "script", type = "application/javascript", body = request.body or "" } },
+    { body_part = "script" }
 end
 
 ---Reads the upload of a script.

@@ -80,9 +80,9 @@ local function post(context)
   end
   metadata.modules = nil
   local version = upload.make(context, of.name, modules, metadata)
-  local deploy = context.query.deploy == "true"
-  if not deploy then durable.refuse_migrations(metadata) end
-  local namespaces, tag = durable.migrated(context, of, data.plain(metadata))
+  local deploy, plain = context.query.deploy == "true", data.plain(metadata)
+  if not deploy then durable.refuse_migrations(plain) end
+  local namespaces, tag = durable.migrated(context, of, plain)
   of.namespaces, of.migration_tag, version.migration_tag = namespaces, tag, tag
   local add = deploy and script.publish or script.add
   return show(context, of, add(context, of, version, deploy and "upload" or "version_upload"))
@@ -114,14 +114,6 @@ local function changes_of(env)
   return changes
 end
 
-local function annotations_of(body)
-  local annotations = {}
-  for name, text in pairs(type(body.annotations) == "table" and body.annotations or {}) do
-    if type(text) == "string" then annotations[tostring(name)] = text end
-  end
-  return annotations
-end
-
 -- The answer's shape is assumed; its id is what wrangler reads.
 local function patch(context)
   local of, body = workers.of(context), context.body
@@ -130,7 +122,7 @@ local function patch(context)
     route.refuse { status = 404, code = 10222, message = "This Worker has no versions." }
   end
   local list_of = bindings.changed(context, newest, changes_of(body.env))
-  local made = upload.copy(newest, list_of, annotations_of(body))
+  local made = upload.copy(newest, list_of, script.annotations(body.annotations))
   made.migration_tag = newest.migration_tag
   return show(context, of, script.add(context, of, made, "secret"))
 end

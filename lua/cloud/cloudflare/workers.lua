@@ -47,7 +47,8 @@ local function references_of(context, of)
     durable_objects = data.array(references.objects(cloudflare, of.name), function(bound)
       local class = bound.binding.class_name or ""
       local namespace = data.find(of.namespaces or {}, "class", class)
-      return { namespace_id = namespace and namespace.id or "", namespace_name = of.name .. "_" .. class,
+      return { namespace_id = namespace and namespace.id or "",
+        namespace_name = ("%s_%s"):format(of.name, class),
         worker_id = bound.script.tag, worker_name = bound.script.name }
     end),
     domains = domains_of(context, of), queues = data.array {}, dispatch_namespace_outbounds = data.array {},
