@@ -106,15 +106,9 @@ end
 
 local Refusal = { __tostring = function(r) return ("%s %s"):format(r.status, r.message) end }
 
--- A message may hold what somebody sent, and JSON holds text alone.
-local function printable(message)
-  return utf8.len(message) and message or message:gsub("[\x80-\xff]", "?")
-end
-
 ---Ends a handler with an error answer.
 ---@param refusal table  status, message and what else the service's envelope wants
 function route.refuse(refusal)
-  refusal.message = refusal.message and printable(refusal.message)
   error(setmetatable(refusal, Refusal), 0)
 end
 

@@ -79,8 +79,8 @@ local function list_producers(context)
   end)
 end
 
--- wrangler looks there for what Workers Sites leave behind; no namespaces are modelled.
-local function no_namespaces(context)
+-- When it deletes, wrangler looks for what Workers Sites and containers leave behind: nothing here.
+local function nothing(context)
   local _, info = route.page(context.query, {}, 20, 100)
   return data.array {}, { info = info }
 end
@@ -92,7 +92,8 @@ services.routes = {
   { "GET", W .. "/services/{script}/environments/{environment}", get_environment },
   { "GET", W .. "/scripts/{script}/references", list_references },
   { "GET", W .. "/tails/by-consumer/{script}", list_producers },
-  { "GET", "/accounts/{account}/storage/kv/namespaces", no_namespaces, scope = "kv" },
+  { "GET", "/accounts/{account}/storage/kv/namespaces", nothing, scope = "kv" },
+  { "GET", "/accounts/{account}/containers/applications", nothing },
 }
 for _, entry in ipairs(services.routes) do entry.scope = entry.scope or "workers" end
 
