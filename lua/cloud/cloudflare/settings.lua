@@ -61,7 +61,7 @@ local function show(of, version)
   answer.compatibility_date = version.compatibility_date
   answer.compatibility_flags = data.array(version.compatibility_flags)
   answer.usage_model = extra.usage_model or "standard"
-  answer.placement, answer.limits = extra.placement or {}, extra.limits or {}
+  answer.placement, answer.limits = extra.placement, extra.limits or {}
   return answer
 end
 
