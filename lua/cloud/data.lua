@@ -4,10 +4,18 @@ local json = require "json"
 
 local data = {}
 
+-- What is null leaves no gap.
+local function plain_list(list)
+  local copy = {}
+  for _, item in ipairs(list) do copy[#copy + 1] = data.plain(item) end
+  return copy
+end
+
 ---A deep copy fit for the state: no nulls, no marks of the JSON library.
 function data.plain(value)
   if value == json.null then return nil end
   if type(value) ~= "table" then return value end
+  if #value > 0 then return plain_list(value) end
   local copy = {}
   for key, item in pairs(value) do copy[key] = data.plain(item) end
   return copy
@@ -32,6 +40,12 @@ end
 ---@return string|nil  the value when it is text and not empty
 function data.text(value)
   if type(value) == "string" and value ~= "" then return value end
+end
+
+---@param value any
+---@return table|nil  the value when it is an object of JSON: a table without positions
+function data.object(value)
+  if type(value) == "table" and #value == 0 then return value end
 end
 
 ---@param list any[]

@@ -21,11 +21,20 @@ local steps = {
   { "posts", function(context, item) return dns.create(context, item) end },
 }
 
+local function check_items(list)
+  for _, item in ipairs(list) do
+    if not data.object(item) then   -- code assumed
+      route.refuse { status = 400, code = 9207, message = "Every change of a batch must be an object." }
+    end
+  end
+end
+
 local function lists_of(body)
   local lists, count = {}, 0
   for _, step in ipairs(steps) do
     local list = body[step[1]]
     lists[step[1]] = type(list) == "table" and list or {}
+    check_items(lists[step[1]])
     count = count + #lists[step[1]]
   end
   if count <= LARGEST then return lists end

@@ -217,6 +217,7 @@ local function take_word(map, word)
 end
 
 local function read_line(line)
+  if not utf8.len(line) then wrong "the rule is not UTF-8" end
   local list = words_of(line)
   local map, at = { service = list[1] }, 2
   if list[at] and list[at]:find("^[%u,]+$") then map.method, at = list[at], at + 1 end

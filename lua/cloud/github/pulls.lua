@@ -98,7 +98,7 @@ local function update(context)
     pull.closed = body.state == "closed" and context.now or nil
   end
   pull.state, pull.title = body.state or pull.state, data.text(body.title) or pull.title
-  pull.body, pull.updated = body.body or pull.body, context.now
+  pull.body, pull.updated = type(body.body) == "string" and body.body or pull.body, context.now
   return show(context, pull)
 end
 

@@ -230,9 +230,29 @@ local function parent_of(context, id)
   return parent
 end
 
+-- A part of the body that is an object, empty when it is left out.
+local function object_of(body, name)
+  if body[name] == nil then return {} end
+  return data.object(body[name]) or refuse(400, name .. " must be an object")
+end
+
+-- The endpoints that are wanted with a branch, each an object.
+local function endpoints_of(body)
+  local given = body.endpoints
+  if given == nil then return {} end
+  if type(given) ~= "table" or data.object(given) and next(given) then refuse(400, "endpoints must be a list") end
+  for _, item in ipairs(given) do
+    if not data.object(item) then refuse(400, "endpoints must be a list of objects") end
+    if item.type ~= "read_write" and item.type ~= "read_only" then
+      refuse(400, "the type of an endpoint is read_write or read_only")
+    end
+  end
+  return given
+end
+
 local function check_annotation(value)
   local count = 0
-  for _, text in pairs(value or {}) do
+  for _, text in pairs(value) do
     if type(text) ~= "string" then refuse(400, "annotation values are strings") end
     count = count + 1
   end
@@ -265,22 +285,22 @@ end
 local function create(context)
   operations.refuse_while_running(context)
   local body, state, now = data.plain(context.body), context.state, context.now
-  local wanted = body.branch or {}
+  local wanted, wanted_endpoints = object_of(body, "branch"), endpoints_of(body)
   local parent = parent_of(context, wanted.parent_id)
   local name = wanted.name or "br-" .. ids.hex(state, "name", 8)
   check_name(context, name)
-  check_annotation(body.annotation_value)
+  check_annotation(object_of(body, "annotation_value"))
   local expires = wanted.expires_at and expiry_of(context, wanted.expires_at, wanted)
   check_limit(context)
   local number = free_number(state, now)
   if not number then refuse(422, "there is no address left for another branch") end
   local branch = new_branch(state, { number = number, name = name, parent_id = parent.id,
-    protected = wanted.protected == true, init_source = wanted.init_source, expires = expires,
+    protected = wanted.protected == true, init_source = data.text(wanted.init_source), expires = expires,
     annotation = body.annotation_value }, now)
   inherit(state, branch, parent)
   local started = { operations.start(state, now, "create_branch", branch) }
   branch.creation = started[1].id
-  for _, given in ipairs(body.endpoints or {}) do
+  for _, given in ipairs(wanted_endpoints) do
     local endpoint = endpoints.create(state, branch, given, now)
     started[#started + 1] = operations.start(state, now, "start_compute", branch, endpoint)
     endpoint.operation = started[#started].id
@@ -291,8 +311,9 @@ end
 local function patch(context)
   local branch = endpoints.branch(context, context.params.branch)
   operations.refuse_while_running(context)
-  local change = context.body.branch
-  if type(change) ~= "table" then refuse(400, "branch is required") end
+  local change = data.object(context.body.branch)
+  if not change then refuse(400, "branch is required") end
+  if change.name == json.null then change.name = nil end
   if change.name ~= nil then check_name(context, change.name, branch) end
   local expires = branch.expires
   if change.expires_at == json.null then

@@ -34,12 +34,14 @@ function endpoints.password(state, branch, role)
   return "npg_" .. sha256(table.concat({ state.neon.seed, branch.id, role }, "/")):sub(1, 24)
 end
 
+local function number_or(value, default) return type(value) == "number" and value or default end
+
 ---Adds a compute to a branch.
 ---@return table endpoint
 function endpoints.create(state, branch, given, now)
   local endpoint = { id = "ep-davit-" .. ids.hex(state, "endpoint", 8), created = now,
-    type = given.type, min_cu = given.autoscaling_limit_min_cu or 0.25,
-    max_cu = given.autoscaling_limit_max_cu or 0.25,
+    type = given.type, min_cu = number_or(given.autoscaling_limit_min_cu, 0.25),
+    max_cu = number_or(given.autoscaling_limit_max_cu, 0.25),
     suspend = math.tointeger(given.suspend_timeout_seconds) or 0 }
   table.insert(branch.endpoints, endpoint)
   return endpoint
