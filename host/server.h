@@ -69,7 +69,7 @@ bool server_stream_write(struct server_stream *s, const void *data, size_t len);
 bool server_stream_alive(const struct server_stream *s);
 /* True while so much waits to be sent that the writer had better wait, too. */
 bool server_stream_full(const struct server_stream *s);
-/* One at a time. NULL: out of memory. */
+/* To be asked for while the stream is full, one at a time. NULL: out of memory. */
 struct server_room *server_stream_room(struct server_stream *s, effect_done *done, void *arg);
 /* What was written is sent; then the body ends or, if it is not whole, breaks off. Frees. NULL is fine. */
 void server_stream_end(struct server_stream *s, bool whole);

@@ -154,7 +154,8 @@ local ECHO = [[export default { fetch(request) {
     else server.send(typeof data === "string" ? "echo " + data : data);
   });
   server.addEventListener("close", ({ code }) => console.log("closed", code));
-  return new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": "chat" } });
+  const wanted = request.headers.has("sec-websocket-protocol");
+  return new Response(null, { status: 101, webSocket: client, headers: wanted ? { "sec-websocket-protocol": "chat" } : {} });
 } };]]
 
 test_cloud("WebSockets reach the Worker, with texts, bytes, protocol and close", function(cloud)
@@ -168,6 +169,21 @@ test_cloud("WebSockets reach the Worker, with texts, bytes, protocol and close",
   equal({ bytes, kind }, { "\0\1\xff", "binary" })
   socket:send "bye"
   equal({ socket:receive() }, { nil, 4001, "as you wish" })
+end)
+
+test_cloud("a Worker opens a WebSocket to another one by its host", function(cloud)
+  local echo = cloud:deploy("echo", ECHO)
+  local host = cloud:deploy("asks", [[export default { async fetch() {
+    const answer = await fetch("https://]] .. echo .. [[/", { headers: { upgrade: "websocket" } });
+    const socket = answer.webSocket;
+    socket.accept();
+    const reply = new Promise((done) => socket.addEventListener("message", ({ data }) => done(data)));
+    socket.send("from a Worker");
+    const text = await reply;
+    socket.close(1000);
+    return new Response(text);
+  } };]])
+  equal(cloud:get(host .. "/"), "echo from a Worker")
 end)
 
 test_cloud("a Worker may refuse a WebSocket", function(cloud)
@@ -291,6 +307,9 @@ local FETCH = [[
     try {
       if (to.has("tcp")) {
         const socket = connect(to.get("tcp"));
+        const writer = socket.writable.getWriter();
+        await writer.write(new TextEncoder().encode("GET / HTTP/1.0\r\n\r\n"));
+        writer.releaseLock();
         return new Response(await new Response(socket.readable).text());
       }
       const answer = await fetch(to.get("url"), { headers: { authorization: "Bearer " + to.get("token") } });
@@ -311,6 +330,19 @@ test_cloud("a Worker's requests reach what the local cloud serves, and nothing e
     "threw The local cloud does not serve api.stripe.com, and nothing else can be reached.")
   equal(cloud:get(("%s/?url=http://127.0.0.1:%d/_davit/address%%3Fname=x"):format(host, cloud.facts.http_port))
     :sub(1, 4), "404 ")
+end)
+
+test_cloud("connections reach this machine and Neon's endpoints, and no other host", function(cloud)
+  local host = cloud:deploy("fetches", FETCH)
+  equal(cloud:get(("%s/?tcp=127.0.0.1:%d"):format(host, cloud.facts.http_port)):find "^HTTP/1" ~= nil, true)
+  equal(cloud:get(host .. "/?tcp=db.example.com:5432"):find "^threw " ~= nil, true)
+  local endpoint = cloud:ask("GET", "console.neon.tech/api/v2/projects/wandering-moon-123456/endpoints",
+    { headers = { authorization = "Bearer n-token" } }):json().endpoints[1]
+  local function address(name) return cloud:ask("GET", "127.0.0.1/_davit/address?name=" .. name) end
+  for _, name in ipairs { endpoint.id, endpoint.id .. "-pooler" } do
+    equal(address(name .. ".eu-central-1.aws.neon.tech").body:find "^127%.%d+%.%d+%.%d+$" ~= nil, true)
+  end
+  equal(address("ep-unknown.neon.tech").status, 404)
 end)
 
 test_cloud("workers.dev of the same account is refused, unless it is asked for as by anybody", function(cloud)

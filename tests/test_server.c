@@ -311,6 +311,113 @@ static void a_header_that_cannot_be_sent_is_a_fault(void **state)
   server_drop(b->kept);
 }
 
+/* ---- answers that stream ----------------------------------------------------------------------- */
+
+/* A request of the client's is answered by the stream that is returned. */
+static struct server_stream *begin_stream(struct bench *b, CURL *easy)
+{
+  static const char *const headers[] = {"X-Kind: live", NULL};
+  struct fault f;
+  b->keeps = true;
+  b->kept = NULL;
+  curl_multi_add_handle(b->multi, easy);
+  while (!b->kept)
+    step(b);
+  b->keeps = false;
+  struct server_stream *s = server_stream(b->kept, 203, headers, &f);
+  assert_non_null(s);
+  return s;
+}
+
+static void end_client(struct bench *b, CURL *easy)
+{
+  curl_multi_remove_handle(b->multi, easy);
+  curl_easy_cleanup(easy);
+}
+
+static void pieces_go_out_as_they_are_written(void **state)
+{
+  struct bench *b = *state;
+  struct reply r;
+  CURL *easy = new_client(b, "/", &r);
+  if (b->authority)
+    trust(b, easy);
+  struct server_stream *s = begin_stream(b, easy);
+  assert_true(server_stream_write(s, "one", 3));
+  while (r.body.len < 3)
+    step(b);
+  assert_int_equal(r.code, CURLE_AGAIN);
+  assert_true(server_stream_alive(s));
+  assert_true(server_stream_write(s, "two", 3));
+  server_stream_end(s, true);
+  while (r.code == CURLE_AGAIN)
+    step(b);
+  assert_int_equal(r.code, CURLE_OK);
+  assert_int_equal(r.status, 203);
+  assert_string_equal(buf_str(&r.body), "onetwo");
+  end_client(b, easy);
+  buf_free(&r.body);
+}
+
+static void a_stream_that_is_not_whole_breaks_off(void **state)
+{
+  struct bench *b = *state;
+  struct reply r;
+  CURL *easy = new_client(b, "/", &r);
+  struct server_stream *s = begin_stream(b, easy);
+  assert_true(server_stream_write(s, "half", 4));
+  server_stream_end(s, false);
+  while (r.code == CURLE_AGAIN)
+    step(b);
+  assert_int_not_equal(r.code, CURLE_OK);
+  end_client(b, easy);
+  buf_free(&r.body);
+}
+
+static void note(void *flag)
+{
+  *(bool *)flag = true;
+}
+
+static void who_waits_for_room_is_told_that_the_client_has_gone(void **state)
+{
+  struct bench *b = *state;
+  struct reply r;
+  bool told = false;
+  CURL *easy = new_client(b, "/", &r);
+  struct server_stream *s = begin_stream(b, easy);
+  char *much = calloc(1, 8 << 20);
+  assert_true(server_stream_write(s, much, 8 << 20));
+  assert_true(server_stream_full(s));
+  struct server_room *room = server_stream_room(s, note, &told);
+  end_client(b, easy);
+  while (!told || server_stream_alive(s))
+    step(b);
+  assert_false(server_stream_full(s));
+  effect_free(&room->effect);
+  server_stream_end(s, true);
+  free(much);
+  buf_free(&r.body);
+}
+
+static void a_stream_outlives_its_server(void **state)
+{
+  struct bench *b = *state;
+  struct reply r;
+  CURL *easy = new_client(b, "/", &r);
+  struct server_stream *s = begin_stream(b, easy);
+  step(b);
+  server_free(b->server);
+  b->server = NULL;
+  assert_false(server_stream_alive(s));
+  assert_true(server_stream_write(s, "nobody", 6));
+  struct server_room *room = server_stream_room(s, note, &(bool){false});
+  server_stream_end(s, true);
+  effect_free(&room->effect);
+  end_client(b, easy);
+  buf_free(&r.body);
+}
+
 static void garbage_does_no_harm(void **state)
 {
   struct bench *b = *state;
@@ -392,9 +499,14 @@ int main(void)
     PLAIN(a_client_that_goes_away_does_no_harm),
     PLAIN(a_request_outlives_its_server),
     PLAIN(a_header_that_cannot_be_sent_is_a_fault),
+    PLAIN(pieces_go_out_as_they_are_written),
+    PLAIN(a_stream_that_is_not_whole_breaks_off),
+    PLAIN(who_waits_for_room_is_told_that_the_client_has_gone),
+    PLAIN(a_stream_outlives_its_server),
     PLAIN(garbage_does_no_harm),
     PLAIN(a_taken_port_is_a_fault_that_names_it),
     TLS(tls_proves_the_host_that_was_asked_for),
+    TLS(pieces_go_out_as_they_are_written),
     TLS(a_client_that_does_not_trust_the_authority_refuses),
     TLS(a_refused_host_fails_in_the_handshake),
   };
