@@ -215,7 +215,9 @@ local function handler(cloud)
   end
 end
 
+-- Who talked over a WebSocket may leave without a word.
 local function report(err, request)
+  if err.code == "websocket-lost" then return end
   log(("%s %s%s: %s"):format(request.method, request.host, request.path, tostring(err)))
 end
 

@@ -20,7 +20,7 @@ end
 
 -- Neon looks at what stands before the first dot, and so do we.
 local function by_name(state, host)
-  local id = host:lower():match("^(ep%-[%w-]+)"):gsub("%-pooler$", "")
+  local id = (host:lower():match "^[%w-]+" or ""):gsub("%-pooler$", "")
   for _, branch in ipairs(state.neon.branches) do
     local endpoint = not branch.deleted and data.find(branch.endpoints, "id", id)
     if endpoint then return branch, endpoint end
@@ -53,6 +53,12 @@ function hosts.is_proxy(host)
   return host:find("%.aws%.neon%.tech$") ~= nil
 end
 
+---@return string|nil address  that a connection to the name of an endpoint leads to
+function hosts.locate(state, name)
+  local branch = hosts.is_proxy(name:lower()) and by_name(state, name)
+  return branch and endpoints.address(state, branch) or nil
+end
+
 ---What a name server says of the databases' names. Those that only speak HTTP lead to the local cloud, an
 ---endpoint to its own address, where its PostgreSQL listens.
 ---@return table|nil answer  nil: the name is none of theirs
@@ -60,10 +66,7 @@ function hosts.resolve(state, name, kind)
   name = name:lower():gsub("%.$", "")
   if not hosts.is_proxy(name) then return nil end
   local address = ADDRESS
-  if name:find "^ep%-" then
-    local branch = by_name(state, name)
-    address = branch and endpoints.address(state, branch)
-  end
+  if name:find "^ep%-" then address = hosts.locate(state, name) end
   if not address then return { rcode = "NXDOMAIN", ttl = state.settings.negative_ttl, answers = {} } end
   return { rcode = "NOERROR", ttl = TTL, answers = kind:upper() == "A" and { { type = "A", data = address } } or {} }
 end

@@ -41,6 +41,7 @@ local names = {
 ---@param code? string   SQLSTATE
 local function refusal(status, message, said, code)
   said = said or {}
+  if not utf8.len(message) then message = message:gsub("[\x80-\xff]", "?") end   -- a client's bytes, which JSON has not
   local body = { message = message, code = code or "", severity = said.severity or "" }
   for name, theirs in pairs(names) do body[name] = said[theirs] or json.null end
   return respond(status, body)
