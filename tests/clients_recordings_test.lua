@@ -51,7 +51,7 @@ Replay.__index = Replay
 
 local function new_replay()
   local state = world.new { account_id = ACCOUNT, subdomain = "demo-acct", zone = "example.com",
-    settings = { cloudflare_requests = 1000000, propagation_delay = 0, crons_limit = 100 } }
+    settings = { cloudflare_requests = 1000000, propagation_delay = 0 } }
   state.cloudflare.zones[1].id = ZONE
   return setmetatable({ state = state, now = 1800000000, ids = {}, jwt = "", rules = faults.new() }, Replay)
 end

@@ -122,7 +122,6 @@ function seed_file.read(text, name)
   for _, key in ipairs { "cloudflare", "neon", "github" } do value[key] = value[key] or {} end
   local cloudflare = value.cloudflare
   check_names(file, value)
-  one_of(file, "settings.workers_plan", (value.settings or {}).workers_plan, "free", "paid")
   local zones = with_short_form(file, cloudflare.zones, zone_keys, "name", "cloudflare.zones")
   for i, record in ipairs(cloudflare.records or {}) do
     shape.require_keys(file, record, "cloudflare.records." .. i, { "type", "name" })

@@ -29,7 +29,7 @@ cloudflare:
   tokens:
     - { name: reader, value: %s, permissions: [Workers Scripts Read, Zone Read] }
     - { name: owned, value: %s, kind: account, permissions: [Workers Scripts Write, Account Settings Read] }
-settings: { dns_delay: 0s, tls_delay: 0s, propagation_delay: 0s, cloudflare_requests: 1000000, crons_limit: 250 }
+settings: { dns_delay: 0s, tls_delay: 0s, propagation_delay: 0s, cloudflare_requests: 1000000 }
 ]]
 
 ---@return string|nil  why no client can be driven on this machine
