@@ -360,6 +360,7 @@ local function prepare_followers(cloud, o)
     cloud = function() return ("%s:%d"):format(ADDRESS, cloud.http_port) end }
   cloud.postgres = postgres.new { binaries = find_postgres(o), folder = cloud.folder,
     root = cloud.root, password = cloud.password, crew = cloud.crew }
+  if cloud.postgres.binaries then cloud.save() end   -- the databases are made with the password that stands in it
 end
 
 local function prepare_certificates(cloud)
@@ -428,7 +429,6 @@ function serve.run(o)
   local cloud = new_cloud(folder, root, o)
   load(cloud, o)
   if o.record then begin_record(cloud, o.record) end
-  cloud.save()   -- the databases are made with the password that stands in it
   local _, err = try(task.nursery, function(spawn) live(cloud, o, spawn) end)
   task.shield(finish, cloud)
   if err.class ~= "cancelled" then error(err, 0) end
