@@ -1,4 +1,5 @@
 ---The model of Neon: branches, operations, connection strings, and the follower's side.
+local hosts = require "cloud.neon.hosts"
 local json = require "json"
 local neon = require "cloud.neon"
 local world = require "cloud.world"
@@ -195,6 +196,45 @@ test("an address is used again once its branch is really gone", function()
   ask(c, "DELETE", BRANCHES .. "/" .. id)
   c.now = c.now + 2
   equal(made(c, "two").endpoints[1].host, "127.0.42.2")
+end)
+
+test("a branch has a name, too, with the pooler and without, as long as it lives", function()
+  local c = new()
+  local answer = made(c, "pr-42")
+  local endpoint = answer.endpoints[1]
+  local name = endpoint.id .. ".eu-central-1.aws.neon.tech"
+  equal({ hosts.name(endpoint), hosts.name(endpoint, true) }, { name, endpoint.id .. "-pooler.eu-central-1.aws.neon.tech" })
+  for _, host in ipairs { name, name:upper(), hosts.name(endpoint, true), "127.0.42.2" } do
+    equal({ host, hosts.find(c.state, host).id }, { host, answer.branch.id })
+  end
+  for _, host in ipairs { "ep-", "ep-none-1.eu-central-1.aws.neon.tech", "127.0.42.9", "localhost", "" } do
+    equal({ host, hosts.find(c.state, host) }, { host, nil })
+  end
+  equal({ hosts.locate(c.state, name), hosts.locate(c.state, endpoint.id .. ".example") }, { "127.0.42.2", nil })
+  ask(c, "DELETE", BRANCHES .. "/" .. answer.branch.id)
+  equal(hosts.find(c.state, name), nil)
+end)
+
+test("names of the databases resolve: endpoints to their address, the others to the local cloud", function()
+  local c = new()
+  local name = hosts.name(made(c, "pr-42").endpoints[1])
+  equal(hosts.resolve(c.state, name .. ".", "a").answers, { { type = "A", data = "127.0.42.2" } })
+  equal(hosts.resolve(c.state, name, "AAAA"), { rcode = "NOERROR", ttl = 60, answers = {} })
+  equal(hosts.resolve(c.state, "api.eu-central-1.aws.neon.tech", "A").answers[1].data, "127.0.0.1")
+  equal(hosts.resolve(c.state, "ep-none-1.eu-central-1.aws.neon.tech", "A").rcode, "NXDOMAIN")
+  equal(hosts.resolve(c.state, "console.neon.tech", "A"), nil)
+end)
+
+test("in a text addresses of branches become names, and nothing else does", function()
+  local c = new()
+  local answer = made(c, "pr-42")
+  local name = hosts.name(answer.endpoints[1])
+  local uri = answer.connection_uris[1].connection_uri
+  equal(hosts.present(c.state, uri), (uri:gsub("127%.0%.42%.2", name)))
+  equal(hosts.present(c.state, '{"host":"127.0.42.2"}'), ('{"host":"%s"}'):format(name))
+  for _, text in ipairs { "", "127.0.42.20", "127.0.42.9", "127.0.0.1:5432", "1127.0.42.2", "127.0.42" } do
+    equal(hosts.present(c.state, text), text)
+  end
 end)
 
 test("the limit of branches is a limit", function()

@@ -6,11 +6,12 @@ local branches = require "cloud.neon.branches"
 local clock = require "cloud.clock"
 local data = require "cloud.data"
 local endpoints = require "cloud.neon.endpoints"
+local hosts = require "cloud.neon.hosts"
 local ids = require "cloud.ids"
 local operations = require "cloud.neon.operations"
 local route = require "cloud.route"
 
-local neon = { branches = branches.all, event = operations.event, locate = endpoints.locate }
+local neon = { branches = branches.all, event = operations.event, locate = hosts.locate }
 
 ---The part of the world that this service owns.
 function neon.init(state, seed)

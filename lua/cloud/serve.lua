@@ -357,6 +357,7 @@ local function prepare_followers(cloud, o)
     find = function(name) return cloudflare.bound(cloud.state, name, cloud.now()) end,
     latest = function(name) return cloudflare.newest(cloud.state, name) end,
     caller = function(name, version) return cloud.outbound:caller(name, version) end,
+    present = function(text) return hosts.present(cloud.state, text) end,
     cloud = function() return ("%s:%d"):format(ADDRESS, cloud.http_port) end }
   cloud.postgres = postgres.new { binaries = find_postgres(o), folder = cloud.folder,
     root = cloud.root, password = cloud.password, crew = cloud.crew }

@@ -55,6 +55,7 @@ local workerd = {}
 ---@field caller? string   tells the local cloud whose requests they are
 ---@field inbox? table<string, string>  Unix sockets on which other Workers reach its entrypoints, by name ("" default)
 ---@field peer? fun(binding: workerd.Binding): string|nil  the socket of a service binding to another Worker
+---@field present? fun(text: string): string  for cloud.workers.unit: how variables and secrets are shown
 ---@field durable? string  folder in which its Durable Objects keep what they store
 
 ---@class workerd.File

@@ -31,6 +31,7 @@ local CPU_LIMIT = 30  -- seconds; the service's for paid accounts. Assumed: coun
 ---@field latest fun(script: string): table|nil  its newest version, deployed or not
 ---@field cloud fun(): string  the address that Workers reach the local cloud at
 ---@field caller fun(script: string, version: table): string  what their requests say of themselves
+---@field present fun(text: string): string  a variable or secret as Workers are shown it
 ---@field failed fun(code: integer, request: table): table  the edge's page for an error
 ---@field awake? integer   processes at most (16)
 ---@field crew cloud.Crew
@@ -60,7 +61,7 @@ end
 function workers.new(o)
   return setmetatable({
     binary = o.binary, folder = o.folder, asset = o.asset, find = o.find, cloud = o.cloud, latest = o.latest,
-    caller = o.caller, failed = o.failed, awake = o.awake or AWAKE, crew = o.crew,
+    caller = o.caller, present = o.present, failed = o.failed, awake = o.awake or AWAKE, crew = o.crew,
     units = {}, retired = {}, started = 0, trials = 0, peers = peers.new(o.folder),
   }, Workers)
 end
@@ -75,6 +76,7 @@ end
 
 local function plan_options(self, script, version)
   return { asset = self.asset, cloud = self.cloud(), caller = self.caller(script, version), peer = peers.path,
+    present = self.present,
     inbox = peers.inbox(self.peers:entrypoints(script, version)), durable = "../durable/" .. script }
 end
 

@@ -16,19 +16,6 @@ function endpoints.address(state, branch)
   return state.settings.network .. "." .. branch.number
 end
 
----The address of a host as Neon names them: the endpoint's id, or that with "-pooler", comes first.
----@param state table
----@param host string
----@return string|nil address
-function endpoints.locate(state, host)
-  local id = host:lower():match "^(ep%-[%w-]+)%.[%w.-]*neon%.tech$"
-  id = id and id:gsub("%-pooler$", "")
-  for _, branch in ipairs(id and state.neon.branches or {}) do
-    local found = not branch.deleted and data.find(branch.endpoints, "id", id)
-    if found then return endpoints.address(state, branch) end
-  end
-end
-
 ---@return string  the password of a role that is new on this branch
 function endpoints.password(state, branch, role)
   return "npg_" .. sha256(table.concat({ state.neon.seed, branch.id, role }, "/")):sub(1, 24)

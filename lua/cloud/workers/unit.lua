@@ -49,19 +49,28 @@ local function announce_secrets(version)
   end
 end
 
--- The model keeps a json binding as text, because its state holds no nulls.
-local function binding_as_uploaded(binding)
-  if binding.type ~= "json" or binding.json ~= nil then return binding end
-  return { name = binding.name, type = "json", json = json.decode(binding.text) }
+-- The model keeps a json binding as text, because its state holds no nulls. Texts are shown as `present`
+-- writes them.
+local function binding_as_shown(binding, present)
+  if not binding.text then return binding end
+  local copy, text = {}, present(binding.text)
+  for key, value in pairs(binding) do copy[key] = value end
+  if binding.type == "json" then
+    copy.text, copy.json = nil, json.decode(text)
+  else
+    copy.text = text
+  end
+  return copy
 end
 
 ---@param version table  as the model keeps it
 ---@param script string
+---@param present fun(text: string): string
 ---@return workerd.Version
-local function as_uploaded(version, script)
+local function as_uploaded(version, script, present)
   local copy = { bindings = {} }
   for key, value in pairs(version) do copy[key] = copy[key] or value end
-  for i, binding in ipairs(version.bindings or {}) do copy.bindings[i] = binding_as_uploaded(binding) end
+  for i, binding in ipairs(version.bindings or {}) do copy.bindings[i] = binding_as_shown(binding, present) end
   copy.script, copy.timestamp = script, version.created and clock.iso(version.created)
   return copy
 end
@@ -71,7 +80,7 @@ end
 ---@param script string
 ---@param o workerd.Options
 ---@return workerd.Plan
-function unit.plan(version, script, o) return workerd.plan(as_uploaded(version, script), o) end
+function unit.plan(version, script, o) return workerd.plan(as_uploaded(version, script, o.present), o) end
 
 local function path_of(o) return o.root .. "/" .. o.folder end
 
