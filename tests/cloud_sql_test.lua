@@ -268,6 +268,84 @@ case("only the proxy for WebSockets is asked for a password in clear text", func
   equal(select(3, authentication(s, network .. "7")), SASL)
 end)
 
+-- ---- what goes wrong on the way ---------------------------------------------------------------
+
+local function upgrade(s, host)
+  return s.cloud:websocket((host or "127.0.0.1") .. "/v2?address=" .. s.endpoints.production.host .. ":5432")
+end
+
+-- A startup of protocol 3.0 as the driver sends it: with the password at once.
+local function startup(s)
+  local parameters = "user\0neondb_owner\0database\0neondb\0\0"
+  local password = s.urls.production:match "://[^:]+:([^@]+)@" .. "\0"
+  return (">I4I4"):pack(#parameters + 8, 3 << 16) .. parameters .. "p" .. (">I4"):pack(#password + 4) .. password
+end
+
+local function simple(text) return "Q" .. (">I4"):pack(#text + 5) .. text .. "\0" end
+
+-- Receives until the bytes hold a text; all of them.
+local function receive_until(ws, text)
+  local got = ""
+  while not got:find(text, 1, true) do got = got .. assert(ws:receive(), "it ended before " .. text) end
+  return got
+end
+
+local READY = "Z\0\0\0\5I"
+
+case("a session that the database ends, ends the WebSocket with its last words", function(s)
+  local ws <close> = upgrade(s)
+  ws:send(startup(s), "binary")
+  receive_until(ws, READY)
+  ws:send(simple "select pg_terminate_backend(pg_backend_pid())", "binary")
+  local last = ""
+  for message in ws:messages() do last = last .. message end
+  equal(last:find("57P01", 1, true) ~= nil, true)
+  equal(ws.code, 1000)
+end)
+
+case("a client that goes away takes its session with it", function(s)
+  local mark = "select 'a client of its own kind'"
+  local function sessions()
+    local session <close> = sql.connect { url = s.urls.production }
+    return session:query("select count(*)::int as n from pg_stat_activity where query = $1", { mark }).rows[1].n
+  end
+  do
+    local ws <close> = upgrade(s)
+    ws:send(startup(s), "binary")
+    receive_until(ws, READY)
+    ws:send(simple(mark), "binary")
+    receive_until(ws, READY)
+    equal(sessions(), 1)
+  end
+  local_cloud.until_true(function() return sessions() == 0 end)
+end)
+
+case("bytes that are no protocol are the database's to refuse", function(s)
+  local ws <close> = upgrade(s)
+  ws:send("GET / HTTP/1.1\r\n\r\n", "binary")
+  for _ in ws:messages() do end
+  equal(ws.code, 1000)
+  equal(s:driver "query", { { two = 2, text = "it's" } })
+end)
+
+case("many sessions at once do not mix", function(s)
+  local works = {}
+  for i = 1, 20 do
+    works[i] = function() return s:post({ query = "select $1::int as n, pg_sleep(0.01)::text", params = { i } }):json().rows[1].n end
+  end
+  local got = parallel(works)
+  for i = 1, 20 do equal(got[i], i) end
+end)
+
+case("a branch that is being made is waited for, one that is deleted is not there", function(s)
+  local made = neon(s.cloud, "POST", "/branches", { branch = { name = "brief" }, endpoints = { { type = "read_write" } } })
+  local where = { ["neon-connection-string"] = made.connection_uris[1].connection_uri }
+  local rows = s:post({ query = "select count(*)::int as n from things where id < 4" }, where):json().rows
+  equal(rows, { { n = 3 } })
+  neon(s.cloud, "DELETE", "/branches/" .. made.branch.id)
+  equal(s:refused(400, { query = "select 1" }, where):find("^The requested endpoint") ~= nil, true)
+end)
+
 -- ---- in a Worker ------------------------------------------------------------------------------
 
 local function bundle(folder)
@@ -294,6 +372,20 @@ case("a Worker reaches its branch by HTTP, WebSocket and TCP, by the name that N
 end)
 
 -- ---- all of them, on one cloud ----------------------------------------------------------------
+
+test("without PostgreSQL the proxy says that there is no compute to connect to", function()
+  local_cloud.with({}, function(cloud)
+    local url = uri(cloud, neon(cloud, "GET", "/branches").branches[1].id)
+    local answer = cloud:ask("POST", "127.0.0.1/sql", { body = '{"query":"select 1"}', headers = { ["neon-connection-string"] = url } })
+    equal({ answer.status, answer:json().message }, { 500, "Couldn't connect to compute node" })
+    local ws <close> = cloud:websocket("127.0.0.1/v2?address=" .. url:match "@([%d.]+)" .. ":5432")
+    ws:send("startup", "binary")
+    local message = ws:receive()
+    equal({ message:sub(1, 1), message:match "C08006\0MCouldn't connect to compute node" },
+      { "E", "C08006\0MCouldn't connect to compute node" })
+    equal({ ws:receive() }, { nil, 1000, "" })
+  end)
+end)
 
 if not binaries then
   for _, one in ipairs(cases) do test(one[1], function() skip "there is no PostgreSQL" end) end
