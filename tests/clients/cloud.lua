@@ -1,4 +1,4 @@
----A local cloud in a child, for clients that are programs of their own. Its world has two zones and tokens that
+---A local cloud in a child, for clients that are programs of their own. Its world has six zones and tokens that
 ---may do little; what takes time elsewhere takes none here. Every exchange with its API is recorded.
 local fs = require "fs"
 local http = require "http"
@@ -22,7 +22,7 @@ local SEED = [[
 cloudflare:
   account: { id: %s, name: Clients }
   subdomain: %s
-  zones: [example.com, example.org]
+  zones: [example.com, example.org, one.test, two.test, three.test, four.test]
   records:
     - { type: AAAA, name: www.example.com, content: "100::", proxied: true }
     - { type: A, name: taken.example.com, content: 192.0.2.7, proxied: true }

@@ -1,0 +1,47 @@
+---A browser on a preview: the page of a Worker, its style from the assets, its data from the Worker.
+local suite = ...
+local fs = require "fs"
+local json = require "json"
+local process = require "process"
+local cloud, place, wrangler = suite.cloud, suite.place, suite.wrangler
+
+local PAGE = [[<!doctype html><title>A preview</title><link rel="stylesheet" href="/style.css">
+<h1>It floats</h1><p id="data">…</p><script>
+fetch("/data").then(answer => answer.json()).then(({ host }) => {
+  document.querySelector("#data").textContent = "served as " + host;
+  document.body.insertAdjacentHTML("beforeend", '<i id="done"></i>');
+});</script>]]
+
+local WORKER = [[
+export default { fetch(request) {
+  return Response.json({ host: new URL(request.url).host }, { headers: { "set-cookie": "seen=1; Path=/" } });
+} };]]
+
+local function browser()
+  for _, name in ipairs { "chromium", "chromium-browser", "google-chrome" } do
+    local found = process.run { argv = { "sh", "-c", 'command -v "$1"', "sh", name }, check = false }
+    if found.exit == 0 then return found.output:match "[^\n]+" end
+  end
+end
+
+test("a browser opens a preview and sees it", function()
+  if suite.why_not then skip(suite.why_not) end
+  local program = browser() or skip "there is no Chromium"
+  local w <close> = wrangler.project(place, wrangler.versions()[2], "browser")
+  w:config { assets = { directory = "./public", run_worker_first = { "/data" } } }
+  w:write("public/index.html", PAGE)
+  w:write("public/style.css", "body { background: #246; color: white } h1 { background: #e63 }")
+  w:write("src/index.js", WORKER)
+  w:succeeds "deploy"
+  local url = ("http://%s.localhost:%d/"):format(w.host, place.port)
+  local picture = w.folder .. "/page.png"
+  local seen = json.decode(process.run({ timeout = 60, env = { HOME = w.folder .. "/home" },
+    argv = { cloud.node, "tests/clients/browser.mjs", cloud.parts, program, w.folder .. "/profile", url, picture } }).output)
+  print("the browser: " .. seen.agent)
+  equal({ seen.status, seen.title, seen.width, seen.height }, { 200, "A preview", 800, 600 })
+  equal(seen.problems, json.array {})
+  suite.contains(seen.text, "It floats")
+  suite.contains(seen.text, "served as " .. w.host)
+  equal(fs.read(picture):sub(2, 4), "PNG")
+  equal(seen.other > 1000, true)   -- the heading's bar and the letters
+end)
