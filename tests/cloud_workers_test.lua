@@ -432,6 +432,24 @@ test_cloud("no more processes are awake than were allowed", function(cloud)
   local_cloud.until_true(function() return #cloud:processes() <= 2 end)
 end, { awake = 2 })
 
+-- ---- several versions at a time ---------------------------------------------------------------
+
+test_cloud("the versions of a split run beside each other, and a header chooses one", function(cloud)
+  local host = cloud:deploy("split", says "one")
+  local scripts = ("/accounts/%s/workers/scripts/split"):format(ACCOUNT)
+  local first = cloud:api("GET", scripts .. "/deployments"):json().result.deployments[1].versions[1].version_id
+  local second = cloud:upload("split", says "two", nil, "/versions"):json().result.id
+  equal(cloud:get(host .. "/"), "one")
+  cloud:api("POST", scripts .. "/deployments", { json = { strategy = "percentage", versions = {
+    { version_id = first, percentage = 50 }, { version_id = second, percentage = 50 } } } })
+  local function chosen(id)
+    return cloud:ask("GET", host .. "/", { headers = {
+      ["Cloudflare-Workers-Version-Overrides"] = ('split="%s"'):format(id) } }).body
+  end
+  equal({ chosen(first), chosen(second), chosen(first) }, { "one", "two", "one" })
+  equal(#cloud:processes(), 2)
+end)
+
 -- ---- uploads are tried ------------------------------------------------------------------------
 
 local function refused(answer)
@@ -465,5 +483,7 @@ end)
 
 test_cloud("an upload that is refused for another reason leaves no process", function(cloud)
   equal(cloud:upload("UPPER", says "x").status, 400)
+  equal(cloud:api("PUT", ("/accounts/%s/workers/scripts/x"):format(ACCOUNT), { body = "x",
+    headers = { authorization = "Bearer unknown", ["content-type"] = "multipart/form-data" } }).status, 403)
   local_cloud.until_true(function() return #cloud:processes() == 0 end)
 end)

@@ -100,8 +100,9 @@ local TYPES = { js = "application/javascript+module", cjs = "application/javascr
 ---@param name string     of the script
 ---@param modules string|table<string, string>  the code of index.js, or all modules by name
 ---@param metadata? table
+---@param where? string   "/versions": a version that is not deployed
 ---@return table answer   of the upload
-function LocalCloud:upload(name, modules, metadata)
+function LocalCloud:upload(name, modules, metadata, where)
   if type(modules) == "string" then modules = { ["index.js"] = modules } end
   local parts = { { name = "metadata", data = "" } }
   local made = { main_module = modules["index.js"] and "index.js" or nil, compatibility_date = "2026-01-01" }
@@ -112,7 +113,8 @@ function LocalCloud:upload(name, modules, metadata)
     parts[#parts + 1] = { name = module, filename = module, data = data,
       type = made.body_part == module and "application/javascript" or TYPES[module:match "%.(%w+)$"] }
   end
-  return self:api("PUT", ("/accounts/%s/workers/scripts/%s"):format(local_cloud.ACCOUNT, name), { multipart = parts })
+  local path = ("/accounts/%s/workers/scripts/%s%s"):format(local_cloud.ACCOUNT, name, where or "")
+  return self:api(where and "POST" or "PUT", path, { multipart = parts })
 end
 
 ---Uploads a Worker and gives it the host NAME.ZONE.

@@ -85,6 +85,17 @@ local function handle(context)
   return found[3](context)
 end
 
+---Whether a request has a token that is valid, whatever that may do.
+---@param request table
+---@param state table
+---@param now number
+---@return boolean
+function cloudflare.knows(request, state, now)
+  local context = { request = request, cloudflare = state.cloudflare, now = now }
+  tokens.identify(context)
+  return #context.tokens > 0
+end
+
 ---@param request table
 ---@param state table   the world
 ---@param now number

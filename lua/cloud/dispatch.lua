@@ -56,8 +56,8 @@ local function at_service(cloud, request)
   local function answer()
     return exchange.answer(cloud, request, function() return apply(cloud, request) end)
   end
-  if request.host == "api.cloudflare.com" then return cloud.workers:upload(request, answer) end
-  return answer()
+  local known = request.host == "api.cloudflare.com" and cloudflare.knows(request, cloud.state, cloud.now())
+  return known and cloud.workers:upload(request, answer) or answer()
 end
 
 local function at_home(cloud, request)
