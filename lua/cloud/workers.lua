@@ -142,10 +142,9 @@ end
 -- The unit of a version, started when there is none. One that could not start rests for a moment.
 local function unit_of(self, script, version)
   local one = self.units[version.id]
-  if one and (one:failed_within(REST) or one:serves()) then
-    if not falls_short(self, one, script, version) then return one end
-    retire(self, version)
-  end
+  local usable = one and (one:failed_within(REST) or one:serves())
+  if usable and not falls_short(self, one, script, version) then return one end
+  if one and one:lives() then retire(self, version) end
   return start(self, script, version)
 end
 
@@ -183,7 +182,7 @@ local function let_go(held)
   for _, one in ipairs(held) do one:give() end
 end
 
--- A WebSocket, and an answer that streams, are in use as long as they last.
+-- What talks, with whoever is at the other end, while a unit is in use.
 local function holding(one, talk)
   return talk and function(other)
     one.lasting = one.lasting + 1
@@ -191,6 +190,11 @@ local function holding(one, talk)
     one.lasting, one.asked = one.lasting - 1, core.monotonic()
     if err then error(err, 0) end
   end
+end
+
+-- A WebSocket, and an answer that streams, use a unit as long as they last.
+local function hold(one, answer)
+  answer.websocket, answer.stream = holding(one, answer.websocket), holding(one, answer.stream)
 end
 
 local safe = { GET = true, HEAD = true, OPTIONS = true }
@@ -210,7 +214,7 @@ local function exchange(self, script, version, request, held)
     local answer, err = try(proxy.ask, request, port)
     one:give()
     if answer then
-      answer.websocket, answer.stream = holding(one, answer.websocket), holding(one, answer.stream)
+      hold(one, answer)
       return answer
     end
     if attempt == 2 or not may_go_on(one, request, err) then error(err, 0) end
@@ -220,7 +224,9 @@ end
 local function ask(self, script, version, request, held)
   local reach = self.peers:reach(script, version, self.find)
   wake_peers(self, reach, held)
-  return exchange(self, script, version, request, held)
+  local answer = exchange(self, script, version, request, held)
+  for _, one in ipairs(held) do hold(one, answer) end
+  return answer
 end
 
 local function failure_page(self, request, code, reason)
