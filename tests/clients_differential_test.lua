@@ -58,7 +58,7 @@ local function by_davit(place, o)
   fs.write(place.folder .. "/recipes/ship.lua", RECIPE)
   fs.write(place.folder .. "/twin.json", json.encode(wanted))
   write_files(o, function(path, text) fs.write(place.folder .. "/" .. path, text) end)
-  process.run { argv = { cloud.program, "run", "ship", "--local" }, cwd = place.folder, timeout = 60 }
+  process.run { argv = { cloud.program, "run", "ship", "--local" }, cwd = place.folder, timeout = 240 }
 end
 
 local function by_wrangler(place, which, o)

@@ -8,7 +8,7 @@ const [parts, executablePath, userDataDir, url, picture] = process.argv.slice(2)
 const puppeteer = createRequire(parts + "/")("puppeteer-core");
 
 // As root it would not start with its sandbox; containers give it little shared memory.
-const browser = await puppeteer.launch({ executablePath, userDataDir, headless: true,
+const browser = await puppeteer.launch({ executablePath, userDataDir, headless: true, timeout: 120000,
   args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-proxy-server", "--disable-background-networking"] });
 try {
   const page = await browser.newPage();
@@ -16,8 +16,8 @@ try {
   page.on("pageerror", (e) => problems.push(String(e)));
   page.on("requestfailed", (r) => problems.push(`${r.url()}: ${r.failure()?.errorText}`));
   await page.setViewport({ width: 800, height: 600 });
-  const answer = await page.goto(url, { waitUntil: "networkidle0", timeout: 30000 });
-  await page.waitForSelector("#done", { timeout: 10000 });
+  const answer = await page.goto(url, { waitUntil: "networkidle0", timeout: 120000 });
+  await page.waitForSelector("#done", { timeout: 60000 });
   await page.screenshot({ path: picture });
   const data = `data:image/png;base64,${(await readFile(picture)).toString("base64")}`;
   // How large the picture is, and how much of it differs from its corner.

@@ -116,13 +116,13 @@ end
 ---A request to the API, past every client.
 ---@param method string
 ---@param path string  below /client/v4; {A} is the account
----@param o? { json?: table, token?: string }
+---@param o? { json?: table, multipart?: table[], token?: string, agent?: string }
 ---@return http.Response
 function Cloud:request(method, path, o)
   o = o or {}
-  local headers = { authorization = "Bearer " .. (o.token or cloud.tokens.workers), ["user-agent"] = "tests" }
+  local headers = { authorization = "Bearer " .. (o.token or cloud.tokens.workers), ["user-agent"] = o.agent or "tests" }
   return http.request { url = self.base .. path:gsub("{A}", "accounts/" .. cloud.account), method = method,
-    headers = headers, json = o.json }
+    headers = headers, json = o.json, multipart = o.multipart }
 end
 
 ---What the API says; raises when it refuses.

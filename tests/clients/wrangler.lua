@@ -7,7 +7,7 @@ local process = require "process"
 
 local wrangler = {}
 
-local LIMIT = 60   -- seconds a command may take
+local LIMIT = 240   -- seconds a command may take, on a machine that has much to do
 
 local function installed(part)
   return { part = part, version = json.decode(fs.read(("%s/%s/package.json"):format(cloud.parts, part))).version }
@@ -140,6 +140,19 @@ function Project:event(kind)
     if event.type == kind then found = event end
   end
   return found or error(("wrangler %s told no event '%s'"):format(self.version, kind), 2)
+end
+
+---A Worker as an earlier deploy of wrangler has left it, without waiting for one: with the project's code, on
+---workers.dev.
+---@return string  the id of its version
+function Project:given()
+  local metadata = { main_module = "index.js", compatibility_date = "2026-01-01" }
+  local made = self.cloud:api("PUT", "/{A}/workers/scripts/" .. self.name, { agent = "wrangler/" .. self.version,
+    multipart = { { name = "metadata", data = json.encode(metadata) }, { name = "index.js", filename = "index.js",
+      type = "application/javascript+module", data = fs.read(self.folder .. "/src/index.js") } } })
+  self.cloud:api("POST", ("/{A}/workers/scripts/%s/subdomain"):format(self.name),
+    { json = { enabled = true, previews_enabled = true } })
+  return (made.deployment_id:gsub("^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x+)$", "%1-%2-%3-%4-%5"))
 end
 
 -- ---- what became of it ------------------------------------------------------------------------

@@ -35,7 +35,7 @@ test("a browser opens a preview and sees it", function()
   w:succeeds "deploy"
   local url = ("http://%s.localhost:%d/"):format(w.host, place.port)
   local picture = w.folder .. "/page.png"
-  local seen = json.decode(process.run({ timeout = 60, env = { HOME = w.folder .. "/home" },
+  local seen = json.decode(process.run({ timeout = 240, env = { HOME = w.folder .. "/home" },
     argv = { cloud.node, "tests/clients/browser.mjs", cloud.parts, program, w.folder .. "/profile", url, picture } }).output)
   print("the browser: " .. seen.agent)
   equal({ seen.status, seen.title, seen.width, seen.height }, { 200, "A preview", 800, 600 })

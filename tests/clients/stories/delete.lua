@@ -14,7 +14,7 @@ both("a deleted Worker is gone, with its domain", "delete", function(w)
 end)
 
 both("without --force it is asked who needs the Worker", "needed", function(w)
-  w:succeeds "deploy"
+  w:given()
   local needed = w.name
   w.name = needed .. "-caller"
   w:config { services = { { binding = "OTHER", service = needed } } }
@@ -27,7 +27,7 @@ both("without --force it is asked who needs the Worker", "needed", function(w)
 end)
 
 both("a Worker that was deleted can be deployed again", "again", function(w)
-  w:succeeds "deploy"
+  w:given()
   w:succeeds("delete", "--force")
   w:code "anew"
   w:succeeds "deploy"

@@ -7,7 +7,7 @@ local function rule(w, text)
 end
 
 local function deployed(w)
-  w:succeeds "deploy"
+  w:given()
   w:code "two"
 end
 
@@ -80,7 +80,8 @@ end)
 both("routes that a token may not replace are added in their zone, and old ones stay", "routes", function(w)
   local function pattern(part) return ("www.example.com/%s/%s/*"):format(w.name, part) end
   w:config { routes = { { pattern = pattern "a", zone_name = "example.com" } } }
-  deployed(w)
+  w:succeeds "deploy"
+  w:code "two"
   w:config { routes = { { pattern = pattern "b", zone_name = "example.com" } } }
   rule(w, "PUT /accounts/*/workers/scripts/{S}/routes 403 code=10000 times=1")
   w:succeeds "deploy"

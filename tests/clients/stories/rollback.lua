@@ -9,7 +9,7 @@ local function deploy(w, text)
 end
 
 both("a rollback answers as before, and another one goes where it is told", "rollback", function(w)
-  local one = deploy(w, "one")
+  local one = w:given()
   local two = deploy(w, "two")
   contains(w:succeeds("rollback", "-y", "--message", "it was bad"), one)
   equal(w:text(), "one")
@@ -17,10 +17,12 @@ both("a rollback answers as before, and another one goes where it is told", "rol
   equal(w:api("/deployments").deployments[1].annotations["workers/message"], "it was bad")
   w:succeeds("rollback", two, "-y")
   equal(w:text(), "two")
+  w:fails("not found", "rollback", "00000000-0000-4000-8000-000000000000", "-y")
+  equal(w:text(), "two")
 end)
 
 both("a rollback across a changed secret is refused at first and then forced", "forced", function(w)
-  local one = deploy(w, "one")
+  local one = w:given()
   w:succeeds("secret", "put", "KEY", { input = "new value" })
   deploy(w, "two")
   w:succeeds("rollback", one, "-y")
@@ -32,10 +34,4 @@ both("a rollback across a changed secret is refused at first and then forced", "
   equal({ before.status, before.resp.errors[1].code }, { 400, 10220 })
   contains(before.resp.errors[1].message, "KEY")
   equal({ last.status, last.query.force }, { 200, "true" })
-end)
-
-both("a rollback to nowhere is refused", "nowhere", function(w)
-  deploy(w, "one")
-  w:fails("not found", "rollback", "00000000-0000-4000-8000-000000000000", "-y")
-  equal(w:text(), "one")
 end)

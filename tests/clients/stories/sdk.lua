@@ -9,7 +9,7 @@ if suite.why_not then
 end
 
 local ended = process.run { argv = { cloud.node, "tests/clients/sdk.mjs", cloud.parts, place.base, cloud.account },
-  check = false, timeout = 120, env = { WORKERS_TOKEN = cloud.tokens.workers, DNS_TOKEN = cloud.tokens.dns,
+  check = false, timeout = 300, env = { WORKERS_TOKEN = cloud.tokens.workers, DNS_TOKEN = cloud.tokens.dns,
     READER_TOKEN = cloud.tokens.reader, ACCOUNT_TOKEN = cloud.tokens.owned } }
 
 local count = 0

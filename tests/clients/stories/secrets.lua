@@ -17,7 +17,7 @@ local function undeployed(w)
 end
 
 both("a secret is there at once, is listed by its name alone, and goes", "secret", function(w)
-  w:succeeds "deploy"
+  w:given()
   w:succeeds("secret", "put", "API_KEY", { input = "s3cret-of-" .. w.name })
   local answer = w:answer()
   equal({ answer.text, answer.API_KEY }, { "one", "s3cret-of-" .. w.name })
@@ -31,7 +31,7 @@ both("a secret is there at once, is listed by its name alone, and goes", "secret
 end)
 
 both("many secrets are one version, and the newer wrangler takes some away", "bulk", function(w)
-  w:succeeds "deploy"
+  w:given()
   local versions = #w:api("/versions").items
   w:write("secrets.json", json.encode { A = "a-value", B = "b-value" })
   w:succeeds("secret", "bulk", "secrets.json")
@@ -51,7 +51,7 @@ both("a secret for a Worker that is not there makes one", "stub", function(w)
 end)
 
 both("a secret on a version waits for its deployment", "waits", function(w)
-  w:succeeds "deploy"
+  w:given()
   w:succeeds("versions", "secret", "put", "KEY", { input = "waiting" })
   equal(w:answer().KEY, nil)
   local newest = w:api("/versions").items[1].id
@@ -66,7 +66,7 @@ both("a secret on a version waits for its deployment", "waits", function(w)
 end)
 
 both("many secrets on a version are one version", "versionbulk", function(w)
-  w:succeeds "deploy"
+  w:given()
   w:write("secrets.json", json.encode { A = "a-value", B = "b-value" })
   w:succeeds("versions", "secret", "bulk", "secrets.json")
   local items = w:api("/versions").items
@@ -77,7 +77,7 @@ both("many secrets on a version are one version", "versionbulk", function(w)
 end)
 
 both("while the newest version is not deployed, a secret is refused", "refused", function(w)
-  w:succeeds "deploy"
+  w:given()
   undeployed(w)
   w:fails("isn't currently deployed", "secret", "put", "KEY", { input = "value" })
   equal(w:answer().KEY, nil)
