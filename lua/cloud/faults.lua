@@ -67,47 +67,35 @@ local function split(path)
   return parts
 end
 
--- * is any number of characters. Only the last * that was met is tried again: no pattern takes long.
-local function matches_part(pattern, part)
-  local p, i, star, resume = 1, 1, nil, nil
-  while i <= #part do
-    local byte = pattern:byte(p)
-    if byte == 42 then
-      star, resume, p = p, i, p + 1
-    elseif byte == part:byte(i) then
+-- Whether the items fit a pattern in which a star stands for any number of them. Only the last star that was met
+-- is tried again: no pattern takes long.
+local function matches(pattern, items, star, fits)
+  local p, i, last, resume = 1, 1, nil, nil
+  while i <= #items do
+    if pattern[p] == star then
+      last, resume, p = p, i, p + 1
+    elseif pattern[p] and fits(pattern[p], items[i]) then
       p, i = p + 1, i + 1
-    elseif star then
+    elseif last then
       resume = resume + 1
-      p, i = star + 1, resume
+      p, i = last + 1, resume
     else
       return false
     end
   end
-  return pattern:find("^%**$", p) ~= nil
-end
-
-local function fits(pattern, part)
-  if pattern:find("^{.*}$") then return true end
-  return matches_part(pattern, part)
-end
-
--- ** is any number of segments; as above, only the last one is tried again.
-local function matches_path(pattern, parts)
-  local p, i, star, resume = 1, 1, nil, nil
-  while i <= #parts do
-    if pattern[p] == "**" then
-      star, resume, p = p, i, p + 1
-    elseif pattern[p] and fits(pattern[p], parts[i]) then
-      p, i = p + 1, i + 1
-    elseif star then
-      resume = resume + 1
-      p, i = star + 1, resume
-    else
-      return false
-    end
-  end
-  while pattern[p] == "**" do p = p + 1 end
+  while pattern[p] == star do p = p + 1 end
   return pattern[p] == nil
+end
+
+local function characters(text)
+  local list = {}
+  for c in text:gmatch(".") do list[#list + 1] = c end
+  return list
+end
+
+-- {} is a segment, * in one any number of characters.
+local function fits_segment(pattern, part)
+  return pattern:find("^{.*}$") ~= nil or matches(characters(pattern), characters(part), "*", rawequal)
 end
 
 local function without_base(path, base)
@@ -128,7 +116,7 @@ end
 local function concerns(one, operation)
   if one.service ~= "any" and one.service ~= operation.service then return false end
   if one.methods and not one.methods[operation.method] then return false end
-  return not one.path or matches_path(split(without_base(one.path, operation.base)), operation.parts)
+  return not one.path or matches(split(without_base(one.path, operation.base)), operation.parts, "**", fits_segment)
 end
 
 -- In [0, 1), the same for the same seed, rule and count.
