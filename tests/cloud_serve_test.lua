@@ -1,55 +1,20 @@
 ---The local cloud as other programs meet it: sockets, real workerd and PostgreSQL where they are.
-local condition = require "condition"
 local core = require "core"
 local dns = require "dns"
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
+local local_cloud = assert(core.load_file("tests/local_cloud.lua"))()
 local postgres = require "cloud.postgres"
 local presence = require "cloud.presence"
 local process = require "process"
 local serve = require "cloud.serve"
 local sql = require "sql"
-local task = require "task"
 local workers = require "cloud.workers"
 
-local TOKENS = { workers = "w-token", dns = "d-token", neon = "n-token", github = "g-token" }
-local ACCOUNT = "0000000000000000000000000000c0de"
-local ZONE = "revelations.studio"
+local TOKENS, ACCOUNT, ZONE = local_cloud.TOKENS, local_cloud.ACCOUNT, local_cloud.ZONE
 local HOST = "hello." .. ZONE
-
-local function hex(bytes)
-  return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
-end
-
-local function with_folder(body)
-  local folder = "/tmp/davit-cloud-" .. hex(core.random(6))
-  local _ <close> = setmetatable({}, { __close = function()
-    fs.remove(folder)
-    postgres.reset(folder)
-  end })
-  body(folder)
-end
-
--- Runs the body beside a cloud; both end together.
-local function with_cloud(folder, changes, body)
-  local options = { state = folder, tokens = TOKENS, workerd = false, postgres = false,
-    project = { zone = ZONE, cloudflare = { account = ACCOUNT } },
-    settings = { dns_delay = 0, tls_delay = 0, propagation_delay = 0, operation_seconds = 0 } }
-  for name, value in pairs(changes) do options[name] = value end
-  local facts, ready = nil, condition.new()
-  function options.ready(told)
-    facts = told
-    ready:notify()
-  end
-  local _, err = try(task.nursery, function(spawn)
-    spawn("cloud", function() serve.run(options) end)
-    while not facts do ready:wait() end
-    body(facts)
-    failure { code = "test-over", class = "cancelled", message = "the test is over" }
-  end)
-  if err.code ~= "test-over" then error(err, 0) end
-end
+local with_folder, with_cloud = local_cloud.folder, local_cloud.serve
 
 local function test_cloud(name, changes, body)
   test(name, function()

@@ -12,7 +12,7 @@ local workers = require "cloud.workers"
 
 local local_cloud = { ACCOUNT = "0000000000000000000000000000c0de", ZONE = "revelations.studio", TOKEN = "w-token" }
 
-local TOKENS = { workers = local_cloud.TOKEN, dns = "d-token", neon = "n-token", github = "g-token" }
+local_cloud.TOKENS = { workers = local_cloud.TOKEN, dns = "d-token", neon = "n-token", github = "g-token" }
 
 local function hex(bytes)
   return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
@@ -24,16 +24,23 @@ end
 local LocalCloud = {}
 LocalCloud.__index = LocalCloud
 
----Runs the body beside a cloud; both end together.
----@param changes table  of cloud.serve's options
----@param body fun(cloud: tests.LocalCloud)
-function local_cloud.with(changes, body)
-  local folder = "/tmp/davit-plane-" .. hex(core.random(6))
+---Gives the body a folder for clouds, which goes with all that they left.
+---@param body fun(folder: string)
+function local_cloud.folder(body)
+  local folder = "/tmp/davit-cloud-" .. hex(core.random(6))
   local _ <close> = setmetatable({}, { __close = function()
     fs.remove(folder)
     postgres.reset(folder)
   end })
-  local options = { state = folder, tokens = TOKENS, workerd = workers.find "." or false, postgres = false,
+  body(folder)
+end
+
+---Runs the body beside a cloud without data plane or delays; both end together.
+---@param folder string
+---@param changes table  of cloud.serve's options
+---@param body fun(facts: table)
+function local_cloud.serve(folder, changes, body)
+  local options = { state = folder, tokens = local_cloud.TOKENS, workerd = false, postgres = false,
     project = { zone = local_cloud.ZONE, cloudflare = { account = local_cloud.ACCOUNT } },
     settings = { dns_delay = 0, tls_delay = 0, propagation_delay = 0, operation_seconds = 0 } }
   for name, value in pairs(changes) do options[name] = value end
@@ -45,10 +52,23 @@ function local_cloud.with(changes, body)
   local _, err = try(task.nursery, function(spawn)
     spawn("cloud", function() serve.run(options) end)
     while not facts do ready:wait() end
-    body(setmetatable({ facts = facts, folder = folder }, LocalCloud))
+    body(facts)
     failure { code = "test-over", class = "cancelled", message = "the test is over" }
   end)
   if err.code ~= "test-over" then error(err, 0) end
+end
+
+---Runs the body beside a cloud that runs Workers, in a folder of its own.
+---@param changes table
+---@param body fun(cloud: tests.LocalCloud)
+function local_cloud.with(changes, body)
+  local all = { workerd = workers.find "." or false }
+  for name, value in pairs(changes) do all[name] = value end
+  local_cloud.folder(function(folder)
+    local_cloud.serve(folder, all, function(facts)
+      body(setmetatable({ facts = facts, folder = folder }, LocalCloud))
+    end)
+  end)
 end
 
 ---@return boolean
