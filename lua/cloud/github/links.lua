@@ -7,13 +7,14 @@ function links.api(path)
   return "https://api.github.com" .. path
 end
 
+local function escape(text)
+  return (text:gsub("[^%w._~-]", function(char) return ("%%%02X"):format(char:byte()) end))
+end
+
 local function page_url(request, query, number)
   local pairs_of = {}
   for name, value in pairs(query) do
-    if name ~= "page" then
-      local text = value:gsub("[^%w._~-]", function(char) return ("%%%02X"):format(char:byte()) end)
-      pairs_of[#pairs_of + 1] = name .. "=" .. text
-    end
+    if name ~= "page" then pairs_of[#pairs_of + 1] = escape(name) .. "=" .. escape(value) end
   end
   pairs_of[#pairs_of + 1] = "page=" .. number
   return links.api(request.path) .. "?" .. table.concat(pairs_of, "&")
