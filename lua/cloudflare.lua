@@ -1,5 +1,6 @@
 ---Cloudflare for recipes: Workers, their domains, DNS records, as resources for run.ensure.
 local account = require "cloudflare.account"
+local crons = require "cloudflare.crons"
 local dns = require "cloudflare.dns"
 local domain = require "cloudflare.domain"
 local options = require "options"
@@ -55,6 +56,7 @@ function cloudflare.client(o)
     worker = function(given) return worker.resource(own, given) end,
     has_secret = function(name, secret) return has_secret(own, name, secret) end,
     workers_dev = function(given) return workers_dev.resource(own, given) end,
+    crons = function(given) return crons.resource(own, given) end,
     domain = function(given) return domain.resource(own, given) end,
     dns_record = function(given) return dns.record(own, given) end,
     inventory = function(prefix) return inventory(own, prefix) end,

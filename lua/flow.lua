@@ -313,6 +313,14 @@ function Environment:worker_named(worker)
   return self.cloudflare.worker { name = worker.script, marker = self.marker }
 end
 
+---When a Worker of the environment runs by itself, as run.ensure takes it; nil when davit.yaml says nothing of it.
+---An environment without a list of its own has none: what an earlier push has set is taken away.
+function Environment:crons(worker)
+  local lists = worker.settings.crons
+  if not lists then return nil end
+  return self.cloudflare.crons { worker = worker.script, marker = self.marker, crons = lists[self.kind] or {} }
+end
+
 function Environment:dns_record(worker)
   return self.cloudflare.dns_record { host = worker.host, marker = self.marker }
 end

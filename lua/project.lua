@@ -1,5 +1,6 @@
 ---The project's davit.yaml: found, read strictly, with its defaults filled in.
 local core = require "core"
+local crons = require "project.crons"
 local secret = require "secret.core"
 local shape = require "project.shape"
 
@@ -17,7 +18,7 @@ local keys = {
   workers = { map = {
     path = "text", build = "text", entry = "text", assets = "text", host = "text", health = "text",
     compatibility_date = "text", secrets = { list = "text" }, vars = secret_map,
-    crons = { map = { list = "text" } },
+    crons = "any",
   } },
   databases = { map = { neon = "text", parent = "text", migrations = "text", database = "text", role = "text" } },
   deploy = { list = "text" },
@@ -85,7 +86,9 @@ local function check_references(file, p)
   check_range(file, "health.attempts", p.health.attempts, 1, 1000)
   for name, one in pairs(p.secrets) do check_secret(file, "secrets." .. name, one) end
   for name, worker in pairs(p.workers) do
-    require_keys(file, worker, "workers." .. name, { "path", "entry", "host" })
+    local path = "workers." .. name
+    require_keys(file, worker, path, { "path", "entry", "host" })
+    worker.crons = worker.crons and crons.read(file, path .. ".crons", worker.crons, p.environments)
   end
   for name, database in pairs(p.databases) do
     require_keys(file, database, "databases." .. name, { "neon", "parent" })

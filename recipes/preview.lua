@@ -44,6 +44,8 @@ return {
       worker.version = env:version(worker, bundle, branch, secrets)
       run.ensure(env:worker(worker, bundle, worker.version, secrets))
       run.ensure(env:domain(worker))
+      local crons = env:crons(worker)
+      if crons then run.ensure(crons) end
     end
 
     for n, worker in ipairs(env.workers) do

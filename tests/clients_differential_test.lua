@@ -30,6 +30,7 @@ return { summary = "Deploy the twin", run = function(_, run)
   if o.domain then run.ensure(cf.dns_record { host = o.domain, marker = o.worker.marker }) end
   run.ensure(cf.worker(o.worker))
   if o.workers_dev then run.ensure(cf.workers_dev { worker = o.worker.name, marker = o.worker.marker }) end
+  if o.crons then run.ensure(cf.crons { worker = o.worker.name, marker = o.worker.marker, crons = o.crons }) end
   if o.domain then run.ensure(cf.domain { host = o.domain, worker = o.worker.name, marker = o.worker.marker }) end
 end }
 ]]
@@ -49,8 +50,8 @@ end
 
 local function by_davit(place, o)
   local name = o.environment and o.name .. "-" .. o.environment or o.name
-  local wanted = { domain = o.domain, workers_dev = o.workers_dev, client = { account = cloud.account, zone = "example.com",
-      token = cloud.tokens.workers, dns_token = cloud.tokens.dns },
+  local wanted = { domain = o.domain, workers_dev = o.workers_dev, crons = o.crons,
+    client = { account = cloud.account, zone = "example.com", token = cloud.tokens.workers, dns_token = cloud.tokens.dns },
     worker = { name = name, marker = "twin/production/1", main = "index.js", compatibility_date = "2026-01-01",
       bindings = bindings_of(o) }, assets = o.assets and "public" or nil }
   fs.write(place.folder .. "/davit.yaml", ("version: 1\nproject: twin\nzone: example.com\ncloudflare: { account: %s }\n")
@@ -124,7 +125,6 @@ local known = {
   { "^scripts%..*%.extra%.tags%.", "Davit sends its mark with the upload" },
   { "^scripts%..*%.code_update_strategy%.", "only the newer wrangler has an opinion on when running code is replaced" },
   { "%.subdomain%.previews$", "wrangler lets versions be looked at on workers.dev; with Davit a preview is a Worker of its own" },
-  { "%.schedules%.", "Davit's provider sets no crons yet" },
   { "%.annotations%.workers/triggered_by$", "Davit uploads and deploys in one request, wrangler in two once a Worker is there" },
   { "^scripts%.twice%.observability%.", "only wrangler says, when it deploys again, that nothing is to be observed" },
 }

@@ -81,6 +81,14 @@ function client.has_secret(worker, secret) end
 ---@return run.Resource
 function client.workers_dev(options) end
 
+---When a Worker runs by itself: all its cron triggers as one. Others are replaced; an empty list takes them away, and
+---asks for nothing where there are none. They go with their Worker. An expression that Cloudflare does not know raises
+---"cloudflare-10100", one too many for the account "cloudflare-10072". The thing: worker, crons; `find` gives nil where
+---there are none.
+---@param options { worker: string, marker: string, crons: string[] }  "*/5 * * * *"; the marker is the Worker's
+---@return run.Resource
+function client.crons(options) end
+
 ---A host of the zone that a Worker answers. A DNS record of ours at the host is replaced by the
 ---domain's own; one of anybody else, and a domain of another Worker, is refused ("not-ours").
 ---The thing: id, host, worker.

@@ -135,6 +135,12 @@ function Environment:worker(worker, bundle, version, secrets) end
 ---@return run.Resource
 function Environment:worker_named(worker) end
 
+---The Worker's crons in this environment, as davit.yaml says; where it names none for it, none, so that those of an
+---earlier push are taken away. Nil when the Worker has no key `crons`: then they are left alone.
+---@param worker flow.Worker
+---@return run.Resource|nil
+function Environment:crons(worker) end
+
 ---@param worker flow.Worker
 ---@return run.Resource
 function Environment:dns_record(worker) end
