@@ -7,7 +7,8 @@
  *
  * States of a request: RECEIVING -> WAITING -> TAKEN -> ANSWERED or DROPPED.
  * Ownership: a request belongs to its connection and, while TAKEN, to its taker as well; it is
- * freed when both have let go. A client that goes away is noticed when the answer is sent.
+ * freed when both have let go. A client that goes away is noticed when the answer is sent, one that ends its
+ * side in the middle of its request at once (server_ends.c).
  * Invariants: 1. a connection is suspended exactly while its request is WAITING or TAKEN.
  *             2. r->connection is NULL exactly when libmicrohttpd has let go of the request. */
 #include "server_mhd.h"
@@ -183,14 +184,24 @@ static void on_completed(void *server, struct MHD_Connection *c, void **request,
 }
 
 /* Leaves the server with the TLS session, where on_certificate finds it. */
+static void begin_connection(struct server *s, struct MHD_Connection *c, struct server_peer **peer)
+{
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+  *peer = info ? server_peer_new(s, info->connect_fd) : NULL;
+  info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+  if (info)
+    gnutls_session_set_ptr(info->tls_session, s);
+}
+
 static void on_connection(void *server, struct MHD_Connection *c, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-  (void)context;
-  const union MHD_ConnectionInfo *info =
-    MHD_get_connection_info(c, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-  if (code == MHD_CONNECTION_NOTIFY_STARTED && info)
-    gnutls_session_set_ptr(info->tls_session, server);
+  struct server_peer *peer = *context;
+  if (code == MHD_CONNECTION_NOTIFY_STARTED)
+    begin_connection(server, c, &peer);
+  else
+    server_peer_free(server, peer);
+  *context = code == MHD_CONNECTION_NOTIFY_STARTED ? peer : NULL;
 }
 
 static int on_certificate(gnutls_session_t session, const gnutls_datum_t *cas, int ca_count,
@@ -234,6 +245,7 @@ static void run(struct server *s)
     uv_timer_start(&s->timer, on_timer, ms ? ms : 1, 0);
   else
     uv_timer_stop(&s->timer);
+  server_ends_tell(s);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -361,6 +373,8 @@ static int open_server(struct server *s, uv_loop_t *loop, const struct server_op
   struct sockaddr_storage at = {0};
   if (address_of(o->address, o->port, &at) != 0)
     return EINVAL;
+  if (!server_ends_open(s))
+    return errno;
   errno = 0;
   s->daemon = start_daemon(s, &at);
   if (!s->daemon)
@@ -377,11 +391,13 @@ struct server *server_new(uv_loop_t *loop, const struct server_options *o, struc
   struct server *s = calloc(1, sizeof *s);
   int err = ENOMEM;
   if (s) {
-    *s = (struct server){.authority = o->authority, .max_body = o->max_body, .last = &s->first};
+    *s = (struct server){.authority = o->authority, .max_body = o->max_body, .last = &s->first, .ends = -1};
     err = open_server(s, loop, o);
   }
   if (!err)
     return s;
+  if (s)
+    server_ends_close(s);
   free(s);
   fault_set(f, "server-failed", "fatal", "listening on %.64s port %d: %s", o->address, o->port,
             strerror(err));
@@ -426,6 +442,7 @@ void server_free(struct server *s)
   uv_poll_stop(&s->poll);
   drop_all(s);
   MHD_stop_daemon(s->daemon);
+  server_ends_close(s);
   while (s->first)
     unlink_request(s->first);  // what a taker still has
   if (s->accepting) {

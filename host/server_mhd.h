@@ -1,5 +1,6 @@
 /* server_mhd.h - the parts of the server, as they see each other: server.c, server_answer.c for what
- * answers are made of, server_stream.c for those that are written while they are sent, and server_websocket.c for connections that leave HTTP. server.h is the outside. */
+ * answers are made of, server_stream.c for those that are written while they are sent, server_websocket.c for
+ * connections that leave HTTP, and server_ends.c for clients that end their side. server.h is the outside. */
 #ifndef SERVER_MHD_H
 #define SERVER_MHD_H
 #include "server.h"
@@ -9,6 +10,7 @@
 enum request_state { RECEIVING, WAITING, TAKEN, ANSWERED, DROPPED };
 
 struct upgraded;
+struct server_peer;
 
 struct server {
   uv_poll_t poll;
@@ -21,6 +23,8 @@ struct server {
   struct server_accept *accepting;
   struct request *first, **last;  /* all requests, in the order they began */
   struct upgraded *upgraded;      /* connections that are WebSockets now */
+  int ends;                       /* an epoll descriptor that watches for clients' ends */
+  struct server_peer *ended;      /* clients that have ended their side, while bytes before that are to be read */
 };
 
 struct request {
@@ -54,6 +58,16 @@ bool server_add_lines(struct MHD_Response *response, const char *const *headers,
 void server_stream_lost(struct request *r);
 /* The answer breaks off: the server goes. */
 void server_stream_stop(struct request *r);
+
+/* ---- server_ends.c ---- */
+
+bool server_ends_open(struct server *s);
+void server_ends_close(struct server *s);
+/* A connection, from its beginning to its end. NULL: not enough memory, its end may be noticed late. */
+struct server_peer *server_peer_new(struct server *s, int fd);
+void server_peer_free(struct server *s, struct server_peer *p);
+/* To be called after libmicrohttpd has run. */
+void server_ends_tell(struct server *s);
 
 /* ---- server_websocket.c ---- */
 

@@ -7,11 +7,13 @@
 #include "authority.h"
 #include "server.h"
 #include <curl/curl.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -438,6 +440,62 @@ static void garbage_does_no_harm(void **state)
   buf_free(&r.body);
 }
 
+/* A connection on which this was sent and then the end of it, in one go. */
+static int send_and_end(struct bench *b, const char *text, size_t len)
+{
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server_port(b->server)),
+                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+  assert_int_equal(write(fd, text, len), len);
+  assert_int_equal(shutdown(fd, SHUT_WR), 0);
+  return fd;
+}
+
+/* What the server sends until it closes, which it must within 30 s: less than it leaves a silent client. */
+static size_t read_to_end(struct bench *b, int fd, char *to, size_t room)
+{
+  size_t n = 0;
+  ssize_t got;
+  for (time_t late = time(NULL) + 30; (got = recv(fd, to + n, room - n, MSG_DONTWAIT)) != 0;) {
+    if (got > 0)
+      n += (size_t)got;
+    else if (errno == ECONNRESET)
+      break;
+    assert_true(time(NULL) < late);
+    step(b);
+  }
+  close(fd);
+  return n;
+}
+
+/* How libmicrohttpd reads depends on how much there is, so many lengths are tried of each. */
+static void who_ends_in_the_middle_of_a_request_is_let_go(void **state)
+{
+  static const char *const heads[] = {"", "GET /", "GET / HTTP/1.1\r\nA: ",
+                                      "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n",
+                                      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n9000\r\n"};
+  static char text[40000], answer[1000];
+  for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+    for (size_t len = 1; len < 33000; len = len * 2 + 1) {
+      memset(text, 'a', sizeof text);
+      memcpy(text, heads[i], strlen(heads[i]));
+      read_to_end(*state, send_and_end(*state, text, strlen(heads[i]) + len), answer, sizeof answer);
+    }
+}
+
+static void who_ends_after_a_request_is_answered(void **state)
+{
+  static char text[40000], answer[40000];
+  for (size_t len = 0; len < 33000; len = len * 2 + 1) {
+    int n = snprintf(text, sizeof text, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", len);
+    memset(text + n, 'a', len);
+    n = (int)read_to_end(*state, send_and_end(*state, text, (size_t)n + len), answer, sizeof answer - 1);
+    answer[n] = 0;
+    assert_non_null(strstr(answer, "201 Created"));
+  }
+}
+
 static void a_taken_port_is_a_fault_that_names_it(void **state)
 {
   struct bench *b = *state;
@@ -504,6 +562,8 @@ int main(void)
     PLAIN(who_waits_for_room_is_told_that_the_client_has_gone),
     PLAIN(a_stream_outlives_its_server),
     PLAIN(garbage_does_no_harm),
+    PLAIN(who_ends_in_the_middle_of_a_request_is_let_go),
+    PLAIN(who_ends_after_a_request_is_answered),
     PLAIN(a_taken_port_is_a_fault_that_names_it),
     TLS(tls_proves_the_host_that_was_asked_for),
     TLS(pieces_go_out_as_they_are_written),
