@@ -346,6 +346,21 @@ case("a branch that is being made is waited for, one that is deleted is not ther
   equal(s:refused(400, { query = "select 1" }, where):find("^The requested endpoint") ~= nil, true)
 end)
 
+case("a statement whose answer is lost on demand was carried out, or was not", function(s)
+  local function lose(rule)
+    local made = s.cloud:ask("POST", "127.0.0.1/_davit/faults", { json = rule })
+    equal(made.status < 300, true)
+  end
+  local function count() return s:post({ query = "select count(*)::int as n from lost" }):json().rows[1].n end
+  s:post { query = "create table lost (id int)" }
+  lose "neon POST /sql drop applied times=1"
+  equal(try(s.post, s, { query = "insert into lost values (1)" }), nil)
+  equal(count(), 1)
+  lose "neon POST /sql drop times=1"
+  equal(try(s.post, s, { query = "insert into lost values (2)" }), nil)
+  equal(count(), 1)
+end)
+
 -- ---- in a Worker ------------------------------------------------------------------------------
 
 local function bundle(folder)

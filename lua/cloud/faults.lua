@@ -2,6 +2,7 @@
 ---data, a probability comes from its seed, waiting and breaking connections are the caller's.
 ---
 ---Each rule counts the requests that it concerns; of the rules that are due, the first one is taken.
+local hosts = require "cloud.neon.hosts"
 local route = require "cloud.route"
 local rule = require "cloud.faults.rule"
 local sha256 = require "sha256"
@@ -11,12 +12,16 @@ local faults = { parse = rule.parse, rule = rule.of, line = rule.line }
 
 local REMEMBERED = 1000   -- injections that are listed
 
--- Where each service's operations begin; rules leave that out.
+-- Where each service's operations begin, which rules leave out, and how it words an error.
 local services = {
-  ["api.cloudflare.com"] = { name = "cloudflare", base = "/client/v4" },
-  ["console.neon.tech"] = { name = "neon", base = "/api/v2" },
-  ["api.github.com"] = { name = "github", base = "" },
+  ["api.cloudflare.com"] = { name = "cloudflare", base = "/client/v4", says = "cloudflare" },
+  ["console.neon.tech"] = { name = "neon", base = "/api/v2", says = "neon" },
+  ["api.github.com"] = { name = "github", base = "", says = "github" },
 }
+
+-- The hosts of Neon's databases: SQL over HTTP, and the opening of a WebSocket.
+local sql = { name = "neon", base = "", says = "neon-sql" }
+local socket = { name = "neon", base = "", says = "neon-socket" }
 
 ---@class cloud.faults.Set
 ---@field seed string
@@ -59,6 +64,14 @@ end
 function faults.service(host)
   local service = services[host:lower():gsub(":%d+$", "")]
   return service and service.name
+end
+
+-- Which service a request is for, and in whose words it is answered.
+local function target_of(request)
+  local host = request.host:lower():gsub(":%d+$", "")
+  if not hosts.is_proxy(host) then return services[host] end
+  local upgrade = request.headers and request.headers.upgrade or ""
+  return upgrade:lower() == "websocket" and socket or sql
 end
 
 local function split(path)
@@ -105,17 +118,19 @@ end
 
 -- A request as rules see it. The path is split before it is decoded, as the models do.
 local function operation_of(request)
-  local service = services[request.host:lower():gsub(":%d+$", "")]
+  local service = target_of(request)
   if not service then return nil end
   local path = without_base(request.path, service.base)
   local parts = split(path)
   for i, part in ipairs(parts) do parts[i] = route.decode(part) end
-  return { service = service.name, base = service.base, method = request.method, path = path, parts = parts }
+  return { service = service.name, base = service.base, says = service.says, method = request.method, path = path,
+    parts = parts }
 end
 
 local function concerns(one, operation)
   if one.service ~= "any" and one.service ~= operation.service then return false end
   if one.methods and not one.methods[operation.method] then return false end
+  if one.fault == "locked" and operation.says ~= "neon" then return false end   -- the databases never say that
   return not one.path or matches(split(without_base(one.path, operation.base)), operation.parts, "**", fits_segment)
 end
 
@@ -186,13 +201,15 @@ end
 
 -- What arrives is whole and no JSON.
 function makers.truncated(_, _, _, response)
+  if response.websocket then return { close = true } end   -- its opening has no text
   local made = copy(response)
   made.body = (response.body or ""):sub(1, #(response.body or "") // 2)
   return made
 end
 
 ---The answer to a request that goes wrong. Beside a response it may be { close = true }, no answer at all, or
----have `cut`, the bytes of its body after which the connection ends. The delay is the caller's: before this call,
+---have `cut`, the bytes of its body after which the connection ends, or `refusal`: a WebSocket to a database is opened,
+---and refused in PostgreSQL's words. The delay is the caller's: before this call,
 ---and after it for a rule that is `applied`.
 ---@param one cloud.faults.Rule|nil  of faults.pick; nil: nothing goes wrong
 ---@param request table
@@ -202,13 +219,13 @@ end
 function faults.answer(one, request, now, apply)
   local fault = one and one.fault
   if not fault then return apply() end
-  local service = faults.service(request.host)
+  local service = target_of(request)
   local response = one.applied and apply() or nil
   if math.type(fault) == "integer" then
-    return words.failure(service, { status = fault, code = one.code, message = one.message,
+    return words.failure(service.says, { status = fault, code = one.code, message = one.message,
       retry_after = one.retry_after })
   end
-  return makers[fault](one, service, now, response)
+  return makers[fault](one, service.says, now, response)
 end
 
 return faults

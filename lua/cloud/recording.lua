@@ -4,6 +4,7 @@
 ---can be masked wherever else it comes up, and every text goes through `mask`.
 local base64 = require "base64"
 local clock = require "cloud.clock"
+local database = require "cloud.recording.database"
 local json = require "json"
 local multipart = require "cloud.multipart"
 local route = require "cloud.route"
@@ -33,7 +34,10 @@ local function without_credentials(text, masker)
   return (text:gsub("eyJ[%w_-]+%.[%w_-]+%.[%w_-]*", CUT))
 end
 
-local function safe(text, masker) return masker.mask(without_credentials(printable(text), masker)) end
+local function safe(text, masker)
+  text = database.without_passwords(without_credentials(printable(text), masker), masker.learn)
+  return masker.mask(text)
+end
 
 -- ---- JSON -------------------------------------------------------------------------------------
 
@@ -145,13 +149,16 @@ end
 local function learn_headers(headers, masker)
   local scheme, token = (headers.authorization or ""):match "^(%S+)%s+(.+)$"
   if scheme then masker.learn(token) end
+  database.learn(headers, masker.learn)
 end
 
 local function headers_of(headers, masker)
   local list = {}
   for name, value in pairs(headers) do
     local text = type(value) == "table" and table.concat(value, ", ") or value
-    if is_credential(name) then
+    if name == database.HEADER then
+      text = masker.mask(printable((database.connection(text))))
+    elseif is_credential(name) then
       text = (text:match "^%a+ " or "") .. CUT
     else
       text = safe(text, masker)

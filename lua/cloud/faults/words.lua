@@ -1,8 +1,12 @@
 ---What the services say when something fails: error answers in each one's own form.
 ---
----Messages are the services' where recordings or their documents have them. Assumed: which code of
----Cloudflare's goes with a status that a rule gives no code for.
+---Messages are the services' where recordings, their documents or the source of Neon's proxy have them. Assumed: which
+---code of Cloudflare's goes with a status that a rule gives no code for.
+---
+---Neon has three voices: its API's ("neon"), its proxy's for SQL over HTTP ("neon-sql") and before the opening of a
+---WebSocket ("neon-socket").
 local json = require "json"
+local refusal = require "cloud.sql_proxy.refusal"
 
 local words = {}
 
@@ -64,17 +68,27 @@ function services.neon(failure)
     message = failure.message or reason_of(failure.status) }
 end
 
+services["neon-sql"] = function(failure)
+  return refusal.body(failure.message or reason_of(failure.status), nil, tostring(failure.code or ""))
+end
+
+services["neon-socket"] = function(failure) return { msg = failure.message or reason_of(failure.status) } end
+
 function services.github(failure)
   return { message = failure.message or capital(reason_of(failure.status)), status = tostring(failure.status),
     errors = failure.code and json.array { { code = failure.code } } or nil,
     documentation_url = "https://docs.github.com/rest" }
 end
 
----@param service "cloudflare"|"neon"|"github"
+---@alias cloud.faults.Voice "cloudflare"|"neon"|"neon-sql"|"neon-socket"|"github"
+
+---@param service cloud.faults.Voice
 ---@param failure cloud.faults.Failure
 ---@return table response
 function words.failure(service, failure)
-  return response(failure.status, services[service](failure), failure.retry_after)
+  local made = response(failure.status, services[service](failure), failure.retry_after)
+  if service == "neon-sql" then made.headers["access-control-allow-origin"] = "*" end
+  return made
 end
 
 -- ---- limits -----------------------------------------------------------------------------------
@@ -98,15 +112,26 @@ local function github_limit(rule, now)
   return answer
 end
 
-local slow_down = { cloudflare = cloudflare_messages[971], neon = "rate limit exceeded" }
+local TOO_MANY = "Too many connections to this endpoint. Please try again later."
 
----@param service "cloudflare"|"neon"|"github"
+-- The proxy lets every WebSocket in and then says in PostgreSQL's protocol that there are too many.
+local function socket_limit(rule)
+  local message = rule.message or TOO_MANY
+  if rule.status then return words.failure("neon-socket", { status = rule.status, message = message }) end
+  return { status = 101, refusal = { severity = "ERROR", code = tostring(rule.code or "XX000"), message = message } }
+end
+
+local slow_down = { cloudflare = cloudflare_messages[971], neon = "rate limit exceeded", ["neon-sql"] = TOO_MANY }
+local limit_status = { ["neon-sql"] = 500 }
+
+---@param service cloud.faults.Voice
 ---@param rule { status?: integer, code?: any, message?: string, retry_after?: number }
 ---@param now number
 ---@return table response  the service's answer to whom asks too often
 function words.limit(service, rule, now)
   if service == "github" then return github_limit(rule, now) end
-  local answer = words.failure(service, { status = rule.status or 429, code = rule.code,
+  if service == "neon-socket" then return socket_limit(rule) end
+  local answer = words.failure(service, { status = rule.status or limit_status[service] or 429, code = rule.code,
     message = rule.message or slow_down[service], retry_after = rule.retry_after })
   if service == "cloudflare" then
     answer.headers["ratelimit"] = ('"default";r=0;t=%d'):format(math.ceil(rule.retry_after or 300))

@@ -47,6 +47,9 @@ function hosts.address(state, branch) return endpoints.address(state, branch) en
 ---@return string  the address that the proxy for WebSockets connects from; no branch has it
 function hosts.proxy_address(state) return state.settings.network .. ".0" end
 
+---@return string  the host that the driver sends SQL over HTTP to
+function hosts.proxy() return "api." .. REGION end
+
 ---@param host string
 ---@return boolean  that the proxy before the databases answers for it, whatever endpoint it names
 function hosts.is_proxy(host)

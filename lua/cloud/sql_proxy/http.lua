@@ -7,6 +7,7 @@ local connection = require "cloud.sql_proxy.connection"
 local hosts = require "cloud.neon.hosts"
 local json = require "json"
 local operations = require "cloud.neon.operations"
+local refusals = require "cloud.sql_proxy.refusal"
 local sql = require "sql"
 local url = require "url"
 local values = require "cloud.sql_proxy.values"
@@ -28,23 +29,12 @@ local function respond(status, value, headers)
   return { status = status, headers = headers, body = json.encode(value) }
 end
 
--- What stands in an error's body, and what the server calls it; all of it is always there.
-local names = {
-  detail = "detail", hint = "hint", position = "position", internalPosition = "internal_position",
-  internalQuery = "internal_query", where = "where", table = "table", column = "column", schema = "schema",
-  dataType = "datatype", constraint = "constraint", file = "file", line = "line", routine = "routine",
-}
-
 ---@param status integer
 ---@param message string
 ---@param said? table    the server's fields
 ---@param code? string   SQLSTATE
 local function refusal(status, message, said, code)
-  said = said or {}
-  if not utf8.len(message) then message = message:gsub("[\x80-\xff]", "?") end   -- a client's bytes, which JSON has not
-  local body = { message = message, code = code or "", severity = said.severity or "" }
-  for name, theirs in pairs(names) do body[name] = said[theirs] or json.null end
-  return respond(status, body)
+  return respond(status, refusals.body(message, said, code))
 end
 
 -- ---- what is asked ----------------------------------------------------------------------------

@@ -15,14 +15,14 @@ local LARGEST = 64 << 20   -- bytes of a message
 -- ---- what the proxy says itself ---------------------------------------------------------------
 
 -- PostgreSQL's ErrorResponse.
-local function error_response(code, message)
-  local fields = ("S%s\0V%s\0C%s\0M%s\0\0"):format("FATAL", "FATAL", code, message)
+local function error_response(code, message, severity)
+  local fields = ("S%s\0V%s\0C%s\0M%s\0\0"):format(severity, severity, code, message)
   return "E" .. (">I4"):pack(#fields + 4) .. fields
 end
 
-local function refuse(ws, code, message)
+local function refuse(ws, code, message, severity)
   ws:receive()   -- its startup: an answer before would come to a client that does not listen yet
-  ws:send(error_response(code, message), "binary")
+  ws:send(error_response(code, message, severity or "FATAL"), "binary")
 end
 
 -- ---- bytes both ways --------------------------------------------------------------------------
@@ -78,15 +78,26 @@ local function host_of(request)
   return (request.query or ""):match "address=([^&:]+)" or ""
 end
 
+local function opened(talks)
+  return { status = 101, max_message = LARGEST, ping = 0, websocket = talks }
+end
+
 ---@param cloud cloud.Cloud
 ---@param request table  for a WebSocket
 ---@return table response
 function socket.answer(cloud, request)
-  return { status = 101, max_message = LARGEST, ping = 0, websocket = function(ws)
+  return opened(function(ws)
     local peer, code, message = dial(cloud, host_of(request))
     if peer then return talk(ws, peer) end
     refuse(ws, code, message)
-  end }
+  end)
+end
+
+---A connection that is opened and then refused: HTTP has no word for what the proxy says by PostgreSQL's protocol.
+---@param why { code: string, message: string, severity: string }
+---@return table response
+function socket.refusing(why)
+  return opened(function(ws) refuse(ws, why.code, why.message, why.severity) end)
 end
 
 return socket
