@@ -118,19 +118,23 @@ end
 
 test("the seed in the guide is a world", function()
   local guide = fs.read "docs/local-cloud.md"
-  local place <close> = places.folder { ["seed.yaml"] = example_of(guide, "## A world of your own") }
+  local place <close> = places.folder { ["seed.yaml"] = example_of(guide, "## A world of your own"),
+    ["shop.js"] = "export default { fetch() { return new Response('shop') }, scheduled() {} }", ["public/a.txt"] = "a" }
   local cloud <close> = place:cloud("--seed", "seed.yaml")
   local zones = cloud:zones():json().result
   equal({ zones[1].name, zones[1].account.name, #zones }, { "example.com", "Example", 2 })
-  equal(record_names(cloud), { "example.com", "www.example.com" })
+  equal(record_names(cloud), { "example.com", "shop.example.com", "www.example.com" })
   local path = RECORDS:format(zones[1].id)
   equal(cloud:ask("GET", path, { token = "reader-token" }).status, 200)
   equal(cloud:ask("POST", path, { token = "reader-token", json = { type = "A" } }).status, 403)
   equal(cloud:ask("GET", "/api/v3/repos/example/app/pulls/7", { token = "github-token" }):json().title, "Try the new page")
   equal(cloud:ask("GET", "/api/v2/projects/quiet-lake-123456", { token = "neon-token" }).status, 200)
+  local scripts = ("/client/v4/accounts/%s/workers/scripts"):format(zones[1].account.id)
+  equal(cloud:ask("GET", scripts, { token = "workers-token" }):json().result[1].id, "shop")
   equal(cloud:stop().exit, 0)
   local again <close> = place:cloud("--seed", "seed.yaml")   -- goes on, and is not seeded twice
-  equal(record_names(again), { "example.com", "www.example.com" })
+  equal(#again:ask("GET", scripts .. "/shop/versions", { token = "workers-token" }):json().result.items, 1)
+  equal(record_names(again), { "example.com", "shop.example.com", "www.example.com" })
 end)
 
 test("what is wrong with a seed is named with file and line", function()

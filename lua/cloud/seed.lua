@@ -147,7 +147,7 @@ function seed.world(saved, from)
   local fresh = world.new(from)
   local state = saved or fresh
   compare(state, fresh)
-  if not saved and from.records then seed_file.plant(state, from) end
+  if not saved and from.records then seed_file.plant(state, from, core.now()) end
   state.settings = fresh.settings
   for key, value in pairs(fresh.cloudflare) do   -- what a state of an older version does not have
     if state.cloudflare[key] == nil then state.cloudflare[key] = value end

@@ -1,10 +1,12 @@
----The file of `davit cloud --seed`: what a new world begins with. Read strictly; the model itself judges the
----records, and what it refuses is named with its line, too.
+---The file of `davit cloud --seed`: what a new world begins with. Read strictly; the model itself judges records and
+---Workers (cloud/seed/), and what it refuses is named with its line, too.
+local client = require "cloud.seed.client"
 local clock = require "cloud.clock"
-local json = require "json"
+local paths = require "path"
 local permissions = require "cloud.cloudflare.permissions"
+local records = require "cloud.seed.records"
 local shape = require "project.shape"
-local world = require "cloud.world"
+local workers = require "cloud.seed.workers"
 
 local seed_file = {}
 
@@ -13,10 +15,6 @@ local token_keys = {
   expires = "text", not_before = "text", disabled = "boolean",
 }
 local zone_keys = { name = "text", status = "text", paused = "boolean" }
-local record_keys = {
-  zone = "text", type = "text", name = "text", content = "text", proxied = "boolean", ttl = "integer",
-  priority = "integer", comment = "text", tags = { list = "text" }, data = "any",
-}
 local pull_keys = {
   number = "integer", title = "text", head = "text", state = "text", body = "text", sha = "text", login = "text",
   comments = { list = "any" },
@@ -25,7 +23,7 @@ local keys = {
   seed = "text",
   cloudflare = {
     account = { id = "text", name = "text" }, subdomain = "text", zones = { list = "any" },
-    records = { list = record_keys }, tokens = { list = token_keys },
+    records = { list = records.keys }, workers = { list = workers.keys }, tokens = { list = token_keys },
   },
   neon = { project = "text", token = "text" },
   github = { repository = "text", token = "text", pull_requests = { list = pull_keys } },
@@ -116,7 +114,8 @@ end
 
 ---@param text string  of the file
 ---@param name string  of the file, for errors
----@return table world  world.Seed without what the project says, and `records`, `file` for seed_file.plant
+---@return table world  world.Seed without what the project says, and `records`,
+---`workers`, `file` for seed_file.plant
 function seed_file.read(text, name)
   local value, file = shape.read(text, name, keys, "docs/local-cloud.md shows such a file")
   for _, key in ipairs { "cloudflare", "neon", "github" } do value[key] = value[key] or {} end
@@ -131,48 +130,26 @@ function seed_file.read(text, name)
     account_name = cloudflare.account and cloudflare.account.name, subdomain = cloudflare.subdomain,
     zone = table.remove(zones, 1), zones = zones, tokens = tokens_of(file, value), neon_project = value.neon.project,
     repository = value.github.repository, pull_requests = read_pulls(file, value.github.pull_requests),
-    settings = value.settings or {}, records = cloudflare.records or {}, file = file,
+    settings = value.settings or {}, records = cloudflare.records or {},
+    workers = workers.check(file, cloudflare.workers), file = file,
   }
 end
 
--- ---- records ----------------------------------------------------------------------------------
+-- ---- planting ---------------------------------------------------------------------------------
 
--- The zone that a record names, else the one that its name ends with.
-local function zone_of(state, record)
-  for _, zone in ipairs(state.cloudflare.zones) do
-    local ends = record.name == zone.name or record.name:sub(-#zone.name - 1) == "." .. zone.name
-    if record.zone == zone.name or not record.zone and ends then return zone end
-  end
-  if not record.zone then return state.cloudflare.zones[1] end
+-- Whatever needs its time after it was made has had it when the cloud is ready.
+local function long_ago(state, now)
+  local settings = state.settings
+  return now - math.max(settings.dns_delay, settings.tls_delay, settings.propagation_delay) - 1
 end
 
-local function create(state, zone, record)
-  local body = {}
-  for key, item in pairs(record) do body[key] = item end
-  body.zone, body.ttl = nil, body.ttl or 1
-  local token
-  for _, one in ipairs(state.cloudflare.tokens) do token = one.name == "dns" and one.value or token end
-  return world.handle({
-    method = "POST", host = "api.cloudflare.com", path = ("/client/v4/zones/%s/dns_records"):format(zone.id),
-    headers = { authorization = "Bearer " .. token, ["content-type"] = "application/json" }, body = json.encode(body),
-  }, state, state.settings.created_at)
-end
-
----Puts the records of the file into a new world.
+---Puts the records and Workers of the file into a new world.
 ---@param state table
----@param from table  of seed_file.read
-function seed_file.plant(state, from)
-  for i, record in ipairs(from.records) do
-    local path = "cloudflare.records." .. i
-    local zone = zone_of(state, record)
-    if not zone then shape.wrong(from.file, path .. ".zone", ("there is no zone %s"):format(record.zone)) end
-    local answer = create(state, zone, record)
-    if answer.status >= 300 then
-      local err = json.decode(answer.body).errors[1]
-      shape.wrong(from.file, path, ("Cloudflare would refuse it: %s (%d)"):format(err.message, err.code))
-    end
-  end
-  state.cloudflare.used = {}   -- nobody asked yet
+---@param from table   of seed_file.read
+---@param now number
+function seed_file.plant(state, from, now)
+  records.plant(client.new(state, from.file, state.settings.created_at), from.records)
+  workers.plant(client.new(state, from.file, long_ago(state, now)), from.workers, paths.dirname(from.file.name))
 end
 
 return seed_file

@@ -65,12 +65,20 @@ local function take_rules(assets)
   return rules
 end
 
+---Reads a folder of static assets.
+---@param folder string
+---@return table<string, { body: string, type: string|nil }> assets, table rules  by path; _headers, _redirects
+function bundle.assets(folder)
+  local assets = read_folder(folder, "", {})
+  return assets, take_rules(assets)
+end
+
 ---Reads what the build left: the entry module, the assets and their rules.
 ---@return table bundle  entry, assets, digest
 function bundle.read(worker)
   local entry = entry_of(worker)
-  local assets = worker.settings.assets and read_folder(worker.folder .. "/" .. worker.settings.assets, "", {}) or {}
-  local rules = take_rules(assets)
+  local assets, rules = {}, {}
+  if worker.settings.assets then assets, rules = bundle.assets(worker.folder .. "/" .. worker.settings.assets) end
   local parts = { sha256(entry), json.encode(rules) }
   for path, asset in pairs(assets) do parts[#parts + 1] = path .. "=" .. sha256(asset.body) end
   return { entry = entry, assets = assets, rules = rules, digest = sha256(table.concat(parts, "\n")) }
