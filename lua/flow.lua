@@ -313,12 +313,14 @@ function Environment:worker_named(worker)
   return self.cloudflare.worker { name = worker.script, marker = self.marker }
 end
 
----When a Worker of the environment runs by itself, as run.ensure takes it; nil when davit.yaml says nothing of it.
----An environment without a list of its own has none: what an earlier push has set is taken away.
-function Environment:crons(worker)
+---Has a Worker of the environment run by itself when davit.yaml says so. An environment without a list of its own has
+---no crons: what an earlier push has set is taken away. Without the key they are left alone.
+function Environment:set_crons(run, worker)
   local lists = worker.settings.crons
-  if not lists then return nil end
-  return self.cloudflare.crons { worker = worker.script, marker = self.marker, crons = lists[self.kind] or {} }
+  if not lists then return end
+  local list = lists[self.kind] or {}
+  local act = list[1] and run.ensure or run.destroy
+  act(self.cloudflare.crons { worker = worker.script, marker = self.marker, crons = list })
 end
 
 function Environment:dns_record(worker)

@@ -44,8 +44,7 @@ return {
       worker.version = env:version(worker, bundle, branch, secrets)
       run.ensure(env:worker(worker, bundle, worker.version, secrets))
       run.ensure(env:domain(worker))
-      local crons = env:crons(worker)
-      if crons then run.ensure(crons) end
+      env:set_crons(run, worker)
     end
 
     for n, worker in ipairs(env.workers) do

@@ -5,6 +5,7 @@ local flow = require "flow"
 local json = require "json"
 local project = require "project"
 local secret = require "secret"
+local resource = require "run.resource"
 local provider_world = assert(core.load_file("tests/provider_world.lua"))()
 local ensure, open = provider_world.ensure, provider_world.open
 
@@ -43,14 +44,13 @@ test("crons are set once, and changed as one", function()
   equal({ w:count "^PUT .*schedules", scheduled(w) }, { 2, { "0 * * * *" } })
 end)
 
-test("an empty list takes crons away, and asks for nothing where there are none", function()
+test("no crons are no thing to make: they are destroyed", function()
   local w <close> = open()
   ensure(worker_of())
-  equal(ensure(crons_of {}).crons, json.array {})
-  equal(w:count "^PUT .*schedules", 0)
+  raises("run.destroy takes them away", ensure, crons_of {})
   ensure(crons_of { "0 * * * *" })
-  ensure(crons_of {})
-  equal({ w:count "^PUT .*schedules", scheduled(w) }, { 2, {} })
+  raises("run.destroy takes them away", ensure, crons_of())
+  equal({ w:count "^PUT .*schedules", scheduled(w) }, { 1, { "0 * * * *" } })
 end)
 
 test("crons that are destroyed are gone, and so they are with their Worker", function()
@@ -100,7 +100,6 @@ end)
 test("mistakes are refused before anything is sent", function()
   local w <close> = open()
   local cf = client()
-  raises("option 'crons' is required", cf.crons, { worker = NAME, marker = MARK })
   raises("option 'worker' is required", cf.crons, { marker = MARK, crons = {} })
   raises("unknown option 'cron'", cf.crons, { worker = NAME, marker = MARK, cron = {} })
   raises("'marker' must be like", cf.crons, { worker = NAME, marker = "codex", crons = {} })
@@ -185,10 +184,12 @@ test("a preview runs at no time unless it is asked to, and no more when it is no
   local function ship(crons)
     local env = preview(crons)
     local asked, silent = table.unpack(env.workers)
-    equal(env:crons(silent), nil)
+    local run = { ensure = ensure, destroy = resource.destroy }
+    env:set_crons(run, silent)
+    equal(w:count "silent", 0)
     ensure(client().worker { name = asked.script, marker = env.marker, main = "index.js", version_tag = "v1",
       modules = { { name = "index.js", type = "application/javascript+module", body = "export default {}" } } })
-    ensure(env:crons(asked))
+    env:set_crons(run, asked)
     local list = {}
     for i, one in ipairs(w.state.cloudflare.scripts["asked-preview-42"].schedules or {}) do list[i] = one.cron end
     return list

@@ -81,11 +81,10 @@ function client.has_secret(worker, secret) end
 ---@return run.Resource
 function client.workers_dev(options) end
 
----When a Worker runs by itself: all its cron triggers as one. Others are replaced; an empty list takes them away, and
----asks for nothing where there are none. They go with their Worker. An expression that Cloudflare does not know raises
----"cloudflare-10100", one too many for the account "cloudflare-10072". The thing: worker, crons; `find` gives nil where
----there are none.
----@param options { worker: string, marker: string, crons: string[] }  "*/5 * * * *"; the marker is the Worker's
+---When a Worker runs by itself: all its cron triggers as one thing. Others are replaced; run.destroy takes them away,
+---and they go with their Worker. An expression that Cloudflare does not know raises "cloudflare-10100", one too many for
+---the account "cloudflare-10072". The marker is the Worker's. The thing: worker, crons.
+---@param options { worker: string, marker: string, crons?: string[] }  "*/5 * * * *"; one at least to set them
 ---@return run.Resource
 function client.crons(options) end
 

@@ -135,11 +135,11 @@ function Environment:worker(worker, bundle, version, secrets) end
 ---@return run.Resource
 function Environment:worker_named(worker) end
 
----The Worker's crons in this environment, as davit.yaml says; where it names none for it, none, so that those of an
----earlier push are taken away. Nil when the Worker has no key `crons`: then they are left alone.
+---Sets the Worker's crons of this environment, as davit.yaml says; where it names none for it, those of an earlier push
+---are taken away. Without the key `crons` they are left alone.
+---@param run run
 ---@param worker flow.Worker
----@return run.Resource|nil
-function Environment:crons(worker) end
+function Environment:set_crons(run, worker) end
 
 ---@param worker flow.Worker
 ---@return run.Resource

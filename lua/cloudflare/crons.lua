@@ -10,7 +10,7 @@ local worker = require "cloudflare.worker"
 
 local crons = {}
 
-local fields = { { "worker", "string", true }, { "marker", "string", true }, { "crons", "table", true } }
+local fields = { { "worker", "string", true }, { "marker", "string", true }, { "crons", "table" } }
 
 local function check_crons(list)
   local seen = {}
@@ -55,8 +55,15 @@ local function put(account, o, list, gone)
   return thing_of(o, list)
 end
 
+-- No crons are no thing to make: who wants none destroys what there is.
+local function check_some(o)
+  if o.crons and o.crons[1] then return end
+  options.misuse("cloudflare.crons: to set those of '%s' the option 'crons' is required, with one at least; "
+    .. "run.destroy takes them away", o.worker)
+end
+
 local function create(account, o)
-  if #o.crons == 0 then return thing_of(o, {}) end
+  check_some(o)
   local own, reason = ours(account, o)
   if not own then worker.refuse(reason, o.worker) end
   return put(account, o, o.crons)
@@ -71,6 +78,11 @@ local function same(a, b)
   return #a == #b
 end
 
+local function update(account, o, thing)
+  check_some(o)
+  return same(thing.crons, o.crons) and thing or put(account, o, o.crons)
+end
+
 local function destroy(account, o)
   if not find(account, o) then return end
   local own, reason = ours(account, o)
@@ -82,13 +94,13 @@ end
 function crons.resource(account, o)
   options.read("cloudflare.crons", o, fields)
   marker.check("cloudflare.crons", o.marker)
-  check_crons(o.crons)
+  check_crons(o.crons or {})
   return {
     "crons of " .. o.worker,
     find = function() return find(account, o) end,
     create = function() return create(account, o) end,
     matches = function() return ours(account, o) end,
-    update = function(thing) return same(thing.crons, o.crons) and thing or put(account, o, o.crons) end,
+    update = function(thing) return update(account, o, thing) end,
     destroy = function() destroy(account, o) end,
   }
 end
