@@ -1,7 +1,7 @@
 ---The model of Cloudflare: zones, and the DNS records in them.
 local core = require "core"
 local json = require "json"
-local client = assert(core.load_file("tests/cloudflare_zones_client.lua"))()
+local client = assert(core.load_file("tests/cloudflare_client.lua"))()
 local pluck = client.pluck
 
 local function new(seed)
@@ -147,7 +147,7 @@ test("a list can be exported as a zone file", function()
   local c = new()
   made(c, { type = "A", name = "a", content = "192.0.2.1", proxied = true })
   made(c, { type = "TXT", name = "t", content = "hello" })
-  local status, _, headers, body = c:ask("GET", c.all .. "/export")
+  local status, body, headers = c:ask("GET", c.all .. "/export")
   equal({ status, headers["content-type"] }, { 200, "text/plain; charset=utf-8" })
   equal(body:find("a.revelations.studio.\t1\tIN\tA\t192.0.2.1 ; cf_tags=cf-proxied:true\n", 1, true) ~= nil, true)
   equal(body:find('t.revelations.studio.\t1\tIN\tTXT\t"hello"', 1, true) ~= nil, true)
@@ -157,7 +157,7 @@ end)
 
 test("odd bodies are refused, never a fault of the model", function()
   local c = new()
-  local as_json = { ["content-type"] = "application/json" }
+  local as_json = { headers = { ["content-type"] = "application/json" } }
   for _, body in ipairs { "[]", "[1,2]", '{"type":5,"name":{},"content":[]}', '{"type":"A","name":"x","content":7}',
     '{"type":"A","name":"x","content":"192.0.2.1","tags":"t"}', '{"type":"A","name":"x","content":"192.0.2.1","tags":[1]}',
     '{"type":"SRV","name":"x","data":{"priority":{},"weight":1,"port":1,"target":"t"}}', '{"type":"SRV","name":"x","data":[]}' } do
@@ -230,7 +230,7 @@ end)
 test("a record that a custom domain made is nobody's to change", function()
   local c = new()
   local workers = c:as "workers-token"
-  workers:upload("web")
+  workers:put("web")
   workers:result("PUT", "/accounts/acc/workers/domains", { hostname = "web.revelations.studio", service = "web" })
   local managed = c:result("GET", c.all)[1]
   equal({ managed.meta.read_only, managed.meta.origin_worker_id }, { true, "web" })

@@ -3,9 +3,9 @@ local cloudflare = require "cloud.cloudflare"
 local core = require "core"
 local json = require "json"
 local split = require "cloud.cloudflare.split"
-local client = assert(core.load_file("tests/cloudflare_zones_client.lua"))()
+local client = assert(core.load_file("tests/cloudflare_client.lua"))()
 
-local SCRIPTS = client.SCRIPTS
+local SCRIPTS = client.S
 local ZONE = "revelations.studio"
 local HOST = "app." .. ZONE
 local NOW = { dns_delay = 0, tls_delay = 0, propagation_delay = 0 }
@@ -14,14 +14,14 @@ local function new(seed)
   seed = seed or {}
   seed.settings = seed.settings or NOW
   local c = client.new(seed)
-  c:upload("web")
-  c:upload("api")
+  c:put("web")
+  c:put("api")
   return c
 end
 
 local function record(c, fields)
   if fields.proxied == nil then fields.proxied = true end
-  return c:as("dns-token"):result("POST", "/zones/" .. c.zone .. "/dns_records", fields)
+  return c:record(fields)
 end
 
 local function route(c, pattern, script)
@@ -181,7 +181,7 @@ end)
 -- Two versions of a Worker, the older one with the rest of the traffic.
 local function deploy(c, share)
   local script = c.cf.scripts.web
-  while #script.versions < 2 do c:upload("web") end
+  while #script.versions < 2 do c:put("web") end
   local old, new_one = script.versions[1], script.versions[2]
   table.insert(script.deployments, { id = "d" .. #script.deployments, created = c.now, source = "api", annotations = {},
     versions = { { version_id = new_one.id, percentage = share }, { version_id = old.id, percentage = 100 - share } } })
@@ -238,7 +238,7 @@ test("an override gets a version of the deployment, even one without a share", f
   equal(ask(('api="x", web="%s"'):format(new_one.id)), 2)
   equal(ask(('api="%s"'):format(new_one.id)), 1)
   equal(ask(('web=%s'):format(new_one.id)), 1)
-  c:upload("web")
+  c:put("web")
   equal(ask(('web="%s"'):format(old.id)), 3)
 end)
 
@@ -255,8 +255,8 @@ test("a version answers at its own host when previews are on", function()
   local id = c.cf.scripts.web.versions[1].id:sub(1, 8)
   equal(preview(c, id), 1042)
   c:result("POST", SCRIPTS .. "web/subdomain", { enabled = false, previews_enabled = true })
-  c:upload("web", { annotations = { ["workers/alias"] = "pr-42" } })
-  c:upload("web")
+  c:put("web", { annotations = { ["workers/alias"] = "pr-42" } })
+  c:put("web")
   local function number(prefix) return c:serve(prefix .. "-web.davit.workers.dev/").version.number end
   equal({ number(id), number "pr-42" }, { 1, 2 })
   equal({ preview(c, "00000000"), who(c, "web.davit.workers.dev/") }, { 1042, 1042 })
@@ -266,7 +266,7 @@ end)
 
 test("a Worker's name may have hyphens, and is meant before a preview's", function()
   local c = new()
-  c:upload("pr-web")
+  c:put("pr-web")
   c:result("POST", SCRIPTS .. "web/subdomain", { enabled = true, previews_enabled = true })
   c:result("POST", SCRIPTS .. "pr-web/subdomain", { enabled = true })
   equal(who(c, "pr-web.davit.workers.dev/"), "pr-web")

@@ -3,16 +3,16 @@ local core = require "core"
 local crons = require "cloud.cloudflare.crons"
 local json = require "json"
 local patterns = require "cloud.cloudflare.patterns"
-local client = assert(core.load_file("tests/cloudflare_zones_client.lua"))()
+local client = assert(core.load_file("tests/cloudflare_client.lua"))()
 local pluck = client.pluck
 
-local SCRIPTS = client.SCRIPTS
+local SCRIPTS = client.S
 local ZONE = "revelations.studio"
 
 local function new(seed)
   local c = client.new(seed)
-  c:upload("web")
-  c:upload("api")
+  c:put("web")
+  c:put("api")
   c.routes = "/zones/" .. c.zone .. "/workers/routes"
   return c
 end
@@ -152,8 +152,7 @@ local function attach(c, service, host)
 end
 
 local function external(c, host)
-  return c:as("dns-token"):result("POST", "/zones/" .. c.zone .. "/dns_records",
-    { type = "A", name = host, content = "192.0.2.1" })
+  return c:record { type = "A", name = host, content = "192.0.2.1" }
 end
 
 local function changeset(c, service, ...)
@@ -321,7 +320,7 @@ end)
 
 test("without a subdomain no Worker is switched on", function()
   local c = client.new { subdomain = false }
-  c:upload("web")
+  c:put("web")
   local path = SCRIPTS .. "web/subdomain"
   equal(c:refused("POST", path, { enabled = true }), { 404, 10063 })
   equal(c:result("POST", path, { enabled = false }), { enabled = false, previews_enabled = false })
@@ -331,7 +330,7 @@ test("previews follow the switch from an API date on, and stay before it", funct
   local c = new()
   local path, date = SCRIPTS .. "web/subdomain", { ["cloudflare-workers-script-api-date"] = "2025-08-01" }
   local function post(body, headers)
-    local set = c:result("POST", path, body, headers)
+    local set = c:result("POST", path, body, { headers = headers })
     return { set.enabled, set.previews_enabled }
   end
   equal(post({ enabled = true }), { true, false })

@@ -3,7 +3,7 @@ local core = require "core"
 local json = require "json"
 local permissions = require "cloud.cloudflare.permissions"
 local world = require "cloud.world"
-local client = assert(core.load_file("tests/cloudflare_zones_client.lua"))()
+local client = assert(core.load_file("tests/cloudflare_client.lua"))()
 
 local SCRIPTS = "/accounts/acc/workers/scripts"
 
@@ -22,13 +22,13 @@ test("a request without credentials is told what is missing", function()
   local c = client.new()
   c.token = false
   equal(c:refused("GET", "/zones"), { 400, 9106 })
-  equal(c:refused("GET", "/zones", nil, { ["x-auth-key"] = "k", ["x-auth-email"] = "e" }), { 403, 9103 })
+  equal(c:refused("GET", "/zones", nil, { headers = { ["x-auth-key"] = "k", ["x-auth-email"] = "e" } }), { 403, 9103 })
 end)
 
 test("a malformed header is refused with the reason in the chain", function()
   local c = client.new()
   for _, header in ipairs { "Basic x", "Bearer", "Bearer a b", "Bearer \"quoted\"" } do
-    local status, answer = c:ask("GET", "/zones", nil, { authorization = header })
+    local status, answer = c:ask("GET", "/zones", nil, { headers = { authorization = header } })
     equal({ status, answer.errors[1].code, answer.errors[1].error_chain[1].code }, { 400, 6003, 6111 })
   end
 end)
@@ -74,8 +74,7 @@ test("a DNS token cannot deploy, a Workers token cannot edit DNS", function()
   equal(c:refused("GET", records), { 403, 10000 })
   local dns = c:as "dns-token"
   equal(dns:refused("GET", SCRIPTS), { 403, 10000 })
-  equal(dns:refused("PUT", SCRIPTS .. "/web", "", { ["content-type"] = "multipart/form-data; boundary=x" }),
-    { 403, 10000 })
+  equal(dns:refused("PUT", SCRIPTS .. "/web", "", { headers = client.form_headers }), { 403, 10000 })
   equal(dns:refused("GET", "/zones/" .. c.zone .. "/workers/routes"), { 403, 10000 })
   equal(dns:refused("GET", "/accounts/acc"), { 403, 9109 })
   equal(#dns:result("GET", "/accounts"), 0)
@@ -83,7 +82,7 @@ end)
 
 test("a token that may read changes nothing", function()
   local c = with { permissions = { "Workers Scripts Read", "DNS Read" } }
-  c:upload("web")
+  c:put("web")
   local reader = c:as "value-1"
   equal(#reader:result("GET", SCRIPTS), 1)
   equal(reader:refused("DELETE", SCRIPTS .. "/web"), { 403, 10000 })
@@ -96,7 +95,7 @@ end)
 test("a token for one zone sees no other", function()
   local c = with { permissions = { "DNS Write", "Workers Routes Write", "Workers Scripts Write" },
     zones = { "second.example" } }
-  c:upload("web")
+  c:put("web")
   local own = c:as "value-1"
   equal(client.pluck(own:result("GET", "/zones"), "name"), { "second.example" })
   equal(own:refused("GET", "/zones/" .. c.zone), { 403, 9109 })
@@ -167,18 +166,18 @@ end)
 test("a body is JSON under any text's name, and nothing else", function()
   local c = client.new { subdomain = false }
   local path = "/accounts/acc/workers/subdomain"
-  local function put(body, kind) return c:refused("PUT", path, body, { ["content-type"] = kind }) end
+  local function of(kind) return { headers = { ["content-type"] = kind } } end
+  local function put(body, kind) return c:refused("PUT", path, body, of(kind)) end
   equal(put("{", "application/json"), { 400, 6007 })
   equal(put('"text"', "application/json"), { 400, 6007 })
   equal(put("subdomain=x", "application/x-www-form-urlencoded"), { 400, 9207 })
   equal(put("", "application/json"), { 400, 10030 })
-  equal(c:result("PUT", path, '{"subdomain":"one"}', { ["content-type"] = "text/plain;charset=UTF-8" }),
-    { subdomain = "one" })
+  equal(c:result("PUT", path, '{"subdomain":"one"}', of "text/plain;charset=UTF-8"), { subdomain = "one" })
 end)
 
 test("HEAD is GET without a body, OPTIONS is nothing", function()
   local c = client.new()
-  local status, _, headers, body = c:ask("HEAD", "/zones")
+  local status, body, headers = c:ask("HEAD", "/zones")
   equal({ status, body, headers["content-type"] }, { 200, "", "application/json; charset=utf-8" })
   equal({ (c:ask("OPTIONS", "/zones")) }, { 204 })
   equal(c:refused("DELETE", "/zones"), { 405, 7001 })
