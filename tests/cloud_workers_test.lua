@@ -224,6 +224,39 @@ test_cloud("a service binding reaches another Worker's process, by fetch and by 
   equal(#cloud:processes(), 2)
 end)
 
+test_cloud("what a bound Worker throws is thrown in its caller", function(cloud)
+  cloud:deploy("auth", [[
+    import { WorkerEntrypoint } from "cloudflare:workers";
+    class Odd extends Error {}
+    Odd.prototype.name = "Odd";
+    const throwers = { "/type": () => null.x, "/text": () => { throw "füß"; }, "/odd": () => { throw new Odd("a\nb"); } };
+    function answer(request) {
+      const { pathname } = new URL(request.url);
+      return throwers[pathname] ? throwers[pathname]() : new Response("no " + pathname, { status: 500 });
+    }
+    export default { fetch: answer };
+    export class Admin extends WorkerEntrypoint { fetch(request) { return answer(request); } }
+  ]])
+  local host = cloud:deploy("front", [[export default { async fetch(request, env) {
+    const { pathname, search } = new URL(request.url);
+    const { fetch } = search ? env.ADMIN : env.AUTH;
+    if (pathname === "/uncaught") return fetch("https://x/type");
+    try {
+      return new Response(await (await fetch(request)).text());
+    } catch (error) {
+      return Response.json([error.constructor.name, error.message]);
+    }
+  } };]], BOUND)
+  local null = [=[["TypeError","Cannot read properties of null (reading 'x')"]]=]
+  for _, entrypoint in ipairs { "", "?admin" } do
+    equal(cloud:get(host .. "/type" .. entrypoint), null)
+    equal(cloud:get(host .. "/text" .. entrypoint), '["Error","füß"]')
+    equal(cloud:get(host .. "/odd" .. entrypoint), '["Error","Odd: a\\nb"]')
+    equal(cloud:get(host .. "/b" .. entrypoint), "no /b")
+    equal(cloud:ask("GET", host .. "/uncaught" .. entrypoint).headers["x-davit-stand-in"], "error 1101")
+  end
+end)
+
 test_cloud("a service binding follows a new version, and a process that died", function(cloud)
   local auth = cloud:deploy("auth", (AUTH:gsub("VERSION", "one")))
   local host = cloud:deploy("front", FRONT, BOUND)

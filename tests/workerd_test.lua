@@ -65,15 +65,17 @@ test("a binding without a local service is named, and says so when it is used", 
   contains(plan.config, "no service for the binding DB (d1)")
 end)
 
-test("a service binding leads to the socket of the other Worker's entrypoint", function()
+test("a service binding leads to the sockets of the other Worker's entrypoint", function()
   local function peer(binding) return "../sockets/" .. binding.service end
   local plan = workerd.plan(version { bindings = {
     { name = "AUTH", type = "service", service = "auth", entrypoint = "Admin" },
     { name = "SELF", type = "service", service = "hello" },
     { name = "MINE", type = "service", service = "hello", entrypoint = "Mine" },
   } }, { peer = peer })
-  contains(plan.config, '(name = "AUTH", service = "binding AUTH")')
+  contains(plan.config, '(name = "AUTH", wrapped = (moduleName = "davit:bound", innerBindings = '
+    .. '[(name = "methods", service = "methods AUTH"), (name = "requests", service = "requests AUTH")]))')
   contains(plan.config, 'external = (address = "unix:../sockets/auth", http = (capnpConnectHost = "davit"))')
+  contains(plan.config, 'external = (address = "unix:../sockets/auth-fetch", http = ())')
   contains(plan.config, '(name = "SELF", service = "worker")')
   contains(plan.config, '(name = "MINE", service = (name = "worker", entrypoint = "Mine"))')
 end)
@@ -83,7 +85,9 @@ test("entrypoints that others bind have sockets of their own, before the one for
   contains(plan.config, 'address = "unix:inbox-1", http = (capnpConnectHost = "davit"), service = "worker")')
   contains(plan.config, 'address = "unix:inbox-2", http = (capnpConnectHost = "davit"), '
     .. 'service = (name = "worker", entrypoint = "Admin"))')
-  equal(plan.config:find('"inbox 2"', 1, true) < plan.config:find('"http", address', 1, true), true)
+  contains(plan.config, 'address = "unix:inbox-1-fetch", http = (), service = "front")')
+  contains(plan.config, 'address = "unix:inbox-2-fetch", http = (), service = "front 2")')
+  equal(plan.config:find('"inbox 2 fetch"', 1, true) < plan.config:find('"http", address', 1, true), true)
 end)
 
 test("a Worker's own Durable Objects keep what they store, another's are left out", function()

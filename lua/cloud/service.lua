@@ -32,6 +32,7 @@ Service.__index = Service
 ---@field argv string[]
 ---@field cwd? string
 ---@field ready fun(line: string): any     looks for the line that says it is ready
+---@field control? boolean                 its standard output says nothing to people
 ---@field signal? string                   that asks it to end (SIGTERM)
 ---@field prepare? fun()                   runs before the process starts
 ---@field finish? fun()                    runs after its end
@@ -52,7 +53,7 @@ local function read(self, o)
     if ready then
       self.ready = ready
       self.changed:notify()
-    else
+    elseif not o.control then
       keep(lines, line)
     end
   end

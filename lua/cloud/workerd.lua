@@ -5,8 +5,9 @@
 ---`workerd.command(...)` there, and may delete `config.capnp` once workerd listens: it is read
 ---once, while assets are read at every request.
 ---
----A request goes from the socket to Davit's front, which catches what the Worker throws; from there
----to the assets, which workerd's own service answers, the code Cloudflare runs; and to the Worker.
+---A request, a visitor's or another Worker's, goes from the socket to Davit's front, which catches
+---what the Worker throws; from there to the assets, which workerd's own service answers, the code
+---Cloudflare runs; and to the Worker.
 ---The Worker's own requests go out through Davit's outbound Worker, to this machine alone.
 local assets = require "cloud.workerd.assets"
 local bindings = require "cloud.workerd.bindings"
@@ -95,13 +96,17 @@ local function has_code(version) return version.main_module ~= nil or version.bo
 
 -- ---- Davit's own Workers ----------------------------------------------------------------------
 
--- A Worker of one module, with service bindings to those that it names in lower case.
-local function own_worker(name, o, files, bound)
-  local path = "davit/" .. name .. ".js"
-  files[#files + 1] = { path = path, body = scripts[name] }
-  return ('(name = "%s", worker = (modules = [(name = "%s.js", esModule = embed "%s")],\n      bindings = %s,\n'
-    .. "      %s))"):format(name, name, path, list(bound, function(to)
-      return ('(name = "%s", service = "%s")'):format(to[1], to[2])
+local function path_of(script) return ("davit/%s.js"):format(script) end
+
+local function add_scripts(files)
+  for name, body in pairs(scripts) do files[#files + 1] = { path = path_of(name), body = body } end
+end
+
+-- A Worker of one module; `bound` has the services that it names in lower case, as literals.
+local function own_worker(name, script, o, bound)
+  return ('(name = %s, worker = (modules = [(name = "%s.js", esModule = embed "%s")],\n      bindings = %s,\n'
+    .. "      %s))"):format(quote(name), script, path_of(script), list(bound, function(to)
+      return ('(name = "%s", service = %s)'):format(to[1], to[2])
     end), compatibility(OWN_DATE, nil, o.newest))
 end
 
@@ -130,7 +135,7 @@ local function add_worker(version, o, services, files, left_out)
     .. '      globalOutbound = "%s", cacheApiOutbound = "cache"%s))'):format(
     modules.write(version, around.paths), capnp.lines(bound), compatibility_of(version, o.newest),
     o.cloud and "outbound" or "machine", objects)
-  services[#services + 1] = own_worker("cache", o, files, {})
+  services[#services + 1] = own_worker("cache", "cache", o, {})
 end
 
 local function add_assets(version, o, services, files)
@@ -143,7 +148,7 @@ end
 -- ---- the way out ------------------------------------------------------------------------------
 
 -- The machine's own network, and the local cloud as a proxy for every host that is not on it.
-local function add_outbound(o, services, files)
+local function add_outbound(o, services)
   local tls = ("(trustedCertificates = %s)"):format(list(o.trust or {}, quote))
   services[#services + 1] = ('(name = "machine", network = (allow = %s, tlsOptions = %s))'):format(
     list(o.allow or LOOPBACK, quote), tls)
@@ -151,27 +156,38 @@ local function add_outbound(o, services, files)
   local caller = ('[(name = "%s", value = %s)]'):format(workerd.CALLER, quote(o.caller or ""))
   services[#services + 1] = ('(name = "cloud", external = (address = %s, '
     .. "http = (style = proxy, injectRequestHeaders = %s)))"):format(quote(o.cloud), caller)
-  services[#services + 1] = own_worker("outbound", o, files, { { "cloud", "cloud" }, { "machine", "machine" } })
+  services[#services + 1] = own_worker("outbound", "outbound", o,
+    { { "cloud", quote "cloud" }, { "machine", quote "machine" } })
 end
 
 -- ---- sockets ----------------------------------------------------------------------------------
 
-local function inbox_sockets(o, next_service)
-  local names, sockets = {}, {}
-  for name in pairs(o.inbox or {}) do names[#names + 1] = name end
+local function names_of(inbox)
+  local names = {}
+  for name in pairs(inbox or {}) do names[#names + 1] = name end
   table.sort(names)
-  for i, name in ipairs(names) do
-    local service = name == "" and ('"%s"'):format(next_service)
-      or ('(name = "worker", entrypoint = %s)'):format(quote(name))
-    sockets[i] = ('(name = "inbox %d", address = %s, http = (capnpConnectHost = "davit"), service = %s)'):format(
-      i, quote("unix:" .. o.inbox[name]), service)
+  return names
+end
+
+-- For other Workers each entrypoint has two: one for methods, and one for fetch with a front, which tells
+-- what was thrown.
+local function inbox_sockets(o, next_service, services)
+  local sockets = {}
+  for i, name in ipairs(names_of(o.inbox)) do
+    local service = name == "" and quote(next_service) or ('(name = "worker", entrypoint = %s)'):format(quote(name))
+    local front = name == "" and "front" or "front " .. i
+    if name ~= "" then services[#services + 1] = own_worker(front, "front", o, { { "next", service } }) end
+    sockets[#sockets + 1] = ('(name = "inbox %d", address = %s, http = (capnpConnectHost = "davit"), service = %s)')
+      :format(i, quote("unix:" .. o.inbox[name]), service)
+    sockets[#sockets + 1] = ('(name = "inbox %d fetch", address = %s, http = (), service = "%s")')
+      :format(i, quote("unix:" .. o.inbox[name] .. bindings.FETCH), front)
   end
   return sockets
 end
 
 -- The one for visitors comes last: when workerd reports it, it listens on all.
-local function sockets_of(o, next_service)
-  local sockets = inbox_sockets(o, next_service)
+local function sockets_of(o, next_service, services)
+  local sockets = inbox_sockets(o, next_service, services)
   sockets[#sockets + 1] = ('(name = "http", address = %s, service = "front",\n'
     .. '      http = (forwardedProtoHeader = "X-Forwarded-Proto", cfBlobHeader = "%s"))'):format(
     quote(o.listen or "127.0.0.1:0"), workerd.CF)
@@ -186,7 +202,9 @@ using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = %s,
   sockets = %s,
-  extensions = [(modules = [(name = "davit:missing", internal = true, esModule = embed "davit/missing.mjs")])]
+  extensions = [(modules = [
+      (name = "davit:missing", internal = true, esModule = embed "davit/missing.js"),
+      (name = "davit:bound", internal = true, esModule = embed "davit/bound.js")])]
 );
 ]]
 
@@ -195,14 +213,15 @@ const config :Workerd.Config = (
 ---@param o workerd.Options
 ---@return workerd.Plan
 function workerd.plan(version, o)
-  local files = { { path = "davit/missing.mjs", body = scripts.missing } }
-  local left_out, services = {}, {}
+  local files, left_out, services = {}, {}, {}
+  add_scripts(files)
   if has_code(version) then add_worker(version, o, services, files, left_out) end
   if version.assets then add_assets(version, o, services, files) end
   local next_service = version.assets and "assets" or "worker"
-  services[#services + 1] = own_worker("front", o, files, { { "next", next_service } })
-  add_outbound(o, services, files)
-  local config = CONFIG:format(capnp.lines(services), capnp.lines(sockets_of(o, next_service)))
+  services[#services + 1] = own_worker("front", "front", o, { { "next", quote(next_service) } })
+  add_outbound(o, services)
+  local sockets = sockets_of(o, next_service, services)
+  local config = CONFIG:format(capnp.lines(services), capnp.lines(sockets))
   return { config = config, files = files, left_out = left_out }
 end
 

@@ -6,6 +6,9 @@ local bindings = {}
 
 local quote = capnp.quote
 
+---What a socket for fetch has at the end of its name, beside the one for methods.
+bindings.FETCH = "-fetch"
+
 ---@class workerd.Surroundings  what bindings may lead to
 ---@field version workerd.Version
 ---@field paths table<string, string>        of the parts of the upload
@@ -34,11 +37,15 @@ end
 local function another(binding, around)
   local socket = around.peer and around.peer(binding)
   if not socket then return nil end
-  local name = quote("binding " .. binding.name)
-  around.services[#around.services + 1] =
-    ('(name = %s, external = (address = %s, http = (capnpConnectHost = "davit")))'):format(
-      name, quote("unix:" .. socket))
-  return "service = " .. name
+  local function external(kind, address, http)
+    local name = quote(kind .. " " .. binding.name)
+    around.services[#around.services + 1] = ("(name = %s, external = (address = %s, http = (%s)))"):format(
+      name, quote("unix:" .. address), http)
+    return name
+  end
+  return ('wrapped = (moduleName = "davit:bound", innerBindings = [(name = "methods", service = %s), '
+    .. '(name = "requests", service = %s)])'):format(external("methods", socket, 'capnpConnectHost = "davit"'),
+      external("requests", socket .. bindings.FETCH, ""))
 end
 
 local function service(binding, around)

@@ -1,7 +1,8 @@
 ---The Workers of Davit's own that stand around an uploaded one in its process: JavaScript, as text.
 local scripts = {}
 
----Before the Worker: what it throws becomes a header, from which the edge makes error 1101.
+---Before the Worker: what it throws becomes a header, from which the edge makes error 1101, and another Worker's
+---binding the exception again.
 scripts.front = [==[
 const LONGEST = 1000;
 
@@ -121,6 +122,27 @@ export default {
     return get(request);
   },
 };
+]==]
+
+---A service binding to another Worker: its methods as they are, and a fetch that throws what the other one threw.
+scripts.bound = [==[
+const KINDS = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
+
+function revived(text) {
+  const [, name, message] = /^(\w+)(?:: ([^]*))?$/.exec(text) ?? [];
+  if (name === "Error") return new Error(message ?? "");
+  return Object.hasOwn(KINDS, name) ? new KINDS[name](message ?? "") : new Error(text);
+}
+
+export default function ({ methods, requests }) {
+  const fetch = async (...request) => {
+    const answer = await requests.fetch(...request);
+    const thrown = answer.headers.get("x-davit-thrown");
+    if (thrown === null) return answer;
+    throw revived(decodeURIComponent(thrown));
+  };
+  return Object.defineProperty(methods, "fetch", { value: fetch });
+}
 ]==]
 
 ---In the place of a binding that has no local service: using it says so.

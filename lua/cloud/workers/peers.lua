@@ -1,8 +1,9 @@
 ---Service bindings: which other Workers a version reaches, and the sockets it reaches them by.
 ---
----Every process listens on sockets in its own folder, one for each of its entrypoints that is bound
----somewhere. What a binding names is a link beside those folders that leads to the process that serves
----now, so that the one that asks need not know when the other is deployed anew or started again.
+---Every process listens on sockets in its own folder, two for each of its entrypoints that is bound
+---somewhere: for methods and for fetch. What a binding names are links beside those folders that lead
+---to the process that serves now, so that the one that asks need not know when the other is deployed
+---anew or started again.
 ---Paths are relative to the folder of a process: a Unix socket's may be no longer than 107 bytes.
 local bindings = require "cloud.workerd.bindings"
 local process = require "process"
@@ -30,7 +31,7 @@ local function link_of(script, entrypoint)
 end
 
 ---@param binding workerd.Binding
----@return string  the socket of another Worker's entrypoint, as a process names it
+---@return string  the socket for methods of another Worker's entrypoint, as a process names it
 function peers.path(binding)
   return "../" .. link_of(binding.service, bindings.entrypoint(binding))
 end
@@ -115,7 +116,9 @@ function Peers:lead(unit)
   for name, socket in pairs(unit.inbox) do
     local link = link_of(unit.script, name)
     if self.linked[link] ~= unit then
-      argv[#argv + 1], argv[#argv + 2] = unit.folder .. "/" .. socket, link
+      for _, kind in ipairs { "", bindings.FETCH } do
+        argv[#argv + 1], argv[#argv + 2] = ("%s/%s%s"):format(unit.folder, socket, kind), link .. kind
+      end
       self.linked[link] = unit
     end
   end

@@ -111,7 +111,7 @@ function unit.start(o)
   local self = setmetatable({ script = o.script, folder = o.folder, root = o.root, inbox = o.plan.inbox or {},
     limit = o.limit, requests = 0, lasting = 0, asked = core.monotonic() }, Unit)
   self.service = service.start {
-    name = o.name, argv = workerd.command(o.binary), cwd = path_of(o), ready = workerd.port,
+    name = o.name, argv = workerd.command(o.binary), cwd = path_of(o), ready = workerd.port, control = true,
     prepare = function() prepare(self, o) end,
     finish = function() fs.remove(path_of(o)) end,
     crew = o.crew,
