@@ -119,6 +119,17 @@ test("a host that lies is answered as no host, or as what it is", function()
   check_end(cloud)
 end)
 
+test("a tunnel is refused with the way around", function()
+  local place <close> = places.folder()
+  local cloud <close> = place:cloud()
+  for _, host in ipairs { "api.cloudflare.com:443", "localhost:1", "evil.example:443" } do
+    local answer = raw(cloud, "send", ("CONNECT %s HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n"):format(host, host), "show")
+    equal({ host, status_of(answer) }, { host, 501 })
+    equal(answer:find("--connect-to ::127.0.0.1:", 1, true) ~= nil, true)
+  end
+  check_end(cloud)
+end)
+
 -- ---- many and slow ----------------------------------------------------------------------------
 
 test("requests that come in one go are answered in their order", function()

@@ -67,6 +67,13 @@ test_cloud("its own pages show what lives, and no secret", {}, function(facts)
   equal(ask(facts, "GET", "127.0.0.1/nothing").status, 404)
 end)
 
+test_cloud("who asks for the head of a page gets it", {}, function(facts)
+  for _, path in ipairs { "/", "/_davit/" } do
+    local answer = ask(facts, "HEAD", "localhost" .. path)
+    equal({ path, answer.status, answer.body }, { path, 200, "" })
+  end
+end)
+
 test_cloud("where it listens stands in cloud.json until it ends", {}, function(facts, folder)
   local told = presence.find(folder)
   equal(told.http_port, facts.http_port)

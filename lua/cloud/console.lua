@@ -178,9 +178,10 @@ local routes = {
 ---@param request table
 ---@return table response
 function console.answer(cloud, request)
-  local page_of = routes[request.method .. " " .. request.path]
+  local method = request.method == "HEAD" and "GET" or request.method   -- whose body the host drops
+  local page_of = routes[method .. " " .. request.path]
   if page_of then return page_of(cloud, request) end
-  return desk.answer(cloud, request) or { status = 404, body = "There is no such page.\n",
+  return desk.answer(cloud, request) or { status = 404, body = "There is no such page; / says what lives here.\n",
     headers = { ["content-type"] = "text/plain; charset=utf-8" } }
 end
 

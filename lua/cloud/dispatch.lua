@@ -60,6 +60,12 @@ local function at_service(cloud, request)
   return known and cloud.workers:upload(request, answer) or answer()
 end
 
+-- As a proxy it answers by itself, so it can do so only for what it can read.
+local function no_tunnel(cloud)
+  return text(501, ("The local cloud is a proxy for http alone. For https go to 127.0.0.1:%d, whatever the name; "
+    .. "curl does with --connect-to ::127.0.0.1:%d\n"):format(cloud.https_port, cloud.https_port), "no tunnel")
+end
+
 local function at_home(cloud, request)
   if to_service(request) then return at_service(cloud, request) end
   return console.answer(cloud, request)
@@ -118,6 +124,7 @@ end
 ---@param request table  as the server gives it
 ---@return table response
 function dispatch.answer(cloud, request)
+  if request.method == "CONNECT" then return no_tunnel(cloud) end
   cloud.outbound:identify(request)
   local place = browser.arrive(request)
   local by_sql = sql_proxy.answer(cloud, request, is_own(request.host))
