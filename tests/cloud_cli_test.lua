@@ -255,6 +255,8 @@ test("what is wrong with faults is named, with file and line where there are som
     ["--latency must be a time such as 50ms or 2s, not 'fast'"] = { "--latency", "fast" },
     ["--listen expects an address, not 'localhost'"] = { "--listen", "localhost" },
     ["--https-port expects a number from 0 to 65535"] = { "--https-port", "70000" },
+    ["--port and --https-port are both 4000"] = { "--port", "4000", "--https-port", "4000" },
+    ["--state expects a value"] = { "--state", "" },
     ["unknown flag --fualt; did you mean --fault"] = { "--fualt", "x" },
     ["unexpected argument 'up'"] = { "up" },
   } do
@@ -347,6 +349,11 @@ test("a second cloud on a folder or a port is refused, and says what to do", fun
   equal(taken.exit, 1)
   has(taken.errors, ("listening on 127.0.0.1 port %d: Address already in use"):format(cloud.port))
   has(taken.errors, "choose another port")
+  for address, reason in pairs { ["999.1.1.1"] = "that is no address", ["192.0.2.1"] = "no such address on this machine" } do
+    local nowhere = place:davit("cloud", "--no-data-plane", "--state", "other", "--listen", address)
+    equal({ nowhere.exit, nowhere.errors:find("WARNING", 1, true) }, { 1 })
+    has(nowhere.errors, reason)
+  end
   equal(cloud:zones().status, 200)
 end)
 
@@ -427,6 +434,7 @@ test("a full disk under the state is said, and what was saved stays whole", func
   sleep(0.3)   -- saves come 50 ms after a change
   local ended = cloud:stop()
   has(ended.errors, "the state is not saved, it is tried again")
+  has(ended.errors, "what was changed since the last save is lost")
   equal(ended.exit ~= 0, true)
   local again <close> = place:cloud()
   equal(#record_names(again) < 60, true)
@@ -437,15 +445,20 @@ test("a folder that cannot be made or written is an error of one line", function
   local result = place:davit("cloud", "--no-data-plane", "--state", "file/below")
   equal(result.exit ~= 0, true)
   has(result.errors, "making the folder file: ")
+  has(result.errors, "name a folder that can be written with --state")
   equal(select(2, result.errors:gsub("\n", "")), 1)
 end)
 
 test("a state that is broken is named and left alone", function()
-  local place <close> = places.folder { [".davit/local/state.json"] = "{" }
-  local result = place:davit("cloud", "--no-data-plane")
-  equal(result.exit, 1)
-  has(result.errors, "state.json cannot be used")
-  has(result.errors, "davit cloud --reset")
+  local place <close> = places.folder()
+  for _, text in ipairs { "{", '{ "format": 1, "value": { "world": { "cloudflare": 5 } } }' } do
+    fs.write(place.folder .. "/.davit/local/state.json", text)
+    local result = place:davit("cloud", "--no-data-plane")
+    equal({ text, result.exit }, { text, 1 })
+    has(result.errors, "state.json cannot be used")
+    has(result.errors, "the same command with --reset removes it")
+    equal(place:read ".davit/local/state.json", text)
+  end
   local cloud <close> = place:cloud("--reset")
   equal(cloud:zones().status, 200)
 end)

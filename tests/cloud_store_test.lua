@@ -59,8 +59,21 @@ test("a broken state is named with the way out, and left as it is", function()
     fs.write(folder .. "/state.json", "{")
     local err = raises("state.json cannot be used", function() store.new(folder):load() end)
     equal(err.code, "cloud-state-broken")
-    equal(err.hint:find("davit cloud --reset", 1, true) ~= nil, true)
+    equal(err.hint:find("with --reset", 1, true) ~= nil, true)
     equal(fs.read(folder .. "/state.json"), "{")
+  end)
+end)
+
+test("a state that holds no world, or names a file elsewhere, is broken", function()
+  with_folder(function(folder)
+    for value, reason in pairs {
+      ["5"] = "it holds no world", ["false"] = "it holds no world",
+      ['{ "a": { "$text": "../state.json" } }'] = "names a text that is none",
+      ['{ "a": { "$text": 7 } }'] = "names a text that is none",
+    } do
+      fs.write(folder .. "/state.json", ('{ "format": 1, "value": %s }'):format(value))
+      raises(reason, function() store.new(folder):load() end)
+    end
   end)
 end)
 

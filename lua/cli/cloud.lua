@@ -63,12 +63,25 @@ local params = {
 
 -- ---- values -----------------------------------------------------------------------------------
 
+local function check_texts(values)
+  for name, value in pairs(values) do
+    if value == "" then usage(("--%s expects a value"):format(name)) end
+  end
+end
+
 local function port_of(values, name)
   local port = values[name]
   if port and (port < 0 or port > 65535) then
     usage(("--%s expects a number from 0 to 65535, not '%d'"):format(name, port))
   end
   return port
+end
+
+-- Zero is any free one.
+local function ports_of(values)
+  local http, https = port_of(values, "port"), port_of(values, "https-port")
+  if http and http ~= 0 and http == https then usage(("--port and --https-port are both %d"):format(http)) end
+  return http, https
 end
 
 local function awake_of(values)
@@ -133,9 +146,10 @@ local function plane(values, flag)
 end
 
 local function serve(p, values)
+  local http, https = ports_of(values)
   return require("cloud.serve").run {
-    state = folder_of(p, values), project = p or {}, port = port_of(values, "port"),
-    https_port = port_of(values, "https-port"), listen = address_of(values), verbose = values.verbose,
+    state = folder_of(p, values), project = p or {}, port = http, https_port = https,
+    listen = address_of(values), verbose = values.verbose,
     awake = awake_of(values), reset = values.reset, latency = time_of(values, "latency"),
     record = values.record, settings = settings_of(values),
     world = world_of(values), faults = faults_of(values), workerd = plane(values, "workers"),
@@ -151,6 +165,7 @@ function cloud.run(arguments)
     return 0
   end
   local values, rest = flags.parse(arguments, params)
+  check_texts(values)
   if rest[1] then usage(("davit cloud: unexpected argument '%s'"):format(rest[1]), "davit cloud --help") end
   local p = project_of(values)
   if values["print-env"] then return print_environment(folder_of(p, values)) end

@@ -123,7 +123,7 @@ local function differs(what, saved, wanted)
   failure {
     code = "cloud-state-differs", about = wanted,
     message = ("the local cloud was made for the %s %s, the project says %s"):format(what, saved, wanted),
-    hint = "'davit cloud --reset' begins anew, without what was deployed",
+    hint = "the same command with --reset begins anew, without what was deployed",
   }
 end
 

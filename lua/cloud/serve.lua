@@ -109,7 +109,11 @@ end
 
 -- The folder as an absolute path, since children run elsewhere, and who runs it.
 local function ground(folder)
-  fs.make(folder)
+  local _, err = try(fs.make, folder)
+  if err then
+    err.hint = "the local cloud keeps its state there: name a folder that can be written with --state"
+    error(err, 0)
+  end
   return fs.real(folder), fs.read("/proc/self/status"):match("\nUid:%s+(%d+)") == "0"
 end
 
@@ -122,14 +126,19 @@ end
 local function find_workerd(o)
   if o.workerd ~= nil then return o.workerd or nil end
   local found = workers.find(o.project and o.project.root or ".")
-  if not found then missing("workerd", "Workers are answered by a stand-in, marked x-davit-stand-in") end
+  if not found then
+    missing("workerd", "Workers are answered by a stand-in, marked x-davit-stand-in; "
+      .. "'npm install workerd' in the project brings it, or put it on PATH")
+  end
   return found
 end
 
 local function find_postgres(o)
   if o.postgres ~= nil then return o.postgres or nil end
   local found = postgres.find()
-  if not found then missing("PostgreSQL", "database branches cannot be created") end
+  if not found then
+    missing("PostgreSQL", "database branches cannot be created; install its server, or put its programs on PATH")
+  end
   return found
 end
 
@@ -221,11 +230,18 @@ local function report(err, request)
   log(("%s %s%s: %s"):format(request.method, request.host, request.path, tostring(err)))
 end
 
+local listen_hints = {
+  { "in use", "another program may listen there: see 'ss -ltnp', or choose another port (0 takes a free one)" },
+  { "denied", "ports below 1024 are not everybody's: choose another one" },
+  { "assign requested address", "no such address on this machine: see 'ip address'" },
+  { "Invalid argument", "that is no address" },
+}
+
 local function open_port(o)
   local listening, err = try(server.listen, o)
   if listening then return listening end
-  if err.code == "server-failed" then
-    err.hint = "another program may listen there: see 'ss -ltnp', or choose another port (0 takes a free one)"
+  for _, entry in ipairs(err.code == "server-failed" and listen_hints or {}) do
+    if err.message:find(entry[1], 1, true) then err.hint = entry[2] end
   end
   error(err, 0)
 end
@@ -336,6 +352,14 @@ local function hide(cloud)
   end
 end
 
+-- What is no failure with a name is a fault, here of a state that somebody has changed.
+local function world_of(cloud, saved, from)
+  local state, err = try(seed.world, saved.world, from)
+  if state then return state end
+  if saved.world and err.code == "error" then cloud.store:broken(err.message) end
+  error(err, 0)
+end
+
 local function load(cloud, o)
   local from = seed.of(o.project or {}, o, cloud.folder)
   cloud.tokens, cloud.made_up = from.tokens, seed.made_up(from)
@@ -345,7 +369,7 @@ local function load(cloud, o)
     postgres.reset(cloud.folder)
     saved = {}
   end
-  cloud.state = seed.world(saved.world, from)
+  cloud.state = world_of(cloud, saved, from)
   cloud.password = saved.password or core.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
 end
 
@@ -393,9 +417,9 @@ local function live(cloud, o, spawn)
   start_followers(cloud)
   cloud.changed()
   local address = o.listen or ADDRESS
-  if cloud.open then warn_of_strangers(address) end
   cloud.http_port = listen_everywhere(cloud, "http", address, { port = o.port })
   cloud.https_port = listen_everywhere(cloud, "https", address, { port = o.https_port, tls = ca })
+  if cloud.open then warn_of_strangers(address) end
   local dns = listen_dns(cloud)
   cloud.crew.spawn("time", function() watch_time(cloud) end)
   announce(cloud, o, dns, cloud.folder .. "/ca/ca.pem")
@@ -410,7 +434,10 @@ end
 
 local function finish(cloud)
   presence.withdraw(cloud.folder)
-  cloud.save()
+  local _, err = try(cloud.save)
+  if not err then return end
+  err.hint = "what was changed since the last save is lost; the state of then is whole"
+  error(err, 0)
 end
 
 local function reset(folder)

@@ -105,30 +105,32 @@ function Store:path() return self.folder .. "/state.json" end
 
 function Store:text_path(hash) return ("%s/texts/%s"):format(self.folder, hash) end
 
--- What stands there is worth more than a new beginning, so it is never overwritten.
-local function broken(self, reason)
+---Ends the start. What stands there is worth more than a new beginning, so it is never overwritten.
+---@param reason string
+function Store:broken(reason)
   failure {
     code = "cloud-state-broken", about = self:path(),
     message = ("the local cloud's state in %s cannot be used: %s"):format(self:path(), reason),
-    hint = "'davit cloud --reset' removes it, with the local databases, and begins anew",
+    hint = "the same command with --reset removes it, with the local databases, and begins anew",
   }
 end
 
 local function read_text(self, hash)
+  if type(hash) ~= "string" or not hash:find "^%x+$" then self:broken "it names a text that is none" end
   local text, err = try(fs.read, self:text_path(hash), { max = LARGEST_FILE })
-  if not text then broken(self, err.message) end
-  if sha256(text) ~= hash then broken(self, "the bytes of texts/" .. hash .. " have changed") end
+  if not text then self:broken(err.message) end
+  if sha256(text) ~= hash then self:broken("the bytes of texts/" .. hash .. " have changed") end
   self.texts[text] = hash
   return text
 end
 
----@return any|nil value  as it was saved; nil when nothing was yet
+---@return table|nil value  as it was saved; nil when nothing was yet
 function Store:load()
   if not fs.exists(self:path()) then return nil end
   local text, reason = try(fs.read, self:path(), { max = LARGEST_FILE })
-  if not text then broken(self, reason.message) end
+  if not text then self:broken(reason.message) end
   local value, why = store.decode(text, function(hash) return read_text(self, hash) end)
-  if value == nil then broken(self, why) end
+  if type(value) ~= "table" then self:broken(why or "it holds no world") end
   return value
 end
 

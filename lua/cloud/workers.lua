@@ -5,6 +5,7 @@
 ---2. a unit with requests under way is not ended, unless it computes for longer than it may.
 ---3. more than `awake` processes run only while all of them have requests under way.
 local core = require "core"
+local fs = require "fs.core"
 local json = require "json"
 local peers = require "cloud.workers.peers"
 local process = require "process"
@@ -43,16 +44,18 @@ local Workers = {}
 Workers.__index = Workers
 
 local FIND = [[
+own=$(dirname "$2")
 for file in "$(command -v workerd)" "$1/node_modules/@cloudflare/workerd-linux-64/bin/workerd" \
-  "$1/node_modules/workerd/bin/workerd" build/npm/node_modules/workerd/bin/workerd; do
+  "$1/node_modules/workerd/bin/workerd" "$own/npm/node_modules/workerd/bin/workerd" \
+  "$own/../npm/node_modules/workerd/bin/workerd"; do
   [ -x "$file" ] && readlink -f "$file" && exit
 done
 ]]
 
 ---@param root string  the project's folder
----@return string|nil path  of workerd: on PATH, or where npm puts it
+---@return string|nil path  of workerd: on PATH, in the project's or in what Davit's own build installed
 function workers.find(root)
-  local argv = { "sh", "-c", FIND, "sh", root }
+  local argv = { "sh", "-c", FIND, "sh", root, fs.real "/proc/self/exe" }
   return process.run({ argv = argv, check = false }).output:match("[^\n]+")
 end
 
