@@ -40,7 +40,11 @@ test("one token may stand for both", function()
 end)
 
 test("an unknown path and an unknown method are told apart", function()
-  equal(client.new():refused("GET", "/nowhere"), { 404, 7003 })
+  local c = client.new()
+  equal(c:refused("GET", "/nowhere"), { 404, 7003 })
+  local _, answer, headers = c:ask("GET", "/accounts/acc/d1/database")
+  equal({ #answer.errors, answer.errors[3].message:match "local cloud", headers["x-davit-stand-in"] },
+    { 3, "local cloud", "not modelled" })
   equal(client.new():refused("DELETE", "/zones"), { 405, 7001 })
 end)
 

@@ -70,7 +70,7 @@ local function locate(context)
     if method == "OPTIONS" then return nil end
     envelope.no_such_method(context)
   end
-  envelope.no_such_path(context)
+  envelope.no_handler(context)
 end
 
 local function handle(context)

@@ -53,11 +53,21 @@ function envelope.done(value, options, headers)
 end
 
 ---Refuses a path that leads nowhere, or an identifier that cannot be one.
-function envelope.no_such_path(context)
+---@param more? table[]  errors
+---@param headers? table<string, string>
+function envelope.no_such_path(context, more, headers)
   route.refuse { status = 404, code = 7003,
     message = ("Could not route to %s, perhaps your object identifier is invalid?")
       :format(context.request.path),
-    more = { { code = 7000, message = "No route for that URI" } } }
+    more = { { code = 7000, message = "No route for that URI" }, table.unpack(more or {}) }, headers = headers }
+end
+
+---Refuses a path that no handler has. Below an account or a zone the service may have one there.
+function envelope.no_handler(context)
+  if not context.path:find "^/%a+/[^/]+/." then envelope.no_such_path(context) end
+  envelope.no_such_path(context, { { code = 7000,
+    message = "Davit's local cloud has nothing at this path; docs/local-cloud.md says what it models" } },
+    { ["x-davit-stand-in"] = "not modelled" })
 end
 
 ---Refuses a method that a path does not have.
