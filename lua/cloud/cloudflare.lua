@@ -16,6 +16,7 @@ local dns_batch = require "cloud.cloudflare.dns_batch"
 local domain_sets = require "cloud.cloudflare.domain_sets"
 local domains = require "cloud.cloudflare.domains"
 local durable = require "cloud.cloudflare.durable"
+local preview_deployments = require "cloud.cloudflare.preview_deployments"
 local previews = require "cloud.cloudflare.previews"
 local routes = require "cloud.cloudflare.routes"
 local schedules = require "cloud.cloudflare.schedules"
@@ -56,7 +57,7 @@ local table_of_routes = route.table(
   accounts.routes, tokens.routes, zones.routes, dns_batch.routes, dns.routes, domain_sets.routes, domains.routes,
   routes.routes, schedules.routes, subdomain.routes, scripts.routes, secrets.routes, assets.routes, settings.routes,
   versions.routes, deployments.routes, content.routes, services.routes, durable.routes, workers.routes,
-  worker_versions.routes, previews.routes)
+  worker_versions.routes, previews.routes, preview_deployments.routes)
 
 -- ---- one request -------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ local data = require "cloud.data"
 local desk = require "cloud.desk"
 local json = require "json"
 local neon = require "cloud.neon"
+local preview_hosts = require "cloud.cloudflare.preview_hosts"
 local pulls = require "cloud.github.pulls"
 local route = require "cloud.route"
 
@@ -33,6 +34,10 @@ local function hosts_of(state, now)
   for name, script in pairs(state.cloudflare.scripts) do
     if script.subdomain.since and state.cloudflare.subdomain then
       add(("%s.%s.workers.dev"):format(name, state.cloudflare.subdomain), name)
+    end
+    for _, preview in ipairs(script.previews or {}) do
+      local host = preview_hosts.host(state.cloudflare, script, preview.slug)
+      if host then add(host, ("%s, preview %s"):format(name, preview.name)) end
     end
   end
   return data.array(list)

@@ -30,6 +30,18 @@ function data.array(list, each)
   return json.array(copy)
 end
 
+---What a JSON merge patch (RFC 7396) makes of a value, fit for the state.
+---@param value any  plain
+---@param patch any  as decoded
+function data.merged(value, patch)
+  if type(patch) ~= "table" or #patch > 0 then return data.plain(patch) end
+  local merged = data.plain(data.object(value) or {})
+  for key, item in pairs(patch) do
+    if item == json.null then merged[key] = nil else merged[key] = data.merged(merged[key], item) end
+  end
+  return merged
+end
+
 ---The value itself, or JSON's null where Lua has nothing.
 function data.nullable(value)
   if value == nil then return json.null end

@@ -379,7 +379,7 @@ local function prepare_followers(cloud, o)
     crew = cloud.crew, awake = o.awake, failed = cloud.error_page,
     asset = function(hash) return (cloudflare.asset(cloud.state, hash)) end,
     find = function(name) return cloudflare.bound(cloud.state, name, cloud.now()) end,
-    latest = function(name) return cloudflare.newest(cloud.state, name) end,
+    latest = function(name, preview) return cloudflare.newest(cloud.state, name, preview) end,
     caller = function(name, version) return cloud.outbound:caller(name, version) end,
     present = function(text) return hosts.present(cloud.state, text) end,
     cloud = function() return ("%s:%d"):format(ADDRESS, cloud.http_port) end }

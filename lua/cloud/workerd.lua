@@ -36,6 +36,7 @@ local workerd = {}
 ---@class workerd.Version
 ---@field script? string                  the Worker's name
 ---@field id? string
+---@field preview? string                 the id of the preview that it belongs to
 ---@field timestamp? string               when it was made
 ---@field main_module? string
 ---@field body_part? string               the script, in the older format; with neither: assets only

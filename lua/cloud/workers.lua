@@ -29,7 +29,7 @@ local CPU_LIMIT = 30  -- seconds; the service's for paid accounts. Assumed: coun
 ---@field folder string    for the files of the versions
 ---@field asset fun(hash: string): string
 ---@field find fun(script: string): table|nil  the version of a Worker that serves now
----@field latest fun(script: string): table|nil  its newest version, deployed or not
+---@field latest fun(script: string, preview?: string): table|nil  the newest version, deployed or not, or a preview's
 ---@field cloud fun(): string  the address that Workers reach the local cloud at
 ---@field caller fun(script: string, version: table): string  what their requests say of themselves
 ---@field present fun(text: string): string  a variable or secret as Workers are shown it
@@ -77,10 +77,15 @@ local function newest_date(self)
   return self.newest
 end
 
+-- Where a version's Durable Objects keep what they store: a preview's are its own.
+local function durable_of(script, version)
+  return "../durable/" .. (version.preview and ("%s@%s"):format(script, version.preview) or script)
+end
+
 local function plan_options(self, script, version)
   return { asset = self.asset, cloud = self.cloud(), caller = self.caller(script, version), peer = peers.path,
     present = self.present,
-    inbox = peers.inbox(self.peers:entrypoints(script, version)), durable = "../durable/" .. script }
+    inbox = peers.inbox(self.peers:entrypoints(script, version)), durable = durable_of(script, version) }
 end
 
 -- The version's own limit, as its upload gave it.
@@ -285,12 +290,13 @@ local function adopt(self, one, version)
 end
 
 local function trial_of(self, request)
-  local script = self.binary and trial.script(request)
-  local version = script and trial.version(request)
+  if not self.binary then return nil end
+  local script, preview = trial.script(request)
+  local version = script and trial.version(request, preview)
   if not version then return nil end
   make_room(self)
   self.trials = self.trials + 1
-  return launch(self, script, version, "trial-" .. self.trials, true)
+  return launch(self, script, version, "trial-" .. self.trials, true), preview
 end
 
 ---Answers a request to Cloudflare's API. An upload is tried first: the request then says `rejected`
@@ -299,11 +305,11 @@ end
 ---@param answer fun(): table  the model's
 ---@return table response
 function Workers:upload(request, answer)
-  local one = trial_of(self, request)
+  local one, preview = trial_of(self, request)
   if not one then return answer() end
   local serves = trial.judge(one, request)
   local response, err = try(answer)
-  local taken = serves and response and response.status < 300 and adopt(self, one, self.latest(one.script))
+  local taken = serves and response and response.status < 300 and adopt(self, one, self.latest(one.script, preview))
   if not taken then one:kill() end
   one.config = nil
   if err then error(err, 0) end

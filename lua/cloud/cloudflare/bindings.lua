@@ -199,6 +199,58 @@ function bindings.changed(context, version, changes)
   return list
 end
 
+-- ---- as a map, by name ---------------------------------------------------------------------
+
+---The list that a map means; what is null is left out.
+---@param env any  as decoded
+---@return table[]
+function bindings.listed(env)
+  local list = {}
+  for name, binding in pairs(bindings.changes(env)) do
+    if binding then
+      local named = {}
+      for key, value in pairs(binding) do named[key] = value end
+      named.name = name
+      list[#list + 1] = named
+    end
+  end
+  return list
+end
+
+---What a merge patch of a map changes.
+---@param env any  as decoded
+---@return table<string, table|false>  for bindings.changed
+function bindings.changes(env)
+  local changes = {}
+  for name, binding in pairs(type(env) == "table" and env or {}) do
+    if binding ~= json.null and type(binding) ~= "table" then
+      refuse(10026, "A binding is an object or null.")
+    end
+    changes[tostring(name)] = binding ~= json.null and binding
+  end
+  return changes
+end
+
+---The changes after which a version has no bindings.
+---@param version table
+---@return table<string, false>
+function bindings.none(version)
+  local changes = {}
+  for _, binding in ipairs(version.bindings) do changes[binding.name] = false end
+  return changes
+end
+
+---@param version table
+---@return table<string, table>  as answered
+function bindings.mapped(version)
+  local map = {}
+  for _, binding in ipairs(version.bindings) do
+    local shown = bindings.show(binding)
+    map[shown.name], shown.name = shown, nil
+  end
+  return map
+end
+
 -- ---- showing -----------------------------------------------------------------------------
 
 local shown_of_key = { "algorithm", "format", "usages" }

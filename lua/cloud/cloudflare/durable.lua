@@ -48,7 +48,7 @@ end
 
 ---Applies an upload's migrations to a copy of what the script has.
 ---@param context table
----@param of? table        the script; nil before its first upload
+---@param of? table        the script, nil before its first upload, or a preview
 ---@param metadata table   of the upload, plain
 ---@return table[] namespaces, string|nil tag
 function durable.migrated(context, of, metadata)
@@ -67,13 +67,21 @@ function durable.migrated(context, of, metadata)
   return made.namespaces, data.text(wanted.new_tag) or tag
 end
 
+-- Those of a preview say whose they are; their names are assumed.
+local function add_namespaces(found, of, preview)
+  local prefix = preview and ("%s_%s"):format(of.name, preview.slug) or of.name
+  for _, namespace in ipairs((preview or of).namespaces or {}) do
+    found[#found + 1] = { id = namespace.id, name = prefix .. "_" .. namespace.class,
+      script = of.name, class = namespace.class, use_sqlite = namespace.sqlite,
+      preview = preview and { id = preview.id, name = preview.name } or nil }
+  end
+end
+
 local function namespaces(context)
   local found = {}
   for _, of in pairs(context.cloudflare.scripts) do
-    for _, namespace in ipairs(of.namespaces or {}) do
-      found[#found + 1] = { id = namespace.id, name = of.name .. "_" .. namespace.class,
-        script = of.name, class = namespace.class, use_sqlite = namespace.sqlite }
-    end
+    add_namespaces(found, of)
+    for _, preview in ipairs(of.previews or {}) do add_namespaces(found, of, preview) end
   end
   local page, info = route.page(context.query, found, 20, 1000)
   return data.array(page), { info = info }

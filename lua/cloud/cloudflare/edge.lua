@@ -5,6 +5,7 @@
 ---a Worker on a custom domain counts as an origin, with routes in front of it.
 local data = require "cloud.data"
 local error_pages = require "cloud.cloudflare.error_pages"
+local hosts = require "cloud.cloudflare.preview_hosts"
 local names = require "cloud.cloudflare.names"
 local patterns = require "cloud.cloudflare.patterns"
 local split = require "cloud.cloudflare.split"
@@ -51,24 +52,29 @@ end
 
 -- ---- workers.dev -------------------------------------------------------------------------
 
--- The version that a preview's prefix means: the first eight digits of its id, or the alias that
--- was given to it last.
-local function previewed(script, prefix)
-  for i = #script.versions, 1, -1 do
-    local version = script.versions[i]
-    local alias = (version.annotations or {})["workers/alias"]
-    if version.id:sub(1, 8) == prefix or alias == prefix then return version end
+-- The newest deployment of a preview that has spread.
+local function serving(state, preview, now)
+  for i = #preview.deployments, 1, -1 do
+    local deployment = preview.deployments[i]
+    if deployment.created + state.settings.propagation_delay <= now then return deployment end
   end
+end
+
+-- Assumed: a preview without deployments shows what a new Worker does.
+local function at_preview(state, script, since, preview, version, now)
+  version = preview and serving(state, preview, now) or version
+  if not version then return placeholder() end
+  local from = math.max(since, version.created) + state.settings.propagation_delay
+  return from <= now and answer(script, version) or placeholder()
 end
 
 local function at_workers_dev(state, where, now)
   local script, since, prefix = names.workers_dev(state.cloudflare, where.host)
   if not since then return error_pages.answer(1042, where, now) end
   if not prefix then return worker(state, script, since, where, now) end
-  local version = previewed(script, prefix)
-  if not version then return error_pages.answer(1042, where, now) end
-  local from = math.max(since, version.created) + state.settings.propagation_delay
-  return from <= now and answer(script, version) or placeholder()
+  local preview, version = hosts.shown(script, prefix)
+  if not (preview or version) then return error_pages.answer(1042, where, now) end
+  return at_preview(state, script, since, preview, version, now)
 end
 
 -- ---- routes ------------------------------------------------------------------------------
@@ -194,8 +200,17 @@ local function add_deployed(live, state, script, now)
   end
 end
 
+-- Every deployment of a preview has a host of its own.
+local function add_previews(live, script, now)
+  if now and not script.subdomain.previews then return end
+  for _, preview in ipairs(script.previews or {}) do
+    table.move(preview.deployments, 1, #preview.deployments, #live + 1, live)
+  end
+end
+
 ---The versions that may be served from now on: of each script those that serve and those deployed
----after them, or every one when there are previews. Without now, every version ever deployed.
+---after them, or every one when there are previews, and the previews' own. Without now, every version ever
+---deployed.
 ---@param state table
 ---@param now? number
 ---@return table[]  references into the state
@@ -207,6 +222,7 @@ function edge.versions(state, now)
     else
       add_deployed(live, state, script, now)
     end
+    add_previews(live, script, now)
   end
   return live
 end
@@ -225,9 +241,14 @@ end
 
 ---@param state table
 ---@param name string
----@return table|nil version  the newest of a Worker, deployed or not
-function edge.newest(state, name)
+---@param preview? string  its id, name or slug
+---@return table|nil version  the newest of a Worker, deployed or not, or of a preview
+function edge.newest(state, name, preview)
   local script = state.cloudflare.scripts[name]
+  if preview then
+    local found = script and hosts.preview(script, preview)
+    return found and found.deployments[#found.deployments]
+  end
   return script and script.versions[#script.versions]
 end
 

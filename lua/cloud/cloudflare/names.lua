@@ -1,5 +1,6 @@
 ---What the outside sees of the zones: the names, some time after they were made.
 local data = require "cloud.data"
+local hosts = require "cloud.cloudflare.preview_hosts"
 local zones = require "cloud.cloudflare.zones"
 
 local names = {}
@@ -10,16 +11,22 @@ local TTL = 300   -- of every name that is served through the edge
 local api_hosts = { ["api.cloudflare.com"] = true, ["console.neon.tech"] = true,
   ["api.github.com"] = true }
 
--- A preview's host is PREFIX-NAME; both may have hyphens.
+-- A preview's host is PREFIX-NAME; both may have hyphens. Of several Workers that it could be, the one is meant
+-- that shows something there.
 local function preview_of(cloudflare, label)
-  local from = 1
+  local from, first = 1, nil
   while true do
     local hyphen = label:find("-", from, true)
-    if not hyphen then return nil end
-    local script = cloudflare.scripts[label:sub(hyphen + 1)]
-    if script and script.subdomain.previews then return script, label:sub(1, hyphen - 1) end
+    if not hyphen then break end
+    local script, prefix = cloudflare.scripts[label:sub(hyphen + 1)], label:sub(1, hyphen - 1)
+    if script and script.subdomain.previews then
+      local preview, version = hosts.shown(script, prefix)
+      if preview or version then return script, prefix end
+      first = first or { script, prefix }
+    end
     from = hyphen + 1
   end
+  if first then return first[1], first[2] end
 end
 
 ---The script that a host of workers.dev names.

@@ -141,27 +141,47 @@ local function assets_of(context, metadata, previous)
   return { manifest = assets.manifest(context, jwt), config = given.config or {} }
 end
 
+local rules = { _headers = true, _redirects = true }
+
+-- The rules of assets may come as modules of these names.
+local function without_rules(modules, assets_made)
+  if not assets_made then return modules end
+  return data.filter(modules, function(module)
+    if not rules[module.name] then return true end
+    assets_made.config = assets_made.config or {}
+    assets_made.config[module.name] = assets_made.config[module.name] or module.body
+  end)
+end
+
 -- ---- a version ---------------------------------------------------------------------------
+
+---@class upload.Line   what a version comes after, if it is not the script's newest
+---@field versions table[]  the last one is inherited from
+---@field keep string[]     types of bindings to keep from it
+---@field strict boolean    refuses to inherit what is not there
 
 ---Makes a version of modules and metadata.
 ---@param context table
 ---@param name string      of the script, which need not be there yet
 ---@param modules table[]  name, type, body
 ---@param metadata table   as decoded
+---@param line? upload.Line
 ---@return table version
-function upload.make(context, name, modules, metadata)
+function upload.make(context, name, modules, metadata, line)
   check_types(metadata)
   local plain = data.plain(metadata)
   check_date(context, plain.compatibility_date)
-  local script = context.cloudflare.scripts[name]
+  local script = line or context.cloudflare.scripts[name]
   local wanted = metadata.bindings ~= json.null and metadata.bindings or {}
+  local strict = context.query.bindings_inherit == "strict"
+  local own = assets_of(context, metadata, script and script.versions[#script.versions])
   return upload.seal(context, {
-    modules = modules, main_module = data.text(plain.main_module), body_part = data.text(plain.body_part),
+    modules = without_rules(modules, own), assets = own,
+    main_module = data.text(plain.main_module), body_part = data.text(plain.body_part),
     bindings = bindings.read(context, wanted, { name = name, script = script,
-      keep = plain.keep_bindings, strict = context.query.bindings_inherit == "strict" }),
+      keep = line and line.keep or plain.keep_bindings, strict = line and line.strict or strict }),
     compatibility_date = plain.compatibility_date, compatibility_flags = plain.compatibility_flags or {},
     annotations = plain.annotations or {}, extra = extra_of(metadata),
-    assets = assets_of(context, metadata, script and script.versions[#script.versions]),
   })
 end
 

@@ -103,17 +103,6 @@ end
 
 -- ---- the newest one, patched -------------------------------------------------------------
 
-local function changes_of(env)
-  local changes = {}
-  for name, binding in pairs(type(env) == "table" and env or {}) do
-    if binding ~= json.null and type(binding) ~= "table" then
-      refuse(10026, "A binding is an object or null.")
-    end
-    changes[tostring(name)] = binding ~= json.null and binding
-  end
-  return changes
-end
-
 -- The answer's shape is assumed; its id is what wrangler reads.
 local function patch(context)
   local of, body = workers.of(context), context.body
@@ -121,7 +110,7 @@ local function patch(context)
   if not newest then
     route.refuse { status = 404, code = 10222, message = "This Worker has no versions." }
   end
-  local list_of = bindings.changed(context, newest, changes_of(body.env))
+  local list_of = bindings.changed(context, newest, bindings.changes(body.env))
   local made = upload.copy(newest, list_of, script.annotations(body.annotations))
   made.migration_tag = newest.migration_tag
   return show(context, of, script.add(context, of, made, "secret"))

@@ -1,6 +1,7 @@
 ---The resource workers/workers: a script seen as a Worker, which has an id of its own and may be there
 ---before it has any content.
 local data = require "cloud.data"
+local preview_base = require "cloud.cloudflare.preview_base"
 local references = require "cloud.cloudflare.references"
 local route = require "cloud.route"
 local script = require "cloud.cloudflare.script"
@@ -63,7 +64,7 @@ local function show(context, of)
     tags = data.array(of.tags), observability = of.observability or { enabled = false },
     tail_consumers = data.array(of.tail_consumers, function(one) return { name = one.service or one.name } end),
     subdomain = subdomain_of(context, of), references = references_of(context, of),
-    previews_base_config = of.previews_base_config or {},
+    previews_base_config = preview_base.show(of.previews_base),
   }
 end
 
@@ -85,8 +86,11 @@ local function list(context)
   return data.array(page), { info = info }
 end
 
--- Tail consumers have a name here and are services everywhere else.
-local function settings_of(body)
+---What a body says of a Worker's or a preview's own settings. Tail consumers have a name here and are services
+---everywhere else.
+---@param body table
+---@return table
+function workers.settings_of(body)
   local wanted = { tags = body.tags, logpush = body.logpush, observability = body.observability,
     tail_consumers = body.tail_consumers }
   settings.check(wanted)
@@ -108,12 +112,10 @@ local function switch(context, of, wanted)
   end
 end
 
-local function apply(context, of, body, wanted)
+local function apply(context, of, body, wanted, base)
   settings.apply(of, wanted)
   switch(context, of, body.subdomain)
-  if type(body.previews_base_config) == "table" then
-    of.previews_base_config = data.plain(body.previews_base_config)
-  end
+  of.previews_base = base
   of.modified = context.now
 end
 
@@ -122,10 +124,11 @@ local function create(context)
   if context.cloudflare.scripts[body.name] then   -- code assumed
     route.refuse { status = 409, code = 10040, message = "A Worker of this name exists already." }
   end
-  local wanted = settings_of(body)
+  local wanted = workers.settings_of(body)
   script.check(context, body.name)
+  local base = preview_base.changed(context, body.name, nil, body.previews_base_config)
   local of = script.ensure(context, body.name)
-  apply(context, of, body, wanted)
+  apply(context, of, body, wanted, base)
   return show(context, of)
 end
 
@@ -138,7 +141,8 @@ end
 local function edit(context)
   local of, body = workers.of(context), context.body
   check_name(of, body)
-  apply(context, of, body, settings_of(body))
+  local base = preview_base.changed(context, of.name, of.previews_base, body.previews_base_config)
+  apply(context, of, body, workers.settings_of(body), base)
   return show(context, of)
 end
 
@@ -146,9 +150,10 @@ end
 local function replace(context)
   local of, body = workers.of(context), context.body
   check_name(of, body)
-  local wanted = settings_of(body)
+  local wanted = workers.settings_of(body)
+  local base = preview_base.changed(context, of.name, nil, body.previews_base_config)
   of.tags, of.logpush, of.observability, of.tail_consumers = {}, false, nil, nil
-  apply(context, of, body, wanted)
+  apply(context, of, body, wanted, base)
   return show(context, of)
 end
 

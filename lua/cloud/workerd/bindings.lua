@@ -48,8 +48,11 @@ local function another(binding, around)
       external("requests", socket .. bindings.FETCH, ""))
 end
 
+-- A binding of a preview that names its Worker means what that serves.
+local function is_itself(name, version) return name == version.script and not version.preview end
+
 local function service(binding, around)
-  if binding.service == around.version.script then return itself(binding, around) end
+  if is_itself(binding.service, around.version) then return itself(binding, around) end
   return another(binding, around)
 end
 
@@ -66,7 +69,7 @@ end
 
 local function durable_object(binding, around)
   local script = binding.script_name
-  if script and script ~= around.version.script or not binding.class_name then return nil end
+  if script and not is_itself(script, around.version) or not binding.class_name then return nil end
   around.classes[binding.class_name] = true
   return "durableObjectNamespace = " .. quote(binding.class_name)
 end

@@ -43,7 +43,8 @@ local function want(self, script, entrypoint)
   self.wanted[script][entrypoint] = true
 end
 
----A version and all that its service bindings lead to, itself first.
+---A version and all that its service bindings lead to, itself first. A preview's lead to what its Worker serves
+---even where they name that Worker.
 ---@param script string
 ---@param version table
 ---@param find fun(script: string): table|nil  the version of another Worker that serves now
@@ -51,11 +52,13 @@ end
 function Peers:reach(script, version, find)
   local list, seen = {}, {}
   local function add(name, of)
-    if seen[name] then return end
-    seen[name] = true
+    local key = of.preview or name
+    if seen[key] then return end
+    seen[key] = true
     list[#list + 1] = { script = name, version = of }
     for _, binding in ipairs(of.bindings or {}) do
-      local other = binding.type == "service" and binding.service ~= name and find(binding.service)
+      local elsewhere = binding.type == "service" and (binding.service ~= name or of.preview)
+      local other = elsewhere and find(binding.service)
       if other then
         want(self, binding.service, bindings.entrypoint(binding))
         add(binding.service, other)
@@ -68,12 +71,13 @@ end
 
 -- ---- the other side -------------------------------------------------------------------------
 
----The entrypoints that a process of this version is to serve to others.
+---The entrypoints that a process of this version is to serve to others: a preview serves none.
 ---@param script string
 ---@param version table
 ---@return string[]  sorted
 function Peers:entrypoints(script, version)
   local list, lacking = {}, self.lacking[version.id] or {}
+  if version.preview then return list end
   for name in pairs(self.wanted[script] or {}) do
     if not lacking[name] then list[#list + 1] = name end
   end

@@ -19,14 +19,16 @@ local uploads = {
   { "PUT", "^/client/v4/accounts/[^/]+/workers/scripts/([^/]+)$" },
   { "PUT", "^/client/v4/accounts/[^/]+/workers/scripts/([^/]+)/content$" },
   { "POST", "^/client/v4/accounts/[^/]+/workers/scripts/([^/]+)/versions$" },
+  { "POST", "^/client/v4/accounts/[^/]+/workers/workers/([^/]+)/previews/([^/]+)/deployments$" },
 }
 
 ---@param request table
----@return string|nil script  whose code the request uploads
+---@return string|nil script, string|nil preview  whose code the request uploads
 function trial.script(request)
   for _, upload in ipairs(uploads) do
-    local name = request.method == upload[1] and request.path:match(upload[2])
-    if name and name:find "^[%w_-]+$" then return name end
+    local name, preview
+    if request.method == upload[1] then name, preview = request.path:match(upload[2]) end
+    if name and name:find "^[%w_-]+$" then return name, preview end
   end
 end
 
@@ -50,10 +52,21 @@ local function text(value) return type(value) == "string" and value or nil end
 
 local function list(value) return type(value) == "table" and value or {} end
 
+-- As a list, or by their names, as previews have them.
+local function all_bindings(metadata)
+  local all = {}
+  for name, binding in pairs(list(metadata.env)) do
+    local named = { name = name }
+    for key, value in pairs(list(binding)) do named[key] = named[key] or value end
+    all[#all + 1] = named
+  end
+  return table.move(list(metadata.bindings), 1, #list(metadata.bindings), #all + 1, all)
+end
+
 -- Those that name what an earlier version has are not known here.
 local function bindings_of(metadata)
   local known = {}
-  for _, binding in ipairs(list(metadata.bindings)) do
+  for _, binding in ipairs(all_bindings(metadata)) do
     local fits = type(binding) == "table" and text(binding.name) and text(binding.type)
     local whole = fits and binding.type ~= "inherit"
       and (not binding.type:find "_text$" or text(binding.text)) and (binding.type ~= "json" or binding.json ~= nil)
@@ -62,15 +75,19 @@ local function bindings_of(metadata)
   return known
 end
 
+-- The preview's id, which its storage is named by; another of its names is none of a folder's.
+local function id_of(preview) return preview and (preview:match "^%x+$" or "tried") end
+
 ---The version that an upload would make, as far as it says itself.
 ---@param request table
+---@param preview? string  that it is for
 ---@return table|nil version  nil when it holds no code that can be tried; the model says what is wrong
-function trial.version(request)
+function trial.version(request, preview)
   local parts = multipart.parse(request.headers["content-type"] or "", request.body)
   local part = parts and part_named(parts, "metadata")
   local metadata = part and try(json.decode, part.body)
   if type(metadata) ~= "table" then return nil end
-  local version = { modules = modules_of(parts), main_module = text(metadata.main_module),
+  local version = { preview = id_of(preview), modules = modules_of(parts), main_module = text(metadata.main_module),
     body_part = text(metadata.body_part), bindings = bindings_of(metadata),
     compatibility_date = text(metadata.compatibility_date),
     compatibility_flags = list(metadata.compatibility_flags), annotations = list(metadata.annotations) }
