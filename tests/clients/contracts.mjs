@@ -220,6 +220,7 @@ function note(contract, operation, at, rule, detail) {
 const shape = (entry) => `${entry.method} ${entry.path.replace(/^\/client\/v4/, "")
   .replace(/\/accounts\/[0-9a-f]{32}/, "/accounts/{account_id}")
   .replace(/\/workers\/(scripts|services|workers|tails\/by-consumer)\/[^/]+/, "/workers/$1/{name}")
+  .replace(/\/previews\/[^/]+/, "/previews/{preview}")
   .replace(/\/workers\/subdomains\/[^/]+/, "/workers/subdomains/{name}")}`;
 
 function hold(entry) {
