@@ -28,6 +28,11 @@ local fields = {
     "bucket_name", "queue_name", "algorithm" },
   migrations = { "old_tag", "new_tag", "new_classes", "new_sqlite_classes", "renamed_classes", "deleted_classes", "steps" },
   worker = { "name", "tags", "logpush", "observability", "tail_consumers", "subdomain", "previews_base_config" },
+  preview = { "name", "tags", "logpush", "observability", "tail_consumers" },
+  base = { "env", "limits", "placement", "logpush", "observability", "tail_consumers", "compatibility_date",
+    "compatibility_flags", "never_heard_of" },
+  deployment = { "env", "bindings", "modules", "main_module", "annotations", "assets", "compatibility_date", "limits",
+    "compatibility_flags", "migrations", "placement", "exports", "keep_assets", "never_heard_of" },
   version = { "modules", "main_module", "bindings", "assets", "migrations", "annotations", "compatibility_date" },
 }
 
@@ -53,7 +58,8 @@ end
 
 local shown = { S .. "web/settings", S .. "web/versions", S .. "web/deployments", S .. "web/secrets", S .. "web/references",
   S .. "web/script-settings", W .. "/scripts", W .. "/services/web", W .. "/workers", W .. "/workers/web",
-  W .. "/workers/web/versions", W .. "/durable_objects/namespaces", W .. "/tails/by-consumer/web" }
+  W .. "/workers/web/versions", W .. "/workers/web/previews", W .. "/workers/web/previews/main",
+  W .. "/workers/web/previews/main/deployments", W .. "/durable_objects/namespaces", W .. "/tails/by-consumer/web" }
 
 local function check(c)
   for _, path in ipairs(shown) do
@@ -67,6 +73,7 @@ end
 local function victim()
   local c = client.new { settings = { cloudflare_requests = 1 << 40 } }
   c:put("web", { bindings = { { name = "KEY", type = "secret_text", text = "hush" } } })
+  c:result("POST", W .. "/workers/web/previews", { name = "main" })
   return c
 end
 
@@ -96,6 +103,30 @@ test("every field of an upload's metadata may be anything", function()
   end
 end)
 
+test("every field of a preview, of its deployments and of what new ones begin with may be anything", function()
+  local web = W .. "/workers/web"
+  try_all(fields.preview, function(c, name, value)
+    local made = c:ask("POST", web .. "/previews", with({ name = "other" }, name, value))
+    c:ask("DELETE", web .. "/previews/other")
+    return math.max(made, (c:ask("PATCH", web .. "/previews/main", { [name] = name ~= "name" and value or 1 })))
+  end)
+  try_all(fields.base, function(c, name, value)
+    local set = c:ask("PATCH", web, { previews_base_config = { [name] = value } })
+    local made = c:ask("POST", web .. "/previews", { name = "other" })
+    local deployed = c:ask("POST", web .. "/previews/other/deployments", client.upload {}, MULTIPART)
+    c:ask("DELETE", web .. "/previews/other")
+    return math.max(set, made, deployed)
+  end)
+  try_all(fields.deployment, function(c, name, value)
+    local all = web .. "/previews/main/deployments"
+    local form = client.form { { "metadata", json.encode(with({ main_module = "i.js" }, name, value)) },
+      { "i.js", "export default {}", MODULE } }
+    local worst = math.max((c:ask("POST", all, form, MULTIPART)), (c:ask("POST", all, { [name] = value })))
+    c:ask("POST", all, client.upload {}, MULTIPART)
+    return math.max(worst, (c:ask("PATCH", all .. "/latest", { [name] = value })))
+  end)
+end)
+
 test("every field of a binding may be anything", function()
   try_all(fields.binding, function(c, name, value)
     local worst = 0
@@ -103,6 +134,9 @@ test("every field of a binding may be anything", function()
       local binding = with({ name = "X", type = kind, text = "t", json = 1 }, name, value)
       local status = c:ask("PUT", S .. "web", client.upload { bindings = { binding } }, MULTIPART)
       worst = math.max(worst, status, (c:ask("PATCH", W .. "/workers/web/versions/latest", { env = { X = binding } })))
+      local all = W .. "/workers/web/previews/main/deployments"
+      worst = math.max(worst, (c:ask("POST", all, client.upload { env = { X = binding } }, MULTIPART)),
+        (c:ask("PATCH", all .. "/latest", { env = { X = binding } })))
     end
     return worst
   end)
@@ -138,7 +172,9 @@ test("a body may be any JSON, or none", function()
   for _, target in ipairs { "POST " .. S .. "web/deployments", "PATCH " .. S .. "web/settings", "PUT " .. S .. "web/secrets",
     "PATCH " .. S .. "web/secrets-bulk", "PATCH " .. W .. "/workers/web/versions/latest", "POST " .. W .. "/workers",
     "PUT " .. S .. "web", "POST " .. S .. "web/versions", "PUT " .. S .. "web/content",
-    "POST " .. S .. "web/assets-upload-session" } do
+    "POST " .. S .. "web/assets-upload-session", "PATCH " .. W .. "/workers/web", "POST " .. W .. "/workers/web/previews",
+    "PATCH " .. W .. "/workers/web/previews/main", "POST " .. W .. "/workers/web/previews/main/deployments",
+    "PATCH " .. W .. "/workers/web/previews/main/deployments/latest" } do
     local method, path = target:match "^(%S+) (.*)$"
     for _, body in ipairs { "", "[]", "[1]", "null", "1", '"x"', "{", "\255", ("["):rep(5000) } do
       for _, kind in ipairs { "application/json", "multipart/form-data; boundary=x", "multipart/form-data",
@@ -164,7 +200,8 @@ test("names that are no text are refused, and do not come back", function()
     equal(c:ask("PUT", S .. "web", client.form(parts), MULTIPART), 400)
   end
   for _, path in ipairs { S .. "%FF", S .. "web/versions/%FF", S .. "web/secrets/%FF%00", S .. "web/deployments/%FF",
-    W .. "/workers/%FF", W .. "/services/%FF", S .. "web/content/v2?version=%FF" } do
+    W .. "/workers/%FF", W .. "/workers/web/previews/%FF", W .. "/workers/web/previews/main/deployments/%FF",
+    W .. "/services/%FF", S .. "web/content/v2?version=%FF" } do
     equal(c:ask("GET", path), 404)
   end
   equal(c:ask("PUT", S .. "%FF", client.upload {}, MULTIPART), 400)

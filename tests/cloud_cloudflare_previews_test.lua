@@ -2,6 +2,7 @@
 local core = require "core"
 local client = assert(core.load_file("tests/cloudflare_client.lua"))()
 local base64 = require "base64"
+local certificates = require "cloud.certificates"
 local cloudflare = require "cloud.cloudflare"
 local data = require "cloud.data"
 local json = require "json"
@@ -376,6 +377,79 @@ test("a preview shows its newest deployment, and each deployment has a host of i
   equal(#cloudflare.versions(c.state, c.now), 2)
   c:result("DELETE", ALL .. "/main")
   equal({ seen(c, host), seen(c, host_of(second.urls[1])), #cloudflare.versions(c.state, c.now) }, { 1042, 1042, 0 })
+end)
+
+local ZONE = "revelations.studio"
+
+local function attach(c, more)
+  local body = { hostname = "app." .. ZONE, service = "web", zone_name = ZONE }
+  for key, value in pairs(more) do body[key] = value end
+  return c:result("PUT", W .. "/domains", body)
+end
+
+test("previews are seen below a custom domain that is to have them", function()
+  local c = with_worker()
+  c:result("POST", S .. "web/subdomain", { enabled = false, previews_enabled = false })
+  local host = made(c, "a/b").slug .. ".app." .. ZONE
+  attach(c, { previews_enabled = true })
+  local id = deployed(c, "a-b").id
+  local fixed = ("%s-a-b.app.%s"):format(id:sub(1, 8), ZONE)
+  equal(c:result("GET", ALL .. "/a-b").urls, { "https://" .. host })
+  equal(latest(c, "a-b").urls, { "https://" .. fixed })
+  equal(seen(c, host), "no-certificate")
+  c.now = c.now + 20
+  equal({ seen(c, host), seen(c, fixed), seen(c, "c.app." .. ZONE), seen(c, "00000000-a-b.app." .. ZONE) }, { id, id, 1042, 1042 })
+  equal(cloudflare.resolve(c.state, host, "A", c.now).answers[1].data, "127.0.0.1")
+  equal(#cloudflare.versions(c.state, c.now), 1)
+  attach(c, { previews_enabled = false })
+  equal({ seen(c, host), c:result("GET", ALL .. "/a-b").urls, #cloudflare.versions(c.state, c.now) }, { 1016, {}, 0 })
+end)
+
+test("until the certificate below a domain is issued, handshakes for its previews fail", function()
+  local c, refused_now = with_worker(), {}
+  local kept = certificates.new { refuse = function(_, host, refuse) refused_now[host] = refuse or nil end }
+  attach(c, { previews_enabled = true })
+  made(c, "main")
+  local id = deployed(c, "main").id
+  kept:update(c.state, c.now)
+  local app = "app." .. ZONE
+  equal(refused_now, { [app] = true, ["main." .. app] = true, [("%s-main.%s"):format(id:sub(1, 8), app)] = true })
+  kept:update(c.state, c.now + 20)
+  equal(refused_now, {})
+end)
+
+test("a domain for previews alone has only the wildcard record, which goes with it", function()
+  local c = with_worker()
+  local domain = attach(c, { previews_enabled = true, enabled = false })
+  local function records()
+    local list = {}
+    for i, record in ipairs(c.state.cloudflare.records) do list[i] = record.name end
+    return list
+  end
+  equal(records(), { "*.app." .. ZONE })
+  attach(c, { enabled = true })
+  equal(records(), { "*.app." .. ZONE, "app." .. ZONE })
+  c:result("DELETE", W .. "/domains/" .. domain.id)
+  equal(records(), {})
+end)
+
+test("somebody's records below a domain come before previews, and a wildcard of theirs is in the way", function()
+  local c = with_worker()
+  c.token = "dns-token"
+  local path = ("/zones/%s/dns_records"):format(c.state.cloudflare.zones[1].id)
+  local wildcard = c:result("POST", path, { type = "A", name = "*.app." .. ZONE, content = "192.0.2.1", proxied = true })
+  c:result("POST", path, { type = "A", name = "own.app." .. ZONE, content = "192.0.2.2", proxied = true })
+  c.token = "workers-token"
+  equal(c:refused("PUT", W .. "/domains", { hostname = "app." .. ZONE, service = "web", zone_name = ZONE,
+    previews_enabled = true }), { 409, 100117 })
+  c.token = "dns-token"
+  c:result("DELETE", path .. "/" .. wildcard.id)
+  c.token = "workers-token"
+  attach(c, { previews_enabled = true })
+  made(c, "own")
+  deployed(c, "own")
+  c.now = c.now + 20
+  equal(seen(c, "own.app." .. ZONE), 522)
 end)
 
 test("while previews are off there is no host", function()

@@ -1,5 +1,6 @@
 ---Previews in the local cloud, run by real workerd: beside their Worker, apart from it, gone when deleted.
 local local_cloud = assert(require("core").load_file("tests/local_cloud.lua"))()
+local base64 = require "base64"
 local json = require "json"
 
 local ACCOUNT = local_cloud.ACCOUNT
@@ -65,13 +66,22 @@ test_cloud("what was tried when it was uploaded is what serves the preview", fun
   equal(#cloud:processes(), 1)
 end)
 
-test_cloud("a mistake in the code is refused with its line", function(cloud)
+-- The same as JSON.
+local function json_of(code)
+  return { json = { main_module = "index.js", compatibility_date = "2026-01-01", modules = json.array { { name = "index.js",
+    content_type = "application/javascript+module", content_base64 = base64.encode(code) } } } }
+end
+
+test_cloud("a mistake in the code is refused with its line, in form data and in JSON", function(cloud)
   local made = preview(cloud, "web", "main")
-  local answer = cloud:api("POST", ("/accounts/%s/workers%s"):format(ACCOUNT, path_of("web", made.id)), parts_of("const a = /(/;\n"
-    .. says "never"))
-  equal({ answer.status, answer:json().errors[1].code }, { 400, 10021 })
-  equal(answer.body:find "Invalid regular expression" ~= nil, true)
-  equal(#cloud:processes(), 0)
+  local path, broken = ("/accounts/%s/workers%s"):format(ACCOUNT, path_of("web", made.id)), "const a = /(/;\n" .. says "never"
+  for _, upload in ipairs { parts_of(broken), json_of(broken) } do
+    local answer = cloud:api("POST", path, upload)
+    equal({ answer.status, answer:json().errors[1].code }, { 400, 10021 })
+    equal(answer.body:find "Invalid regular expression" ~= nil, true)
+  end
+  api(cloud, "POST", path_of("web", made.id), json_of(says "in JSON"))
+  equal(cloud:get(host_of(made.urls) .. "/"), "in JSON")
 end)
 
 test_cloud("a deleted preview answers no more, and its process ends", function(cloud)

@@ -36,8 +36,9 @@ local function hosts_of(state, now)
       add(("%s.%s.workers.dev"):format(name, state.cloudflare.subdomain), name)
     end
     for _, preview in ipairs(script.previews or {}) do
-      local host = preview_hosts.host(state.cloudflare, script, preview.slug)
-      if host then add(host, ("%s, preview %s"):format(name, preview.name)) end
+      for _, host in ipairs(preview_hosts.of(state.cloudflare, script, preview)) do
+        add(host, ("%s, preview %s"):format(name, preview.name))
+      end
     end
   end
   return data.array(list)

@@ -95,7 +95,7 @@ local function put(context)
   domains.check_script(context, service)
   local origins, by_host = origins_of(context, body.origins)
   for _, origin in ipairs(origins) do
-    if not body.override_existing_dns_record then domains.refuse_dns(context, origin.hostname, true) end
+    if not body.override_existing_dns_record then domains.refuse_records(context, origin, true) end
     if not body.override_existing_origin then refuse_origin(context, origin.hostname, service) end
   end
   if body.override_scope ~= false then domains.release(context.cloudflare, service, by_host) end

@@ -73,6 +73,14 @@ function domains.refuse_dns(context, host, may_override)
   refuse(409, 100117, taken:format(host, advice))
 end
 
+---Refuses an origin whose records, the wildcard of its previews too, are somebody else's.
+---@param origin table
+---@param may_override boolean
+function domains.refuse_records(context, origin, may_override)
+  domains.refuse_dns(context, origin.hostname, may_override)
+  if origin.previews_enabled then domains.refuse_dns(context, "*." .. origin.hostname, may_override) end
+end
+
 local function set(domain, origin, name)
   if type(origin[name]) == "boolean" then domain[name] = origin[name] end
 end
@@ -82,6 +90,19 @@ local function hand_over(domain, service, now)
   if domain.service == service then return end
   domain.before, domain.changed = domain.service, domain.service and now
   domain.service = service
+end
+
+-- Previews lie below the host, where a wildcard record leads. Where the host is for previews alone it has no record
+-- of its own.
+local function attach_records(context, domain, zone)
+  local wildcard, previews = "*." .. domain.hostname, domain.previews_enabled == true
+  domain.previews_since = previews and (domain.previews_since or context.now) or nil
+  if previews then dns.attach(context, zone, wildcard, domain.service) else dns.detach(context.cloudflare, wildcard) end
+  if previews and domain.enabled == false then
+    dns.detach(context.cloudflare, domain.hostname)
+  else
+    dns.attach(context, zone, domain.hostname, domain.service)
+  end
 end
 
 ---Attaches a host to a Worker, whoever has it now.
@@ -98,7 +119,7 @@ function domains.attach(context, origin, service)
   hand_over(domain, service, context.now)
   set(domain, origin, "enabled")
   set(domain, origin, "previews_enabled")
-  dns.attach(context, origin.zone, origin.hostname, service)
+  attach_records(context, domain, origin.zone)
   return domain
 end
 
@@ -108,7 +129,7 @@ local function put(context)
   if not data.text(body.service) then refuse(400, 10026, "service is required.") end
   domains.check_script(context, body.service)
   local origin = domains.origin_of(context, body)
-  domains.refuse_dns(context, origin.hostname, false)
+  domains.refuse_records(context, origin, false)
   return show(domains.attach(context, origin, body.service))
 end
 
@@ -118,6 +139,7 @@ local function detach(cloudflare, domain)
   local _, index = data.find(cloudflare.domains, "id", domain.id)
   table.remove(cloudflare.domains, index)
   dns.detach(cloudflare, domain.hostname)
+  dns.detach(cloudflare, "*." .. domain.hostname)
 end
 
 ---Detaches every domain of a script, save those of the hosts to keep.

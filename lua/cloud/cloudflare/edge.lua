@@ -154,6 +154,17 @@ local function at_domain(state, domain, where, now)
   return worker(state, service_of(state, domain, now), domain.created, where, now)
 end
 
+-- Below a domain whose previews are on; a record that somebody made there comes before the wildcard. Assumed: that a
+-- name which is no preview's gives this error.
+local function at_preview_domain(state, domain, label, where, now)
+  local script, since = state.cloudflare.scripts[domain.service], domain.previews_since
+  if since + state.settings.tls_delay > now then return { kind = "no-certificate" } end
+  local preview, version
+  if script then preview, version = hosts.shown_below(script, label) end
+  if not (preview or version) then return error_pages.answer(1042, where, now) end
+  return at_preview(state, script, since, preview, version, now)
+end
+
 local function in_zone(state, zone, where, now)
   if zone.status and zone.status ~= "active" then return error_pages.answer(1001, where, now) end
   local domain = data.find(state.cloudflare.domains, "hostname", where.host)
@@ -163,6 +174,10 @@ local function in_zone(state, zone, where, now)
     and routed(state, zone, where, now)
   if by_route then return by_route end
   if domain then return at_domain(state, domain, where, now) end
+  local above, label = hosts.domain(state.cloudflare, where.host)
+  if above and not data.find(state.cloudflare.records, "name", where.host) then
+    return at_preview_domain(state, above, label, where, now)
+  end
   return at_origin(state, where, now)
 end
 
@@ -201,8 +216,8 @@ local function add_deployed(live, state, script, now)
 end
 
 -- Every deployment of a preview has a host of its own.
-local function add_previews(live, script, now)
-  if now and not script.subdomain.previews then return end
+local function add_previews(live, state, script, now)
+  if now and not hosts.any(state.cloudflare, script) then return end
   for _, preview in ipairs(script.previews or {}) do
     table.move(preview.deployments, 1, #preview.deployments, #live + 1, live)
   end
@@ -222,7 +237,7 @@ function edge.versions(state, now)
     else
       add_deployed(live, state, script, now)
     end
-    add_previews(live, script, now)
+    add_previews(live, state, script, now)
   end
   return live
 end

@@ -36,10 +36,10 @@ local function modules_of(deployment)
 end
 
 local function show(context, of, preview, deployment)
-  local extra = upload.extra(deployment)
+  local extra, seen_at = upload.extra(deployment), hosts.of_deployment(context.cloudflare, of, preview, deployment)
   local shown = {
     id = deployment.id, number = deployment.number, preview_id = preview.id, preview_name = preview.name,
-    urls = hosts.deployment_urls(context.cloudflare, of, deployment), created_on = script.time(deployment.created),
+    urls = hosts.urls(seen_at), created_on = script.time(deployment.created),
     author_email = script.author, author_id = context.cloudflare.account_id, source = deployment.source,
     annotations = data.plain(deployment.annotations), startup_time_ms = deployment.startup_ms,
     env = bindings.mapped(deployment), bindings = bindings.all(deployment), main_module = deployment.main_module,

@@ -1,5 +1,6 @@
----The hosts of previews on workers.dev, and what each shows: SLUG-WORKER the newest deployment of a preview,
----the first eight digits of a deployment's id in the slug's place always that one. Pure.
+---The hosts of previews, and what each shows. On workers.dev SLUG-WORKER is the newest deployment of a preview, and the
+---first eight digits of a deployment's id in the slug's place always that one. Below a custom domain that is to have
+---previews they are SLUG and DIGITS-SLUG. Pure.
 local data = require "cloud.data"
 local sha256 = require "sha256"
 
@@ -27,26 +28,63 @@ function preview_hosts.slug(name, worker)
   return fitting(name:lower():gsub("[^%l%d]", "-"), name, room)
 end
 
----@param cloudflare table
----@param of table       the Worker
----@param prefix string  a slug, or a deployment's id
----@return string|nil host  nil while nothing is shown on workers.dev, and where the name would be too long
-function preview_hosts.host(cloudflare, of, prefix)
+local function add_workers_dev(list, cloudflare, of, prefix)
   local label = ("%s-%s"):format(prefix, of.name)
-  if not (cloudflare.subdomain and of.subdomain.previews) or #label > LABEL then return nil end
-  return ("%s.%s.workers.dev"):format(label, cloudflare.subdomain)
+  if not (cloudflare.subdomain and of.subdomain.previews) or #label > LABEL then return end
+  list[#list + 1] = ("%s.%s.workers.dev"):format(label, cloudflare.subdomain)
 end
 
-local function urls(host) return data.array(host and { "https://" .. host } or {}) end
-
----@return string[] urls  where a preview's newest deployment is seen
-function preview_hosts.urls(cloudflare, of, preview)
-  return urls(preview_hosts.host(cloudflare, of, preview.slug))
+local function add_below_domains(list, cloudflare, of, label)
+  for _, domain in ipairs(#label <= LABEL and cloudflare.domains or {}) do
+    if domain.service == of.name and domain.previews_since then
+      list[#list + 1] = ("%s.%s"):format(label, domain.hostname)
+    end
+  end
 end
 
----@return string[] urls  where this deployment is seen, whatever is deployed after it
-function preview_hosts.deployment_urls(cloudflare, of, deployment)
-  return urls(preview_hosts.host(cloudflare, of, deployment.id:sub(1, SHORT)))
+---@param cloudflare table
+---@param of table  the Worker
+---@param preview table
+---@return string[] hosts  of its newest deployment; none while previews are off
+function preview_hosts.of(cloudflare, of, preview)
+  local list = {}
+  add_workers_dev(list, cloudflare, of, preview.slug)
+  add_below_domains(list, cloudflare, of, preview.slug)
+  return list
+end
+
+local function label_of(preview, deployment) return ("%s-%s"):format(deployment.id:sub(1, SHORT), preview.slug) end
+
+---What stands below a custom domain for a preview and for each of its deployments.
+---@param preview table
+---@return string[]
+function preview_hosts.labels(preview)
+  local list = { preview.slug }
+  for _, deployment in ipairs(preview.deployments) do list[#list + 1] = label_of(preview, deployment) end
+  return list
+end
+
+---@return string[] hosts  of this deployment, whatever is deployed after it
+function preview_hosts.of_deployment(cloudflare, of, preview, deployment)
+  local list = {}
+  add_workers_dev(list, cloudflare, of, deployment.id:sub(1, SHORT))
+  add_below_domains(list, cloudflare, of, label_of(preview, deployment))
+  return list
+end
+
+---@param hosts string[]
+---@return string[]  an array for an answer
+function preview_hosts.urls(hosts)
+  return data.array(hosts, function(host) return "https://" .. host end)
+end
+
+---@return boolean  whether anything of the Worker's previews can be seen
+function preview_hosts.any(cloudflare, of)
+  if of.subdomain.previews then return true end
+  for _, domain in ipairs(cloudflare.domains) do
+    if domain.service == of.name and domain.previews_since then return true end
+  end
+  return false
 end
 
 -- ---- finding -----------------------------------------------------------------------------
@@ -96,6 +134,28 @@ function preview_hosts.shown(of, prefix)
   local preview = data.find(of.previews or {}, "slug", prefix)
   if preview then return preview end
   return nil, version_of(of, prefix) or deployment_of(of, prefix)
+end
+
+---The domain that a host is a preview's name below.
+---@param cloudflare table
+---@param host string
+---@return table|nil domain, string|nil label
+function preview_hosts.domain(cloudflare, host)
+  local label, parent = host:match "^([^.]+)%.(.+)$"
+  local domain = parent and data.find(cloudflare.domains, "hostname", parent)
+  if domain and domain.previews_since then return domain, label end
+end
+
+---What a Worker shows below such a domain.
+---@param of table
+---@param label string
+---@return table|nil preview, table|nil version  one of them, or neither
+function preview_hosts.shown_below(of, label)
+  local preview = data.find(of.previews or {}, "slug", label)
+  if preview then return preview end
+  local short, slug = label:match("^(" .. ("%x"):rep(SHORT) .. ")%-(.+)$")
+  preview = short and data.find(of.previews or {}, "slug", slug)
+  return nil, preview and preview_hosts.deployment(preview, short)
 end
 
 return preview_hosts

@@ -30,7 +30,7 @@ local function show(context, of, preview)
   local newest = preview.deployments[#preview.deployments]
   return {
     id = preview.id, name = preview.name, slug = preview.slug, worker_name = of.name,
-    urls = hosts.urls(context.cloudflare, of, preview), tags = data.array(preview.tags),
+    urls = hosts.urls(hosts.of(context.cloudflare, of, preview)), tags = data.array(preview.tags),
     logpush = preview.logpush or false, observability = preview.observability or { enabled = false },
     tail_consumers = data.array(preview.tail_consumers, function(one) return { name = one.service } end),
     created_on = script.time(preview.created), updated_on = script.time(preview.modified),

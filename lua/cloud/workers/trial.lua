@@ -1,5 +1,6 @@
 ---Uploads are tried before the model answers: an upload that workerd cannot start is refused as
 ---Cloudflare refuses it, with the module and the line.
+local base64 = require "base64"
 local core = require "core"
 local cpu = require "cloud.workers.cpu"
 local json = require "json"
@@ -48,6 +49,26 @@ local function modules_of(parts)
   return modules
 end
 
+-- Modules that stand in JSON, as previews may have them.
+local function decoded(modules)
+  local made = {}
+  for i, module in ipairs(type(modules) == "table" and modules or {}) do
+    local body = type(module) == "table" and try(base64.decode, module.content_base64)
+    if not body then return {} end
+    made[i] = { name = module.name, type = module.content_type, body = body }
+  end
+  return made
+end
+
+-- What an upload says of itself, and its modules: form data, or JSON.
+local function read(request)
+  local parts = multipart.parse(request.headers["content-type"] or "", request.body)
+  local part = parts and part_named(parts, "metadata") or not parts and { body = request.body or "" }
+  local metadata = part and try(json.decode, part.body)
+  if type(metadata) ~= "table" then return nil end
+  return metadata, parts and modules_of(parts) or decoded(metadata.modules)
+end
+
 local function text(value) return type(value) == "string" and value or nil end
 
 local function list(value) return type(value) == "table" and value or {} end
@@ -83,11 +104,9 @@ local function id_of(preview) return preview and (preview:match "^%x+$" or "trie
 ---@param preview? string  that it is for
 ---@return table|nil version  nil when it holds no code that can be tried; the model says what is wrong
 function trial.version(request, preview)
-  local parts = multipart.parse(request.headers["content-type"] or "", request.body)
-  local part = parts and part_named(parts, "metadata")
-  local metadata = part and try(json.decode, part.body)
-  if type(metadata) ~= "table" then return nil end
-  local version = { preview = id_of(preview), modules = modules_of(parts), main_module = text(metadata.main_module),
+  local metadata, modules = read(request)
+  if not metadata then return nil end
+  local version = { preview = id_of(preview), modules = modules, main_module = text(metadata.main_module),
     body_part = text(metadata.body_part), bindings = bindings_of(metadata),
     compatibility_date = text(metadata.compatibility_date),
     compatibility_flags = list(metadata.compatibility_flags), annotations = list(metadata.annotations) }

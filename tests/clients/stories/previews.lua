@@ -159,6 +159,15 @@ newer("without previews in the configuration, without a name and without permiss
   equal(#previews(w), 0)
 end)
 
+newer("previews may be below a custom domain", "pvdomain", function(w)
+  w:config { previews = json.decode "{}", workers_dev = false,
+    routes = { { pattern = "looks.four.test", custom_domain = true, previews_enabled = true, enabled = false } } }
+  w:succeeds "deploy"
+  contains(w:succeeds("preview", "--name", "main"), "https://main.looks.four.test")
+  local host, deployment = hosts(w)
+  equal({ host, w:text(host), w:text(deployment), w:status "looks.four.test" }, { "main.looks.four.test", "one", "one", 404 })
+end)
+
 newer("a preview without a host says so", "pvhidden", function(w)
   w:given()
   w.cloud:api("POST", ("/{A}/workers/scripts/%s/subdomain"):format(w.name), { json = { enabled = true, previews_enabled = false } })
