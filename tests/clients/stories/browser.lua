@@ -24,24 +24,30 @@ local function browser()
   end
 end
 
-test("a browser opens a preview and sees it", function()
+-- Lets it open a host, and holds what it saw against what should be there.
+local function opened(w, program, host)
+  local url, picture = ("http://%s.localhost:%d/"):format(host, place.port), w.folder .. "/page.png"
+  local seen = json.decode(process.run({ timeout = 240, env = { HOME = w.folder .. "/home" },
+    argv = { cloud.node, "tests/clients/browser.mjs", cloud.parts, program, w.folder .. "/profile", url, picture } }).output)
+  equal({ seen.status, seen.title, seen.width, seen.height }, { 200, "A preview", 800, 600 })
+  equal(seen.problems, json.array {})
+  suite.contains(seen.text, "It floats")
+  suite.contains(seen.text, "served as " .. host)
+  equal(fs.read(picture):sub(2, 4), "PNG")
+  equal(seen.other > 1000, true)   -- the heading's bar and the letters
+  return seen.agent
+end
+
+test("a browser opens a Worker and its preview, and sees them", function()
   if suite.why_not then skip(suite.why_not) end
   local program = browser() or skip "there is no Chromium"
   local w <close> = wrangler.project(place, wrangler.versions()[2], "browser")
-  w:config { assets = { directory = "./public", run_worker_first = { "/data" } } }
+  w:config { assets = { directory = "./public", run_worker_first = { "/data" } }, previews = json.decode "{}" }
   w:write("public/index.html", PAGE)
   w:write("public/style.css", "body { background: #246; color: white } h1 { background: #e63 }")
   w:write("src/index.js", WORKER)
   w:succeeds "deploy"
-  local url = ("http://%s.localhost:%d/"):format(w.host, place.port)
-  local picture = w.folder .. "/page.png"
-  local seen = json.decode(process.run({ timeout = 240, env = { HOME = w.folder .. "/home" },
-    argv = { cloud.node, "tests/clients/browser.mjs", cloud.parts, program, w.folder .. "/profile", url, picture } }).output)
-  print("the browser: " .. seen.agent)
-  equal({ seen.status, seen.title, seen.width, seen.height }, { 200, "A preview", 800, 600 })
-  equal(seen.problems, json.array {})
-  suite.contains(seen.text, "It floats")
-  suite.contains(seen.text, "served as " .. w.host)
-  equal(fs.read(picture):sub(2, 4), "PNG")
-  equal(seen.other > 1000, true)   -- the heading's bar and the letters
+  print("the browser: " .. opened(w, program, w.host))
+  w:succeeds("preview", "--name", "feature/page")
+  opened(w, program, "feature-page-" .. w.host)
 end)
