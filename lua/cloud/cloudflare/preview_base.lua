@@ -6,6 +6,7 @@ local bindings = require "cloud.cloudflare.bindings"
 local data = require "cloud.data"
 local json = require "json"
 local route = require "cloud.route"
+local settings = require "cloud.cloudflare.settings"
 
 local preview_base = {}
 
@@ -25,6 +26,7 @@ function preview_base.changed(context, name, old, wanted)
   if type(wanted) ~= "table" then
     route.refuse { status = 400, code = 10026, message = "previews_base_config is not an object." }
   end
+  settings.check(wanted)
   local base, rest = old or { bindings = {}, rest = {} }, {}
   for key, value in pairs(wanted) do
     if key ~= "env" then rest[key] = value end
