@@ -183,6 +183,11 @@ test_cloud("without workerd a stand-in answers, and says that it is one", {}, fu
   equal(page.body:find("stands in for it", 1, true) ~= nil, true)
 end)
 
+test("workerd is found where Davit's own build installed it, from any folder", function()
+  if not fs.exists "build/npm/node_modules/workerd/bin/workerd" then skip "workerd is not in build/npm" end
+  equal(workers.find "/nowhere":find "workerd$" ~= nil, true)
+end)
+
 local function test_worker(name, body)
   test(name, function()
     local binary = workers.find "."
