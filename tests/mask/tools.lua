@@ -126,9 +126,12 @@ while read -r line; do
   put 'bash @Q' "${s@Q}"
   put 'bash set -x' "$({ set -x; : "$s"; } 2>&1 | sed '1s/^+* : //')"
   put 'bash set -x, words' "$({ set -f; set -x; : $s; } 2>&1 | sed '1s/^+* : //;1s/^+* set -x//')"
-  put 'bash set -x, JSON' "$(j=$(printf %s "$s" | jq -Rs .); { set -x; : "$j"; } 2>&1 | sed '1s/^+* : //;1s/^+* set -x//')"
+  if command -v jq >/dev/null; then
+    j=$(printf %s "$s" | jq -Rs .)
+    put 'bash set -x, JSON' "$({ set -x; : "$j"; } 2>&1 | sed '1s/^+* : //;1s/^+* set -x//')"
+    put 'bash %q of JSON' "$(printf %q "$j")"
+  fi
   put 'bash set -x, shell in a shell' "$(c=": ${s@Q}"; { set -x; : "$c"; } 2>&1 | sed "1s/^+* : //;1s/^':[ ]*/'/")"
-  put 'bash %q of JSON' "$(printf %q "$(printf %s "$s" | jq -Rs .)")"
   put 'bash set -x, assignment' "$({ set -x; v=$s; } 2>&1 | sed '1s/^+* v=//')"
   put 'bash declare -p' "$(declare -p s | sed '1s/^declare -- s=//')"
   put 'bash echo' "$(set -f; echo $s)"
