@@ -4,38 +4,17 @@ local contains = suite.contains
 local json = require "json"
 local cloud, place, wrangler = suite.cloud, suite.place, suite.wrangler
 
-local stories = {}
-
-local function tell(one)
-  local w <close> = wrangler.project(place, wrangler.versions()[2], one.worker)
-  w:config { vars = { OF_WORKER = "production" }, previews = { vars = { OF_PREVIEW = "preview" } } }
-  w:code "one"
-  one.story(w)
-end
-
--- Two at a time, as where both wranglers speak.
-local function tell_all()
-  local lanes = {}
-  for lane = 1, 2 do
-    lanes["lane " .. lane] = function()
-      for i = lane, #stories, 2 do stories[i].told, stories[i].err = true, select(2, try(tell, stories[i])) end
-    end
-  end
-  parallel(lanes)
-end
-
----A story of the newer wrangler alone, with a Worker of its own whose configuration has previews. The first one that is
----asked for tells all.
+---A story of the newer wrangler alone, with a Worker of its own whose configuration has previews.
 ---@param name string
 ---@param worker string
 ---@param story fun(w: clients.Project)
 local function newer(name, worker, story)
-  local one = { worker = worker, story = story }
-  stories[#stories + 1] = one
   test(name, function()
     if suite.why_not then skip(suite.why_not) end
-    if not one.told then tell_all() end
-    if one.err then error(one.err, 0) end
+    local w <close> = wrangler.project(place, wrangler.versions()[2], worker)
+    w:config { vars = { OF_WORKER = "production" }, previews = { vars = { OF_PREVIEW = "preview" } } }
+    w:code "one"
+    story(w)
   end)
 end
 
