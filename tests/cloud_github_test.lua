@@ -23,7 +23,7 @@ end
 test("a request needs a user agent and a token", function()
   local c = new()
   equal((ask(c, "GET", "", nil, { ["user-agent"] = "" })), 403)
-  equal((ask(c, "GET", "", nil, { authorization = "" })), 401)
+  equal((ask(c, "GET", "", nil, { authorization = "" })), 404)   -- private
   local status, answer = ask(c, "GET", "", nil, { authorization = "Bearer wrong" })
   equal({ status, answer.message }, { 401, "Bad credentials" })
   local _, repository = ask(c, "GET", "", nil, { authorization = "token github-token" })

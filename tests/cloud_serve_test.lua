@@ -112,7 +112,7 @@ test_cloud("the three services answer by host", {}, function(facts)
   equal(ask(facts, "GET", "console.neon.tech/api/v2/projects/wandering-moon-123456", neon).status, 200)
   local github = { headers = { authorization = "Bearer " .. TOKENS.github, ["user-agent"] = "test" } }
   equal(ask(facts, "GET", "api.github.com/repos/example/codex/pulls/42", github).status, 200)
-  equal(ask(facts, "GET", "api.github.com/repos/example/codex/pulls/42").status, 401)
+  equal(ask(facts, "GET", "api.github.com/repos/example/codex/pulls/42").status, 404)   -- it is private
 end)
 
 test_cloud("a host that lives nowhere here is refused plainly", {}, function(facts)

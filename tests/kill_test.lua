@@ -30,7 +30,8 @@ end
 local function new_cloud()
   local cloud = places.new {
     dns_delay = 0, tls_delay = 0, propagation_delay = 0, operation_seconds = 0,
-    cloudflare_requests = 1000000, github_requests = 1000000, branches_limit = 1000,
+    cloudflare_requests = 1000000, github_requests = 1000000, branches_limit = 1000, github_points = 1000000,
+    github_content_per_minute = 1000000, github_content_per_hour = 1000000,
   }
   cloud:start()
   return cloud

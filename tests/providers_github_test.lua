@@ -109,7 +109,7 @@ test("a marker that somebody else planted does not count", function()
   equal(resource.find(), nil)
   ensure(resource)
   resource.destroy()
-  equal({ w:count("^POST"), w:count("^PATCH"), #w.state.github.comments }, { 1, 0, 1 })
+  equal({ w:count("^POST"), w:count("^PATCH"), #w.state.github.repositories["example/codex"].comments }, { 1, 0, 1 })
 end)
 
 test("a comment that was deleted meanwhile is written again", function()
@@ -117,7 +117,7 @@ test("a comment that was deleted meanwhile is written again", function()
   local gh = client()
   local resource = gh.comment(comment_of("newer"))
   local thing = ensure(gh.comment(comment_of()))
-  w.state.github.comments = {}
+  w.state.github.repositories["example/codex"].comments = {}
   equal(resource.update(thing).body:find("newer", 1, true) ~= nil, true)
 end)
 

@@ -37,6 +37,19 @@ function clock.iso(seconds, fraction)
   return text .. (".%0" .. fraction .. "dZ"):format(math.floor(ticks % scale))
 end
 
+local days_of_week = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" }
+local months = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" }
+
+---@param seconds number
+---@return string  as HTTP writes it, such as Thu, 01 Jan 2026 00:00:00 GMT
+function clock.http(seconds)
+  local whole = math.floor(seconds)
+  local year, month, day = date_of(whole // 86400)
+  local rest = whole % 86400
+  return ("%s, %02d %s %04d %02d:%02d:%02d GMT"):format(days_of_week[whole // 86400 % 7 + 1], day, months[month], year,
+    rest // 3600, rest // 60 % 60, rest % 60)
+end
+
 ---@param text string
 ---@return number|nil seconds  nil when the text is no RFC 3339 time with a zone
 function clock.parse(text)

@@ -3,10 +3,9 @@
 local cloudflare = require "cloud.cloudflare"
 local data = require "cloud.data"
 local desk = require "cloud.desk"
+local github = require "cloud.github"
 local json = require "json"
 local neon = require "cloud.neon"
-local preview_hosts = require "cloud.cloudflare.preview_hosts"
-local pulls = require "cloud.github.pulls"
 local route = require "cloud.route"
 
 local console = {}
@@ -53,9 +52,14 @@ local function branches_of(state)
 end
 
 local function pulls_of(state)
-  return data.array(state.github.pulls, function(pull)
-    return { number = pull.number, title = pull.title, state = pull.state, head = pull.head }
-  end)
+  local list = {}
+  for name, repository in pairs(state.github.repositories) do
+    for _, pull in ipairs(repository.pulls) do
+      list[#list + 1] = { repository = name, number = pull.number, title = pull.title, state = pull.state,
+        head = pull.head, from = pull.head_repository, sha = pull.sha, merged = pull.merged ~= nil }
+    end
+  end
+  return data.array(list)
 end
 
 local function records_of(state)
@@ -120,7 +124,7 @@ local function page(cloud)
     end))
 end
 
--- ---- pull requests, which people open and close -----------------------------------------------
+-- ---- what people do at GitHub without its API ---------------------------------------------------
 
 local function refuse(message)
   return { status = 400, body = json.encode { message = message },
@@ -128,33 +132,13 @@ local function refuse(message)
 end
 
 -- A page in a browser may send a form anywhere, but not JSON.
-local function pull_of(request)
+local function at_github(cloud, request)
+  local changes = request.method ~= "GET"
   local content_type = request.headers["content-type"] or ""
-  if not content_type:find("^application/json") then return nil, "the body must be application/json" end
-  local pull, err = try(json.decode, request.body)
-  if err or type(pull) ~= "table" then return nil, "the body is not a JSON object" end
-  if math.type(pull.number) ~= "integer" or pull.number < 1 then return nil, "number is missing" end
-  if pull.state and pull.state ~= "open" and pull.state ~= "closed" then
-    return nil, "state is open or closed"
-  end
-  return data.plain(pull)
-end
-
-local function put_pull(cloud, request)
-  local wanted, reason = pull_of(request)
-  if not wanted then return refuse(reason) end
-  local known = data.find(cloud.state.github.pulls, "number", wanted.number)
-  if known then
-    known.title, known.state = data.text(wanted.title) or known.title, wanted.state or known.state
-    known.closed = known.state == "closed" and (known.closed or cloud.now()) or nil
-    known.updated = cloud.now()
-  else
-    pulls.add(cloud.state, { number = wanted.number, state = wanted.state,
-      title = data.text(wanted.title) or "Pull request " .. wanted.number,
-      head = data.text(wanted.head) or "pull-" .. wanted.number })
-  end
-  cloud.changed()
-  return { status = 200, body = "{}", headers = { ["content-type"] = "application/json" } }
+  if changes and not content_type:find "^application/json" then return refuse "the body must be application/json" end
+  local response = github.admin(request, cloud.state, cloud.now())
+  if changes then cloud.changed() end
+  return response
 end
 
 -- ---- names, for the Workers' own connections --------------------------------------------------
@@ -177,7 +161,6 @@ local routes = {
       headers = { ["content-type"] = "application/json" } }
   end,
   ["GET /_davit/address"] = address,
-  ["POST /_davit/pulls"] = put_pull,
 }
 
 ---@param cloud cloud.Cloud
@@ -187,7 +170,8 @@ function console.answer(cloud, request)
   local method = request.method == "HEAD" and "GET" or request.method   -- whose body the host drops
   local page_of = routes[method .. " " .. request.path]
   if page_of then return page_of(cloud, request) end
-  return desk.answer(cloud, request) or { status = 404, body = "There is no such page; / says what lives here.\n",
+  if github.administers(request) then return at_github(cloud, request) end
+  return desk.answer(cloud, request) or { status = 404, body = "There is no such page.\n",
     headers = { ["content-type"] = "text/plain; charset=utf-8" } }
 end
 

@@ -26,10 +26,17 @@ local bases = {
   { base = "/api/v3/", host = "api.github.com", cut = #"/api/v3" },
 }
 
+-- The address that answers lead back to, for a service that is not at the top of its host.
+local function base_of(request, service)
+  local host = request.headers.host
+  return service.cut and host and ("%s://%s%s"):format(request.scheme, host, service.base:sub(1, service.cut)) or nil
+end
+
 -- The request as one to the service whose base it has; nil when it has none.
 local function to_service(request)
   for _, service in ipairs(bases) do
     if request.path:sub(1, #service.base) == service.base then
+      request.base = base_of(request, service)
       request.host, request.path = service.host, request.path:sub(1 + (service.cut or 0))
       return request
     end

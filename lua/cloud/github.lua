@@ -1,124 +1,248 @@
----The GitHub REST API of one repository: who may ask, how answers are headed.
-local comments = require "cloud.github.comments"
+---The GitHub REST API: who may ask, how often, and how answers are headed. Which file knows the rest is `resources`.
+local accept = require "cloud.github.accept"
+local beginning = require "cloud.github.beginning"
+local clock = require "cloud.clock"
 local data = require "cloud.data"
 local ids = require "cloud.ids"
 local json = require "json"
-local pulls = require "cloud.github.pulls"
+local limits = require "cloud.github.limits"
+local permissions = require "cloud.github.permissions"
+local repositories = require "cloud.github.repositories"
 local route = require "cloud.route"
 local sha256 = require "sha256"
+local tokens = require "cloud.github.tokens"
 
 local github = {}
 
-local HOUR = 3600
-local DOCS = "https://docs.github.com/rest"
+---What a handler gets.
+---@class github.Context
+---@field request table
+---@field state table          the world
+---@field github table         the part of it that is GitHub's
+---@field now number
+---@field query table<string, string>
+---@field params table<string, string>  of the path
+---@field body table           decoded; answers.body gives it without nulls
+---@field token github.Token   who asks
+---@field repository? github.Repository  of the path; the token may see it and has the route's permission
+---@field route route.Route    the one that was found
+---@field headers table<string, string>  of the answer
+---@field quota table          of cloud.github.limits
+---@field shown table          views that were made for this request
+---@field accept github.Accept  what the client would like to have
+
+-- Each has `routes` (method, path, handler; permission, role, docs, free), and if it keeps something in a repository
+-- `init(repository, state)`, which leaves alone what is there. `admin` are routes that only this machine may use.
+local resources = {
+  limits, repositories,
+  require "cloud.github.meta",
+  require "cloud.github.users",
+  require "cloud.github.refs",
+  require "cloud.github.commits",
+  require "cloud.github.pulls",
+  require "cloud.github.merges",
+  require "cloud.github.issues",
+  require "cloud.github.labels",
+  require "cloud.github.comments",
+  require "cloud.github.pull_desk",
+}
+
+local function routes_of(name)
+  local lists = {}
+  for _, resource in ipairs(resources) do lists[#lists + 1] = resource[name] end
+  return route.table(table.unpack(lists))
+end
+
+local routes, admin_routes = routes_of "routes", routes_of "admin"
+
+-- ---- the world ----------------------------------------------------------------------------
+
+-- Gives a repository the tables of all resources.
+local function prepare(state, repository)
+  for _, resource in ipairs(resources) do
+    if resource.init then resource.init(repository, state) end
+  end
+end
+
+---Puts a repository into the world, with all that belongs to one.
+---@param state table
+---@param o repositories.Seed
+---@return github.Repository
+function github.add_repository(state, o)
+  local repository = repositories.add(state, o)
+  prepare(state, repository)
+  return repository
+end
 
 ---The part of the world that this service owns.
+---@param state table
+---@param seed world.Seed
 function github.init(state, seed)
-  state.github = { repository = seed.repository or "example/codex",
-    token = seed.tokens and seed.tokens.github or "github-token",
-    pulls = {}, comments = {}, window = 0, used = 0 }
-  for _, pull in ipairs(seed.pull_requests or {}) do
-    pulls.add(state, pull)
-    for _, comment in ipairs(pull.comments or {}) do
-      comments.add(state, pull.number, comment, state.settings.created_at)
-    end
-  end
+  local first = seed.repository or "example/codex"
+  state.github = { repository = first, repositories = {}, used = {}, tokens = tokens.list(seed, first) }
+  beginning.plant(state, first, seed, github.add_repository)
 end
 
-local function repository(context)
-  return pulls.repository(context.state)
+---Brings a state of an older version up to date.
+---@param state table  the one that was saved
+---@param fresh table  a new one of the same seed
+function github.renew(state, fresh)
+  if not state.github.repositories then state.github = beginning.converted(state, fresh) end
+  state.github.tokens = fresh.github.tokens
+  for _, repository in pairs(state.github.repositories) do prepare(state, repository) end
 end
 
-local routes = route.table({ { "GET", "/repos/{owner}/{repo}", repository } },
-  pulls.routes, comments.routes)
-
--- ---- who may ask -------------------------------------------------------------------------
-
-local function authorize(context)
-  local header = context.request.headers.authorization or ""
-  local token = header:match("^[Bb]earer%s+(%S+)$") or header:match("^[Tt]oken%s+(%S+)$")
-  if token == context.github.token then return end
-  route.refuse { status = 401, message = token and "Bad credentials" or "Requires authentication" }
-end
-
--- Requests are counted in fixed hours; an answer that has not changed is not counted.
-local function open_window(context)
-  local service, window = context.github, context.now // HOUR
-  if service.window ~= window then service.window, service.used = window, 0 end
-end
-
-local function count(context)
-  local service, limit = context.github, context.state.settings.github_requests
-  if service.used >= limit then
-    route.refuse { status = 403, message = "API rate limit exceeded for installation." }
-  end
-  service.used = service.used + 1
-end
-
-local function rate_headers(context)
-  local service, limit = context.github, context.state.settings.github_requests
-  return {
-    ["x-ratelimit-limit"] = tostring(limit),
-    ["x-ratelimit-remaining"] = tostring(limit - service.used),
-    ["x-ratelimit-used"] = tostring(service.used),
-    ["x-ratelimit-reset"] = ("%d"):format((service.window + 1) * HOUR),
-    ["x-ratelimit-resource"] = "core",
-    ["x-github-media-type"] = "github.v3; format=json",
-    ["x-github-request-id"] = ids.hex(context.state, "github request", 16):upper(),
-  }
-end
+local DOCS = "https://docs.github.com/rest"
 
 -- ---- one request -------------------------------------------------------------------------
 
+local function find(context)
+  local method = context.request.method
+  if method == "HEAD" then method = "GET" end
+  local path = repositories.named(context.state, context.request.path)
+  return route.find(routes, method, path)
+end
+
+local function read_body(context)
+  local body = route.json(context.request)
+  if body then return body end
+  local text = context.request.body
+  local whole = pcall(json.decode, text)
+  route.refuse { status = 400, message = whole and "Body should be a JSON object" or "Problems parsing JSON" }
+end
+
+-- What can be said of a request before it is known what it is about.
+local function arrive(context)
+  context.token = tokens.anonymous
+  limits.open(context)
+  context.token = tokens.identify(context)
+  limits.open(context)
+end
+
 local function handle(context)
-  authorize(context)
-  count(context)
-  local found, params = route.find(routes, context.request.method, context.request.path)
-  local mine = found and params.owner .. "/" .. params.repo == context.github.repository
-  if not mine then route.refuse { status = 404, message = "Not Found" } end
-  context.params = params
-  context.body = route.json(context.request)
-  if not context.body then route.refuse { status = 400, message = "Problems parsing JSON" } end
+  arrive(context)
+  local found, params = find(context)
+  if not (found and found.free) then limits.count(context) end
+  accept.check_version(context.request.headers)
+  if not found then route.refuse { status = 404, message = "Not Found" } end
+  context.route, context.params = found, params
+  context.accept = accept.read(context.request.headers.accept)
+  local repository, moved = repositories.of_path(context)
+  context.repository = repository
+  permissions.authorize(context, found)
+  if moved then repositories.redirect(context, repository) end
+  context.body = read_body(context)
   return found[3](context)
 end
 
-local function failed(refusal, headers)
-  local errors = refusal.errors and json.array(refusal.errors)
-  local body = { message = refusal.message, errors = errors, documentation_url = DOCS,
-    status = tostring(refusal.status) }
+-- ---- its answer --------------------------------------------------------------------------
+
+local HIDDEN_FROM_CACHES = "Accept, Authorization, Cookie, X-GitHub-OTP, Accept-Encoding, Accept, X-Requested-With"
+
+local function add_headers(context, headers)
+  limits.describe(context, headers)
+  accept.describe(context, headers)
+  tokens.describe(context.token, headers)
+  headers["x-github-request-id"] = ids.hex(context.state, "github request", 16):upper()
+end
+
+local function failed(context, refusal)
+  local headers = context.headers
+  for name, value in pairs(refusal.headers or {}) do headers[name] = value end
+  local about = refusal.docs or context.route and context.route.docs
+  local body = { message = refusal.message, errors = refusal.errors and json.array(refusal.errors), url = refusal.url,
+    documentation_url = about and DOCS .. "/" .. about or DOCS, status = tostring(refusal.status) }
   return route.response(refusal.status, body, headers)
+end
+
+local function done(context, value, options)
+  local headers = context.headers
+  for name, item in pairs(options.headers or {}) do headers[name] = item end
+  headers.link, headers.location = options.link, options.location
+  headers["last-modified"] = options.modified and clock.http(options.modified)
+  if not options.raw then return route.response(options.status or 200, value, headers) end
+  headers["content-type"] = options.raw.type
+  return { status = options.status or 200, headers = headers, body = options.raw.body }
+end
+
+local function unchanged(request, headers)
+  local known = request.headers["if-none-match"]
+  if known then
+    for tag in known:gmatch '[^%s,][^,]*' do
+      if tag:gsub("^W/", "") == headers.etag:gsub("^W/", "") or tag == "*" then return true end
+    end
+    return false
+  end
+  local since = request.headers["if-modified-since"]
+  return since ~= nil and since == headers["last-modified"]
 end
 
 -- An answer that the client has already is sent without its body and costs nothing.
 local function conditional(context, response)
-  if context.request.method ~= "GET" then return response end
-  local etag = ('W/"%s"'):format(sha256(response.body))
-  response.headers.etag = etag
-  if context.request.headers["if-none-match"] ~= etag then return response end
-  context.github.used = context.github.used - 1
-  local headers = rate_headers(context)
-  headers.etag = etag
+  local request, headers = context.request, response.headers
+  if request.method ~= "GET" and request.method ~= "HEAD" or response.status ~= 200 then return response end
+  headers.etag = ('W/"%s"'):format(sha256(response.body))
+  headers["cache-control"], headers.vary = "private, max-age=60, s-maxage=60", HIDDEN_FROM_CACHES
+  if not unchanged(request, headers) then return response end
+  if not context.route.free then limits.give_back(context) end
+  headers["content-type"] = nil
   return { status = 304, headers = headers, body = "" }
 end
 
+-- ---- for this machine alone --------------------------------------------------------------
+
+local function carry_out(context, found)
+  context.body = read_body(context)
+  local wanted = context.body.repository or context.query.repository or context.github.repository
+  context.repository = repositories.find(context.state, tostring(wanted))
+  if not context.repository then
+    route.refuse { status = 404, message = ("there is no repository %s"):format(tostring(wanted)) }
+  end
+  return found[3](context)
+end
+
+---Whether a request below /_davit/ is for github.admin.
 ---@param request table
+---@return boolean
+function github.administers(request)
+  return route.find(admin_routes, request.method, request.path) ~= nil
+end
+
+---A request below /_davit/, which needs no token: it does what people and GitHub itself would.
+---@param request table
+---@param state table
+---@param now number
+---@return table response
+function github.admin(request, state, now)
+  local found, params = route.find(admin_routes, request.method, request.path)
+  local context = { request = request, state = state, github = state.github, now = now, shown = {}, headers = {},
+    query = route.query(request.query or ""), params = params, token = tokens.anonymous,
+    add_repository = github.add_repository }
+  local ok, value, options = route.attempt(carry_out, context, found)
+  if not ok then return route.response(value.status, { message = value.message, errors = value.errors }, {}) end
+  return route.response(options and options.status or 200, value, {})
+end
+
+local NO_AGENT = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header "
+  .. "(https://docs.github.com/en/rest/overview/resources-in-the-rest-api#user-agent-required). "
+  .. "Check https://developer.github.com for other possible causes.\n"
+
+---@param request table  with `base` when the client came by another base address than https://api.github.com
 ---@param state table   the world
 ---@param now number
 ---@return table response
 function github.handle(request, state, now)
   if not data.text(request.headers["user-agent"]) then
-    return { status = 403, headers = { ["content-type"] = "text/plain; charset=utf-8" },
-      body = "Request forbidden by administrative rules. A User-Agent header is required.\n" }
+    return { status = 403, headers = { ["content-type"] = "text/plain; charset=utf-8" }, body = NO_AGENT }
   end
-  local context = { request = request, state = state, github = state.github, now = now,
+  local context = { request = request, state = state, github = state.github, now = now, shown = {}, headers = {},
     query = route.query(request.query or "") }
-  open_window(context)
   local ok, value, options = route.attempt(handle, context)
-  local headers = rate_headers(context)
-  if not ok then return failed(value, headers) end
-  headers.link = options and options.link
-  local response = route.response(options and options.status or 200, value, headers)
-  return conditional(context, response)
+  local response = ok and done(context, value, options or {}) or failed(context, value)
+  response = ok and conditional(context, response) or response
+  add_headers(context, response.headers)
+  if request.method == "HEAD" then response.body = "" end
+  return response
 end
 
 return github

@@ -10,7 +10,7 @@ local LARGEST_PAGE = 1 << 31   -- that JSON and arithmetic can do with
 
 ---@class route.Route
 ---@field [1] string    method
----@field [2] string    pattern, such as /zones/{zone}/dns_records
+---@field [2] string    pattern, such as /zones/{zone}/dns_records or /git/ref/{ref...}
 ---@field [3] function  handler
 ---@field scope? string what a token must be allowed to do
 
@@ -42,24 +42,33 @@ end
 -- The parameters of a pattern, by the place of the part that each stands for.
 local function names_of(parts)
   local names = {}
-  for i, part in ipairs(parts) do names[i] = part:match("^{(.*)}$") end
+  for i, part in ipairs(parts) do names[i] = part:match("^{([%w_]+)}$") end
   return names
+end
+
+-- Where a pattern has the parameter that may hold several parts of a path, such as {ref...}.
+local function wide_of(parts)
+  for i, part in ipairs(parts) do
+    local name = part:match("^{([%w_]+)%.%.%.}$")
+    if name then return { at = i, name = name } end
+  end
 end
 
 ---The table that route.find searches.
 ---@param ... route.Route[]  lists of routes
 ---@return table
 function route.table(...)
-  local by_length = {}
+  local made = { wide = {} }
   for _, routes in ipairs { ... } do
     for _, entry in ipairs(routes) do
       local parts = split(entry[2])
-      local same = by_length[#parts] or {}
-      by_length[#parts] = same
-      same[#same + 1] = { method = entry[1], parts = parts, names = names_of(parts), route = entry }
+      local wide = wide_of(parts)
+      local list = wide and made.wide or made[#parts] or {}
+      if not wide then made[#parts] = list end
+      list[#list + 1] = { method = entry[1], parts = parts, names = names_of(parts), wide = wide, route = entry }
     end
   end
-  return by_length
+  return made
 end
 
 local function match(candidate, parts)
@@ -71,16 +80,33 @@ local function match(candidate, parts)
   return params
 end
 
----The path is split before it is decoded: a parameter may hold an encoded slash.
+-- The parts that the wide parameter stands for are joined to one, which only that place is compared with.
+local function match_wide(candidate, parts)
+  local wide, more = candidate.wide, #parts - #candidate.parts
+  if more < 0 then return nil end
+  local joined = table.move(parts, 1, wide.at - 1, 1, {})
+  joined[wide.at] = candidate.parts[wide.at]
+  table.move(parts, wide.at + more + 1, #parts, wide.at + 1, joined)
+  local params = match(candidate, joined)
+  if params then params[wide.name] = route.decode(table.concat(parts, "/", wide.at, wide.at + more)) end
+  return params
+end
+
+---The path is split before it is decoded: a parameter may hold an encoded slash. A pattern whose parameter may
+---hold several parts is looked at when no other one fits.
 ---@return route.Route|nil found, table|string params  or why not: "path" or "method"
 function route.find(routes, method, path)
   local parts, reason = split(path), "path"
-  for _, candidate in ipairs(routes[#parts] or {}) do
-    local params = match(candidate, parts)
-    if params and candidate.method == method then return candidate.route, params end
-    if params then reason = "method" end
+  local function search(candidates, fits)
+    for _, candidate in ipairs(candidates) do
+      local params = fits(candidate, parts)
+      if params and candidate.method == method then return candidate.route, params end
+      if params then reason = "method" end
+    end
   end
-  return nil, reason
+  local found, params = search(routes[#parts] or {}, match)
+  if not found then found, params = search(routes.wide, match_wide) end
+  return found, params or reason
 end
 
 ---@return table|nil  the body as a table, empty when there is none; nil when it is not JSON

@@ -3,6 +3,7 @@
 local core = require "core"
 local data = require "cloud.data"
 local fs = require "fs.core"
+local github = require "cloud.github"
 local seed_file = require "cloud.seed_file"
 local sha256 = require "sha256"
 local world = require "cloud.world"
@@ -12,12 +13,13 @@ local seed = {}
 -- The credentials that the services accept, by the names that projects give them.
 local names = {
   workers = "CLOUDFLARE_API_TOKEN", dns = "CLOUDFLARE_DNS_API_TOKEN", neon = "NEON_API_KEY",
-  github = "GITHUB_TOKEN",
+  github = "GITHUB_TOKEN", github_owner = "GH_TOKEN",
 }
 
 -- What stands for a credential that nobody gave.
 local made_up = {
   workers = "workers-token", dns = "dns-token", neon = "neon-token", github = "github-token",
+  github_owner = "github-owner-token",
 }
 
 -- One open pull request, so that a preview can be tried at once.
@@ -153,7 +155,8 @@ function seed.world(saved, from)
     if state.cloudflare[key] == nil then state.cloudflare[key] = value end
   end
   state.cloudflare.tokens = fresh.cloudflare.tokens
-  state.neon.token, state.github.token = fresh.neon.token, fresh.github.token
+  github.renew(state, fresh)
+  state.neon.token = fresh.neon.token
   state.neon.follow = true
   return state
 end
@@ -170,7 +173,7 @@ end
 function seed.without_tokens(state)
   local kept = copy(state)
   for _, name in ipairs { "cloudflare", "neon", "github" } do kept[name] = copy(state[name]) end
-  kept.cloudflare.tokens, kept.neon.token, kept.github.token = nil, nil, nil
+  kept.cloudflare.tokens, kept.neon.token, kept.github.tokens = nil, nil, nil
   return kept
 end
 

@@ -17,11 +17,22 @@ local settings = {
   records_limit = 200,      -- of a zone on the free plan
   workers_plan = "paid",       -- or "free": how many Workers, variables, crons and assets there may be
   future_dates = false,        -- whether a compatibility date may lie in the future
-  github_requests = 1000,      -- a token's requests in an hour
+  github_requests = 1000,      -- a workflow's requests in an hour
+  github_user_requests = 5000, -- anybody else's
+  github_points = 900,         -- of a minute: a reading request costs one, a changing one five
+  github_content_per_minute = 80, github_content_per_hour = 500,   -- requests that make something new
   branches_limit = 200,
   sslmode = "require",      -- in the connection strings that are handed out
   network = "127.0.42",     -- the branches' addresses begin with it
 }
+
+---@class world.Tokens
+---@field workers? string
+---@field dns? string
+---@field neon? string
+---@field github? string        of a workflow of the first repository
+---@field github_owner? string  of its owner
+---@field [integer] tokens.Seed
 
 ---@class world.Seed
 ---@field account_id? string
@@ -31,8 +42,9 @@ local settings = {
 ---@field account_name? string
 ---@field subdomain? string|false  of workers.dev; false: none is registered yet ("davit")
 ---@field zones? (string|zones.Seed)[]  beside the first one
----@field tokens? { workers?: string, dns?: string, neon?: string, github?: string, [integer]: tokens.Seed }
----@field pull_requests? table[] number, title, head, and if wanted state, body, sha, comments
+---@field tokens? world.Tokens
+---@field pull_requests? table[] number, title, head, and if wanted state, body, sha, base, from, labels, comments
+---@field github? github.Seed    more repositories, issues, labels, tokens
 ---@field settings? table        overrides of the settings above
 ---@field seed? string           makes other ids of the same requests
 

@@ -104,8 +104,10 @@ end
 -- ---- GitHub ------------------------------------------------------------------------------
 
 local function add_comments(add, github)
-  for _, c in ipairs(github.comments) do
-    add("comment on #%d by %s: %s", c.number, c.login, c.body:gsub("%s+", " "), nil)
+  for _, repository in pairs(github.repositories) do
+    for _, c in ipairs(repository.comments) do
+      add("comment on #%d by %s: %s", c.number, c.login, c.body:gsub("%s+", " "), nil)
+    end
   end
 end
 

@@ -1,45 +1,53 @@
----Comments of pull requests, which GitHub keeps as comments of issues.
+---Comments of issues and of pull requests, which GitHub keeps as comments of issues.
+local answers = require "cloud.github.answers"
 local clock = require "cloud.clock"
 local data = require "cloud.data"
 local ids = require "cloud.ids"
+local items = require "cloud.github.items"
 local json = require "json"
 local links = require "cloud.github.links"
-local pulls = require "cloud.github.pulls"
-local route = require "cloud.route"
+local permissions = require "cloud.github.permissions"
+local repositories = require "cloud.github.repositories"
+local users = require "cloud.github.users"
 
 local comments = {}
 
-local AUTHOR = "github-actions[bot]"   -- who the token of a workflow writes as
 local LONGEST = 65536
+
+function comments.init(repository)
+  repository.comments = repository.comments or {}
+end
 
 ---Puts a comment into the world.
 ---@param comment { body: string, login?: string }
 ---@return table
-function comments.add(state, number, comment, now)
+function comments.add(state, repository, number, comment, now)
   local added = { id = 1000000 + ids.next(state, "comment"), number = number, body = comment.body,
-    login = comment.login or AUTHOR, created = now, updated = now }
-  table.insert(state.github.comments, added)
+    login = comment.login or users.WORKFLOW, created = now, updated = now }
+  table.insert(repository.comments, added)
   return added
 end
 
 local function show(context, comment)
-  local repository = "/repos/" .. context.github.repository
-  local html = ("https://github.com/%s/pull/%d#issuecomment-%d")
-    :format(context.github.repository, comment.number, comment.id)
-  local bot = comment.login == AUTHOR
+  local repository = context.repository
+  local path = "/repos/" .. repository.full_name
+  local _, kind = items.find(repository, comment.number)
+  local html = ("/%s/%s/%d#issuecomment-%d"):format(repository.full_name, kind == "pull" and "pull" or "issues",
+    comment.number, comment.id)
   return {
     id = comment.id, node_id = "IC_" .. comment.id, body = comment.body,
-    url = links.api(("%s/issues/comments/%d"):format(repository, comment.id)), html_url = html,
-    issue_url = links.api(("%s/issues/%d"):format(repository, comment.number)),
-    user = pulls.user(comment.login), author_association = bot and "NONE" or "CONTRIBUTOR",
-    performed_via_github_app = json.null,
+    url = links.api(context, ("%s/issues/comments/%d"):format(path, comment.id)), html_url = links.html(html),
+    issue_url = links.api(context, ("%s/issues/%d"):format(path, comment.number)),
+    user = users.show(context, comment.login), performed_via_github_app = json.null,
+    author_association = repositories.association(repository, comment.login),
     created_at = clock.iso(comment.created), updated_at = clock.iso(comment.updated),
   }
 end
 
+-- ---- what a comment may be ------------------------------------------------------------------
+
 local function invalid(code, message)
-  route.refuse { status = 422, message = "Validation Failed", errors = {
-    { resource = "IssueComment", field = "body", code = code, message = message } } }
+  answers.invalid_field("IssueComment", "body", code, message)
 end
 
 local function body_of(context)
@@ -53,49 +61,104 @@ local function body_of(context)
   return body
 end
 
--- Oldest first.
-local function list(context)
-  local number = pulls.of(context, context.params.number).number
-  local found = data.filter(context.github.comments, function(c) return c.number == number end)
-  local page, info = route.page(context.query, found, 30, 100)
-  return data.array(page, function(comment) return show(context, comment) end),
-    { link = links.header(context.request, context.query, info) }
+-- ---- lists ----------------------------------------------------------------------------------
+
+local function since(context, list)
+  if not context.query.since then return list end
+  local from = clock.parse(context.query.since)
+  if not from then answers.malformed "Invalid request.\n\nsince is not a valid ISO 8601 timestamp." end
+  return data.filter(list, function(comment) return comment.updated >= from end)
+end
+
+-- Oldest first, whatever a client asks for.
+local function of_item(context)
+  local number = items.of_path(context).number
+  local found = data.filter(context.repository.comments, function(c) return c.number == number end)
+  return answers.list(context, since(context, found), show)
+end
+
+local function sorted(list, query)
+  local field = query.sort == "updated" and "updated" or "created"
+  local sign = query.sort and query.direction == "desc" and -1 or 1   -- without `sort` the direction is ignored
+  table.sort(list, function(a, b)
+    if a[field] ~= b[field] then return (a[field] - b[field]) * sign < 0 end
+    return (a.id - b.id) * sign < 0
+  end)
+  return list
+end
+
+local function of_repository(context)
+  local list = table.move(context.repository.comments, 1, #context.repository.comments, 1, {})
+  return answers.list(context, sorted(since(context, list), context.query), show)
+end
+
+-- ---- one ------------------------------------------------------------------------------------
+
+-- Writing to an issue needs more than a permission for pull requests.
+local function check_kind(context, kind, level)
+  if kind == "issue" then permissions.check(context, { "issues", level }, "pull") end
 end
 
 local function create(context)
-  local number = pulls.of(context, context.params.number).number
-  local comment = comments.add(context.state, number, { body = body_of(context) }, context.now)
-  return show(context, comment), { status = 201 }
+  local item, kind = items.of_path(context)
+  check_kind(context, kind, "write")
+  local body = body_of(context)
+  items.refuse_locked(context, item)
+  local comment = comments.add(context.state, context.repository, item.number,
+    { body = body, login = context.token.login }, context.now)
+  item.updated = context.now
+  local shown = show(context, comment)
+  return shown, { status = 201, location = shown.url }
 end
 
 local function find(context)
   local id = math.tointeger(tonumber(context.params.comment))
-  local comment, index = data.find(context.github.comments, "id", id)
+  local comment, index = data.find(context.repository.comments, "id", id)
   if comment then return comment, index end
-  route.refuse { status = 404, message = "Not Found" }
+  answers.not_found()
+end
+
+-- One's own, or with the right to push everybody's.
+local function find_to_change(context)
+  local comment, index = find(context)
+  local _, kind = items.find(context.repository, comment.number)
+  check_kind(context, kind, "write")
+  local token = context.token
+  local may = not token.user or comment.login == token.login
+    or repositories.is(context.repository, token.login, "push")
+  if not may then answers.forbidden "Must have admin rights to Repository." end
+  return comment, index
+end
+
+local function get(context)
+  local comment = find(context)
+  return show(context, comment), { modified = comment.updated }
 end
 
 local function update(context)
-  local comment = find(context)
+  local comment = find_to_change(context)
   comment.body, comment.updated = body_of(context), context.now
   return show(context, comment)
 end
 
 local function delete(context)
-  local _, index = find(context)
-  table.remove(context.github.comments, index)
+  local _, index = find_to_change(context)
+  table.remove(context.repository.comments, index)
   return nil, { status = 204 }
 end
 
-local OF_ISSUE = "/repos/{owner}/{repo}/issues/{number}/comments"
-local ONE = "/repos/{owner}/{repo}/issues/comments/{comment}"
+local OF_ITEM = "/repos/{owner}/{repo}/issues/{number}/comments"
+local ALL, ONE = "/repos/{owner}/{repo}/issues/comments", "/repos/{owner}/{repo}/issues/comments/{comment}"
+local READ = { { "issues", "read" }, { "pull_requests", "read" } }
+local WRITE = { { "issues", "write" }, { "pull_requests", "write" } }
 
 comments.routes = {
-  { "GET", OF_ISSUE, list },
-  { "POST", OF_ISSUE, create },
-  { "GET", ONE, function(context) return show(context, (find(context))) end },
-  { "PATCH", ONE, update },
-  { "DELETE", ONE, delete },
+  { "GET", OF_ITEM, of_item, permission = READ, docs = "issues/comments#list-issue-comments" },
+  { "POST", OF_ITEM, create, permission = WRITE, role = "pull", docs = "issues/comments#create-an-issue-comment" },
+  { "GET", ALL, of_repository, permission = READ, docs = "issues/comments#list-issue-comments-for-a-repository" },
+  { "GET", ONE, get, permission = READ, docs = "issues/comments#get-an-issue-comment" },
+  { "PATCH", ONE, update, permission = WRITE, role = "pull", docs = "issues/comments#update-an-issue-comment" },
+  { "DELETE", ONE, delete, permission = WRITE, role = "pull", docs = "issues/comments#delete-an-issue-comment" },
 }
 
 return comments
