@@ -4,9 +4,10 @@ local route = require "cloud.route"
 local accept = {}
 
 ---@class github.Accept
----@field format string  json, or of a media type of GitHub's what it asks for: diff, patch, sha, raw, text, html, full
-
 ---@field format string  json, or what a media type of GitHub's asks for: diff, patch, sha, raw, text, html, full
+
+local formats = { json = true, diff = true, patch = true, sha = true, raw = true, text = true, html = true,
+  full = true }
 
 -- vnd.github[.VERSION][.FORMAT][+json]; a preview's name is as good as a version. FORMAT alone may stand there, too.
 local function format_of(subtype)
