@@ -54,6 +54,20 @@ local function wide_of(parts)
   end
 end
 
+-- What is written out comes before parameters, part by part; of equals what was declared first.
+local function in_order(list)
+  for i, candidate in ipairs(list) do
+    local kinds = {}
+    for j, part in ipairs(candidate.parts) do kinds[j] = part:find "^{" and "2" or "1" end
+    candidate.rank, candidate.place = table.concat(kinds), i
+  end
+  table.sort(list, function(a, b)
+    if #a.parts ~= #b.parts then return #a.parts > #b.parts end
+    if a.rank ~= b.rank then return a.rank < b.rank end
+    return a.place < b.place
+  end)
+end
+
 ---The table that route.find searches.
 ---@param ... route.Route[]  lists of routes
 ---@return table
@@ -68,6 +82,7 @@ function route.table(...)
       list[#list + 1] = { method = entry[1], parts = parts, names = names_of(parts), wide = wide, route = entry }
     end
   end
+  for _, list in pairs(made) do in_order(list) end
   return made
 end
 
