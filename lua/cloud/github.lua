@@ -1,5 +1,6 @@
 ---The GitHub REST API: who may ask, how often, and how answers are headed. Which file knows the rest is `resources`.
 local accept = require "cloud.github.accept"
+local apps = require "cloud.github.apps"
 local beginning = require "cloud.github.beginning"
 local clock = require "cloud.clock"
 local data = require "cloud.data"
@@ -31,12 +32,15 @@ local github = {}
 ---@field shown table          views that were made for this request
 ---@field accept github.Accept  what the client would like to have
 
--- Each has `routes` (method, path, handler; permission, role, docs, free), and if it keeps something in a repository
--- `init(repository, state)`, which leaves alone what is there. `admin` are routes that only this machine may use.
+-- Each has `routes`: method, path, handler(context) -> value, options; `permission` and `role` as cloud.github.permissions
+-- has them, `docs` the page that errors name, `free` what no limit counts, `app` what is for an app itself. If it keeps
+-- something in a repository it has `init(repository, state)`, which leaves alone what is there. `admin` are routes below
+-- /_davit/ that only this machine may use.
 local resources = {
   limits, repositories,
   require "cloud.github.meta",
   require "cloud.github.users",
+  apps,
   require "cloud.github.refs",
   require "cloud.github.commits",
   require "cloud.github.pulls",
@@ -79,7 +83,8 @@ end
 ---@param seed world.Seed
 function github.init(state, seed)
   local first = seed.repository or "example/codex"
-  state.github = { repository = first, repositories = {}, used = {}, tokens = tokens.list(seed, first) }
+  state.github = { repository = first, repositories = {}, used = {},
+    tokens = tokens.list(seed, first), apps = apps.list(seed.github and seed.github.apps) }
   beginning.plant(state, first, seed, github.add_repository)
 end
 
@@ -88,7 +93,7 @@ end
 ---@param fresh table  a new one of the same seed
 function github.renew(state, fresh)
   if not state.github.repositories then state.github = beginning.converted(state, fresh) end
-  state.github.tokens = fresh.github.tokens
+  state.github.tokens, state.github.apps = fresh.github.tokens, fresh.github.apps
   for _, repository in pairs(state.github.repositories) do prepare(state, repository) end
 end
 
@@ -119,6 +124,14 @@ local function arrive(context)
   limits.open(context)
 end
 
+-- The repository of the path, if the token may be there and do this.
+local function enter(context)
+  local repository, moved = repositories.of_path(context)
+  context.repository = repository
+  permissions.authorize(context, context.route)
+  if moved then repositories.redirect(context, repository) end
+end
+
 local function handle(context)
   arrive(context)
   local found, params = find(context)
@@ -127,10 +140,7 @@ local function handle(context)
   if not found then route.refuse { status = 404, message = "Not Found" } end
   context.route, context.params = found, params
   context.accept = accept.read(context.request.headers.accept)
-  local repository, moved = repositories.of_path(context)
-  context.repository = repository
-  permissions.authorize(context, found)
-  if moved then repositories.redirect(context, repository) end
+  if not found.app then enter(context) end
   context.body = read_body(context)
   return found[3](context)
 end

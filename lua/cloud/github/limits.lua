@@ -19,6 +19,7 @@ local content = { POST = true, PATCH = true, PUT = true }
 local function account_of(context)
   local token, settings = context.token, context.state.settings
   if token.kind == "anonymous" then return "anonymous", ANONYMOUS end
+  if token.kind == "app" then return "app " .. token.app.slug, settings.github_user_requests end
   if token.kind == "workflow" then return "workflow " .. token.repositories[1], settings.github_requests end
   return "login " .. token.login, settings.github_user_requests
 end

@@ -102,7 +102,7 @@ local narrow_scopes = { "repo:status", "repo_deployment", "security_events" }
 ---@return boolean
 function permissions.sees(token, repository)
   if not repository.private then return true end
-  if token.kind == "anonymous" then return false end
+  if token.kind == "anonymous" or token.kind == "app" then return false end
   if token.user and not repositories.is(repository, token.login, "pull") then return false end
   if token.kind == "classic" then return has_scope(token, "repo", table.unpack(narrow_scopes)) end
   return is_for(token, repository)
@@ -125,7 +125,7 @@ local hidden = { secrets = true, actions_variables = true, administration = true
 ---@return boolean
 function permissions.allows(token, repository, name, level)
   local public = level == "read" and not repository.private and not hidden[name]
-  if token.kind == "anonymous" then return public end
+  if token.kind == "anonymous" or token.kind == "app" then return public end
   if token.kind == "classic" then return classic_allows(token, repository, name, level) end
   if public then return true end
   if not is_for(token, repository) then return false end
@@ -160,6 +160,7 @@ local refusals = {
   ["fine-grained"] = { 403, "Resource not accessible by personal access token" },
   installation = { 403, "Resource not accessible by integration" },
   workflow = { 403, "Resource not accessible by integration" },
+  app = { 401, "Requires authentication" },
 }
 
 local function denied(context)

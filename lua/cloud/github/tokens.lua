@@ -1,6 +1,7 @@
 ---Tokens: which there are, whom a request's credentials stand for, and who they write as.
 ---
 ---A request without credentials has a token, too: one of the kind "anonymous".
+local apps = require "cloud.github.apps"
 local clock = require "cloud.clock"
 local permissions = require "cloud.github.permissions"
 local route = require "cloud.route"
@@ -9,7 +10,7 @@ local users = require "cloud.github.users"
 local tokens = {}
 
 ---@class github.Token
----@field kind string          classic, fine-grained, installation, workflow, anonymous
+---@field kind string          classic, fine-grained, installation, workflow, app, anonymous
 ---@field value string
 ---@field login? string        who it writes as
 ---@field user boolean         whether that is a person
@@ -90,6 +91,8 @@ function tokens.identify(context)
     local valid = not token.expires or token.expires > context.now
     if token.value == value and valid then return token end
   end
+  local app = value and apps.of_bearer(context, value)
+  if app then return { kind = "app", user = false, app = app } end
   route.refuse { status = 401, message = "Bad credentials" }
 end
 
