@@ -32,10 +32,10 @@ local github = {}
 ---@field shown table          views that were made for this request
 ---@field accept github.Accept  what the client would like to have
 
--- Each has `routes`: method, path, handler(context) -> value, options; `permission` and `role` as cloud.github.permissions
--- has them, `docs` the page that errors name, `free` what no limit counts, `app` what is for an app itself. If it keeps
--- something in a repository it has `init(repository, state)`, which leaves alone what is there. `admin` are routes below
--- /_davit/ that only this machine may use.
+-- Each has `routes`: method, path, handler(context) -> value, options; `permission` and `role` as
+-- cloud.github.permissions has them, `docs` the page that errors name, `free` what no limit counts, `app` what is for
+-- an app itself. If it keeps something in a repository it has `init(repository, state)`, which leaves alone what is
+-- there. `admin` are routes below /_davit/ that only this machine may use.
 local resources = {
   limits, repositories,
   require "cloud.github.meta",

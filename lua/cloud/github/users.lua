@@ -20,11 +20,7 @@ end
 
 local collections = { "followers", "subscriptions", "organizations", "repos", "received_events" }
 
----As it stands in every answer.
----@param context github.Context
----@param login string
----@return table
-function users.show(context, login)
+local function make(context, login)
   local bot = login:sub(-5) == "[bot]"
   local url = links.api(context, "/users/" .. links.escape(login))
   local shown = {
@@ -39,6 +35,16 @@ function users.show(context, login)
   return shown
 end
 
+---As it stands in every answer; made once a request.
+---@param context github.Context
+---@param login string
+---@return table
+function users.show(context, login)
+  local shown = context.shown[login] or make(context, login)   -- no repository has a name without a slash
+  context.shown[login] = shown
+  return shown
+end
+
 local nothing = { "name", "company", "location", "email", "hireable", "bio", "twitter_username" }
 local counts = { "public_gists", "followers", "following", "private_gists", "disk_usage", "collaborators" }
 
@@ -47,7 +53,7 @@ local function myself(context)
   local token = context.token
   if token.kind == "anonymous" then route.refuse { status = 401, message = "Requires authentication" } end
   if not token.user then route.refuse { status = 403, message = "Resource not accessible by integration" } end
-  local shown = users.show(context, token.login)
+  local shown = make(context, token.login)
   for _, name in ipairs(nothing) do shown[name] = json.null end
   for _, name in ipairs(counts) do shown[name] = 0 end
   local owned = { [true] = 0, [false] = 0 }
