@@ -12,7 +12,6 @@
  * Invariants: 1. a connection is suspended exactly while its request is WAITING or TAKEN.
  *             2. r->connection is NULL exactly when libmicrohttpd has let go of the request. */
 #include "server_mhd.h"
-#include "address.h"
 #include "authority.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
   HEADERS_MAX = 64 << 10,
@@ -338,14 +338,18 @@ struct server_accept *server_accept(struct server *s, effect_done *done, void *a
 
 /* ---- the server -------------------------------------------------------------------------------------- */
 
-static struct MHD_Daemon *start_daemon(struct server *s, const struct sockaddr_storage *at)
+/* On the address, or on the socket that listens already if there is one. */
+static struct MHD_Daemon *start_daemon(struct server *s, const struct sockaddr_storage *at, int socket)
 {
   unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE;
   flags |= at->ss_family == AF_INET6 ? MHD_USE_IPv6 : 0;
   flags |= s->authority ? MHD_USE_TLS : 0;
-  struct MHD_OptionItem tls[] = {
-    {s->authority ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, (void *)on_certificate},
-    {MHD_OPTION_END, 0, NULL}};
+  struct MHD_OptionItem more[] = {{MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
+  int n = 0;
+  if (s->authority)
+    more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)on_certificate};
+  if (socket >= 0)
+    more[n] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET, socket, NULL};
   return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s,
                           MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)at,
                           MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
@@ -353,7 +357,7 @@ static struct MHD_Daemon *start_daemon(struct server *s, const struct sockaddr_s
                           MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
                           MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
                           MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-                          MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+                          MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }
 
 static bool watch(struct server *s, uv_loop_t *loop)
@@ -367,16 +371,10 @@ static bool watch(struct server *s, uv_loop_t *loop)
   return true;
 }
 
-/* Listens and hooks into the loop; 0, or an error of the system. */
-static int open_server(struct server *s, uv_loop_t *loop, const struct server_options *o)
+int server_begin(struct server *s, uv_loop_t *loop, const struct sockaddr_storage *at, int socket)
 {
-  struct sockaddr_storage at = {0};
-  if (address_of(o->address, o->port, &at) != 0)
-    return EINVAL;
-  if (!server_ends_open(s))
-    return errno;
   errno = 0;
-  s->daemon = start_daemon(s, &at);
+  s->daemon = start_daemon(s, at, socket);
   if (!s->daemon)
     return errno ? errno : ENOMEM;
   s->port = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
@@ -389,18 +387,16 @@ static int open_server(struct server *s, uv_loop_t *loop, const struct server_op
 struct server *server_new(uv_loop_t *loop, const struct server_options *o, struct fault *f)
 {
   struct server *s = calloc(1, sizeof *s);
-  int err = ENOMEM;
-  if (s) {
-    *s = (struct server){.authority = o->authority, .max_body = o->max_body, .last = &s->first, .ends = -1};
-    err = open_server(s, loop, o);
+  if (!s) {
+    fault_set(f, "server-failed", "fatal", "listening: %s", strerror(ENOMEM));
+    return NULL;
   }
-  if (!err)
+  *s = (struct server){.authority = o->authority, .max_body = o->max_body, .last = &s->first, .ends = -1};
+  if (server_open_at(s, loop, o, f))
     return s;
-  if (s)
-    server_ends_close(s);
+  server_ends_close(s);
+  free(s->path);
   free(s);
-  fault_set(f, "server-failed", "fatal", "listening on %.64s port %d: %s", o->address, o->port,
-            strerror(err));
   return NULL;
 }
 
@@ -442,6 +438,9 @@ void server_free(struct server *s)
   uv_poll_stop(&s->poll);
   drop_all(s);
   MHD_stop_daemon(s->daemon);
+  if (s->path)
+    unlink(s->path);
+  free(s->path);
   server_ends_close(s);
   while (s->first)
     unlink_request(s->first);  // what a taker still has

@@ -14,6 +14,7 @@ struct server;
 struct server_options {
   const char *address;
   int port;                     /* 0: any */
+  const char *path;             /* of a socket in the file system, instead of both; or NULL */
   struct authority *authority;  /* NULL: plain HTTP; outlives the server */
   size_t max_body;              /* bytes; a longer body is answered with 413 */
 };

@@ -21,7 +21,7 @@
 #define STREAM "davit.server.stream"
 
 struct options {
-  const char *address;
+  const char *address, *path;
   lua_Integer port, max_body;
   int tls;
 };
@@ -31,6 +31,7 @@ static const struct options defaults = {.address = "127.0.0.1", .max_body = 16 <
 static const struct opt_field fields[] = {
   {"address", OPT_STRING, offsetof(struct options, address), false},
   {"port", OPT_INTEGER, offsetof(struct options, port), false},
+  {"path", OPT_STRING, offsetof(struct options, path), false},
   {"tls", OPT_ANY, offsetof(struct options, tls), false},
   {"max_body", OPT_INTEGER, offsetof(struct options, max_body), false},
   {0},
@@ -61,7 +62,7 @@ static int port(lua_State *L)
   return 1;
 }
 
-/* listen{ address =, port =, tls =, max_body = } -> server; it keeps its authority alive. */
+/* listen{ address =, port =, path =, tls =, max_body = } -> server; it keeps its authority alive. */
 static int listen_on(lua_State *L)
 {
   struct options o = defaults;
@@ -79,8 +80,8 @@ static int listen_on(lua_State *L)
   task_current(L);
   if (!host_of(L)->real)
     return failure_misuse(L, "server.listen: this world has no sockets to listen on");
-  struct server_options so = {.address = o.address, .port = (int)o.port, .authority = authority,
-                              .max_body = (size_t)o.max_body};
+  struct server_options so = {.address = o.address, .port = (int)o.port, .path = o.path,
+                              .authority = authority, .max_body = (size_t)o.max_body};
   struct server **box = lua_newuserdatauv(L, sizeof *box, 1);
   *box = NULL;
   luaL_setmetatable(L, SERVER);
@@ -89,7 +90,7 @@ static int listen_on(lua_State *L)
     lua_setiuservalue(L, -2, 1);
   }
   *box = server_new(&host_of(L)->real->loop, &so, &fault);
-  return *box ? 1 : failure_raise(L, &fault, o.address);
+  return *box ? 1 : failure_raise(L, &fault, o.path ? o.path : o.address);
 }
 
 /* ---- accepting -------------------------------------------------------------------------- */

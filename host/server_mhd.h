@@ -1,6 +1,7 @@
 /* server_mhd.h - the parts of the server, as they see each other: server.c, server_answer.c for what
  * answers are made of, server_stream.c for those that are written while they are sent, server_websocket.c for
- * connections that leave HTTP, and server_ends.c for clients that end their side. server.h is the outside. */
+ * connections that leave HTTP, server_ends.c for clients that end their side, and server_listen.c for
+ * where it listens. server.h is the outside. */
 #ifndef SERVER_MHD_H
 #define SERVER_MHD_H
 #include "server.h"
@@ -19,6 +20,7 @@ struct server {
   struct authority *authority;
   size_t max_body;
   int port;
+  char *path;                     /* of the socket; or NULL */
   bool closing;
   struct server_accept *accepting;
   struct request *first, **last;  /* all requests, in the order they began */
@@ -46,6 +48,10 @@ struct request {
 void server_run_soon(struct server *s);
 /* The response goes to the client of a request that is taken, and the request is given back. */
 void server_queue(struct request *r, unsigned status, struct MHD_Response *response);
+
+/* Starts to serve on the address, or on a socket that listens already (else -1), and hooks into the loop; 0, or an
+ * error of the system. */
+int server_begin(struct server *s, uv_loop_t *loop, const struct sockaddr_storage *at, int socket);
 
 /* ---- server_answer.c ---- */
 
@@ -75,4 +81,9 @@ void server_ends_tell(struct server *s);
 void server_upgrade_lost(struct request *r);
 /* Ends all WebSockets: the server goes. */
 void server_end_upgraded(struct server *s);
+
+/* ---- server_listen.c ---- */
+
+/* Listens where the options say. False: *f says why not. */
+bool server_open_at(struct server *s, uv_loop_t *loop, const struct server_options *o, struct fault *f);
 #endif

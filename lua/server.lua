@@ -139,6 +139,7 @@ Server.__close = Server.close
 function server.listen(o)
   o = o or {}
   local listening = core.listen(o)
+  if o.path then return setmetatable({ core = listening, port = 0, url = "unix:" .. o.path }, Server) end
   local port, address = listening:port(), o.address or "127.0.0.1"
   local host = address:find(":", 1, true) and "[" .. address .. "]" or address
   local url = ("%s://%s:%d"):format(o.tls and "https" or "http", host, port)

@@ -7,6 +7,8 @@ local server = {}
 ---@class server.Options
 ---@field address? string    where to listen ("127.0.0.1")
 ---@field port? integer      0 to 65535; 0 takes a free one (0)
+---@field path? string       of a socket in the file system, instead of address and port: at most 107 bytes; only its
+---owner may connect. One that a killed server left is taken over, and it goes when the server is closed
 ---@field tls? authority.Authority  speaks https with certificates of this authority
 ---@field max_body? integer  bytes; a longer body is answered with 413 (16 MiB)
 
@@ -18,7 +20,7 @@ local server = {}
 ---@field host string        in lower case, without its port
 ---@field headers table<string, string>  names in lower case; repeated ones joined by ", "
 ---@field body string
----@field address string     the client's address and port
+---@field address string     the client's address and port; "" on a socket with a path
 
 ---With `websocket` a reply makes a WebSocket of the request: the function gets it and talks on it as long as
 ---it likes. When it returns the socket is closed with 1000, when it raises with 1011, when it is cancelled it is
@@ -50,7 +52,7 @@ function out:write(text) end
 
 ---@class server.Server
 ---@field port integer       the port it listens on
----@field url string         "http://127.0.0.1:PORT"
+---@field url string         "http://127.0.0.1:PORT", or "unix:PATH"
 local listening = {}
 
 ---Answers requests until the task is cancelled or the server closed. A handler returns status,
