@@ -22,6 +22,7 @@ Usage: davit cloud [FLAG]…
   --port N             of http (any free one)
   --https-port N       of https (any free one)
   --listen ADDRESS     where to listen (127.0.0.1); any other address is open to other machines
+  --github-socket PATH the socket for gh (github.sock below the state's folder)
   --awake N            processes of Workers at most (16); the one asked longest ago makes room
   --no-workers         Workers are answered by a stand-in, without workerd
   --no-databases       branches have no PostgreSQL
@@ -53,7 +54,7 @@ local function text() return { type = "string" } end
 
 local params = {
   project = text(), state = text(), seed = text(), faults = text(), record = text(), listen = text(), latency = text(),
-  ["dns-delay"] = text(), ["tls-delay"] = text(), ["propagation-delay"] = text(),
+  ["github-socket"] = text(), ["dns-delay"] = text(), ["tls-delay"] = text(), ["propagation-delay"] = text(),
   port = { type = "integer" }, ["https-port"] = { type = "integer" },
   awake = { type = "integer" },
   reset = { type = "boolean" }, verbose = { type = "boolean" }, ["print-env"] = { type = "boolean" },
@@ -148,8 +149,9 @@ end
 local function serve(p, values)
   local http, https = ports_of(values)
   return require("cloud.serve").run {
-    state = folder_of(p, values), project = p or {}, port = http, https_port = https,
-    listen = address_of(values), verbose = values.verbose,
+    state = folder_of(p, values), project = p or {}, port = port_of(values, "port"),
+    https_port = port_of(values, "https-port"), listen = address_of(values), verbose = values.verbose,
+    github_socket = values["github-socket"],
     awake = awake_of(values), reset = values.reset, latency = time_of(values, "latency"),
     record = values.record, settings = settings_of(values),
     world = world_of(values), faults = faults_of(values), workerd = plane(values, "workers"),

@@ -20,15 +20,24 @@ end
 ---@field ca_file string
 ---@field account_id string
 ---@field repository string    owner/name
+---@field gh? string           folder of gh's configuration
 ---@field neon_project string
 ---@field tokens table<string, string>    workers, neon, github: what the models accept
 ---@field made_up table<string, boolean>  which of them the cloud made up
+
+-- gh takes its server from its configuration alone.
+local function add_gh(lines, e)
+  lines[#lines + 1] = "# gh, as the repository's owner"
+  lines[#lines + 1] = export("GH_CONFIG_DIR", e.gh)
+  lines[#lines + 1] = credential("GH_TOKEN", e.tokens.github_owner, e.made_up.github_owner)
+  lines[#lines + 1] = export("GH_REPO", e.repository)
+end
 
 ---@param e cloud.Environment
 ---@return string[] lines
 function environment.lines(e)
   local base = ("http://127.0.0.1:%d"):format(e.http_port)
-  return {
+  local lines = {
     "# wrangler, and the SDK of Cloudflare",
     export("CLOUDFLARE_API_BASE_URL", base .. "/client/v4"),
     export("CLOUDFLARE_BASE_URL", base .. "/client/v4"),
@@ -47,6 +56,8 @@ function environment.lines(e)
     "# https, for programs of node",
     export("NODE_EXTRA_CA_CERTS", e.ca_file),
   }
+  if e.gh then add_gh(lines, e) end
+  return lines
 end
 
 return environment

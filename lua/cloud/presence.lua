@@ -35,7 +35,7 @@ end
 function presence.announce(folder, facts)
   local text = json.encode({
     version = 1, pid = presence.pid(), started = facts.started,
-    http_port = facts.http_port, https_port = facts.https_port, dns = facts.dns,
+    http_port = facts.http_port, https_port = facts.https_port, dns = facts.dns, github_socket = facts.github_socket,
     ca_file = facts.ca_file, hosts = json.array(facts.hosts),
     environment = json.array(facts.environment),
   }, { indent = 2 })

@@ -13,6 +13,7 @@ local dispatch = require "cloud.dispatch"
 local environment = require "cloud.environment"
 local faults = require "cloud.faults"
 local fs = require "fs.core"
+local github_socket = require "cloud.github_socket"
 local hosts = require "cloud.neon.hosts"
 local nameserver = require "nameserver"
 local neon = require "cloud.neon"
@@ -67,6 +68,7 @@ local LARGEST_BODY = 256 << 20
 ---@field latency? number        seconds before each answer of an API (0)
 ---@field record? string         file that every exchange with an API is appended to
 ---@field listen? string         address ("127.0.0.1")
+---@field github_socket? string  path of the socket for gh (github.sock in the folder of the cloud)
 ---@field awake? integer         processes of Workers at most (16)
 ---@field reset? boolean         begin anew
 ---@field verbose? boolean       a line for every request, and what the children print
@@ -76,6 +78,7 @@ local known = {
   state = "string", project = "table", port = "integer", https_port = "integer",
   workerd = "string", postgres = "string", pull_requests = "table", tokens = "table",
   settings = "table", world = "table", faults = "table", latency = "number", record = "string", listen = "string",
+  github_socket = "string",
   awake = "integer", reset = "boolean", verbose = "boolean", ready = "function",
 }
 local may_be_false = { workerd = true, postgres = true }
@@ -240,8 +243,8 @@ local listen_hints = {
 local function open_port(o)
   local listening, err = try(server.listen, o)
   if listening then return listening end
-  for _, entry in ipairs(err.code == "server-failed" and listen_hints or {}) do
-    if err.message:find(entry[1], 1, true) then err.hint = entry[2] end
+  if err.code == "server-failed" and not o.path then
+    err.hint = "another program may listen there: see 'ss -ltnp', or choose another port (0 takes a free one)"
   end
   error(err, 0)
 end
@@ -263,6 +266,13 @@ local function listen_everywhere(cloud, name, address, o)
   local port = at(address, o.port)
   if address ~= ADDRESS and address ~= "0.0.0.0" then at(ADDRESS, port) end
   return port
+end
+
+-- gh speaks to api.github.com there, like everybody else on the other sockets.
+local function listen_for_gh(cloud, wanted)
+  return github_socket.open(cloud.folder, wanted, function(path)
+    return listen(cloud, "gh", { path = path, max_body = LARGEST_BODY })
+  end, cloud.crew.log)
 end
 
 local function warn_of_strangers(address)
@@ -295,7 +305,7 @@ local function environment_of(cloud, ca_file)
   local state = cloud.state
   return environment.lines { http_port = cloud.http_port, ca_file = ca_file, made_up = cloud.made_up,
     account_id = state.cloudflare.account_id, repository = state.github.repository,
-    neon_project = state.neon.project_id, tokens = cloud.tokens }
+    neon_project = state.neon.project_id, tokens = cloud.tokens, gh = cloud.gh and cloud.gh.configuration }
 end
 
 local function print_all(facts)
@@ -309,7 +319,8 @@ end
 
 local function announce(cloud, o, dns, ca_file)
   local facts = { http_port = cloud.http_port, https_port = cloud.https_port, dns = dns, ca_file = ca_file,
-    hosts = hosts_of(cloud.state), started = cloud.now(), environment = environment_of(cloud, ca_file) }
+    github_socket = cloud.gh and cloud.gh.path, hosts = hosts_of(cloud.state), started = cloud.now(),
+    environment = environment_of(cloud, ca_file) }
   presence.announce(cloud.folder, facts)
   local tell = o.ready or print_all
   tell(facts)
@@ -419,7 +430,7 @@ local function live(cloud, o, spawn)
   local address = o.listen or ADDRESS
   cloud.http_port = listen_everywhere(cloud, "http", address, { port = o.port })
   cloud.https_port = listen_everywhere(cloud, "https", address, { port = o.https_port, tls = ca })
-  if cloud.open then warn_of_strangers(address) end
+  cloud.gh = listen_for_gh(cloud, o.github_socket)
   local dns = listen_dns(cloud)
   cloud.crew.spawn("time", function() watch_time(cloud) end)
   announce(cloud, o, dns, cloud.folder .. "/ca/ca.pem")
@@ -429,6 +440,7 @@ end
 local function begin_record(cloud, path)
   local secrets = {}
   for _, value in pairs(cloud.tokens) do secrets[#secrets + 1] = type(value) == "table" and value.value or value end
+  for _, token in ipairs(cloud.state.github.tokens) do secrets[#secrets + 1] = token.value end
   cloud.recorder = recorder.new(path, { now = cloud.now, log = log, secrets = secrets })
 end
 
