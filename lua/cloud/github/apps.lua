@@ -157,7 +157,7 @@ local function create_token(context)
   local app, body = require_app(context), answers.body(context)
   if tostring(app.installation) ~= context.params.installation then answers.not_found() end
   local made = { kind = "installation", user = false, value = "ghs_" .. ids.hex(context.state, "github token", 36),
-    login = app.slug .. "[bot]", permissions = permissions_of(app, body.permissions),
+    account = owner_of(context), login = app.slug .. "[bot]", permissions = permissions_of(app, body.permissions),
     repositories = named(context, body, app), expires = context.now + LIFE }
   table.insert(context.github.tokens, made)
   local shown = { token = made.value, expires_at = clock.iso(made.expires), permissions = made.permissions,

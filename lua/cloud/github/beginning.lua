@@ -1,6 +1,7 @@
 ---What GitHub's part of a world begins with: repositories, issues and pull requests of a seed, or those of a state
 ---that an older version saved.
 local comments = require "cloud.github.comments"
+local git = require "cloud.github.git"
 local issues = require "cloud.github.issues"
 local labels = require "cloud.github.labels"
 local pulls = require "cloud.github.pulls"
@@ -10,9 +11,11 @@ local beginning = {}
 
 ---@class github.Seed
 ---@field repositories? repositories.Seed[]  beside the first one; an entry with its name is that one
+---@field branches? table[]   name, protected, required (names of checks): of the first repository
 ---@field labels? table[]     name, color, description: of the first repository
 ---@field issues? table[]     number, title, body, state, login, labels, comments: of the first repository
 ---@field tokens? github.tokens.Seed[]
+---@field apps? github.apps.Seed[]
 
 local function add_comments(state, repository, item, list)
   for _, comment in ipairs(list or {}) do
@@ -55,7 +58,19 @@ local function add_labels(state, repository, list)
   end
 end
 
+local function add_branches(state, repository, list)
+  local from = repository.branches[repository.default_branch].sha
+  for _, branch in ipairs(list or {}) do
+    if not repository.branches[branch.name] then
+      git.point(repository, branch.name, from, state.settings.created_at)
+    end
+    local at = repository.branches[branch.name]
+    at.protected, at.required = branch.protected or branch.required and true, branch.required
+  end
+end
+
 local function fill(state, repository, o, add)
+  add_branches(state, repository, o.branches)
   add_labels(state, repository, o.labels)
   add_issues(state, repository, o.issues)
   add_pulls(state, repository, o.pull_requests, add)
@@ -81,7 +96,8 @@ function beginning.plant(state, first, seed, add)
     if one.name ~= first then add(state, one) end
   end
   for _, one in ipairs(list) do fill(state, world_of.find(state, one.name), one, add) end
-  fill(state, own, { labels = given.labels, issues = given.issues, pull_requests = seed.pull_requests }, add)
+  fill(state, own, { branches = given.branches, labels = given.labels, issues = given.issues,
+    pull_requests = seed.pull_requests }, add)
 end
 
 -- ---- of an older version -------------------------------------------------------------------

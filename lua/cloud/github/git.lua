@@ -17,6 +17,7 @@ local git = {}
 ---@class github.Branch
 ---@field sha string
 ---@field protected? boolean
+---@field required? string[]  the checks that it demands
 
 ---Puts a commit into a repository.
 ---@param state table

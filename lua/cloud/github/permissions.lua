@@ -76,7 +76,7 @@ end
 -- ---- one token ----------------------------------------------------------------------------
 
 local function is_for(token, repository)
-  if not token.repositories then return true end
+  if not token.repositories then return repositories.owner(repository):lower() == token.account:lower() end
   for _, name in ipairs(token.repositories) do
     if name:lower() == repository.full_name:lower() then return true end
   end

@@ -16,7 +16,8 @@ local tokens = {}
 ---@field user boolean         whether that is a person
 ---@field scopes? string[]     of a classic one
 ---@field permissions? table<string, string>  of the others: name to read, write, admin
----@field repositories? string[]  the only ones that it is for (all of its owner's)
+---@field account string      whose repositories it is for
+---@field repositories? string[]  the only ones that it is for (all of the account's)
 ---@field expires? number      seconds since 1970
 ---@field fork? boolean        a workflow's, for a pull request from a fork
 
@@ -49,7 +50,7 @@ function tokens.make(given, repository)
       0)
   end
   local user = kind == "classic" or kind == "fine-grained"
-  return { kind = kind, value = given.value, user = user, expires = given.expires, fork = given.fork,
+  return { kind = kind, value = given.value, user = user, account = repository:match "^[^/]+", expires = given.expires, fork = given.fork,
     login = login_of(given, kind, repository:match "^[^/]+"),
     scopes = kind == "classic" and (given.scopes or { "repo", "workflow" }) or nil,
     permissions = kind ~= "classic" and permissions.of(kind, given) or nil,
