@@ -103,8 +103,8 @@ local function require_app(context)
   route.refuse { status = 401, message = "A JSON web token could not be decoded" }
 end
 
-local function covers(app, repository)
-  if not app.repositories then return true end
+local function covers(context, app, repository)
+  if not app.repositories then return repositories.owner(repository) == owner_of(context) end
   for _, name in ipairs(app.repositories) do
     if name:lower() == repository.full_name:lower() then return true end
   end
@@ -114,7 +114,7 @@ end
 local function of_repository(context)
   local app = require_app(context)
   local found = repositories.find(context.state, context.params.owner .. "/" .. context.params.repo)
-  if not (found and covers(app, found)) then answers.not_found() end
+  if not (found and covers(context, app, found)) then answers.not_found() end
   return show(context, app)
 end
 
@@ -145,7 +145,7 @@ local function named(context, body, app)
   end
   for _, name in ipairs(list) do
     local found = repositories.find(context.state, name)
-    if not (found and covers(app, found)) then
+    if not (found and covers(context, app, found)) then
       answers.malformed("There is at least one repository that does not exist or is not accessible to the parent "
         .. "installation.")
     end

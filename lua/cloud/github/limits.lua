@@ -51,24 +51,29 @@ local function refuse_secondary(seconds)
       .. "If you reach out to GitHub Support for help, please include the request ID." }
 end
 
-local function spend(context, name, length, amount, limit)
+-- Who asked too much of one kind waits with that kind.
+local function refuse_blocked(context, kind)
+  local blocked_until = context.quota.account[kind .. " blocked"]
+  if blocked_until and blocked_until > context.now then refuse_secondary(blocked_until - context.now) end
+end
+
+local function spend(context, kind, name, length, amount, limit)
   local one = window(context.quota.account, name, length, context.now)
   one.count = one.count + amount
   if one.count <= limit then return end
   local left = math.max(one.since + length - context.now, BLOCK)
-  context.quota.account.blocked_until = context.now + left
+  context.quota.account[kind .. " blocked"] = context.now + left
   refuse_secondary(left)
 end
 
 local function count_secondary(context)
-  local account, settings, method = context.quota.account, context.state.settings, context.request.method
-  if account.blocked_until and account.blocked_until > context.now then
-    refuse_secondary(account.blocked_until - context.now)
-  end
-  spend(context, "points", MINUTE, reading[method] and 1 or 5, settings.github_points)
+  local settings, method = context.state.settings, context.request.method
+  refuse_blocked(context, "points")
+  spend(context, "points", "minute", MINUTE, reading[method] and 1 or 5, settings.github_points)
   if content[method] then
-    spend(context, "minute", MINUTE, 1, settings.github_content_per_minute)
-    spend(context, "hour", HOUR, 1, settings.github_content_per_hour)
+    refuse_blocked(context, "content")
+    spend(context, "content", "content minute", MINUTE, 1, settings.github_content_per_minute)
+    spend(context, "content", "content hour", HOUR, 1, settings.github_content_per_hour)
   end
 end
 

@@ -49,9 +49,9 @@ function tokens.make(given, repository)
     error(("the kind of a token is classic, fine-grained, installation or workflow, not '%s'"):format(tostring(kind)),
       0)
   end
-  local user = kind == "classic" or kind == "fine-grained"
-  return { kind = kind, value = given.value, user = user, account = repository:match "^[^/]+", expires = given.expires, fork = given.fork,
-    login = login_of(given, kind, repository:match "^[^/]+"),
+  local user, owner = kind == "classic" or kind == "fine-grained", repository:match "^[^/]+"
+  return { kind = kind, value = given.value, user = user, account = owner, expires = given.expires,
+    fork = given.fork, login = login_of(given, kind, owner),
     scopes = kind == "classic" and (given.scopes or { "repo", "workflow" }) or nil,
     permissions = kind ~= "classic" and permissions.of(kind, given) or nil,
     repositories = given.repositories or kind == "workflow" and { repository } or nil }
