@@ -256,6 +256,7 @@ test("names of Workers, modules and assets name no file", function()
   equal(fs.list(place.folder, { outside = true }), { "inside/" })
   equal(fs.list(place.folder .. "/inside", { outside = true }), { "state/" })
   local known = { ["ca"] = true, ["ca/ca.key"] = true, ["ca/ca.pem"] = true, ["cloud.lock"] = true, ["state.json"] = true,
+    ["gh"] = true, ["gh/config.yml"] = true,
     ["texts"] = true, ["texts/HASH"] = true, ["workers"] = true }
   for _, path in ipairs(tree(place.folder .. "/inside/state")) do equal({ path, known[path] }, { path, true }) end
 end)

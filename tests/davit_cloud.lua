@@ -13,7 +13,7 @@ davit_cloud.peer = here .. "/" .. (os.getenv "DAVIT" or "build/davit"):gsub("[^/
 local function environment(more)
   local env = { NO_COLOR = "1", CI = false }
   for _, name in ipairs { "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_DNS_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "NEON_API_KEY",
-    "GITHUB_TOKEN", "DAVIT_STORE" } do
+    "GITHUB_TOKEN", "GH_TOKEN", "GH_CONFIG_DIR", "GH_REPO", "GH_HOST", "DAVIT_STORE" } do
     env[name] = false
   end
   for name, value in pairs(more or {}) do env[name] = value end

@@ -180,3 +180,57 @@ test("that it is there already is for whoever looks, other refusals are for good
   equal(class_of '{"message":"Validation Failed","errors":[{"code":"invalid"}]}', "fatal")
   equal(class_of '{"message":"Validation Failed","errors":["x"]}', "fatal")
 end)
+
+-- ---- the traps, as the model sets them --------------------------------------------------------
+
+local PULL = { number = 42, title = "Add a page", head = "page" }
+
+test("the model's own secondary limit is waited for, and the work goes on", function()
+  local w <close> = provider_world.open { pull_requests = { PULL }, settings = { github_points = 5 } }
+  local gh = client()
+  equal(ensure(gh.comment(comment_of())).marker, "codex/preview/42")   -- looks (1), then writes (5)
+  local there = w.state.github.repositories["example/codex"].comments
+  equal({ w.pauses[1], w:count "^POST", #there }, { 60, 2, 1 })
+end)
+
+test("the model's primary limit, whose hour has only begun, ends the work", function()
+  local w <close> = provider_world.open { pull_requests = { PULL }, settings = { github_requests = 2 } }
+  local gh = client()
+  gh.pull(42)
+  gh.pull(42)
+  equal(raises("requests are used up until 09:00:00 UTC", gh.pull, 42).class, "throttled")
+  equal({ #w.pauses, w:count "^GET" }, { 0, 2 })   -- it is not asked again
+end)
+
+test("the token of a pull request from a fork cannot comment, which is no limit", function()
+  local w <close> = provider_world.open { pull_requests = { PULL },
+    github = { tokens = { { value = "of-a-fork", kind = "workflow", fork = true } } } }
+  local err = raises("status 403: Resource not accessible.*no fork's token has it",
+    client("of-a-fork").comment(comment_of()).create)
+  equal({ err.class, #w.pauses, w:count "^POST" }, { "fatal", 0, 1 })
+end)
+
+test("a token without the right to see the repository is told that there is none", function()
+  local _ <close> = provider_world.open { pull_requests = { PULL },
+    github = { tokens = { { value = "elsewhere", kind = "fine-grained", repositories = { "example/other" } } } } }
+  raises("status 404.*a token without access sees nothing", client("elsewhere").pull, 42)
+end)
+
+test("open pull requests beyond the first page are found", function()
+  local pulls = {}
+  for i = 1, 130 do pulls[i] = { number = i, title = "t", head = "h" .. i } end
+  local w <close> = provider_world.open { pull_requests = pulls }
+  equal({ #client().open_pulls(), w:count "^GET" }, { 130, 2 })
+end)
+
+test("who writes as somebody else than the workflow finds what that one wrote", function()
+  local w <close> = provider_world.open { pull_requests = { PULL },
+    github = { tokens = { { value = "of-an-app", kind = "installation", app = "helper",
+      permissions = { pull_requests = "write" } } } } }
+  local function comment(login)
+    return github.client({ repository = "example/codex", token = "of-an-app", login = login }).comment(comment_of())
+  end
+  ensure(comment "helper[bot]")
+  equal(comment("helper[bot]").find().login, "helper[bot]")
+  equal({ comment(nil).find(), w:count "^POST" }, { nil, 1 })
+end)
