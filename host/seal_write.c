@@ -1,17 +1,19 @@
 /* seal_write.c - seals; see seal.h.
  *
- * Chance comes from the world, as everywhere, so that a rehearsal repeats: the key for each box is made of
- * it, which otherwise is what crypto_box_seal() does, and so is the stream's head. The library begins a stream by
- * drawing one itself; but "pull" begins with one that is given, to the same state. */
+ * Chance comes from the world, as everywhere, so that a rehearsal repeats: the boxes are those of sealed_box.h, and the
+ * stream's head is drawn, too. The library begins a stream by drawing one itself; but "pull" begins with one that is
+ * given, to the same state. */
 #include "seal_format.h"
 #include "locked.h"
+#include "sealed_box.h"
 #include "world.h"
 #include <stdlib.h>
 #include <string.h>
 
 struct keys {
   crypto_secretstream_xchacha20poly1305_state stream;
-  unsigned char key[SEAL_STREAM_KEY], seed[crypto_box_SEEDBYTES], once[crypto_box_SECRETKEYBYTES];
+  unsigned char key[SEAL_STREAM_KEY];
+  struct sealed_box_once once;
   unsigned char piece[SEAL_PIECE];  /* what came and is not sealed yet */
 };
 
@@ -21,21 +23,6 @@ struct seal_writer {
   size_t start_len, held;
   bool begun;
 };
-
-/* crypto_box_seal() with a key of our own drawing. */
-static bool seal_stream_key(struct keys *k, struct world_random *random, const unsigned char *public, unsigned char *box)
-{
-  unsigned char nonce[crypto_box_NONCEBYTES];
-  crypto_generichash_state hash;
-  if (!random->fill(random, k->seed, sizeof k->seed))
-    return false;
-  crypto_box_seed_keypair(box, k->once, k->seed);
-  crypto_generichash_init(&hash, NULL, 0, sizeof nonce);
-  crypto_generichash_update(&hash, box, SEAL_KEY);
-  crypto_generichash_update(&hash, public, SEAL_KEY);
-  crypto_generichash_final(&hash, nonce, sizeof nonce);
-  return crypto_box_easy(box + SEAL_KEY, k->key, sizeof k->key, nonce, public, k->once) == 0;
-}
 
 static bool begin(struct seal_writer *w, struct world_random *random, const unsigned char (*keys)[SEAL_KEY],
                   size_t count)
@@ -47,7 +34,7 @@ static bool begin(struct seal_writer *w, struct world_random *random, const unsi
     return false;
   for (size_t i = 0; i < count; i++, at += SEAL_SLOT) {
     memcpy(at, keys[i], SEAL_KEY);
-    if (!seal_stream_key(w->keys, random, keys[i], at + SEAL_KEY))
+    if (!sealed_box_seal(&w->keys->once, random, keys[i], w->keys->key, SEAL_STREAM_KEY, at + SEAL_KEY))
       return false;
   }
   w->start_len = seal_start_len(count);
