@@ -35,7 +35,8 @@ local github = {}
 -- Each has `routes`: method, path, handler(context) -> value, options; `permission` and `role` as
 -- cloud.github.permissions has them, `docs` the page that errors name, `free` what no limit counts, `app` what is for
 -- an app itself. If it keeps something in a repository it has `init(repository, state)`, which leaves alone what is
--- there. `admin` are routes below /_davit/ that only this machine may use.
+-- there; `settle(repository, state, now)` is what time alone has done since the last request. `admin` are routes below
+-- /_davit/ that only this machine may use.
 local resources = {
   limits, repositories,
   require "cloud.github.meta",
@@ -49,6 +50,22 @@ local resources = {
   require "cloud.github.labels",
   require "cloud.github.comments",
   require "cloud.github.pull_desk",
+  require "cloud.github.commit_statuses",
+  require "cloud.github.check_runs",
+  require "cloud.github.environments",
+  require "cloud.github.branch_rules",
+  require "cloud.github.secrets",
+  require "cloud.github.variables",
+  require "cloud.github.deployments",
+  require "cloud.github.deployment_statuses",
+  require "cloud.github.workflows",
+  require "cloud.github.runs",
+  require "cloud.github.run_clock",
+  require "cloud.github.run_actions",
+  require "cloud.github.reviews",
+  require "cloud.github.dispatches",
+  require "cloud.github.run_desk",
+  require "cloud.github.secret_desk",
 }
 
 local function routes_of(name)
@@ -65,6 +82,12 @@ local routes, admin_routes = routes_of "routes", routes_of "admin"
 local function prepare(state, repository)
   for _, resource in ipairs(resources) do
     if resource.init then resource.init(repository, state) end
+  end
+end
+
+local function settle(context)
+  for _, resource in ipairs(resources) do
+    if resource.settle then resource.settle(context.repository, context.state, context.now) end
   end
 end
 
@@ -142,6 +165,7 @@ local function handle(context)
   context.accept = accept.read(context.request.headers.accept)
   if not found.app then enter(context) end
   context.body = read_body(context)
+  if context.repository then settle(context) end
   return found[3](context)
 end
 
@@ -208,6 +232,7 @@ local function carry_out(context, found)
   if not context.repository then
     route.refuse { status = 404, message = ("there is no repository %s"):format(tostring(wanted)) }
   end
+  settle(context)
   return found[3](context)
 end
 
