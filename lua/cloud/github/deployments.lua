@@ -69,8 +69,9 @@ function deployments.show(context, deployment)
     repository_url = repository, sha = deployment.sha, ref = deployment.ref, task = deployment.task,
     payload = deployment.payload or {}, environment = deployment.environment,
     original_environment = deployment.original_environment, description = data.nullable(deployment.description),
-    creator = users.show(context, deployment.login), transient_environment = deployment.transient,
-    production_environment = deployment.production, performed_via_github_app = integration.show(context, deployment.app),
+    creator = users.show(context, deployment.login),
+    performed_via_github_app = integration.show(context, deployment.app),
+    transient_environment = deployment.transient, production_environment = deployment.production,
     created_at = clock.iso(deployment.created), updated_at = clock.iso(deployment.updated),
   }
 end

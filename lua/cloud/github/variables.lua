@@ -79,7 +79,8 @@ local function update(context)
   local name = body.name and setting_names.check("Variable", body.name) or variable.name
   check_value(body.value or "")
   if name ~= variable.name and items[name] then refuse_taken() end
-  items[variable.name], items[name] = nil, variable
+  items[variable.name] = nil
+  items[name] = variable
   variable.name, variable.value, variable.updated = name, body.value or variable.value, context.now
   return nil, { status = 204 }
 end
