@@ -1,10 +1,13 @@
 ---The model of GitHub: secrets, which are really opened, and variables.
 local base64 = require "base64"
 local core = require "core"
+local fs = require "fs"
+local http = require "http"
 local json = require "json"
 local sealed_box = require "sealed_box.core"
 local secrets = require "cloud.github.secrets"
 local github_world = assert(core.load_file "tests/github_world.lua")()
+local local_cloud = assert(core.load_file "tests/local_cloud.lua")()
 
 local OF_REPOSITORY, OF_ENVIRONMENT = "/actions/secrets", "/environments/preview%2Fpr-42/secrets"
 
@@ -201,4 +204,38 @@ test("what cannot be a variable is refused", function()
     { 422, 422, 422, 422, 422 })
   equal((w:ask("workflow", "GET", VARIABLES)), 403)
   equal((w:ask("workflow", "POST", VARIABLES, { name = "A", value = "v" })), 403)
+end)
+
+-- ---- in a cloud ---------------------------------------------------------------------------------
+
+local function ask(facts, method, path, body)
+  return http.request { url = ("http://127.0.0.1:%d%s"):format(facts.http_port, path), method = method, json = body,
+    headers = { authorization = "Bearer github-owner-token", ["user-agent"] = "test" }, timeout = 30 }
+end
+
+test("a sealed value is in no record, and is there again after a restart", function()
+  local VALUE, REPOSITORY = "hush-hush-9f2c", "/api/v3/repos/example/codex"
+  local project = { zone = local_cloud.ZONE, github = { repository = "example/codex" },
+    cloudflare = { account = local_cloud.ACCOUNT } }
+  local_cloud.folder(function(folder)
+    local record, key = folder .. "-record.jsonl", nil
+    local _ <close> = setmetatable({}, { __close = function() fs.remove(record) end })
+    local_cloud.serve(folder, { project = project, record = record }, function(facts)
+      key = ask(facts, "GET", REPOSITORY .. "/actions/secrets/public-key"):json()
+      local box = base64.encode(sealed_box.seal(base64.decode(key.key), VALUE))
+      equal(ask(facts, "PUT", REPOSITORY .. "/actions/secrets/TOKEN",
+        { key_id = key.key_id, encrypted_value = box }).status, 201)
+      equal(ask(facts, "POST", REPOSITORY .. "/actions/variables", { name = "COPY", value = VALUE }).status, 201)
+      local text = fs.read(record)
+      equal({ text:find(VALUE, 1, true), text:find(box, 1, true), text:find('"COPY"', 1, true) ~= nil }, { nil, nil, true })
+      equal(ask(facts, "GET", "/_davit/github/secrets"):json().secrets, { TOKEN = VALUE })
+      equal(ask(facts, "GET", "/_davit/"):json().repository, "example/codex")
+    end)
+    local_cloud.serve(folder, { project = project, record = record }, function(facts)
+      equal(ask(facts, "GET", REPOSITORY .. "/actions/secrets/public-key"):json(), key)
+      equal(ask(facts, "GET", "/_davit/github/secrets"):json().secrets, { TOKEN = VALUE })
+      equal(ask(facts, "GET", REPOSITORY .. "/actions/variables/COPY"):json().value, VALUE)
+      equal(fs.read(record):find(VALUE, 1, true), nil)
+    end)
+  end)
 end)

@@ -32,7 +32,8 @@ local function masker_of(secrets)
 end
 
 ---@param path string      of the file; made when missing
----@param o { now: fun(): number, log: fun(text: string), secrets: table<any, string> }
+---@param o { now: fun(): number, log: fun(text: string), secrets: table<any, string>, opened: fun(): string[] }
+---  `secrets` are known from the beginning, `opened` those that clients have sealed by now
 ---@return cloud.Recorder  raises what keeps the file from being written
 function recorder.new(path, o)
   local _, err = try(fs.append, path, "")
@@ -40,8 +41,8 @@ function recorder.new(path, o)
     failure { code = "config", class = "misuse", about = path, message = "--record: " .. err.message,
       hint = "name a file that can be written" }
   end
-  return setmetatable({ path = path, now = o.now, log = o.log, masker = masker_of(o.secrets), lines = {}, written = 0,
-    asked = 0, missing = 0, changed = condition.new() }, Recorder)
+  return setmetatable({ path = path, now = o.now, log = o.log, masker = masker_of(o.secrets), opened = o.opened,
+    lines = {}, written = 0, asked = 0, missing = 0, changed = condition.new() }, Recorder)
 end
 
 -- After a write that failed half a line may stand at the end: the next one begins on its own.
@@ -78,6 +79,7 @@ end
 ---@param response table
 ---@param one? cloud.faults.Rule  that made it go wrong
 function Recorder:record(request, response, one)
+  for _, value in ipairs(self.opened()) do self.masker.learn(value) end
   local line = recording.line(request, response, one and faults.line(one), self.now(), self.masker)
   self.lines[#self.lines + 1] = line .. "\n"
   self.asked = self.asked + 1

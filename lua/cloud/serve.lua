@@ -13,6 +13,7 @@ local dispatch = require "cloud.dispatch"
 local environment = require "cloud.environment"
 local faults = require "cloud.faults"
 local fs = require "fs.core"
+local github_secrets = require "cloud.github.secrets"
 local github_socket = require "cloud.github_socket"
 local hosts = require "cloud.neon.hosts"
 local nameserver = require "nameserver"
@@ -441,7 +442,8 @@ local function begin_record(cloud, path)
   local secrets = {}
   for _, value in pairs(cloud.tokens) do secrets[#secrets + 1] = type(value) == "table" and value.value or value end
   for _, token in ipairs(cloud.state.github.tokens) do secrets[#secrets + 1] = token.value end
-  cloud.recorder = recorder.new(path, { now = cloud.now, log = log, secrets = secrets })
+  cloud.recorder = recorder.new(path, { now = cloud.now, log = log, secrets = secrets,
+    opened = function() return github_secrets.everywhere(cloud.state) end })
 end
 
 local function finish(cloud)
