@@ -293,3 +293,17 @@ test("one shared environment for all previews leaves one behind", function()
   end
   equal(environments(w), { "PR Preview" })
 end)
+
+test("what a deployment leaves is in the inventory that a rehearsal compares", function()
+  local inventory = require "rehearsal.inventory"
+  local w = github_world.new()
+  local before = #inventory.lines(w.state)
+  local deployment = deploy(w, { environment = "preview/pr-42", task = "preview" })
+  say(w, deployment, "success", { environment_url = "https://pr-42.example.com" })
+  w:get("admin", "POST", "/environments/preview%2Fpr-42/variables", { name = "URL", value = "x" })
+  w:get("workflow", "POST", "/statuses/" .. w:head "topic", { state = "success", context = "preview" })
+  equal({ #inventory.lines(w.state) - before, table.unpack(inventory.lines(w.state), before + 1) }, { 4,
+    "deployment of topic to preview/pr-42: preview, success https://pr-42.example.com",
+    "environment preview/pr-42: with 0 reviewers", "status preview: success",
+    "variable URL of preview/pr-42: x" })
+end)

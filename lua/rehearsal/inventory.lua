@@ -111,6 +111,37 @@ local function add_comments(add, github)
   end
 end
 
+local function add_deployments(add, repository)
+  for _, d in ipairs(repository.deployments) do
+    local newest = d.statuses[#d.statuses] or { state = "without a status", environment_url = "" }
+    add("deployment of %s to %s: %s, %s %s", d.ref, d.environment, d.task, newest.state, newest.environment_url)
+  end
+end
+
+-- Of secrets that there are some: their values differ from run to run.
+local function add_settings(add, of, secrets, variables)
+  for name in pairs(secrets or {}) do add("secret %s of %s: sealed", name, of) end
+  for name, variable in pairs(variables or {}) do add("variable %s of %s: %s", name, of, variable.value) end
+end
+
+local function add_environments(add, repository)
+  add_settings(add, repository.full_name, repository.secrets, repository.variables)
+  for _, environment in ipairs(repository.environments) do
+    add("environment %s: with %d reviewers", environment.name, #environment.reviewers)
+    add_settings(add, environment.name, environment.secrets, environment.variables)
+  end
+end
+
+local function add_reports(add, repository)
+  for _, check in ipairs(repository.check_runs) do
+    add("check %s: %s %s", check.name, check.status, check.conclusion or "")
+  end
+  for _, list in pairs(repository.statuses) do
+    for _, status in ipairs(list) do add("status %s: %s", status.context, status.state) end
+  end
+  for _, run in ipairs(repository.runs) do add("run of %s: by %s", run.path, run.event) end
+end
+
 -- ---- all ---------------------------------------------------------------------------------
 
 ---@param state table  of the models
@@ -124,6 +155,11 @@ function inventory.lines(state)
   add_scripts(add, state.cloudflare)
   add_branches(add, state)
   add_comments(add, state.github)
+  for _, repository in pairs(state.github.repositories) do
+    add_deployments(add, repository)
+    add_environments(add, repository)
+    add_reports(add, repository)
+  end
   table.sort(lines)
   return lines
 end
