@@ -13,6 +13,9 @@ local workflows = require "cloud.github.workflows"
 
 local run_desk = {}
 
+local LONGEST = 365 * 86400   -- seconds of a job
+local LATEST = 1 << 37        -- seconds since 1970 that have four digits for the year
+
 local statuses = { queued = true, in_progress = true, completed = true }
 local conclusions = { action_required = true, cancelled = true, failure = true, neutral = true, skipped = true,
   success = true, timed_out = true }
@@ -42,9 +45,38 @@ end
 local function check_seconds(what, o)
   for _, name in ipairs { "queue_seconds", "seconds" } do
     local value = o[name]
-    local fits = value == nil or type(value) == "number" and value >= 0
-    if not fits then refuse(("%s: %s is a number"):format(what, name)) end
+    local fits = value == nil or type(value) == "number" and value >= 0 and value <= LONGEST
+    if not fits then refuse(("%s: %s is a number of seconds"):format(what, name)) end
   end
+end
+
+local function check_texts(what, name, list)
+  if list == nil then return end
+  local fits = type(list) == "table" and (#list > 0 or next(list) == nil)
+  for _, text in ipairs(fits and list or {}) do fits = fits and type(text) == "string" end
+  if not fits then refuse(("%s: %s is a list of names"):format(what, name)) end
+end
+
+local function check_steps(what, steps)
+  if steps == nil then return end
+  if type(steps) ~= "table" then refuse(("%s: steps is a list"):format(what)) end
+  for _, step in ipairs(steps) do
+    if type(step) ~= "table" or not data.text(step.name) then refuse(("%s: every step has a name"):format(what)) end
+    check_ending(step.name, step)
+    check_seconds(step.name, step)
+  end
+end
+
+local function check_job(job)
+  if type(job) ~= "table" or not data.text(job.name) then refuse "every job has a name" end
+  if job.environment ~= nil and not data.text(job.environment) then
+    refuse(("%s: environment is a name"):format(job.name))
+  end
+  check_texts(job.name, "needs", job.needs)
+  check_texts(job.name, "labels", job.labels)
+  check_steps(job.name, job.steps)
+  check_ending(job.name, job)
+  check_seconds(job.name, job)
 end
 
 -- What a run says of all its jobs is what those have that say nothing.
@@ -52,14 +84,13 @@ local function read_jobs(body)
   local list = body.jobs
   if list == nil and (body.status or body.conclusion or body.seconds) then list = { { name = "build" } } end
   if list == nil then return nil end
-  if type(list) ~= "table" then refuse "jobs is a list" end
+  if type(list) ~= "table" or #list == 0 then refuse "jobs is a list" end
   for _, job in ipairs(list) do
-    if type(job) ~= "table" or not data.text(job.name) then refuse "every job has a name" end
+    check_job(job)
     for _, name in ipairs { "status", "conclusion", "seconds", "queue_seconds" } do
       if job[name] == nil then job[name] = body[name] end
     end
-    check_ending(job.name, job)
-    check_seconds(job.name, job)
+    check_job(job)
   end
   return list
 end
@@ -69,7 +100,8 @@ end
 local function time_of(context, value)
   if value == nil then return context.now end
   local at = type(value) == "number" and value or type(value) == "string" and clock.parse(value)
-  return at or refuse "created is a time such as 2026-01-01T00:00:00Z"
+  if at and at >= 0 and at <= LATEST then return at end
+  refuse "created is a time such as 2026-01-01T00:00:00Z"
 end
 
 -- What a pull request's event is about.
@@ -101,6 +133,7 @@ local function create(context)
 end
 
 local function find_job(run, wanted)
+  if type(wanted) ~= "table" then refuse "jobs is a list of what has a name" end
   for _, job in ipairs(jobs.latest(run)) do
     if job.id == wanted.id or job.name == wanted.name then return job end
   end
@@ -128,9 +161,10 @@ local function change(context)
   check_ending("the run", body)
   local world = { state = context.state, repository = context.repository, now = context.now }
   local named = {}
-  for _, wanted in ipairs(body.jobs or {}) do
-    check_ending(tostring(wanted.name), wanted)
-    named[#named + 1] = { job = find_job(run, wanted), to = wanted }
+  for _, wanted in ipairs(type(body.jobs) == "table" and body.jobs or {}) do
+    local job = find_job(run, wanted)
+    check_ending(job.name, wanted)
+    named[#named + 1] = { job = job, to = wanted }
   end
   if body.status or body.conclusion then
     for _, job in ipairs(jobs.latest(run)) do named[#named + 1] = { job = job, to = body } end
@@ -143,9 +177,28 @@ end
 
 -- ---- workflows --------------------------------------------------------------------------------
 
+local function check_inputs(inputs)
+  if inputs == nil then return end
+  if type(inputs) ~= "table" then refuse "inputs are an object" end
+  for name, input in pairs(inputs) do
+    if type(name) ~= "string" or type(input) ~= "table" then refuse "every input has a name, and is an object" end
+    check_texts(name, "options", input.options)
+  end
+end
+
+local function check_workflow(body)
+  if not data.text(body.file) then refuse "file is missing, such as \"deploy.yml\"" end
+  for _, name in ipairs { "name", "state" } do
+    if body[name] ~= nil and not data.text(body[name]) then refuse(name .. " is a text") end
+  end
+  local dispatch, listens = body.workflow_dispatch, body.repository_dispatch
+  if type(dispatch) == "table" then check_inputs(dispatch.inputs) end
+  if type(listens) == "table" then check_texts("repository_dispatch", "types", listens.types) end
+end
+
 local function put_workflow(context)
   local body = answers.body(context)
-  if not data.text(body.file) then refuse "file is missing, such as \"deploy.yml\"" end
+  check_workflow(body)
   local list = body.jobs
   body.jobs = nil
   local workflow = workflows.add(context.state, context.repository, body, context.now)
