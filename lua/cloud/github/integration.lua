@@ -28,17 +28,24 @@ function integration.id(context, slug)
   return app and app.id or users.id(slug)
 end
 
----@param context github.Context
----@param slug string|nil
----@return any  null without an app
-function integration.show(context, slug)
-  if not slug then return json.null end
+local function make(context, slug)
   local id, born = integration.id(context, slug), clock.iso(context.state.settings.created_at)
   local page, is_own = links.html("/apps/" .. slug), slug == integration.ACTIONS
   return { id = id, slug = slug, node_id = ("A_%d"):format(id), client_id = ("Iv1.%016x"):format(id),
     owner = users.show(context, is_own and "github" or repositories.owner(context.repository)),
     name = is_own and "GitHub Actions" or slug, description = "", external_url = page, html_url = page,
     created_at = born, updated_at = born, permissions = { metadata = "read" }, events = data.array {} }
+end
+
+---As it stands in answers; made once a request.
+---@param context github.Context
+---@param slug string|nil
+---@return any  null without an app
+function integration.show(context, slug)
+  if not slug then return json.null end
+  local key = "app " .. slug
+  context.shown[key] = context.shown[key] or make(context, slug)
+  return context.shown[key]
 end
 
 return integration

@@ -25,9 +25,16 @@ local REFUSAL = 1                 -- seconds until a job fails that may not depl
 
 -- ---- what follows a job -----------------------------------------------------------------------
 
+-- What belongs to a job stands near the end of a list that grows.
+local function find(list, id)
+  for i = #list, 1, -1 do
+    if list[i].id == id then return list[i] end
+  end
+end
+
 -- The check run that reports a job has the job's number.
 local function report(world, run, job)
-  local check = data.find(world.repository.check_runs, "id", job.id)
+  local check = find(world.repository.check_runs, job.id)
   if not check then
     check = check_runs.add(world.repository, { id = job.id, name = job.name, sha = run.head_sha,
       app = integration.ACTIONS, job = true })
@@ -44,7 +51,7 @@ end
 local states = { success = "success", skipped = "inactive" }   -- others are failures; "inactive" is assumed
 
 local function tell(world, job, state, at)
-  local deployment = data.find(world.repository.deployments, "id", job.deployment)
+  local deployment = job.deployment and find(world.repository.deployments, job.deployment)
   if not deployment then return end
   deployment_statuses.add(world.state, world.repository, deployment, { state = state, login = users.WORKFLOW,
     app = integration.ACTIONS, log_url = jobs.page(world.repository, job) }, at)
