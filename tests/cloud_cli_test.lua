@@ -153,6 +153,9 @@ test("what is wrong with a seed is named with file and line", function()
       { "seed.yaml:3", "there is no zone a.com" },
     ["github: { pull_requests: [{ number: 0 }] }\n"] = { "is a number from 1" },
     ["github: { repository: codex }\n"] = { "is OWNER/NAME" },
+    ["github:\n  environments:\n    - live\n    - { name: \"a;b\" }\n"] = { "seed.yaml:4", "Invalid environment name" },
+    ["github: { environments: [{ name: live, secrets: { GITHUB_X: y } }] }\n"] = { "must not start with GITHUB_" },
+    ["github: { workflows: [{ name: Deploy }] }\n"] = { "github.workflows.1: file is missing" },
   } do
     fs.write(place.folder .. "/seed.yaml", text)
     local result = place:davit("cloud", "--no-data-plane", "--seed", "seed.yaml", "--state", "s")

@@ -160,6 +160,16 @@ test("statuses count as well, and what was skipped has not succeeded", function(
   equal({ try_deploy(), try_deploy { "ci/lint" }, try_deploy { "scan" } }, { 409, 201, 409 })
 end)
 
+test("what a protected branch demands counts before anybody has reported it", function()
+  local w = github_world.new { github = { branches = { { name = "main", required = { "ci/test" } } } } }
+  local body = { ref = "main", auto_merge = false }
+  local status, answer = w:ask("workflow", "POST", "/deployments", body)
+  equal({ status, answer.errors[1].contexts }, { 409, { { context = "ci/test", state = "pending" } } })
+  w:get("workflow", "POST", "/statuses/" .. w:head "main", { state = "success", context = "ci/test" })
+  equal((w:ask("workflow", "POST", "/deployments", body)), 201)
+  equal((w:ask("workflow", "POST", "/deployments", { ref = "topic", auto_merge = false })), 201)
+end)
+
 -- ---- statuses -----------------------------------------------------------------------------------
 
 test("a status says how a deployment went on, and where it can be looked at", function()

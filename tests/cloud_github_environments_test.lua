@@ -284,3 +284,20 @@ test("a job with an environment makes it, and a deployment that follows the job"
   w.now = w.now + 100
   equal(w:get("workflow", "GET", ("/deployments/%d/statuses"):format(deployment.id))[1].state, "inactive")
 end)
+
+test("a seed says which environments, settings and workflows a repository begins with", function()
+  local w = github_world.new { github = { environments = { { name = "production", reviewers = { "rita" }, wait_timer = 5,
+    branches = { "main" }, secrets = { token = "made-up" }, variables = { URL = "https://live.example" } } },
+    workflows = { { file = "deploy.yml", workflow_dispatch = true, jobs = { { name = "deploy",
+      environment = "production", seconds = 1 } } } }, variables = { REGION = "eu" }, secrets = { KEY = "k" } } }
+  local environment = w:get("admin", "GET", "/environments/production")
+  equal({ #environment.protection_rules, w:get("admin", "GET", "/environments/production/secrets").secrets[1].name,
+    w:get("admin", "GET", "/actions/variables/REGION").value }, { 3, "TOKEN", "eu" })
+  w:get("workflow", "POST", "/actions/workflows/deploy.yml/dispatches", { ref = "main" })
+  local run = w.repository.runs[1]
+  equal({ run.status, (review(w, run, "reviewer", environment)) }, { "waiting", 200 })
+  w:get("workflow", "POST", "/actions/workflows/deploy.yml/dispatches", { ref = "topic" })
+  equal(w.repository.runs[2].conclusion, "failure")
+  equal(w:desk("GET", "/_davit/github/secrets"), { repository = "example/codex", secrets = { KEY = "k" },
+    environments = { production = { TOKEN = "made-up" } } })
+end)

@@ -1,16 +1,18 @@
----A world with GitHub's model, asked as clients ask it, for the tests of what the model knows.
-local json = require "json"
+---One repository of GitHub's model with a cast of people and apps who ask, for the tests of deployments, environments,
+---secrets, runs and checks.
+local core = require "core"
 local github = require "cloud.github"
-local world = require "cloud.world"
+local json = require "json"
+local github_client = assert(core.load_file "tests/github_client.lua")()
 
-local github_world = { NOW = 1800000000 }
+local github_world = {}
 
 ---@class tests.GithubWorld
+---@field client tests.GitHubClient
 ---@field state table
 ---@field now number
----@field repository table  the first one's state
+---@field repository table  example/codex in the state
 local World = {}
-World.__index = World
 
 local TOKENS = {
   { value = "admin", login = "ada" }, { value = "reviewer", login = "rita" }, { value = "writer", login = "will" },
@@ -20,26 +22,33 @@ local TOKENS = {
   { value = "reader", kind = "workflow", permissions = { contents = "read" } },
 }
 
----The repository example/codex with one open pull request, #42 from the branch "topic"; the tokens of whom are called
----"workflow", "owner", "admin", "reviewer", "writer", "app", "fork" and "reader".
+local values = { workflow = "github-token", owner = "github-owner-token" }
+
+-- The clock is the client's.
+World.__index = function(self, key)
+  if key == "now" then return self.client.now end
+  return World[key]
+end
+World.__newindex = function(self, key, value)
+  if key == "now" then self.client.now = value else rawset(self, key, value) end
+end
+
+---The repository with one open pull request, #42 from the branch "topic"; the tokens of whom are called "workflow",
+---"owner", "admin", "reviewer", "writer", "app", "fork" and "reader".
 ---@param seed? table  of cloud.world
 ---@return tests.GithubWorld
 function github_world.new(seed)
   seed = seed or {}
   seed.pull_requests = seed.pull_requests or { { number = 42, title = "Ship it", head = "topic" } }
-  seed.github = { tokens = TOKENS, repositories = { { name = "example/codex",
-    collaborators = { ada = "admin", rita = "pull", will = "push" } } } }
-  local state = world.new(seed)
-  return setmetatable({ state = state, now = github_world.NOW, repository = state.github.repositories["example/codex"] },
-    World)
+  seed.github = seed.github or {}
+  seed.github.tokens = TOKENS
+  seed.github.repositories = { { name = "example/codex", collaborators = { ada = "admin", rita = "pull", will = "push" } } }
+  local client = github_client.new(seed)
+  return setmetatable({ client = client, state = client.state,
+    repository = client.state.github.repositories["example/codex"] }, World)
 end
 
-local values = { workflow = "github-token", owner = "github-owner-token" }
-
-local function decoded(answer)
-  local is_json = (answer.headers["content-type"] or ""):find("json", 1, true)
-  return is_json and json.decode(answer.body) or nil
-end
+local function as(self, who) return self.client:with(values[who] or who) end
 
 ---@param who string     whose token
 ---@param method string
@@ -47,27 +56,18 @@ end
 ---@param body? table
 ---@return integer status, any answer, table headers
 function World:ask(who, method, target, body)
-  local path, query = target:match "^([^?]*)%??(.*)$"
-  local answer = world.handle({ method = method, host = "api.github.com", path = "/repos/example/codex" .. path,
-    query = query, headers = { authorization = "Bearer " .. (values[who] or who), ["user-agent"] = "test" },
-    body = body and json.encode(body) or "" }, self.state, self.now)
-  return answer.status, decoded(answer), answer.headers
+  local status, answer, headers = as(self, who):ask(method, github_client.R .. target, body)
+  return status, answer ~= "" and answer or nil, headers
 end
 
 ---The answer of a request that is carried out; any other one is an error.
 function World:get(who, method, target, body)
-  local status, answer = self:ask(who, method, target, body)
-  if status >= 400 then
-    error(("%s %s: %d %s"):format(method, target, status, answer and json.encode(answer) or ""), 2)
-  end
-  return answer
+  return (as(self, who):result(method, github_client.R .. target, body))
 end
 
----What is said of a request that is refused.
----@return table  status and message
+---What is said of a request that is refused: status and message.
 function World:refused(who, method, target, body)
-  local status, answer = self:ask(who, method, target, body)
-  return { status, answer and answer.message }
+  return as(self, who):refusal(method, github_client.R .. target, body)
 end
 
 ---What only whoever owns this cloud may do.
@@ -75,7 +75,7 @@ end
 function World:desk(method, path, body)
   local answer = github.admin({ method = method, path = path, query = "", headers = {},
     body = body and json.encode(body) or "" }, self.state, self.now)
-  return decoded(answer), answer.status
+  return answer.body ~= "" and json.decode(answer.body) or nil, answer.status
 end
 
 ---The commit that a branch stands at.

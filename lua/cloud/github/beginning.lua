@@ -1,6 +1,7 @@
 ---What GitHub's part of a world begins with: repositories, issues and pull requests of a seed, or those of a state
 ---that an older version saved.
 local comments = require "cloud.github.comments"
+local flow_seed = require "cloud.github.flow_seed"
 local git = require "cloud.github.git"
 local issues = require "cloud.github.issues"
 local labels = require "cloud.github.labels"
@@ -16,6 +17,10 @@ local beginning = {}
 ---@field issues? table[]     number, title, body, state, login, labels, comments: of the first repository
 ---@field tokens? github.tokens.Seed[]
 ---@field apps? github.apps.Seed[]
+---@field environments? flow_seed.Environment[]  this and the next ones: of the first repository
+---@field workflows? workflows.New[]
+---@field secrets? table<string, string>
+---@field variables? table<string, string>
 
 local function add_comments(state, repository, item, list)
   for _, comment in ipairs(list or {}) do
@@ -74,6 +79,7 @@ local function fill(state, repository, o, add)
   add_labels(state, repository, o.labels)
   add_issues(state, repository, o.issues)
   add_pulls(state, repository, o.pull_requests, add)
+  flow_seed.plant(state, repository, o)
 end
 
 -- What the seed says of the first repository, wherever.
@@ -97,7 +103,8 @@ function beginning.plant(state, first, seed, add)
   end
   for _, one in ipairs(list) do fill(state, world_of.find(state, one.name), one, add) end
   fill(state, own, { branches = given.branches, labels = given.labels, issues = given.issues,
-    pull_requests = seed.pull_requests }, add)
+    environments = given.environments, workflows = given.workflows, secrets = given.secrets,
+    variables = given.variables, pull_requests = seed.pull_requests }, add)
 end
 
 -- ---- of an older version -------------------------------------------------------------------

@@ -5,6 +5,7 @@ local clock = require "cloud.clock"
 local data = require "cloud.data"
 local git = require "cloud.github.git"
 local jobs = require "cloud.github.jobs"
+local plans = require "cloud.github.plans"
 local repositories = require "cloud.github.repositories"
 local route = require "cloud.route"
 local run_clock = require "cloud.github.run_clock"
@@ -13,12 +14,7 @@ local workflows = require "cloud.github.workflows"
 
 local run_desk = {}
 
-local LONGEST = 365 * 86400   -- seconds of a job
 local LATEST = 1 << 37        -- seconds since 1970 that have four digits for the year
-
-local statuses = { queued = true, in_progress = true, completed = true }
-local conclusions = { action_required = true, cancelled = true, failure = true, neutral = true, skipped = true,
-  success = true, timed_out = true }
 
 local function refuse(message, status)
   route.refuse { status = status or 400, message = message }
@@ -29,70 +25,6 @@ local function show(run)
     head_sha = run.head_sha, jobs = data.array(jobs.latest(run), function(job)
       return { id = job.id, name = job.name, status = job.status, conclusion = job.conclusion, message = job.message }
     end) }
-end
-
--- ---- what may be said of a job ----------------------------------------------------------------
-
-local function check_ending(what, o)
-  if o.status ~= nil and not statuses[o.status] then
-    refuse(("%s: status is queued, in_progress or completed"):format(what))
-  end
-  if o.conclusion ~= nil and not conclusions[o.conclusion] then
-    refuse(("%s: there is no conclusion '%s'"):format(what, tostring(o.conclusion)))
-  end
-end
-
-local function check_seconds(what, o)
-  for _, name in ipairs { "queue_seconds", "seconds" } do
-    local value = o[name]
-    local fits = value == nil or type(value) == "number" and value >= 0 and value <= LONGEST
-    if not fits then refuse(("%s: %s is a number of seconds"):format(what, name)) end
-  end
-end
-
-local function check_texts(what, name, list)
-  if list == nil then return end
-  local fits = type(list) == "table" and (#list > 0 or next(list) == nil)
-  for _, text in ipairs(fits and list or {}) do fits = fits and type(text) == "string" end
-  if not fits then refuse(("%s: %s is a list of names"):format(what, name)) end
-end
-
-local function check_steps(what, steps)
-  if steps == nil then return end
-  if type(steps) ~= "table" then refuse(("%s: steps is a list"):format(what)) end
-  for _, step in ipairs(steps) do
-    if type(step) ~= "table" or not data.text(step.name) then refuse(("%s: every step has a name"):format(what)) end
-    check_ending(step.name, step)
-    check_seconds(step.name, step)
-  end
-end
-
-local function check_job(job)
-  if type(job) ~= "table" or not data.text(job.name) then refuse "every job has a name" end
-  if job.environment ~= nil and not data.text(job.environment) then
-    refuse(("%s: environment is a name"):format(job.name))
-  end
-  check_texts(job.name, "needs", job.needs)
-  check_texts(job.name, "labels", job.labels)
-  check_steps(job.name, job.steps)
-  check_ending(job.name, job)
-  check_seconds(job.name, job)
-end
-
--- What a run says of all its jobs is what those have that say nothing.
-local function read_jobs(body)
-  local list = body.jobs
-  if list == nil and (body.status or body.conclusion or body.seconds) then list = { { name = "build" } } end
-  if list == nil then return nil end
-  if type(list) ~= "table" or #list == 0 then refuse "jobs is a list" end
-  for _, job in ipairs(list) do
-    check_job(job)
-    for _, name in ipairs { "status", "conclusion", "seconds", "queue_seconds" } do
-      if job[name] == nil then job[name] = body[name] end
-    end
-    check_job(job)
-  end
-  return list
 end
 
 -- ---- runs -------------------------------------------------------------------------------------
@@ -123,7 +55,7 @@ end
 
 local function create(context)
   local body = answers.body(context)
-  local list = read_jobs(body)
+  local list = plans.jobs(body)
   local o = body.pull and of_pull(context, body.pull) or of_ref(context, body)
   o.event = data.text(body.event) or body.pull and "pull_request" or "push"
   o.workflow, o.jobs, o.title = data.text(body.workflow) or "ci.yml", list, data.text(body.title) or o.title
@@ -158,12 +90,12 @@ end
 
 local function change(context)
   local run, body = runs.get(context), answers.body(context)
-  check_ending("the run", body)
+  plans.check_ending("the run", body)
   local world = { state = context.state, repository = context.repository, now = context.now }
   local named = {}
   for _, wanted in ipairs(type(body.jobs) == "table" and body.jobs or {}) do
     local job = find_job(run, wanted)
-    check_ending(job.name, wanted)
+    plans.check_ending(job.name, wanted)
     named[#named + 1] = { job = job, to = wanted }
   end
   if body.status or body.conclusion then
@@ -177,32 +109,9 @@ end
 
 -- ---- workflows --------------------------------------------------------------------------------
 
-local function check_inputs(inputs)
-  if inputs == nil then return end
-  if type(inputs) ~= "table" then refuse "inputs are an object" end
-  for name, input in pairs(inputs) do
-    if type(name) ~= "string" or type(input) ~= "table" then refuse "every input has a name, and is an object" end
-    check_texts(name, "options", input.options)
-  end
-end
-
-local function check_workflow(body)
-  if not data.text(body.file) then refuse "file is missing, such as \"deploy.yml\"" end
-  for _, name in ipairs { "name", "state" } do
-    if body[name] ~= nil and not data.text(body[name]) then refuse(name .. " is a text") end
-  end
-  local dispatch, listens = body.workflow_dispatch, body.repository_dispatch
-  if type(dispatch) == "table" then check_inputs(dispatch.inputs) end
-  if type(listens) == "table" then check_texts("repository_dispatch", "types", listens.types) end
-end
-
 local function put_workflow(context)
   local body = answers.body(context)
-  check_workflow(body)
-  local list = body.jobs
-  body.jobs = nil
-  local workflow = workflows.add(context.state, context.repository, body, context.now)
-  workflow.jobs = list and read_jobs { jobs = list } or workflow.jobs
+  local workflow = workflows.add(context.state, context.repository, plans.workflow(body), context.now)
   return { id = workflow.id, name = workflow.name, path = workflow.path, state = workflow.state }
 end
 

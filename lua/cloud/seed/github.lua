@@ -1,5 +1,10 @@
----What a seed file says of GitHub: repositories with branches, labels, issues and pull requests; tokens and apps.
+---What a seed file says of GitHub: repositories with branches, labels, issues and pull requests; tokens and apps;
+---environments, settings and workflows.
 local apps = require "cloud.github.apps"
+local environments = require "cloud.github.environments"
+local plans = require "cloud.github.plans"
+local route = require "cloud.route"
+local setting_names = require "cloud.github.setting_names"
 local shape = require "project.shape"
 local tokens = require "cloud.github.tokens"
 local values = require "cloud.seed.values"
@@ -17,11 +22,21 @@ local pull_keys = {
   number = "integer", title = "text", head = "text", base = "text", from = "text", state = "text", body = "text",
   sha = "text", login = "text", draft = "boolean", labels = { list = "text" }, comments = { list = "any" },
 }
+local environment_keys = {
+  name = "text", wait_timer = "integer", reviewers = { list = "text" }, prevent_self_review = "boolean",
+  protected_branches = "boolean", branches = { list = "text" }, secrets = { map = "text" },
+  variables = { map = "text" },
+}
+local workflow_keys = {
+  file = "text", name = "text", state = "text", workflow_dispatch = "any", repository_dispatch = "any",
+  jobs = { list = "any" },
+}
 local repository_keys = {
   name = "text", private = "boolean", default_branch = "text", fork_of = "text", former = { list = "text" },
   collaborators = { map = "text" }, archived = "boolean", actions_create_pulls = "boolean",
   branches = { list = "any" }, labels = { list = "any" }, issues = { list = issue_keys },
-  pull_requests = { list = pull_keys },
+  pull_requests = { list = pull_keys }, environments = { list = "any" }, workflows = { list = workflow_keys },
+  secrets = { map = "text" }, variables = { map = "text" },
 }
 local token_keys = {
   value = "text", kind = "text", login = "text", app = "text", scopes = { list = "text" },
@@ -35,8 +50,21 @@ local app_keys = {
 github.keys = {
   repository = "text", token = "text", owner_token = "text", branches = { list = "any" }, labels = { list = "any" },
   issues = { list = issue_keys }, pull_requests = { list = pull_keys }, repositories = { list = repository_keys },
-  tokens = { list = token_keys }, apps = { list = app_keys },
+  tokens = { list = token_keys }, apps = { list = app_keys }, environments = { list = "any" },
+  workflows = { list = workflow_keys }, secrets = { map = "text" }, variables = { map = "text" },
 }
+
+-- The model says what it would not take.
+local function try_it(file, path, f, ...)
+  local _, err = try(f, ...)
+  if err then shape.wrong(file, path, err.message) end
+end
+
+-- The same of what requests may hold, too, which it refuses.
+local function accept(file, path, f, ...)
+  local ok, refusal = route.attempt(f, ...)
+  if not ok then shape.wrong(file, path, refusal.message) end
+end
 
 -- ---- one repository ------------------------------------------------------------------------
 
@@ -67,6 +95,32 @@ local function check_label(file, path, label)
   end
 end
 
+-- Secrets and variables of a repository or an environment.
+local function read_settings(file, path, o)
+  for kind, key in pairs { Secret = "secrets", Variable = "variables" } do
+    for name in pairs(o[key] or {}) do
+      accept(file, ("%s.%s.%s"):format(path, key, name), setting_names.check, kind, name)
+    end
+  end
+end
+
+local function read_environment(file, path, one)
+  accept(file, path .. ".name", environments.check_name, one.name)
+  local timer = one.wait_timer or 0
+  if timer < 0 or timer > 43200 then shape.wrong(file, path .. ".wait_timer", "is 0 to 43200 minutes") end
+  if #(one.reviewers or {}) > 6 then shape.wrong(file, path .. ".reviewers", "are six at most") end
+  read_settings(file, path, one)
+end
+
+local function read_flows(file, path, o)
+  o.environments = values.with_short_form(file, o.environments, environment_keys, "name", path .. ".environments")
+  for i, one in ipairs(o.environments) do read_environment(file, ("%s.environments.%d"):format(path, i), one) end
+  for i, one in ipairs(o.workflows or {}) do
+    accept(file, ("%s.workflows.%d"):format(path, i), plans.workflow, one)
+  end
+  read_settings(file, path, o)
+end
+
 -- What stands in a repository, or below `github` for the first one.
 local function read_content(file, path, o)
   local seen = {}
@@ -80,6 +134,7 @@ local function read_content(file, path, o)
   for i, pull in ipairs(o.pull_requests or {}) do
     read_pull(file, ("%s.pull_requests.%d"):format(path, i), pull, seen)
   end
+  read_flows(file, path, o)
 end
 
 local function check_collaborators(file, path, one)
@@ -112,12 +167,6 @@ end
 
 -- ---- who may ask ---------------------------------------------------------------------------
 
--- The model says what it would not take.
-local function try_it(file, path, f, ...)
-  local _, err = try(f, ...)
-  if err then shape.wrong(file, path, err.message) end
-end
-
 local function read_token(file, path, token)
   shape.require_keys(file, token, path, { "value" })
   token.expires = values.time(file, path .. ".expires", token.expires)
@@ -144,7 +193,8 @@ function github.read(file, value)
   each(file, value.tokens, "github.tokens", read_token)
   each(file, value.apps, "github.apps", read_app)
   return { repositories = value.repositories, branches = value.branches, labels = value.labels, issues = value.issues,
-    tokens = value.tokens, apps = value.apps }
+    tokens = value.tokens, apps = value.apps, environments = value.environments, workflows = value.workflows,
+    secrets = value.secrets, variables = value.variables }
 end
 
 return github
