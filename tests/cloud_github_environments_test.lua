@@ -243,6 +243,33 @@ test("a job waits for thirty days at most, and fails when its environment goes a
   equal(job_of(w, third).conclusion, "failure")
 end)
 
+-- ---- apps -------------------------------------------------------------------------------------
+
+test("an app that an environment asks lets a job pass, or does not", function()
+  local w = github_world.new { github = { apps = { { slug = "farm", id = 7, permissions = { deployments = "write" } } } } }
+  local environment = put(w, "live", { reviewers = reviewers "rita" })
+  local path = "/environments/live/deployment_protection_rules"
+  equal((w:ask("workflow", "POST", path, { integration_id = 7 })), 403)
+  local rule = w:get("admin", "POST", path, { integration_id = 7 })
+  equal({ rule.enabled, rule.app.slug, rule.app.id }, { true, "farm", 7 })
+  equal({ (w:ask("admin", "POST", path, { integration_id = 7 })), (w:ask("admin", "POST", path, { integration_id = 8 })),
+    w:get("workflow", "GET", path).total_count }, { 422, 422, 1 })
+
+  local run, other = run_for(w, "live"), run_for(w, "live")
+  local function answer(who, of, body) return (w:ask(who, "POST", path_of(of, "/deployment_protection_rule"), body)) end
+  equal(answer("app", run, { environment_name = "live", comment = "looking" }), 204)
+  equal((review(w, run, "reviewer", environment)), 200)
+  equal(job_of(w, run).status, "waiting")   -- one of two
+  equal({ answer("app", run, { environment_name = "live" }), answer("app", run, { environment_name = "other", state = "approved" }),
+    answer("workflow", run, { environment_name = "live", state = "approved" }) }, { 422, 404, 404 })
+  equal(answer("app", run, { environment_name = "live", state = "approved", comment = "fine" }), 204)
+  equal(job_of(w, run).status, "queued")
+  equal(answer("app", other, { environment_name = "live", state = "rejected" }), 204)
+  equal(job_of(w, other).conclusion, "failure")
+  equal((w:ask("admin", "DELETE", path .. "/" .. rule.id)), 204)
+  equal((w:ask("admin", "GET", path .. "/" .. rule.id)), 404)
+end)
+
 -- ---- timers -------------------------------------------------------------------------------------
 
 test("a timer holds a job, with reviewers or without", function()

@@ -54,6 +54,7 @@ local resources = {
   require "cloud.github.check_runs",
   require "cloud.github.environments",
   require "cloud.github.branch_rules",
+  require "cloud.github.custom_rules",
   require "cloud.github.secrets",
   require "cloud.github.variables",
   require "cloud.github.deployments",

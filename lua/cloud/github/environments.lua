@@ -23,6 +23,7 @@ local LONGEST = 255
 ---@field reviewers { type: string, id: integer }[]
 ---@field branch_policy? "protected"|"custom"   nil: every branch
 ---@field branch_rules { id: integer, name: string, type: string }[]
+---@field custom_rules? github.CustomRule[]
 ---@field created number
 ---@field updated number
 
@@ -147,7 +148,7 @@ local function check_reviewers(context, reviewers)
   end
 end
 
--- All rules are replaced by those of the request: what it does not name is as if it had none.
+-- All rules are replaced by those of the request: what it does not name is as if it had none. Assumed.
 local function put(context)
   local name = context.params.environment
   environments.check_name(name)

@@ -32,7 +32,7 @@ local jobs = {}
 ---@field conclusion? string
 ---@field created number
 ---@field ready? number         since when nothing that it needs holds it back
----@field gate? { environment: integer, since: number, approved?: number }
+---@field gate? { environment: integer, since: number, approved?: number, answers?: table<string, number> }
 ---@field released? number      since when it may be taken by a runner
 ---@field started? number
 ---@field completed? number

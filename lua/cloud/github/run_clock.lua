@@ -2,7 +2,7 @@
 ---they would be by now, each step at the time at which it was due, so that it does not matter when somebody looks.
 ---
 ---A job with an environment makes a deployment, whose statuses follow the job. The environment's rules come first:
----a branch that may not deploy fails the job at once; a timer and reviewers hold it, for thirty days at most.
+---a branch that may not deploy fails the job at once; a timer, reviewers and apps hold it, for thirty days at most.
 local branch_rules = require "cloud.github.branch_rules"
 local check_runs = require "cloud.github.check_runs"
 local data = require "cloud.data"
@@ -97,7 +97,7 @@ local function deploy(world, run, job, at)
 end
 
 local function is_gated(environment)
-  return environment.wait_timer > 0 or #environment.reviewers > 0
+  return environment.wait_timer > 0 or #environment.reviewers > 0 or #(environment.custom_rules or {}) > 0
 end
 
 -- Nothing that it needs holds a job back any more.
@@ -130,10 +130,16 @@ function advance.pending(world, run, job)
   return true
 end
 
--- When the rules let a job pass; nil: not yet.
+-- When the rules let a job pass; nil: not yet. Every app has to have answered, and one reviewer.
 local function opens(environment, gate)
   if #environment.reviewers > 0 and not gate.approved then return nil end
-  return math.max(gate.since + environment.wait_timer * 60, gate.approved or gate.since)
+  local at = math.max(gate.since + environment.wait_timer * 60, gate.approved or gate.since)
+  for _, rule in ipairs(environment.custom_rules or {}) do
+    local answered = gate.answers and gate.answers[rule.app]
+    if not answered then return nil end
+    at = math.max(at, answered)
+  end
+  return at
 end
 
 function advance.waiting(world, run, job)
