@@ -229,7 +229,9 @@ test("a sealed value is in no record, and is there again after a restart", funct
       local text = fs.read(record)
       equal({ text:find(VALUE, 1, true), text:find(box, 1, true), text:find('"COPY"', 1, true) ~= nil }, { nil, nil, true })
       equal(ask(facts, "GET", "/_davit/github/secrets"):json().secrets, { TOKEN = VALUE })
-      equal(ask(facts, "GET", "/_davit/"):json().repository, "example/codex")
+      equal(ask(facts, "PUT", REPOSITORY .. "/environments/live", {}).status, 200)
+      equal(ask(facts, "GET", "/_davit/"):json().environments,
+        { { repository = "example/codex", name = "live", deployments = 0, active = 0 } })
     end)
     local_cloud.serve(folder, { project = project, record = record }, function(facts)
       equal(ask(facts, "GET", REPOSITORY .. "/actions/secrets/public-key"):json(), key)

@@ -2,6 +2,7 @@
 ---/_davit/, for programs. Nothing here shows a secret: every field is named.
 local cloudflare = require "cloud.cloudflare"
 local data = require "cloud.data"
+local deployments = require "cloud.github.deployments"
 local desk = require "cloud.desk"
 local github = require "cloud.github"
 local json = require "json"
@@ -68,6 +69,19 @@ local function records_of(state)
   end)
 end
 
+-- Environments with the deployments that are theirs, so that it can be seen what piles up.
+local function environments_of(state)
+  local list = {}
+  for name, repository in pairs(state.github.repositories) do
+    for _, environment in ipairs(repository.environments) do
+      local theirs = data.filter(repository.deployments, function(d) return d.environment == environment.name end)
+      list[#list + 1] = { repository = name, name = environment.name, deployments = #theirs,
+        active = #data.filter(theirs, deployments.is_active) }
+    end
+  end
+  return data.array(list)
+end
+
 ---@param cloud cloud.Cloud
 ---@return table
 local function summary(cloud)
@@ -76,6 +90,7 @@ local function summary(cloud)
     zone = state.cloudflare.zones[1].name, repository = state.github.repository,
     workers = workers_of(state, now), hosts = hosts_of(state, now), records = records_of(state),
     branches = branches_of(state), pulls = pulls_of(state),
+    environments = environments_of(state),
     processes = { workers = data.array(cloud.workers:list()), databases = data.array(cloud.postgres:list()) },
   }
 end
