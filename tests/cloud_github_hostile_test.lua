@@ -8,7 +8,10 @@ local FIELDS = { "ref", "state", "name", "value", "environment", "environment_id
   "client_payload", "event_type", "reviewers", "wait_timer", "prevent_self_review", "deployment_branch_policy", "output",
   "head_sha", "conclusion", "status", "started_at", "completed_at", "key_id", "encrypted_value", "required_contexts",
   "auto_merge", "description", "target_url", "context", "actions", "title", "type", "jobs", "file", "pull", "created",
-  "workflow_dispatch", "repository_dispatch", "head_branch", "event", "seconds", "labels", "body", "environment_url" }
+  "workflow_dispatch", "repository_dispatch", "head_branch", "event", "seconds", "labels", "body", "environment_url",
+  "number", "head", "base", "from", "head_repo", "issue", "draft", "sha", "force", "merge_method", "commit_title", "color",
+  "new_name", "assignees", "assignee", "milestone", "state_reason", "lock_reason", "files", "push", "message", "login",
+  "method", "repositories", "repository_ids", "permissions", "filename" }
 
 -- Chance that is the same every time.
 local function dice(seed)
@@ -44,17 +47,23 @@ local PATHS = {
   "POST /actions/runs/R/cancel", "POST /actions/runs/R/pending_deployments", "POST /actions/workflows/ci.yml/dispatches",
   "POST /dispatches", "POST /check-runs", "PATCH /check-runs/C", "POST /statuses/SHA", "GET /actions/runs?created=%00",
   "GET /actions/runs?status=x&per_page=-1&page=x", "GET /commits/%2F/check-runs", "GET /deployments?sha=%00",
+  "POST /pulls", "PATCH /pulls/42", "PUT /pulls/42/merge", "GET /pulls?head=%00:%00&per_page=1e9", "GET /pulls/%00",
+  "POST /issues", "PATCH /issues/43", "PATCH /issues/42", "PUT /issues/43/lock", "POST /issues/43/comments",
+  "PATCH /issues/comments/M", "GET /issues/43/comments?since=%00", "POST /issues/43/labels", "PUT /issues/43/labels",
+  "POST /labels", "PATCH /labels/topic", "GET /issues?labels=%00,,%25&since=1&sort=x", "POST /git/refs",
+  "PATCH /git/refs/heads/topic", "GET /git/ref/%2F%2F", "GET /commits/%00", "GET /commits/a/b/c/d", "GET /branches/%25",
   "GET /actions/runs/99999999999999999999", "GET /check-runs/x/annotations", "GET /environments/%",
 }
 
-local DESK = { "POST /_davit/github/runs", "PATCH /_davit/github/runs/R", "POST /_davit/github/workflows" }
+local DESK = { "POST /_davit/pulls", "POST /_davit/github/runs", "PATCH /_davit/github/runs/R", "POST /_davit/github/workflows" }
 
 local function prepared()
   local w = github_world.new { settings = { github_requests = 1000000 } }
   w:get("admin", "PUT", "/environments/live", { deployment_branch_policy = { protected_branches = false,
     custom_branch_policies = true } })
   w:get("admin", "POST", "/actions/variables", { name = "V", value = "1" })
-  local places = { SHA = w:head "topic",
+  w:get("admin", "POST", "/issues", { title = "It broke" })
+  local places = { M = w:get("admin", "POST", "/issues/43/comments", { body = "c" }).id, SHA = w:head "topic",
     R = w:desk("POST", "/_davit/github/runs", { jobs = { { name = "a" } } }).id,
     C = w:get("app", "POST", "/check-runs", { name = "c", head_sha = w:head "topic" }).id,
     D = w:get("workflow", "POST", "/deployments", { ref = "topic", auto_merge = false,
@@ -71,7 +80,7 @@ end
 test("no body makes the model fail, and what it keeps can always be shown", function()
   local w, fill = prepared()
   local roll, tokens = dice(7), { "admin", "workflow", "app", "reviewer" }
-  for round = 1, 1500 do
+  for round = 1, 2500 do
     w.now = w.now + 60
     local method, path = PATHS[roll(#PATHS)]:match "^(%S+) (.*)$"
     local sent = method ~= "GET" and body(roll) or nil
@@ -79,7 +88,8 @@ test("no body makes the model fail, and what it keeps can always be shown", func
     check(status, answer, method .. " " .. path)
     if round % 50 == 0 then
       for _, list in ipairs { "/deployments", "/environments", "/actions/runs", "/actions/secrets", "/actions/variables",
-        "/commits/topic/check-runs", "/commits/topic/statuses" } do
+        "/commits/topic/check-runs", "/commits/topic/statuses", "/pulls?state=all", "/issues?state=all",
+        "/issues/comments", "/labels", "/branches", "/pulls/42", "/issues/43" } do
         equal({ list, (w:ask("admin", "GET", list)) }, { list, 200 })
       end
     end
@@ -96,4 +106,66 @@ test("nor does what is told of runs", function()
     check(status, answer, method .. " " .. path)
   end
   equal((w:ask("admin", "GET", "/actions/runs")), 200)
+end)
+
+-- What a request of each kind must hold; each of its fields is then replaced by everything that it cannot be.
+local VALID = {
+  ["POST /pulls"] = { title = "t", head = "more", base = "main", body = "b", draft = true, head_repo = "example/codex",
+    issue = 1, maintainer_can_modify = true },
+  ["PATCH /pulls/42"] = { title = "t", body = "b", state = "open", base = "main" },
+  ["PUT /pulls/42/merge"] = { sha = "x", merge_method = "squash", commit_title = "t", commit_message = "m" },
+  ["POST /issues"] = { title = "t", body = "b", labels = json.array { "a" }, assignees = json.array { "ada" },
+    assignee = "ada", milestone = 1 },
+  ["PATCH /issues/43"] = { title = "t", body = "b", state = "closed", state_reason = "completed",
+    labels = json.array { "a" }, assignees = json.array { "ada" } },
+  ["PUT /issues/43/lock"] = { lock_reason = "spam" },
+  ["POST /issues/43/labels"] = { labels = json.array { "a" } },
+  ["PUT /issues/43/labels"] = { labels = json.array { "a" } },
+  ["POST /issues/43/comments"] = { body = "b" },
+  ["POST /labels"] = { name = "x", color = "ffffff", description = "d" },
+  ["PATCH /labels/bug"] = { new_name = "bug", color = "ffffff", description = "d" },
+  ["POST /git/refs"] = { ref = "refs/heads/x", sha = "x" },
+  ["PATCH /git/refs/heads/topic"] = { sha = "x", force = true },
+  ["POST /_davit/pulls"] = { number = 42, title = "t", body = "b", head = "topic", base = "main", from = "a/b",
+    login = "ada", message = "m", method = "rebase", state = "open", files = json.array { "f" }, push = true,
+    draft = true, conflict = true, repository = "example/codex" },
+}
+
+local function odd_values()
+  local list = table.move(LEAVES, 1, #LEAVES, 1, {})
+  for _, item in ipairs { json.array {}, {}, json.array { json.array {} }, json.array { 1, true, json.null }, { a = 1 },
+    json.array { { name = 7 } }, json.array { { filename = "f", additions = "x" } }, json.array { { filename = 7, additions = "x" } }, json.array { "" },
+    json.array { { filename = "f", status = "odd", additions = -1, deletions = 1.5, patch = {} } } } do
+    list[#list + 1] = item
+  end
+  return list
+end
+
+local LISTS = { "/pulls?state=all", "/issues?state=all&sort=comments", "/labels", "/branches", "/pulls/42",
+  "/pulls/42/files", "/commits?sha=topic", "/commits/topic", "/issues/43" }
+
+local function send(w, fill, operation, sent)
+  local method, path = operation:match "^(%S+) (.*)$"
+  if not path:find "^/_davit" then return w:ask("admin", method, fill(path), sent) end
+  local answer, status = w:desk(method, path, sent)
+  return status, answer
+end
+
+test("nor does a field that is anything else than it should be", function()
+  local w, fill = prepared()
+  for operation, valid in pairs(VALID) do
+    for field in pairs(valid) do
+      for _, odd in ipairs(odd_values()) do
+        w.now = w.now + 3600
+        local sent = {}
+        for name, item in pairs(valid) do sent[name] = item end
+        sent[field] = odd
+        local status, answer = send(w, fill, operation, sent)
+        check(status, answer, operation .. " " .. field)
+      end
+      for _, list in ipairs(LISTS) do
+        equal({ operation, field, list, (w:ask("admin", "GET", list)) }, { operation, field, list, 200 })
+      end
+    end
+  end
 end)

@@ -206,6 +206,8 @@ test("orders that make no sense change nothing", function()
   for text, body in pairs {
     ["number is missing"] = { title = "x" }, ["state is open, closed or merged"] = { number = 1, state = "gone" },
     ["from is OWNER/NAME"] = { number = 1, from = "stranger" }, ["#3 is an issue"] = { number = 3 },
+    ["method is merge, squash or rebase"] = { number = 1, method = "octopus" },
+    ["a file is a name"] = { number = 1, files = { 7 } },
     ["head is not a text"] = { number = 1, head = 7 }, ["there is no repository a/b"] = { number = 1, repository = "a/b" },
   } do
     raises(text, c.pull, c, body)

@@ -9,7 +9,7 @@ local route = require "cloud.route"
 
 local merges = {}
 
-local methods = { merge = true, squash = true, rebase = true }
+merges.methods = { merge = true, squash = true, rebase = true }
 
 local function message_of(pull, o)
   local title = o.commit_title
@@ -74,7 +74,7 @@ local function check(pull, body)
   if body.sha and body.sha ~= pull.sha then
     route.refuse { status = 409, message = "Head branch was modified. Review and try the merge again." }
   end
-  if body.merge_method and not methods[body.merge_method] then
+  if body.merge_method and not merges.methods[body.merge_method] then
     answers.malformed(("Invalid request.\n\n%s is not a member of [\"merge\", \"squash\", \"rebase\"].")
       :format(tostring(body.merge_method)))
   end

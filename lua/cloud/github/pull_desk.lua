@@ -22,6 +22,27 @@ end
 
 local texts = { "title", "body", "head", "base", "from", "login", "sha", "message", "method" }
 
+local statuses = { added = true, removed = true, modified = true, renamed = true }
+
+local function count_of(number)
+  if number == nil then return nil end
+  return math.type(number) == "integer" and number >= 0 and number or refuse "lines are counted from 0"
+end
+
+-- A name, or what is known of the file beside it.
+local function file_of(file)
+  if data.text(file) then return { filename = file, status = "modified" } end
+  if type(file) ~= "table" or not data.text(file.filename) then refuse "a file is a name, or has a filename" end
+  return { filename = file.filename, status = statuses[file.status] and file.status or "modified",
+    additions = count_of(file.additions), deletions = count_of(file.deletions), patch = data.text(file.patch) }
+end
+
+local function files_of(body)
+  local list = {}
+  for i, file in ipairs(body.files or {}) do list[i] = file_of(file) end
+  return list
+end
+
 local function check(body)
   if math.type(body.number) ~= "integer" or body.number < 1 then refuse "number is missing" end
   for _, name in ipairs(texts) do
@@ -30,16 +51,10 @@ local function check(body)
   if body.state and body.state ~= "open" and body.state ~= "closed" and body.state ~= "merged" then
     refuse "state is open, closed or merged"
   end
+  if body.method and not merges.methods[body.method] then refuse "method is merge, squash or rebase" end
   if body.from and not body.from:find "^[%w._-]+/[%w._-]+$" then refuse "from is OWNER/NAME" end
   if body.files and type(body.files) ~= "table" then refuse "files is a list of names" end
-end
-
-local function files_of(body)
-  local list = {}
-  for i, file in ipairs(body.files or {}) do
-    list[i] = type(file) == "table" and file or { filename = tostring(file), status = "modified" }
-  end
-  return list
+  body.files = body.files and files_of(body)
 end
 
 -- The fork of that name; nobody needs to have made it.
@@ -52,13 +67,19 @@ end
 
 -- ---- what is done --------------------------------------------------------------------------
 
+-- A commit's number is one that the repository has not seen.
+local function check_commit(repository, body)
+  if body.sha and repository.commits[body.sha] then refuse(("there is a commit %s already"):format(body.sha)) end
+end
+
 local function open(context, body)
   if items.find(context.repository, body.number) then refuse(("#%d is an issue"):format(body.number)) end
   local head = data.text(body.head) or "pull-" .. body.number
   local from = source_of(context, body)
+  check_commit(from, body)
   if body.sha or body.files or not from.branches[head] then
     pulls.push(context.state, from, head, { sha = body.sha, message = body.message or body.title,
-      login = body.login, files = files_of(body) }, context.now)
+      login = body.login, files = body.files }, context.now)
   end
   return pulls.add(context.state, context.repository, { number = body.number, head = head, base = body.base,
     from = from, title = data.text(body.title) or "Pull request " .. body.number, body = body.body,
@@ -67,8 +88,9 @@ end
 
 local function push(context, pull, body)
   local from = context.github.repositories[pull.head_repository]
+  check_commit(from, body)
   pulls.push(context.state, from, pull.head, { sha = data.text(body.sha), message = body.message, login = body.login,
-    files = files_of(body) }, context.now)
+    files = body.files }, context.now)
 end
 
 local function set_state(context, pull, body)
