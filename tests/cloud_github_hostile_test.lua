@@ -134,7 +134,8 @@ local VALID = {
 local function odd_values()
   local list = table.move(LEAVES, 1, #LEAVES, 1, {})
   for _, item in ipairs { json.array {}, {}, json.array { json.array {} }, json.array { 1, true, json.null }, { a = 1 },
-    json.array { { name = 7 } }, json.array { { filename = "f", additions = "x" } }, json.array { { filename = 7, additions = "x" } }, json.array { "" },
+    json.array { { name = 7 } }, json.array { { filename = "f", additions = "x" } },
+    json.array { { filename = 7 } }, json.array { "" },
     json.array { { filename = "f", status = "odd", additions = -1, deletions = 1.5, patch = {} } } } do
     list[#list + 1] = item
   end
