@@ -1,6 +1,10 @@
 ---Secrets are known to whatever masks before anything can print them: what GitHub's runner is told, and what is
 ---said of values that cannot be masked.
+local load_file = require("core").load_file
 local process = require "process"
+
+local commands = assert(load_file "tests/runner/commands.lua")()
+local text = assert(load_file "tests/runner/text.lua")()
 
 -- Runs Lua as another davit; the parent of the shell is Davit's own program.
 local function davit(code, github, o)
@@ -12,14 +16,12 @@ local function davit(code, github, o)
   }
 end
 
--- What the runner was told, as it reads commands: line by line, white space before them skipped.
-local function told(text)
+-- What the runner was told, as it reads commands.
+local function told(printed)
   local values = {}
-  for line in text:gmatch "[^\r\n]+" do
-    local data = line:match "^%s*::add%-mask::(.*)$"
-    if data then
-      values[#values + 1] = data:gsub("%%0D", "\r"):gsub("%%0A", "\n"):gsub("%%25", "%%")
-    end
+  for _, line in ipairs(text.lines(printed)) do
+    local command = commands.parse(line, { ["add-mask"] = true })
+    if command then values[#values + 1] = command.data end
   end
   return values
 end
@@ -106,9 +108,9 @@ test("a file is no runner: no value comes into it, but that nobody was told", fu
   local function said(where)
     local r = davit(code, true, { arguments = "2>/tmp/davit.$$ " .. where .. "; cat /tmp/davit.$$; rm /tmp/davit.$$" })
     equal({ told(r.output), select(2, r.output:gsub("the runner cannot be told", "")) }, { {}, 0 })
-    local text, count = r.output:gsub("davit: GitHub's runner cannot be told of secrets, as standard error leads "
+    local rest, count = r.output:gsub("davit: GitHub's runner cannot be told of secrets, as standard error leads "
       .. "elsewhere: [^\n]*\n", "")
-    equal({ text, count }, { "done\n", 1 })
+    equal({ rest, count }, { "done\n", 1 })
   end
   said ">&2"
   said "--json"

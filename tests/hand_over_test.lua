@@ -8,6 +8,7 @@ local project = require "project"
 local seal = require "seal.core"
 local secret = require "secret"
 local places = assert(require("core").load_file("tests/place.lua"))()
+local runner = assert(require("core").load_file("tests/runner.lua"))()
 
 local function new_folder()
   return process.run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
@@ -108,15 +109,13 @@ test("under GitHub the values are outputs of the step, the secret is none", func
     artifact.hand_over { name = "database", sealed_to = public, values = { branch = "br-1",
       DATABASE_URL = secret.env("URL", { to = { "sealed:" .. public } }) } }
   ]])
-  folder.env = { GITHUB_OUTPUT = folder.folder .. "/outputs", DAVIT_ARTIFACTS = folder.folder .. "/shared",
-    URL = "postgresql://u:p4ss-word-1@db/x" }
-  local result = folder:davit "hand.lua"
-  equal({ result.exit, result.errors }, { 0, "" })
-  local outputs = fs.read(folder.folder .. "/outputs")
-  equal({ outputs:find "database_branch<<(%S+)\nbr%-1\n" ~= nil, outputs:find "database_state<<(%S+)\nready\n" ~= nil },
-    { true, true })
-  equal(outputs:find "postgres", nil)
-  local sealed = outputs:match "database_sealed<<%S+\n(%S+)\n"
+  folder.env = { DAVIT_ARTIFACTS = folder.folder .. "/shared" }
+  local env = { DAVIT_ARTIFACTS = folder.folder .. "/shared", URL = "postgresql://u:p4ss-word-1@db/x" }
+  local job = runner.job()
+  local step = job:run { argv = { places.program, "hand.lua" }, cwd = folder.folder, env = env }
+  equal({ step.failed, step.outputs.database_branch, step.outputs.database_state }, { false, "br-1", "ready" })
+  for _, value in pairs(step.outputs) do equal(value:find("p4ss", 1, true), nil) end
+  local sealed = step.outputs.database_sealed
   fs.write(folder.folder .. "/take.lua", [[
     local artifact, secret = require "artifact", require "secret"
     local handed = artifact.take_over { name = "database", given = { state = "ready", sealed = ... },

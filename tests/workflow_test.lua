@@ -2,6 +2,8 @@
 local process = require "process"
 local workflow = require "workflow"
 
+local files = assert(require("core").load_file "tests/runner/files.lua")()
+
 -- The parent of a child is Davit's own program.
 local function davit(code, github, redirect)
   return process.run {
@@ -67,16 +69,8 @@ test("outputs, variables and states are written so that no value adds another", 
     local text = written(variable, ([[w.%s("branch_id", "br-1") w.%s("n", 3) w.%s("text", "a\nx=y\nb<<c\n") ]]):format(name,
       name, name))
     local values = {}
-    local function take(key, marker, rest)
-      local value, left = rest:match("^(.-)\n" .. marker .. "\n(.*)$")
-      values[key] = value
-      return left
-    end
-    while text ~= "" do
-      local key, marker, rest = text:match "^(%S+)<<(ghadelimiter_%x+)\n(.*)$"
-      equal(#marker, 13 + 32)
-      text = take(key, marker, rest)
-    end
+    for _, pair in ipairs(files.pairs(text)) do values[pair[1]] = pair[2] end
+    equal(select(2, text:gsub("<<ghadelimiter_" .. ("%x"):rep(32) .. "\n", "")), 3)
     equal(values, { branch_id = "br-1", n = "3", text = "a\nx=y\nb<<c\n" })
   end
 end)
