@@ -2,6 +2,7 @@
 ---
 ---`NAME.localhost` is NAME, because browsers find every such name on this machine. What is not
 ---what the real service would answer says so in the header x-davit-stand-in.
+local blobs = require "cloud.github.blobs"
 local browser = require "cloud.browser"
 local cloudflare = require "cloud.cloudflare"
 local console = require "cloud.console"
@@ -9,6 +10,7 @@ local core = require "core"
 local exchange = require "cloud.exchange"
 local faults = require "cloud.faults"
 local outbound = require "cloud.outbound"
+local results = require "cloud.github.results"
 local sql_proxy = require "cloud.sql_proxy"
 local world = require "cloud.world"
 
@@ -24,9 +26,11 @@ local bases = {
   { base = "/client/v4/", host = "api.cloudflare.com" },
   { base = "/api/v2/", host = "console.neon.tech" },
   { base = "/api/v3/", host = "api.github.com", cut = #"/api/v3" },
+  { base = "/twirp/", host = results.HOST, cut = 0 },
+  { base = blobs.CONTAINER, host = blobs.HOST, cut = 0 },
 }
 
--- The address that answers lead back to, for a service that is not at the top of its host.
+-- The address that answers lead back to, for a service whose answers have any.
 local function base_of(request, service)
   local host = request.headers.host
   return service.cut and host and ("%s://%s%s"):format(request.scheme, host, service.base:sub(1, service.cut)) or nil

@@ -24,6 +24,8 @@ end
 ---@field neon_project string
 ---@field tokens table<string, string>    workers, neon, github: what the models accept
 ---@field made_up table<string, boolean>  which of them the cloud made up
+---@field run integer           of a workflow that there is not
+---@field runtime_token string  of a job of it
 
 -- gh takes its server from its configuration alone.
 local function add_gh(lines, e)
@@ -53,6 +55,10 @@ function environment.lines(e)
     export("GITHUB_API_URL", base .. "/api/v3"),
     credential("GITHUB_TOKEN", e.tokens.github, e.made_up.github),
     export("GITHUB_REPOSITORY", e.repository),
+    "# @actions/artifact, as in a job of a run",
+    export("ACTIONS_RESULTS_URL", base .. "/"),
+    export("ACTIONS_RUNTIME_TOKEN", e.runtime_token),
+    export("GITHUB_RUN_ID", ("%d"):format(e.run)),
     "# https, for programs of node",
     export("NODE_EXTRA_CA_CERTS", e.ca_file),
   }

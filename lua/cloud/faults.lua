@@ -2,7 +2,8 @@
 ---data, a probability comes from its seed, waiting and breaking connections are the caller's.
 ---
 ---Each rule counts the requests that it concerns; of the rules that are due, the first one is taken.
-local hosts = require "cloud.neon.hosts"
+local blobs = require "cloud.github.blobs"
+local results = require "cloud.github.results"
 local route = require "cloud.route"
 local rule = require "cloud.faults.rule"
 local sha256 = require "sha256"
@@ -12,11 +13,13 @@ local faults = { parse = rule.parse, rule = rule.of, line = rule.line }
 
 local REMEMBERED = 1000   -- injections that are listed
 
--- Where each service's operations begin, which rules leave out, and how it words an error.
+-- Where each service's operations begin, which rules leave out, and in which form it answers, if not in its usual one.
 local services = {
-  ["api.cloudflare.com"] = { name = "cloudflare", base = "/client/v4", says = "cloudflare" },
-  ["console.neon.tech"] = { name = "neon", base = "/api/v2", says = "neon" },
-  ["api.github.com"] = { name = "github", base = "", says = "github" },
+  ["api.cloudflare.com"] = { name = "cloudflare", base = "/client/v4" },
+  ["console.neon.tech"] = { name = "neon", base = "/api/v2" },
+  ["api.github.com"] = { name = "github", base = "" },
+  [results.HOST] = { name = "github", base = "", form = "twirp" },
+  [blobs.HOST] = { name = "github", base = "", form = "blobs" },
 }
 
 -- The hosts of Neon's databases: SQL over HTTP, and the opening of a WebSocket.
@@ -59,10 +62,12 @@ end
 
 -- ---- which requests ---------------------------------------------------------------------------
 
+local function service_at(host) return services[host:lower():gsub(":%d+$", "")] end
+
 ---@param host string
 ---@return "cloudflare"|"neon"|"github"|nil
 function faults.service(host)
-  local service = services[host:lower():gsub(":%d+$", "")]
+  local service = service_at(host)
   return service and service.name
 end
 
@@ -118,7 +123,7 @@ end
 
 -- A request as rules see it. The path is split before it is decoded, as the models do.
 local function operation_of(request)
-  local service = target_of(request)
+  local service = service_at(request.host)
   if not service then return nil end
   local path = without_base(request.path, service.base)
   local parts = split(path)
@@ -219,13 +224,14 @@ end
 function faults.answer(one, request, now, apply)
   local fault = one and one.fault
   if not fault then return apply() end
-  local service = target_of(request)
+  local service = service_at(request.host)
+  local form = service.form or service.name
   local response = one.applied and apply() or nil
   if math.type(fault) == "integer" then
-    return words.failure(service.says, { status = fault, code = one.code, message = one.message,
+    return words.failure(form, { status = fault, code = one.code, message = one.message,
       retry_after = one.retry_after })
   end
-  return makers[fault](one, service.says, now, response)
+  return makers[fault](one, form, now, response)
 end
 
 return faults

@@ -31,6 +31,7 @@ local function without_credentials(text, masker)
     masker.learn(password)
     return before .. CUT .. "@"
   end)
+  text = text:gsub("([?&]sig=)([^&%s\"]+)", "%1" .. CUT)   -- of a signed URL
   return (text:gsub("eyJ[%w_-]+%.[%w_-]+%.[%w_-]*", CUT))
 end
 
@@ -143,7 +144,7 @@ end
 local function is_credential(name)
   name = name:lower()
   return name:find "authorization" or name:find "cookie" or name:find "token" or name:find "secret"
-    or name:find "key$" or name:find "password"
+    or name:find "key$" or name:find "password" or name == "sig"
 end
 
 local function learn_headers(headers, masker)

@@ -5,6 +5,7 @@
 ---follows the state is told. Followers wait for the real thing and report back as events.
 ---Everything that runs is a task of one nursery, so ending the cloud is cancelling that.
 local authority = require "authority"
+local blobs = require "cloud.github.blobs"
 local certificates = require "cloud.certificates"
 local cloudflare = require "cloud.cloudflare"
 local condition = require "condition"
@@ -22,6 +23,8 @@ local outbound = require "cloud.outbound"
 local postgres = require "cloud.postgres"
 local presence = require "cloud.presence"
 local recorder = require "cloud.recorder"
+local results = require "cloud.github.results"
+local runtime = require "cloud.github.runtime"
 local seed = require "cloud.seed"
 local server = require "server"
 local store = require "cloud.store"
@@ -294,7 +297,7 @@ end
 
 local function hosts_of(state)
   local list = { "api.cloudflare.com", "console.neon.tech", "*.aws.neon.tech", "api.github.com",
-    "*.workers.dev" }
+    results.HOST, blobs.HOST, "*.workers.dev" }
   for _, zone in ipairs(state.cloudflare.zones) do
     list[#list + 1] = zone.name
     list[#list + 1] = "*." .. zone.name
@@ -306,7 +309,8 @@ local function environment_of(cloud, ca_file)
   local state = cloud.state
   return environment.lines { http_port = cloud.http_port, ca_file = ca_file, made_up = cloud.made_up,
     account_id = state.cloudflare.account_id, repository = state.github.repository,
-    neon_project = state.neon.project_id, tokens = cloud.tokens, gh = cloud.gh and cloud.gh.configuration }
+    neon_project = state.neon.project_id, tokens = cloud.tokens, run = runtime.MADE_UP,
+    runtime_token = runtime.made_up(state, cloud.now()) }
 end
 
 local function print_all(facts)

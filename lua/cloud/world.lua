@@ -1,7 +1,9 @@
 ---The local cloud as one value: the state of every service, and who answers which host.
+local blobs = require "cloud.github.blobs"
 local cloudflare = require "cloud.cloudflare"
 local github = require "cloud.github"
 local neon = require "cloud.neon"
+local results = require "cloud.github.results"
 
 local world = {}
 
@@ -21,6 +23,7 @@ local settings = {
   github_user_requests = 5000, -- anybody else's
   github_points = 900,         -- of a minute: a reading request costs one, a changing one five
   github_content_per_minute = 80, github_content_per_hour = 500,   -- requests that make something new
+  artifact_storage = 500 << 20,   -- bytes of artifacts in the whole world
   branches_limit = 200,
   sslmode = "require",      -- in the connection strings that are handed out
   network = "127.0.42",     -- the branches' addresses begin with it
@@ -52,6 +55,8 @@ local services = {
   ["api.cloudflare.com"] = cloudflare,
   ["console.neon.tech"] = neon,
   ["api.github.com"] = github,
+  [results.HOST] = results,
+  [blobs.HOST] = blobs,
 }
 
 ---@param seed? world.Seed

@@ -1,6 +1,7 @@
 ---What the outside sees of the zones: the names, some time after they were made.
+local blobs = require "cloud.github.blobs"
 local data = require "cloud.data"
-local hosts = require "cloud.cloudflare.preview_hosts"
+local results = require "cloud.github.results"
 local zones = require "cloud.cloudflare.zones"
 
 local names = {}
@@ -8,8 +9,8 @@ local names = {}
 local LOOPBACK = "127.0.0.1"
 local TTL = 300   -- of every name that is served through the edge
 
-local api_hosts = { ["api.cloudflare.com"] = true, ["console.neon.tech"] = true,
-  ["api.github.com"] = true }
+local api_hosts = { ["api.cloudflare.com"] = true, ["console.neon.tech"] = true, ["api.github.com"] = true,
+  [results.HOST] = true, [blobs.HOST] = true }
 
 -- A preview's host is PREFIX-NAME; both may have hyphens. Of several Workers that it could be, the one is meant
 -- that shows something there.

@@ -1,10 +1,8 @@
 ---What the services say when something fails: error answers in each one's own form.
 ---
----Messages are the services' where recordings, their documents or the source of Neon's proxy have them. Assumed: which
----code of Cloudflare's goes with a status that a rule gives no code for.
----
----Neon has three voices: its API's ("neon"), its proxy's for SQL over HTTP ("neon-sql") and before the opening of a
----WebSocket ("neon-socket").
+---Messages are the services' where recordings or their documents have them. Assumed: which code of
+---Cloudflare's goes with a status that a rule gives no code for.
+local blobs = require "cloud.github.blobs"
 local json = require "json"
 local refusal = require "cloud.sql_proxy.refusal"
 
@@ -80,15 +78,31 @@ function services.github(failure)
     documentation_url = "https://docs.github.com/rest" }
 end
 
----@alias cloud.faults.Voice "cloudflare"|"neon"|"neon-sql"|"neon-socket"|"github"
+-- The service of artifacts, and the store of their bytes.
+local twirp_codes = { [400] = "invalid_argument", [401] = "unauthenticated", [403] = "permission_denied",
+  [404] = "not_found", [409] = "already_exists", [429] = "resource_exhausted", [503] = "unavailable" }
 
----@param service cloud.faults.Voice
+function services.twirp(failure)
+  return { code = failure.code or twirp_codes[failure.status] or "internal",
+    msg = failure.message or reason_of(failure.status) }
+end
+
+local blob_codes = { [404] = "BlobNotFound", [403] = "AuthenticationFailed", [500] = "InternalError",
+  [503] = "ServerBusy" }
+
+local function blob_failure(failure)
+  local code = tostring(failure.code or blob_codes[failure.status] or "OperationTimedOut")
+  return { status = failure.status, body = blobs.error(code, failure.message or reason_of(failure.status)),
+    headers = { ["content-type"] = "application/xml", ["x-ms-error-code"] = code,
+      ["retry-after"] = failure.retry_after and ("%d"):format(math.ceil(failure.retry_after)) or nil } }
+end
+
+---@param service "cloudflare"|"neon"|"github"|"twirp"|"blobs"
 ---@param failure cloud.faults.Failure
 ---@return table response
 function words.failure(service, failure)
-  local made = response(failure.status, services[service](failure), failure.retry_after)
-  if service == "neon-sql" then made.headers["access-control-allow-origin"] = "*" end
-  return made
+  if service == "blobs" then return blob_failure(failure) end
+  return response(failure.status, services[service](failure), failure.retry_after)
 end
 
 -- ---- limits -----------------------------------------------------------------------------------
@@ -114,17 +128,7 @@ end
 
 local TOO_MANY = "Too many connections to this endpoint. Please try again later."
 
--- The proxy lets every WebSocket in and then says in PostgreSQL's protocol that there are too many.
-local function socket_limit(rule)
-  local message = rule.message or TOO_MANY
-  if rule.status then return words.failure("neon-socket", { status = rule.status, message = message }) end
-  return { status = 101, refusal = { severity = "ERROR", code = tostring(rule.code or "XX000"), message = message } }
-end
-
-local slow_down = { cloudflare = cloudflare_messages[971], neon = "rate limit exceeded", ["neon-sql"] = TOO_MANY }
-local limit_status = { ["neon-sql"] = 500 }
-
----@param service cloud.faults.Voice
+---@param service "cloudflare"|"neon"|"github"|"twirp"|"blobs"
 ---@param rule { status?: integer, code?: any, message?: string, retry_after?: number }
 ---@param now number
 ---@return table response  the service's answer to whom asks too often
