@@ -415,6 +415,21 @@ test("what @actions/artifact said to a stub is answered with the same status and
   end
 end)
 
+test("a recording shows neither the token nor a signature, and the address without it", function()
+  local recording = require "cloud.recording"
+  local c = new()
+  local address = create(c, "site")
+  local host, path, query = address:match "^https?://([^/]+)([^?]+)%?(.*)$"
+  local masker = { learn = function() end, mask = function(text) return text end }
+  local line = recording.line({ method = "POST", host = host, path = path, query = query, body = json.encode { url = address },
+    headers = { authorization = "Bearer " .. c.token, ["content-type"] = "application/json" } },
+    { status = 200, headers = { location = address }, body = json.encode { signed_url = address } }, nil, c.now, masker)
+  local signature = query:match "sig=([^&]+)"
+  equal({ line:find(signature, 1, true), line:find(url.decode(signature), 1, true), line:find(c.token, 1, true) }, {})
+  equal(select(2, line:gsub("sig=%*%*%*", "")), 3)
+  equal(json.decode(line).query.sig, "***")
+end)
+
 -- ---- the real client --------------------------------------------------------------------------
 
 local PARTS <const> = "build/clients-npm/node_modules"

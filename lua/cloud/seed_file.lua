@@ -30,9 +30,8 @@ local keys = {
   settings = {
     dns_delay = "duration", negative_ttl = "duration", tls_delay = "duration", propagation_delay = "duration",
     operation_seconds = "duration", cloudflare_requests = "integer", github_requests = "integer",
-    github_user_requests = "integer", github_points = "integer", github_content_per_minute = "integer",
-    github_content_per_hour = "integer",
-    branches_limit = "integer", workers_plan = "text", records_limit = "integer", future_dates = "boolean",
+    branches_limit = "integer", artifact_storage = "integer", workers_plan = "text", records_limit = "integer",
+    future_dates = "boolean",
   },
 }
 
