@@ -330,6 +330,28 @@ test("an artifact is shown with size, digest, run and expiry", function()
   equal((rest(c, "GET", "/actions/artifacts/5")), 404)
 end)
 
+test("the artifacts of a run that there is have its commit, and its jobs get tokens of their own", function()
+  local github = require "cloud.github"
+  local c = new()
+  c.state.github.repositories[REPOSITORY].runs = { { id = 17, head_branch = "feature", head_sha = ("a"):rep(40) } }
+  local function runtime_of(body)
+    local answer = github.admin({ method = "POST", path = "/_davit/github/runtime", headers = { ["content-type"] = "application/json" },
+      body = json.encode(body) }, c.state, c.now)
+    return answer.status, json.decode(answer.body)
+  end
+  local status, given = runtime_of { run_id = 17, job = "build" }
+  equal({ status, given.GITHUB_RUN_ID }, { 200, "17" })
+  equal(given.ACTIONS_RUNTIME_TOKEN ~= select(2, runtime_of { run_id = 17, job = "test" }).ACTIONS_RUNTIME_TOKEN, true)
+  c.token = given.ACTIONS_RUNTIME_TOKEN
+  upload(c, "site", "x")
+  local _, listed = rest(c, "GET", "/actions/runs/17/artifacts")
+  equal({ listed.total_count, listed.artifacts[1].workflow_run.head_branch, listed.artifacts[1].workflow_run.head_sha },
+    { 1, "feature", ("a"):rep(40) })
+  for _, body in ipairs { { run_id = 18 }, {}, { run_id = 17, repository = "no/such" } } do
+    equal((runtime_of(body)), 404)
+  end
+end)
+
 test("a download is a redirect that counts for a minute and needs no token", function()
   local c = new()
   local id = upload(c, "site", "content")

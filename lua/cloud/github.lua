@@ -48,9 +48,9 @@ local resources = {
   require "cloud.github.merges",
   require "cloud.github.issues",
   require "cloud.github.labels",
+  require "cloud.github.artifacts",
   require "cloud.github.comments",
   require "cloud.github.pull_desk",
-  require "cloud.github.artifacts",
 }
 
 local function routes_of(name)
