@@ -137,6 +137,23 @@ test("no text of others is a command to the runner, however it comes out", funct
   end
 end)
 
+-- A command in units of some bytes behind a mark that says so, as printf of the shell writes it.
+local marked = {}
+for mark, unit in pairs { [ [[\357\273\277]] ] = "%s", [ [[\377\376]] ] = [[%s\000]], [ [[\376\377]] ] = [[\000%s]],
+  [ [[\377\376\000\000]] ] = [[%s\000\000\000]], [ [[\000\000\376\377]] ] = [[\000\000\000%s]] } do
+  marked[#marked + 1] = mark .. ("::error::in\n"):gsub(".", function(c) return unit:format(([[\%03o]]):format(c:byte())) end)
+end
+
+test("nor does a byte order mark make the runner read what follows otherwise", function()
+  for _, text in ipairs(marked) do
+    local job, folder <close> = project [[process.run { command = "printf \"$TEXT\"", env = { TEXT = os.getenv "TEXT" },
+      output = "stream" } print "after it"]]
+    equal({ text, levels(run(job, folder, { env = { TEXT = text } })) }, { text, {} })
+    has(job, "after it")
+    equal(levels(job:run { command = [[printf "$TEXT"]], env = { TEXT = text } }), { "error" })   -- as it does by itself
+  end
+end)
+
 test("Davit's own annotations arrive as they were meant, whatever is in them", function()
   local job, folder <close> = project [[
     workflow.warning("100 % sure\nsecond ::error::line %0A", { title = "a:b, c%2C", file = "x,y.lua", line = 3, end_line = 4,

@@ -204,6 +204,20 @@ test("a summary is masked by lines; one of more than 1 MiB is refused whole, and
   equal(#job:finish().summaries, 20)
 end)
 
+test("a byte order mark at the beginning of a stream says how all of it is read", function()
+  local line = "::error::\u{1F600} in\n"
+  for mark, format in pairs { ["\xFF\xFE"] = "<I2", ["\xFE\xFF"] = ">I2" } do
+    local units = {}
+    for _, code in utf8.codes(line) do
+      local pair = code > 0xFFFF and { 0xD800 + ((code - 0x10000) >> 10), 0xDC00 + (code & 0x3FF) } or { code }
+      for _, unit in ipairs(pair) do units[#units + 1] = format:pack(unit) end
+    end
+    equal(printed(mark .. table.concat(units)).annotations, { { level = "error", message = "\u{1F600} in" } })
+    equal(#printed("x" .. mark .. table.concat(units)).annotations, 0)
+  end
+  equal(#printed "\u{FEFF}::error::a\n\u{FEFF}::error::b\n".annotations, 1)
+end)
+
 test("bytes that are no UTF-8 are shown as such", function()
   equal(printed "a\xffb\n".log, { "a\u{FFFD}b" })
 end)

@@ -1,13 +1,36 @@
----Texts as .NET, in which GitHub's runner is written, has them: decoded from UTF-8, in lines that three endings
----end, counted in units of UTF-16.
+---Texts as .NET, in which GitHub's runner is written, has them: decoded as a byte order mark at their beginning says,
+---else from UTF-8; in lines that three endings end, counted in units of UTF-16.
 local text = {}
 
 local REPLACEMENT = "\u{FFFD}"
 
+-- Of units of 2 or 4 bytes; halves of pairs stay alone.
+local function of_units(bytes, format, size)
+  local parts, high = {}, nil
+  for at = 1, #bytes - size + 1, size do
+    local code = format:unpack(bytes, at)
+    if code >= 0xDC00 and code <= 0xDFFF and high then
+      parts[#parts + 1], high = utf8.char(0x10000 + (high - 0xD800) * 0x400 + code - 0xDC00), nil
+    else
+      if high then parts[#parts + 1] = REPLACEMENT end
+      high = code >= 0xD800 and code <= 0xDBFF and code or nil
+      local alone = code >= 0xDC00 and code <= 0xDFFF or code > 0x10FFFF
+      if not high then parts[#parts + 1] = alone and REPLACEMENT or utf8.char(code) end
+    end
+  end
+  return table.concat(parts)
+end
+
+local marks = { { "\xFF\xFE\0\0", "<I4", 4 }, { "\0\0\xFE\xFF", ">I4", 4 }, { "\xFF\xFE", "<I2", 2 },
+  { "\xFE\xFF", ">I2", 2 } }
+
 ---Bytes that are no UTF-8 become a sign for that.
----@param bytes string
+---@param bytes string  of a whole stream or file
 ---@return string
 function text.decode(bytes)
+  for _, mark in ipairs(marks) do
+    if bytes:sub(1, #mark[1]) == mark[1] then return of_units(bytes:sub(#mark[1] + 1), mark[2], mark[3]) end
+  end
   local parts, at = {}, 1
   while at <= #bytes do
     local length, wrong = utf8.len(bytes, at)
