@@ -216,15 +216,26 @@ local function wanted_range(context, size)
   return first, math.min(last, size - 1)
 end
 
+-- The bytes from the first to the last one, of the blocks that have any of them.
+local function slice(blob, first, last)
+  local parts, at = {}, 0
+  for _, text in ipairs(blob.content) do
+    local from, to = math.max(first - at, 0), math.min(last - at, #text - 1)
+    if from <= to then parts[#parts + 1] = text:sub(from + 1, to + 1) end
+    at = at + #text
+  end
+  return table.concat(parts)
+end
+
 local function read(context, blob)
   if not blob.content then no_blob() end
   local headers = { etag = blob.etag, ["last-modified"] = clock.http(blob.modified), ["accept-ranges"] = "bytes",
     ["content-type"] = context.query.rsct or blob.type, ["content-disposition"] = context.query.rscd,
     ["x-ms-blob-type"] = "BlockBlob" }
-  local whole, first, last = table.concat(blob.content), wanted_range(context, blob.size)
-  if not first then return { status = 200, headers = headers, body = whole } end
+  local first, last = wanted_range(context, blob.size)
+  if not first then return { status = 200, headers = headers, body = table.concat(blob.content) } end
   headers["content-range"] = ("bytes %d-%d/%d"):format(first, last, blob.size)
-  return { status = 206, headers = headers, body = whole:sub(first + 1, last + 1) }
+  return { status = 206, headers = headers, body = slice(blob, first, last) }
 end
 
 -- ---- one request ----------------------------------------------------------------------------
