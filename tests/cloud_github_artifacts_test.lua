@@ -201,6 +201,20 @@ test("requests that make no sense are refused by what is wrong", function()
   equal((call(c, "FinalizeArtifact", { name = "site", size = "2" })), 400)
 end)
 
+test("fields of a wrong kind are refused or left out, and never the end of the service", function()
+  local c = new()
+  upload(c, "known", "x")
+  for _, method in ipairs { "CreateArtifact", "FinalizeArtifact", "ListArtifacts", "GetSignedArtifactURL", "DeleteArtifact" } do
+    for _, value in ipairs { json.null, true, 1.5, -1, 1e300, {}, { { {} } }, { a = "b" }, "\0", "\u{FEFF}", ("9"):rep(400) } do
+      for _, field in ipairs { "name", "version", "mime_type", "expires_at", "size", "hash", "name_filter", "id_filter",
+        "workflow_run_backend_id", "workflow_job_run_backend_id" } do
+        local status = call(c, method, { name = field ~= "name" and "known" or nil, [field] = value })
+        equal({ method, field, status < 500 }, { method, field, true })
+      end
+    end
+  end
+end)
+
 test("a token counts for its own run, until it ends, and only as it was signed", function()
   local c = new()
   local other = runtime.issue(c.state, { repository = REPOSITORY, run_id = 7, job = "build" }, c.now)
@@ -278,7 +292,10 @@ test("parts of a blob are read by their range", function()
   end
   local answer = blob(c, "GET", signed.signed_url, "", "", { ["x-ms-range"] = "bytes=2-4" })
   equal(answer.headers["content-range"], "bytes 2-4/10")
-  equal(code_of(blob(c, "GET", signed.signed_url, "", "", { range = "bytes=10-" })), { 416, "InvalidRange" })
+  for _, range in ipairs { "bytes=10-", "bytes=99999999999999999999-", "bytes=5-4", "bytes=-0" } do
+    equal(code_of(blob(c, "GET", signed.signed_url, "", "", { range = range })), { 416, "InvalidRange" })
+  end
+  equal(blob(c, "GET", signed.signed_url, "", "", { range = "bytes=-99999999999999999999" }).body, "0123456789")
   equal(blob(c, "GET", signed.signed_url, "", "", { range = "lines=1" }).body, "0123456789")
   local head = blob(c, "HEAD", signed.signed_url)
   equal({ head.status, head.body }, { 200, "" })

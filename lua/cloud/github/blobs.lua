@@ -200,16 +200,18 @@ end
 
 -- ---- reading --------------------------------------------------------------------------------
 
+local function place(digits)
+  return digits ~= "" and (math.tointeger(tonumber(digits)) or math.maxinteger) or nil
+end
+
 -- The first and the last byte that are wanted, from 0; nil when all are.
 local function wanted_range(context, size)
   local header = context.request.headers["x-ms-range"] or context.request.headers.range
   local first, last = (header or ""):match "^bytes=(%d*)%-(%d*)$"
   if not first or first == "" and last == "" then return nil end
-  if first == "" then
-    first, last = math.max(0, size - math.tointeger(tonumber(last))), size - 1
-  else
-    first, last = math.tointeger(tonumber(first)), math.tointeger(tonumber(last)) or size - 1
-  end
+  first, last = place(first), place(last)
+  if not first then first, last = math.max(0, size - last), nil end
+  last = last or size - 1
   if first >= size or last < first then
     refuse(416, "InvalidRange", "The range specified is invalid for the current size of the resource.")
   end
