@@ -321,7 +321,7 @@ test("the only database and role need no name; several do", function()
   local made = ensure(db.branch(branch_of()))
   equal(db.connection_uri { branch = made, to = { "sql:*" } } ~= nil, true)
   for _, branch in ipairs(w.state.neon.branches) do
-    table.insert(branch.roles, { name = "reader", password = "p" })
+    table.insert(branch.roles, { name = "reader", password = "p", created = w.now, updated = w.now })
   end
   raises("has 2 roles: neondb_owner, reader; say which one with the option 'role'",
     db.connection_uri, { branch = made, to = { "sql:*" } })

@@ -381,7 +381,7 @@ local function database()
       :format(password or branch.roles[1].password), 1.8e9)
   end
   local session = connect().session
-  return state, function(text, params) return ledger.query(state, session, text, params or {}) end, connect
+  return state, function(text, params) return ledger.query(state, session, text, params or {}, 1.8e9) end, connect
 end
 
 test("the ledger keeps what was committed and forgets what was not", function()

@@ -1,20 +1,19 @@
 ---What stands in the databases of the branches, as far as recipes look: which statements were
 ---committed in which order, what tables and types they made, and the rows of plain inserts.
 ---
----A branch sees what its parent held when the branch was made. That is enough for migrations and
----for simple questions; it is no database: rows are not checked, and a select that is more than
----columns of one table, or a constant, finds nothing. Pure: the time is given, nothing waits.
+---A branch sees what its timeline holds (cloud/ledger/history.lua): its parent's past up to a point, and its own.
+---That is enough for migrations and for simple questions; it is no database: rows are not checked, and a select that
+---is more than columns of one table, constants, or what a server knows of itself finds nothing. Pure: the time is
+---given, nothing waits.
+local clock = require "cloud.clock"
 local data = require "cloud.data"
+local endpoints = require "cloud.neon.endpoints"
+local history = require "cloud.ledger.history"
 local hosts = require "cloud.neon.hosts"
 local operations = require "cloud.neon.operations"
 local statement = require "cloud.ledger.statement"
 
 local ledger = {}
-
-local function books_of(state)
-  state.ledger = state.ledger or { entries = {}, sessions = {}, opened = 0 }
-  return state.ledger
-end
 
 local function fault(code, class, message, sqlstate)
   return { fault = { code, class, message, sqlstate } }
@@ -22,25 +21,13 @@ end
 
 -- ---- what a branch holds -----------------------------------------------------------------
 
-local function collect(state, branch, upto, list)
-  local parent = branch.parent_id and data.find(state.neon.branches, "id", branch.parent_id)
-  if parent then collect(state, parent, math.min(upto, branch.lsn or 0), list) end
-  for _, entry in ipairs(books_of(state).entries[branch.id] or {}) do
-    if entry.lsn <= upto then list[#list + 1] = entry end
-  end
-  return list
-end
-
 ---The entries that a branch made itself, without what it has from its parent.
 ---@return table[]
-function ledger.own(state, branch)
-  return books_of(state).entries[branch.id] or {}
-end
+function ledger.own(state, branch) return history.own(state, branch.timeline) end
 
--- What a session sees: what is committed, and what it has written itself.
+-- What a session sees: what is committed in its database, and what it has written itself.
 local function visible(state, session)
-  local branch = data.find(state.neon.branches, "id", session.branch)
-  local list = collect(state, branch, math.maxinteger, {})
+  local list = history.entries(state, session.timeline, nil, session.db)
   return table.move(session.pending, 1, #session.pending, #list + 1, list)
 end
 
@@ -63,12 +50,30 @@ local function parse(url)
   if user then return unescape(user), unescape(password), host, unescape(database) end
 end
 
--- The living branch whose compute the name or the address means, and that it listens.
-local function listening(state, host, now)
-  local branch = hosts.find(state, host)
-  for _, endpoint in ipairs(branch and branch.endpoints or {}) do
-    if operations.settled(state, endpoint.operation, now) then return branch end
-  end
+local refusals = {
+  disabled = { "fatal", "the endpoint has been disabled, enable it and retry" },   -- words assumed
+  init = { "transient", "Connection refused" },
+}
+
+-- The living compute that the name or the address means, awake; or why there is none.
+local function reach(state, host, now)
+  local branch, endpoint = hosts.find(state, host)
+  local why = refusals.init
+  if endpoint then why = refusals[endpoints.use(state, endpoint, now)] end
+  if not why then return branch, endpoint end
+  return nil, fault("sql-connect", why[1], ("connecting to %s: %s"):format(host, why[2]))
+end
+
+-- What an operation brings is valid when it is done; until then what was before.
+local function is_password(state, role, password, now)
+  if role.no_login then return false end
+  local valid = operations.settled(state, role.operation, now) and role.password or role.former
+  return password == valid
+end
+
+local function database_of(state, branch, name, now)
+  local database = data.find(branch.databases, "name", name)
+  return database and operations.settled(state, database.operation, now) and database or nil
 end
 
 ---@param state table  the world
@@ -78,46 +83,40 @@ end
 function ledger.connect(state, url, now)
   local user, password, host, database = parse(url)
   if not user then return fault("sql-connect", "fatal", "connecting: not the URL of a database") end
-  local branch = listening(state, host, now)
-  if not branch then
-    return fault("sql-connect", "transient", ("connecting to %s: Connection refused"):format(host))
-  end
+  local branch, endpoint = reach(state, host, now)
+  if not branch then return endpoint end
   local role = data.find(branch.roles, "name", user)
-  if not role or role.password ~= password then
+  if not role or not is_password(state, role, password, now) then
     return fault("sql-connect", "fatal", ("connecting to %s: password authentication failed for user \"%s\" (28P01)")
       :format(host, user), "28P01")
   end
-  if not data.find(branch.databases, "name", database) then
+  local found = database_of(state, branch, database, now)
+  if not found then
     return fault("sql-connect", "fatal", ("connecting to %s: database \"%s\" does not exist (3D000)")
       :format(host, database), "3D000")
   end
-  local books = books_of(state)
+  local books = history.books(state)
   books.opened = books.opened + 1
-  books.sessions[books.opened] = { branch = branch.id, pending = {} }
+  books.sessions[books.opened] = { branch = branch.id, timeline = branch.timeline, endpoint = endpoint.id,
+    boots = endpoint.boots, db = found.key, read_only = endpoint.type == "read_only" or nil, user = user, pending = {} }
   return { session = books.opened }
 end
 
 ---Ends a session; what it has not committed never was.
 function ledger.close(state, id)
-  books_of(state).sessions[id] = nil
+  history.books(state).sessions[id] = nil
 end
 
 ---Ends all sessions, as when their client dies.
 function ledger.abandon(state)
-  books_of(state).sessions = {}
+  history.books(state).sessions = {}
 end
 
 -- ---- statements --------------------------------------------------------------------------
 
-local function commit(state, session)
-  local entries = books_of(state).entries
-  local own = entries[session.branch] or {}
-  entries[session.branch] = own
-  for _, entry in ipairs(session.pending) do
-    state.neon.lsn = (state.neon.lsn or 0) + 1
-    entry.lsn = state.neon.lsn
-    own[#own + 1] = entry
-  end
+local function commit(state, session, now)
+  for _, entry in ipairs(session.pending) do entry.db = session.db end
+  history.commit(state, session.timeline, session.pending, now)
   session.pending, session.open, session.failed = {}, false, false
 end
 
@@ -145,7 +144,7 @@ local function rows_of(entries, name)
   for _, e in ipairs(entries) do
     if e.verb == "insert" and e.name == name then
       for _, row in ipairs(e.rows) do rows[#rows + 1] = row end
-    elseif e.verb == "drop" and e.kind == "table" and e.name == name then
+    elseif e.name == name and (e.verb == "clear" or e.verb == "drop" and e.kind == "table") then
       rows = {}
     end
   end
@@ -183,6 +182,35 @@ local function select_from(state, session, s)
   return { columns = columns, rows = rows, affected = #rows }
 end
 
+-- What a server knows of itself: its text and the oid of its type.
+local facts = {
+  pg_current_wal_lsn = function(state) return history.lsn(history.head(state)), 3220 end,
+  now = function(_, _, now) return (clock.iso(now, 6):gsub("T", " "):gsub("Z", "+00")), 1184 end,
+  current_database = function(state, session)
+    local branch = data.find(state.neon.branches, "id", session.branch)
+    return data.find(branch.databases, "key", session.db).name, 19
+  end,
+  current_user = function(_, session) return session.user, 19 end,
+}
+
+local function facts_of(state, session, s, _, now)
+  local columns, row = {}, {}
+  for i, column in ipairs(s.columns) do
+    local value, oid = column.value, column.oid
+    if column.fact then value, oid = facts[column.fact](state, session, now) end
+    columns[i] = column.as .. (oid and not column.cast and (":%d"):format(oid) or "")
+    row[i] = value
+  end
+  return { columns = columns, rows = { row }, affected = 1 }
+end
+
+-- Deletes all rows of a table.
+local function clear(state, session, s)
+  local count = #rows_of(visible(state, session), s.name)
+  table.insert(session.pending, { verb = "clear", name = s.name, text = s.text })
+  return { affected = count }
+end
+
 local function no_rows() return { columns = {}, rows = {}, affected = 0 } end
 
 local run = {
@@ -190,19 +218,16 @@ local run = {
     session.open = true
     return no_rows()
   end,
-  commit = function(state, session)
-    if session.failed then rollback(session) else commit(state, session) end
+  commit = function(state, session, _, _, now)
+    if session.failed then rollback(session) else commit(state, session, now) end
     return no_rows()
   end,
   rollback = function(_, session)
     rollback(session)
     return no_rows()
   end,
-  create = create_or_drop, drop = create_or_drop, insert = insert, select = select_from,
-  constant = function(_, _, s)
-    local integer = math.tointeger(tonumber(s.value))
-    return { columns = { integer and "?column?:23" or "?column?" }, rows = { { s.value } }, affected = 1 }
-  end,
+  create = create_or_drop, drop = create_or_drop, insert = insert, select = select_from, clear = clear,
+  facts = facts_of,
   question = no_rows,
   other = function(_, session, s)
     table.insert(session.pending, s)
@@ -211,45 +236,62 @@ local run = {
 }
 
 local ends_transaction = { commit = true, rollback = true }
+local writes = { create = true, drop = true, insert = true, clear = true, other = true }
 
-local function carry_out(state, session, s, params)
+local function carry_out(state, session, s, params, now)
   if session.failed and not ends_transaction[s.verb] then
     return fault("sql-error", "fatal", "current transaction is aborted, commands ignored until its end", "25P02")
   end
-  return run[s.verb](state, session, s, params)
+  if session.read_only and writes[s.verb] then
+    local word = s.text:match "%a+" or s.verb
+    return fault("sql-error", "fatal", ("cannot execute %s in a read-only transaction"):format(word:upper()), "25006")
+  end
+  return run[s.verb](state, session, s, params, now)
 end
 
-local counted = { select = true, constant = true, question = true }
+local counted = { select = true, facts = true, question = true }
 
 -- What a server says that it did.
 local function tag_of(s, answer)
   if counted[s.verb] then return ("SELECT %d"):format(#answer.rows) end
   if s.verb == "insert" then return ("INSERT 0 %d"):format(answer.affected) end
+  if s.verb == "clear" and s.text:find "^[Dd]" then return ("DELETE %d"):format(answer.affected) end
   if s.verb == "create" or s.verb == "drop" then return ("%s %s"):format(s.verb, s.kind):upper() end
   return ((s.text or s.verb):match("%a+") or ""):upper()
+end
+
+-- Whether a session is still there: not when its branch was restored or deleted, nor when its compute was
+-- suspended or started anew.
+local function is_alive(state, session, now)
+  local branch = data.find(state.neon.branches, "id", session.branch)
+  local endpoint = branch and not branch.deleted and data.find(branch.endpoints, "id", session.endpoint)
+  if not endpoint or branch.timeline ~= session.timeline or endpoint.boots ~= session.boots then return false end
+  if endpoint.disabled or endpoints.status(state, endpoint, now) ~= "active" then return false end
+  endpoint.used = now
+  return true
 end
 
 ---Carries out the statements of a text; one that fails takes back what the text did before it, or
 ---the transaction that is open.
 ---@param id integer       of the session
 ---@param params string[]  values of $1, …
+---@param now number
 ---@return table answer    columns, rows, affected, command of the last statement, or fault
-function ledger.query(state, id, text, params)
-  local session = books_of(state).sessions[id]
-  local branch = session and data.find(state.neon.branches, "id", session.branch)
-  if not branch or branch.deleted then
+function ledger.query(state, id, text, params, now)
+  local session = history.books(state).sessions[id]
+  if not session or not is_alive(state, session, now) then
     return fault("sql-lost", "transient", "the session ended earlier; nothing was sent")
   end
   local answer = no_rows()
   for _, s in ipairs(statement.read(text)) do
-    answer = carry_out(state, session, s, params)
+    answer = carry_out(state, session, s, params, now)
     if answer.fault then
       if session.open then session.failed = true else rollback(session) end
       return answer
     end
     answer.command = tag_of(s, answer)
   end
-  if not session.open then commit(state, session) end
+  if not session.open then commit(state, session, now) end
   return answer
 end
 

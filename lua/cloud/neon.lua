@@ -1,86 +1,69 @@
----The Neon API: who may ask, how errors look, the project itself, and the follower's side.
+---The Neon API: one request, how errors look, what a world begins with, and the follower's side.
 ---
----A follower is whoever keeps a real database for every branch. While state.neon.follow is true
----an operation runs until the follower reports its end; otherwise it runs for a set time.
+---A follower is whoever keeps a real database for every branch. While state.neon.follow is true an operation runs
+---until the follower reports its end, and computes rest when it says so; otherwise both are told from the time.
+local access = require "cloud.neon.access"
+local account = require "cloud.neon.account"
+local begin = require "cloud.neon.begin"
+local body = require "cloud.neon.body"
+local branch = require "cloud.neon.branch"
+local branch_list = require "cloud.neon.branch_list"
 local branches = require "cloud.neon.branches"
-local clock = require "cloud.clock"
+local computes = require "cloud.neon.computes"
+local connection = require "cloud.neon.connection"
 local data = require "cloud.data"
-local endpoints = require "cloud.neon.endpoints"
+local databases = require "cloud.neon.databases"
+local follow = require "cloud.neon.follow"
 local hosts = require "cloud.neon.hosts"
 local ids = require "cloud.ids"
 local operations = require "cloud.neon.operations"
+local projects = require "cloud.neon.projects"
+local restore = require "cloud.neon.restore"
+local roles = require "cloud.neon.roles"
 local route = require "cloud.route"
 
-local neon = { branches = branches.all, event = operations.event, locate = hosts.locate }
+local neon = {
+  init = begin.world, upgrade = begin.upgrade, branches = follow.branches, follow = follow.told, event = follow.event,
+  locate = hosts.locate,
+}
 
----The part of the world that this service owns.
-function neon.init(state, seed)
-  local token = seed.tokens and seed.tokens.neon or "neon-token"
-  state.neon = { project_id = seed.neon_project or "wandering-moon-123456", token = token,
-    seed = ids.hex(state, "neon"), follow = false, branches = {}, operations = {} }
-  branches.init(state)
-end
-
-local function project(context)
-  local settings = context.state.settings
-  local born = clock.iso(settings.created_at)
-  return { project = {
-    id = context.neon.project_id, name = "davit", platform_id = "aws",
-    region_id = "aws-eu-central-1", provisioner = "k8s-neonvm", pg_version = 17,
-    proxy_host = "eu-central-1.aws.neon.tech", store_passwords = true, creation_source = "console",
-    history_retention_seconds = 86400, branch_logical_size_limit = 512,
-    branch_logical_size_limit_bytes = 536870912, data_storage_bytes_hour = 0,
-    data_transfer_bytes = 0, written_data_bytes = 0, compute_time_seconds = 0,
-    active_time_seconds = 0, cpu_used_sec = 0, owner_id = "davit",
-    owner = { name = "Davit", email = "davit@example.com", subscription_type = "launch_v3",
-      branches_limit = settings.branches_limit },
-    created_at = born, updated_at = born, consumption_period_start = born,
-    consumption_period_end = clock.iso(settings.created_at + 30 * 86400),
-  } }
-end
-
-local routes = route.table({ { "GET", "/projects/{project}", project } },
-  branches.routes, operations.routes, endpoints.routes)
-
-local function authorize(context)
-  local token = (context.request.headers.authorization or ""):match("^[Bb]earer%s+(%S+)$")
-  if token ~= context.neon.token then
-    route.refuse { status = 401, message = "supplied credentials do not pass authentication" }
-  end
-end
+-- A literal path comes before one with a parameter in its place.
+local routes = route.table(account.routes, projects.routes, branch_list.routes, branches.routes, restore.routes,
+  operations.routes, computes.routes, roles.routes, databases.routes, connection.routes)
 
 local function handle(context)
-  authorize(context)
+  context.token = access.token(context)
   local path = context.request.path:match("^/api/v2(/.*)$") or ""
   local found, params = route.find(routes, context.request.method, path)
-  if not found then
-    local status = params == "method" and 405 or 404
-    route.refuse { status = status, message = "this route does not exist" }
-  end
+  if not found then body.refuse(params == "method" and 405 or 404, "this route does not exist") end
+  access.count(context, found[1] .. " " .. found[2])
   context.params = params
-  if params.project ~= context.neon.project_id then
-    route.refuse { status = 404, message = "project not found" }
-  end
+  if params.project then context.project = projects.get(context, params.project) end
   context.body = route.json(context.request)
-  if not context.body then
-    route.refuse { status = 400, message = "the request body is not JSON" }
-  end
+  if not context.body then body.refuse(400, "the request body is not JSON") end
   return found[3](context)
 end
 
----@param request table
----@param state table   the world
+local function failed(context, refusal)
+  local id = data.text(context.request.headers["x-request-id"]) or ids.uuid(context.state, "request")
+  local retry_after = context.retry_after and ("%d"):format(context.retry_after)
+  return route.response(refusal.status, { request_id = id, code = refusal.code or "", message = refusal.message },
+    { ["retry-after"] = retry_after })
+end
+
+---@param request table  may have `trouble`: what shall go wrong with the operation that it starts
+---@param state table    the world
 ---@param now number
 ---@return table response
 function neon.handle(request, state, now)
-  branches.expire(state, now)
+  branch.sweep(state, now)
   local context = { request = request, state = state, neon = state.neon, now = now,
     query = route.query(request.query or "") }
+  state.neon.trouble = request.trouble
   local ok, value, options = route.attempt(handle, context)
-  if ok then return route.response(options and options.status or 200, value, {}) end
-  local id = data.text(request.headers["x-request-id"]) or ids.uuid(state, "request")
-  local body = { request_id = id, code = value.code or "", message = value.message }
-  return route.response(value.status, body, {})
+  state.neon.trouble = nil
+  if not ok then return failed(context, value) end
+  return route.response(options and options.status or 200, value, {})
 end
 
 return neon

@@ -190,14 +190,30 @@ local function saver(cloud)
   end)
 end
 
+-- The branches that have a server: without a compute there is nothing to be done.
+local function with_servers(branches, report)
+  local list = {}
+  for _, branch in ipairs(branches) do
+    if branch.address then
+      list[#list + 1] = branch
+    else
+      for _, operation in ipairs(branch.operations) do report(operation.id) end
+    end
+  end
+  return list
+end
+
+local function follow_databases(cloud)
+  local function report(operation, reason)
+    neon.event(cloud.state, { operation = operation, error = reason,
+      status = reason and "failed" or "finished" }, cloud.now())
+    if cloud.tell_saver then cloud.tell_saver() end
+  end
+  cloud.postgres:follow(with_servers(neon.branches(cloud.state, cloud.now()), report), report)
+end
+
 local function databases(cloud)
-  return follower(function()
-    cloud.postgres:follow(neon.branches(cloud.state, cloud.now()), function(operation, reason)
-      neon.event(cloud.state, { operation = operation, error = reason,
-        status = reason and "failed" or "finished" }, cloud.now())
-      cloud.tell_saver()
-    end)
-  end)
+  return follower(function() follow_databases(cloud) end)
 end
 
 local function changed(cloud)
@@ -413,12 +429,8 @@ end
 
 -- The databases come first: whoever is told "ready" may connect to production.
 local function start_followers(cloud)
-  local branches = neon.branches(cloud.state, cloud.now())
-  cloud.postgres:resume(branches)
-  cloud.postgres:follow(branches, function(operation, reason)
-    neon.event(cloud.state, { operation = operation, error = reason,
-      status = reason and "failed" or "finished" }, cloud.now())
-  end)
+  cloud.postgres:resume(with_servers(neon.branches(cloud.state, cloud.now()), function() end))
+  follow_databases(cloud)
   local run_saver, run_databases
   run_saver, cloud.tell_saver = saver(cloud)
   run_databases, cloud.tell_databases = databases(cloud)
@@ -444,6 +456,7 @@ end
 -- Before anything is begun: whoever asked for a record does not want to go on without one.
 local function begin_record(cloud, path)
   local secrets = {}
+  for _, token in ipairs(cloud.state.neon.tokens) do secrets[#secrets + 1] = token.value end
   for _, value in pairs(cloud.tokens) do secrets[#secrets + 1] = type(value) == "table" and value.value or value end
   for _, token in ipairs(cloud.state.github.tokens) do secrets[#secrets + 1] = token.value end
   cloud.recorder = recorder.new(path, { now = cloud.now, log = log, secrets = secrets,

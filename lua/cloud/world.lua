@@ -19,14 +19,20 @@ local settings = {
   records_limit = 200,      -- of a zone on the free plan
   workers_plan = "paid",       -- or "free": how many Workers, variables, crons and assets there may be
   future_dates = false,        -- whether a compatibility date may lie in the future
-  github_requests = 1000,      -- a workflow's requests in an hour
-  github_user_requests = 5000, -- anybody else's
-  github_points = 900,         -- of a minute: a reading request costs one, a changing one five
-  github_content_per_minute = 80, github_content_per_hour = 500,   -- requests that make something new
-  artifact_storage = 500 << 20,   -- bytes of artifacts in the whole world
-  branches_limit = 200,
+  github_requests = 1000,      -- a token's requests in an hour
+  branches_limit = 200,        -- of a Neon project
+  projects_limit = 100,
+  endpoints_limit = 1000,      -- of a Neon project; assumed
+  roles_limit = 500,           -- of a branch
+  databases_limit = 500,       -- of a branch
+  history_seconds = 86400,     -- how much of its past a Neon project keeps
+  suspend_seconds = 300,       -- until a compute rests that nobody uses
+  recovery_seconds = 0,        -- how long a deleted branch may be taken back: a preview that few accounts have
+  operation_retry = 5,         -- until Neon tries a failed operation again; assumed
+  neon_requests = 700,         -- a key's requests in a minute
+  neon_route_requests = 40,    -- a key's requests in a second to one route
   sslmode = "require",      -- in the connection strings that are handed out
-  network = "127.0.42",     -- the branches' addresses begin with it
+  network = "127.0.42",     -- the computes' addresses begin with it
 }
 
 ---@class world.Tokens
@@ -42,6 +48,7 @@ local settings = {
 ---@field zone? string
 ---@field repository? string     owner/name
 ---@field neon_project? string
+---@field neon? neon.Seed
 ---@field account_name? string
 ---@field subdomain? string|false  of workers.dev; false: none is registered yet ("davit")
 ---@field zones? (string|zones.Seed)[]  beside the first one

@@ -74,7 +74,7 @@ return function(text, disk)
     http = function(request, now) return net:http(request, now) end,
     dns = function(name, kind, server, now) return net:dns(name, kind, server, now) end,
     connect = function(url, now) return late(ledger.connect(state, url, now), SQL) end,
-    query = function(session, query, params) return late(ledger.query(state, session, query, params), SQL) end,
+    query = function(id, query, params, now) return late(ledger.query(state, id, query, params, now), SQL) end,
     process = function(argv, cwd, input) return programs.run(files, settings.workers, argv, cwd, input) end,
     file = function(action, ...) return files:act(action, ...) end,
   }

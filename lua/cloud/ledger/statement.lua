@@ -132,9 +132,40 @@ local function insert(text)
   return { verb = "insert", name = name, columns = names, values = rows, text = text }
 end
 
+local facts = { pg_current_wal_lsn = "function", now = "function", current_database = "function",
+  current_user = "word", current_timestamp = "word" }
+local same_as = { current_timestamp = "now" }
+
+-- A column that needs no table: a constant, or what a server knows of itself.
+local function fact(text)
+  local what, as = text:match("^%s*(.-)%s+[Aa][Ss]%s+(.-)%s*$")
+  local body, cast = trim(what or text):match "^(.-)::(%a+)$"
+  body = body or trim(what or text)
+  as = as and plain_name(as)
+  local value = body:match "^('[^']*')$" or body:match "^(%-?%d+%.?%d*)$"
+  if value then
+    local integer = math.tointeger(tonumber(value))
+    return { value = value:match "^'(.*)'$" or value, as = as or "?column?", oid = integer and 23, cast = cast }
+  end
+  local name = body:lower():gsub("%s*%(%s*%)$", "")
+  local called = body:find "%)$" ~= nil
+  if facts[name] ~= (called and "function" or "word") then return nil end
+  return { fact = same_as[name] or name, as = as or name, cast = cast }
+end
+
+local function facts_of(text)
+  local list = text:match "^%a+%s+(.*)$"
+  local columns = {}
+  for i, column in ipairs(list and split(list, ",") or {}) do
+    columns[i] = fact(column)
+    if not columns[i] then return nil end
+  end
+  return columns[1] and { verb = "facts", columns = columns }
+end
+
 local function question(text)
-  local value = text:match("^%a+%s+('[^']*')%s*$") or text:match("^%a+%s+(%-?%d+%.?%d*)%s*$")
-  if value then return { verb = "constant", value = value:match("^'(.*)'$") or value } end
+  local known = text:find "^[Ss][Ee][Ll]" and facts_of(text)
+  if known then return known end
   local list, from = text:match("^%a+%s+(.-)%s+[Ff][Rr][Oo][Mm]%s+(.*)$")
   local name, rest = name_of(from or "")
   if not name or trim(rest) ~= "" then return { verb = "question" } end
@@ -156,6 +187,16 @@ local asks = { select = question, show = question, values = question, explain = 
 local quiet = { set = true, reset = true, lock = true, discard = true, deallocate = true, savepoint = true,
   release = true }
 
+local clears = { delete = true, truncate = true }
+
+-- "delete from t", "truncate t": all rows of one table.
+local function clear(text)
+  local rest = text:match "^%a+%s+(.*)$" or ""
+  rest = rest:gsub("^[Ff][Rr][Oo][Mm]%s+", ""):gsub("^[Tt][Aa][Bb][Ll][Ee]%s+", "")
+  local name, after = name_of(rest)
+  if name and trim(after) == "" then return { verb = "clear", name = name, text = text } end
+end
+
 local function classify(text)
   local words = text:lower()
   local first = words:match("^(%a+)")
@@ -163,13 +204,13 @@ local function classify(text)
   if asks[first] then return asks[first](text) end
   if quiet[first] or first == "rollback" then return { verb = "question" } end
   local made = (first == "create" or first == "drop") and create_or_drop(first, text, words)
-    or first == "insert" and insert(text)
+    or first == "insert" and insert(text) or clears[first] and clear(text)
   return made or { verb = "other", text = text }
 end
 
 ---@param text string
----@return table[] statements  each with its verb: begin, commit, rollback, create, drop, insert, select, constant,
----                            question (answered with no rows) or other (kept as text)
+---@return table[] statements  each with its verb: begin, commit, rollback, create, drop, insert, clear, select,
+---                            facts, question (answered with no rows) or other (kept as text)
 function statement.read(text)
   local list = {}
   for _, piece in ipairs(split(text, ";")) do

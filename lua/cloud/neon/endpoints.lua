@@ -1,164 +1,210 @@
----How a branch is reached: its compute, roles, databases, and the connection string.
+---Computes, which Neon calls endpoints: where they are reached, and whether they run.
 ---
----Every branch lives on a loopback address of its own, so that a connection string keeps its shape:
----role and database are equal on all branches, only the host differs.
+---Every endpoint lives on a loopback address of its own, so that a connection string keeps its shape: role and
+---database are equal on all branches, only the host differs.
+---A compute has a goal, active or idle, that an operation leads to, or a connection, or a follower's report.
+---Without a follower one that was not used for its timeout is idle without anybody's doing.
 local clock = require "cloud.clock"
 local data = require "cloud.data"
 local ids = require "cloud.ids"
 local operations = require "cloud.neon.operations"
-local route = require "cloud.route"
-local sha256 = require "sha256"
 
 local endpoints = {}
 
----@return string  the address that the branch's database listens on, port 5432
-function endpoints.address(state, branch)
-  return state.settings.network .. "." .. branch.number
+local PER_NETWORK = 254
+local LAST_NUMBER = 8 * PER_NETWORK
+local REGION = "aws-eu-central-1"
+
+---@class neon.Endpoint
+---@field id string
+---@field number integer       its address
+---@field type "read_write"|"read_only"
+---@field name? string
+---@field goal "active"|"idle"
+---@field before "init"|"active"|"idle"  what it is until its operation is done
+---@field operation? string    that leads to its goal
+---@field since number         when it got its goal without an operation, or began
+---@field used? number         when a session used it last
+---@field boots integer        how often it was started: a session does not outlive that
+---@field ran number           seconds that it was active, without those since its last start
+---@field suspend integer      seconds; 0: the default, -1: never
+---@field disabled? boolean
+---@field region? string       of its project
+
+-- ---- addresses ---------------------------------------------------------------------------
+
+local function address_of(network, number)
+  local first, second, third = network:match "^(%d+)%.(%d+)%.(%d+)$"
+  local block, last = (number - 1) // PER_NETWORK, (number - 1) % PER_NETWORK + 1
+  return ("%s.%s.%d.%d"):format(first, second, (third + block) % 256, last)
 end
 
----@return string  the password of a role that is new on this branch
-function endpoints.password(state, branch, role)
-  return "npg_" .. sha256(table.concat({ state.neon.seed, branch.id, role }, "/")):sub(1, 24)
+---@return table|nil  the compute of a branch that takes writes
+function endpoints.writer(branch)
+  return (data.find(branch.endpoints, "type", "read_write"))
 end
+
+---Where PostgreSQL listens, port 5432.
+---@param state table
+---@param of table  an endpoint, or a branch, which means its read_write one
+---@return string|nil  nil: a branch that has no compute
+function endpoints.address(state, of)
+  if of.endpoints then of = endpoints.writer(of) or of.endpoints[1] end
+  return of and address_of(state.settings.network, of.number)
+end
+
+---The lowest number that no endpoint has. One being deleted has its own until that is done.
+---@return integer|nil  nil: there is none left
+function endpoints.free_number(state, now)
+  local taken = {}
+  for _, branch in ipairs(state.neon.branches) do
+    local gone = branch.deleted and operations.settled(state, branch.deletion, now)
+    for _, endpoint in ipairs(gone and {} or branch.endpoints) do taken[endpoint.number] = true end
+    for _, endpoint in ipairs(branch.leaving or {}) do
+      if not operations.settled(state, endpoint.operation, now) then taken[endpoint.number] = true end
+    end
+  end
+  for number = 1, LAST_NUMBER do
+    if not taken[number] then return number end
+  end
+end
+
+---@return string  such as eu-central-1
+function endpoints.region(endpoint)
+  return ((endpoint.region or REGION):gsub("^aws%-", ""))
+end
+
+-- ---- running and resting -----------------------------------------------------------------
+
+local function timeout(state, endpoint)
+  local seconds = endpoint.suspend == 0 and state.settings.suspend_seconds or endpoint.suspend
+  return seconds > 0 and seconds or nil
+end
+
+-- When a compute rests that reached "active" at `since`, if nothing uses it any more.
+local function rest_of(state, endpoint, since)
+  local seconds = not state.neon.follow and timeout(state, endpoint)
+  return seconds and math.max(since, endpoint.used or since) + seconds or math.huge
+end
+
+---@return "init"|"active"|"idle" current, string|nil pending, number since
+function endpoints.status(state, endpoint, now)
+  local done, changed = operations.settled(state, endpoint.operation, now)
+  if not done then return endpoint.before, endpoint.goal, endpoint.since end
+  local since = endpoint.operation and changed or endpoint.since
+  if endpoint.goal == "idle" then return "idle", nil, since end
+  local rest = rest_of(state, endpoint, since)
+  if now >= rest then return "idle", nil, rest end
+  return "active", nil, since
+end
+
+-- Seconds since its last start that a compute was active.
+local function running_for(state, endpoint, now)
+  local done, changed = operations.settled(state, endpoint.operation, now)
+  if endpoint.goal ~= "active" or not done then return 0 end
+  local since = endpoint.operation and changed or endpoint.since
+  return math.max(0, math.min(now, rest_of(state, endpoint, since)) - since)
+end
+
+---@return number  seconds that a compute was active so far
+function endpoints.active_seconds(state, endpoint, now)
+  return endpoint.ran + running_for(state, endpoint, now)
+end
+
+-- Gives a compute another goal, from now on or by an operation.
+local function turn(state, endpoint, now, goal, operation)
+  local current = endpoints.status(state, endpoint, now)
+  endpoint.ran = endpoints.active_seconds(state, endpoint, now)
+  endpoint.before, endpoint.goal, endpoint.since = current, goal, now
+  endpoint.operation = operation and operation.id
+  if goal == "active" then
+    endpoint.boots, endpoint.used, endpoint.started = endpoint.boots + 1, nil, now
+  else
+    endpoint.suspended = now
+  end
+end
+
+---A compute shall run, or rest, once an operation is done.
+---@param goal "active"|"idle"
+---@param operation neon.Operation
+function endpoints.lead(state, endpoint, now, goal, operation)
+  turn(state, endpoint, now, goal, operation)
+end
+
+---Of a connection or a query: wakes what rests. A compute that is being started is waited for.
+---@return string|nil  what it is when it cannot be used: "disabled", "init" or "gone"
+function endpoints.use(state, endpoint, now)
+  if endpoint.disabled then return "disabled" end
+  local current, pending = endpoints.status(state, endpoint, now)
+  if pending and current ~= "active" then return "init" end
+  if current == "idle" then turn(state, endpoint, now, "active") end
+  endpoint.used = now
+end
+
+---A follower's report: a connection woke a compute, or it was suspended.
+---@return boolean known
+function endpoints.event(state, event, now)
+  local _, endpoint = endpoints.find(state, event.endpoint)
+  if not endpoint then return false end
+  if endpoint.goal ~= event.state then turn(state, endpoint, now, event.state) end
+  return true
+end
+
+-- ---- making and finding ------------------------------------------------------------------
 
 local function number_or(value, default) return type(value) == "number" and value or default end
 
----Adds a compute to a branch.
----@return table endpoint
+---Adds a compute to a branch. Its operation is the caller's.
+---@param given table  as it stands in a request
+---@return neon.Endpoint
 function endpoints.create(state, branch, given, now)
-  local endpoint = { id = "ep-davit-" .. ids.hex(state, "endpoint", 8), created = now,
-    type = given.type, min_cu = number_or(given.autoscaling_limit_min_cu, 0.25),
-    max_cu = number_or(given.autoscaling_limit_max_cu, 0.25),
-    suspend = math.tointeger(given.suspend_timeout_seconds) or 0 }
+  local least = number_or(given.autoscaling_limit_min_cu, 0.25)
+  local endpoint = { id = "ep-davit-" .. ids.hex(state, "endpoint", 8), number = endpoints.free_number(state, now),
+    type = given.type, name = given.name, created = now, updated = now, goal = "active", before = "init", since = now,
+    boots = 0, ran = 0, min_cu = least, max_cu = number_or(given.autoscaling_limit_max_cu, least),
+    suspend = math.tointeger(given.suspend_timeout_seconds) or 0, settings = given.settings,
+    disabled = given.disabled or nil, passwordless = given.passwordless_access, started = now,
+    region = data.find(state.neon.projects, "id", branch.project_id).region }
   table.insert(branch.endpoints, endpoint)
   return endpoint
 end
 
+---@return table|nil branch, neon.Endpoint|nil endpoint  a living one
+function endpoints.find(state, id)
+  for _, branch in ipairs(state.neon.branches) do
+    local endpoint = not branch.deleted and data.find(branch.endpoints, "id", id)
+    if endpoint then return branch, endpoint end
+  end
+end
+
 -- ---- what the API shows ------------------------------------------------------------------
 
+local function time(seconds) return seconds and clock.iso(seconds) or nil end
+
 function endpoints.show(context, branch, endpoint)
-  local ready, changed = operations.settled(context.state, endpoint.operation, context.now)
+  local state = context.state
+  local current, pending, changed = endpoints.status(state, endpoint, context.now)
+  local suspended = current == "idle" and changed or endpoint.suspended
   return {
-    id = endpoint.id, host = endpoints.address(context.state, branch), project_id = context.neon.project_id,
-    branch_id = branch.id, type = endpoint.type, region_id = "aws-eu-central-1",
+    id = endpoint.id, name = endpoint.name, host = endpoints.address(state, endpoint), project_id = branch.project_id,
+    branch_id = branch.id, type = endpoint.type, region_id = endpoint.region or REGION,
     autoscaling_limit_min_cu = endpoint.min_cu, autoscaling_limit_max_cu = endpoint.max_cu,
-    current_state = ready and "active" or "init", pending_state = not ready and "active" or nil,
-    settings = {}, pooler_enabled = false, pooler_mode = "transaction", disabled = false,
-    passwordless_access = true, creation_source = "console",
-    created_at = clock.iso(endpoint.created), updated_at = clock.iso(changed),
-    proxy_host = "eu-central-1.aws.neon.tech", suspend_timeout_seconds = endpoint.suspend,
-    provisioner = "k8s-neonvm",
+    current_state = current, pending_state = pending, settings = data.plain(endpoint.settings or {}),
+    pooler_enabled = false, pooler_mode = "transaction", disabled = endpoint.disabled or false,
+    passwordless_access = endpoint.passwordless ~= false, creation_source = "console",
+    created_at = clock.iso(endpoint.created),
+    updated_at = clock.iso(math.max(changed, endpoint.updated)),
+    last_active = time(endpoint.used), started_at = time(endpoint.started), suspended_at = time(suspended),
+    proxy_host = endpoints.region(endpoint) .. ".aws.neon.tech",
+    suspend_timeout_seconds = endpoint.suspend, provisioner = "k8s-neonvm",
   }
 end
 
+---@return any[]  marked as an array
 function endpoints.show_all(context, branch)
   return data.array(branch.endpoints, function(endpoint)
     return endpoints.show(context, branch, endpoint)
   end)
 end
-
--- A password is shown where a branch is made, and where it is asked for by name.
-function endpoints.roles(branch, with_password)
-  return data.array(branch.roles, function(role)
-    local created = clock.iso(branch.created)
-    return { branch_id = branch.id, name = role.name, protected = false,
-      password = with_password and role.password or nil,
-      created_at = created, updated_at = created }
-  end)
-end
-
-function endpoints.databases(branch)
-  return data.array(branch.databases, function(database)
-    local created = clock.iso(branch.created)
-    return { id = database.id, branch_id = branch.id, name = database.name,
-      owner_name = database.owner, created_at = created, updated_at = created }
-  end)
-end
-
--- ---- requests ----------------------------------------------------------------------------
-
----The living branch of this id; refuses when there is none.
-function endpoints.branch(context, id)
-  local branch = data.find(context.neon.branches, "id", id)
-  if branch and not branch.deleted then return branch end
-  route.refuse { status = 404, message = "branch not found" }
-end
-
-local function one(context)
-  return endpoints.branch(context, context.params.branch)
-end
-
-local function find_or_refuse(list, name, what)
-  local item, index = data.find(list, "name", name)
-  if item then return item, index end
-  route.refuse { status = 404, message = what .. " not found" }
-end
-
-local function all(context)
-  local shown = {}
-  for _, branch in ipairs(context.neon.branches) do
-    for _, endpoint in ipairs(branch.deleted and {} or branch.endpoints) do
-      shown[#shown + 1] = endpoints.show(context, branch, endpoint)
-    end
-  end
-  return { endpoints = data.array(shown) }
-end
-
-local function reveal(context)
-  return { password = find_or_refuse(one(context).roles, context.params.role, "role").password }
-end
-
-local function role(context)
-  local branch = one(context)
-  local _, index = find_or_refuse(branch.roles, context.params.role, "role")
-  return { role = endpoints.roles(branch)[index] }
-end
-
-local function database(context)
-  local branch = one(context)
-  local _, index = find_or_refuse(branch.databases, context.params.database, "database")
-  return { database = endpoints.databases(branch)[index] }
-end
-
----@return string
-function endpoints.uri(state, branch, of_role, of_database)
-  return ("postgresql://%s:%s@%s/%s?sslmode=%s"):format(of_role.name, of_role.password,
-    endpoints.address(state, branch), of_database.name, state.settings.sslmode)
-end
-
--- Pooled or not is the same here: the host is an address, it has no endpoint id to put -pooler to.
-local function connection_uri(context)
-  local query = context.query
-  if not query.database_name or not query.role_name then
-    route.refuse { status = 400, message = "database_name and role_name are required" }
-  end
-  local default = data.find(context.neon.branches, "default", true)
-  local branch = endpoints.branch(context, query.branch_id or default.id)
-  if #branch.endpoints == 0 then route.refuse { status = 404, message = "endpoint not found" } end
-  local of_role = find_or_refuse(branch.roles, query.role_name, "role")
-  local of_database = find_or_refuse(branch.databases, query.database_name, "database")
-  return { uri = endpoints.uri(context.state, branch, of_role, of_database) }
-end
-
-local function list(context)
-  return { endpoints = endpoints.show_all(context, one(context)) }
-end
-
-local function roles(context) return { roles = endpoints.roles(one(context)) } end
-
-local function databases(context) return { databases = endpoints.databases(one(context)) } end
-
-local BRANCH = "/projects/{project}/branches/{branch}"
-
-endpoints.routes = {
-  { "GET", "/projects/{project}/connection_uri", connection_uri },
-  { "GET", "/projects/{project}/endpoints", all },
-  { "GET", BRANCH .. "/endpoints", list },
-  { "GET", BRANCH .. "/roles", roles },
-  { "GET", BRANCH .. "/roles/{role}", role },
-  { "GET", BRANCH .. "/roles/{role}/reveal_password", reveal },
-  { "GET", BRANCH .. "/databases", databases },
-  { "GET", BRANCH .. "/databases/{database}", database },
-}
 
 return endpoints

@@ -1,13 +1,12 @@
----The names of the databases' hosts, and which branch a name or an address means.
+---The names of the databases' hosts, and which endpoint a name or an address means.
 ---
 ---The API hands out addresses, which every program on this machine reaches. A Worker is shown the name
 ---that the service would have given it: the driver for SQL over HTTP makes another name of it. Pure.
-local data = require "cloud.data"
 local endpoints = require "cloud.neon.endpoints"
 
 local hosts = {}
 
-local REGION = "eu-central-1.aws.neon.tech"
+local DOMAIN = ".aws.neon.tech"
 local ADDRESS = "127.0.0.1"   -- where the local cloud listens
 local TTL = 60
 
@@ -15,40 +14,40 @@ local TTL = 60
 ---@param pooled? boolean  the same database behind Neon's pooler
 ---@return string  such as ep-davit-0a1b2c3d.eu-central-1.aws.neon.tech
 function hosts.name(endpoint, pooled)
-  return ("%s%s.%s"):format(endpoint.id, pooled and "-pooler" or "", REGION)
+  return endpoint.id .. (pooled and "-pooler." or ".") .. endpoints.region(endpoint) .. DOMAIN
 end
 
 -- Neon looks at what stands before the first dot, and so do we.
 local function by_name(state, host)
   local id = (host:lower():match "^[%w-]+" or ""):gsub("%-pooler$", "")
-  for _, branch in ipairs(state.neon.branches) do
-    local endpoint = not branch.deleted and data.find(branch.endpoints, "id", id)
-    if endpoint then return branch, endpoint end
-  end
+  return endpoints.find(state, id)
 end
 
 local function by_address(state, host)
   for _, branch in ipairs(state.neon.branches) do
-    if not branch.deleted and endpoints.address(state, branch) == host then return branch, branch.endpoints[1] end
+    for _, endpoint in ipairs(branch.deleted and {} or branch.endpoints) do
+      if endpoints.address(state, endpoint) == host then return branch, endpoint end
+    end
   end
 end
 
 ---@param state table
 ---@param host string  a name, with or without -pooler, or an address
----@return table|nil branch, table|nil endpoint  a branch without a compute has no endpoint
+---@return table|nil branch, table|nil endpoint
 function hosts.find(state, host)
   if host:find "^[eE][pP]%-" then return by_name(state, host) end
   return by_address(state, host)
 end
 
----@return string  where the branch's PostgreSQL listens
-function hosts.address(state, branch) return endpoints.address(state, branch) end
+---@param of table  an endpoint, or a branch, which means the one that takes writes
+---@return string  where its PostgreSQL listens
+function hosts.address(state, of) return endpoints.address(state, of) end
 
----@return string  the address that the proxy for WebSockets connects from; no branch has it
+---@return string  the address that the proxy for WebSockets connects from; no endpoint has it
 function hosts.proxy_address(state) return state.settings.network .. ".0" end
 
 ---@return string  the host that the driver sends SQL over HTTP to
-function hosts.proxy() return "api." .. REGION end
+function hosts.proxy() return "api." .. endpoints.region {} .. DOMAIN end
 
 ---@param host string
 ---@return boolean  that the proxy before the databases answers for it, whatever endpoint it names
@@ -58,8 +57,9 @@ end
 
 ---@return string|nil address  that a connection to the name of an endpoint leads to
 function hosts.locate(state, name)
-  local branch = hosts.is_proxy(name:lower()) and by_name(state, name)
-  return branch and endpoints.address(state, branch) or nil
+  if not hosts.is_proxy(name:lower()) then return nil end
+  local _, endpoint = by_name(state, name)
+  return endpoint and endpoints.address(state, endpoint) or nil
 end
 
 ---What a name server says of the databases' names. Those that only speak HTTP lead to the local cloud, an
@@ -74,7 +74,7 @@ function hosts.resolve(state, name, kind)
   return { rcode = "NOERROR", ttl = TTL, answers = kind:upper() == "A" and { { type = "A", data = address } } or {} }
 end
 
----Writes a text's addresses of branches as names.
+---Writes a text's addresses of endpoints as names.
 ---@param state table
 ---@param text string  a variable or secret of a Worker
 ---@return string

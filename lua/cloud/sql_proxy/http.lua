@@ -79,9 +79,9 @@ end
 -- A compute that is still being made is waited for, as Neon wakes one that sleeps.
 local function awake(cloud, host)
   for _ = 1, WAKE_TIMEOUT / WAKE_LOOK do
-    local branch, endpoint = hosts.find(cloud.state, host)
+    local _, endpoint = hosts.find(cloud.state, host)
     if not endpoint then return nil end
-    if operations.settled(cloud.state, endpoint.operation, cloud.now()) then return branch end
+    if operations.settled(cloud.state, endpoint.operation, cloud.now()) then return endpoint end
     sleep(WAKE_LOOK)
   end
 end
@@ -194,9 +194,9 @@ local function post(cloud, request)
   end
   local payload, reason = read_payload(request.body)
   if not payload then return refusal(400, reason) end
-  local branch = awake(cloud, where.host)
-  if not branch then return refusal(400, ABSENT) end
-  local opened, refused = connect(where, hosts.address(cloud.state, branch))
+  local endpoint = awake(cloud, where.host)
+  if not endpoint then return refusal(400, ABSENT) end
+  local opened, refused = connect(where, hosts.address(cloud.state, endpoint))
   if refused and refused.class == "cancelled" then error(refused, 0) end
   if refused then return not_connected(refused, where) end
   local session <close> = opened

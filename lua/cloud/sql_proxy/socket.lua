@@ -62,10 +62,10 @@ local ABSENT = "The requested endpoint could not be found, or you don't have acc
   .. "Please check the provided ID and try again."
 
 local function dial(cloud, host)
-  local branch = hosts.find(cloud.state, host)
-  if not branch then return nil, "08001", ABSENT end
+  local _, endpoint = hosts.find(cloud.state, host)
+  if not endpoint then return nil, "08001", ABSENT end
   local peer, err = try(task.deadline, CONNECT_TIMEOUT, tcp.connect, {
-    address = hosts.address(cloud.state, branch), port = PORT, from = hosts.proxy_address(cloud.state) })
+    address = hosts.address(cloud.state, endpoint), port = PORT, from = hosts.proxy_address(cloud.state) })
   if err and err.class == "cancelled" then error(err, 0) end
   return peer, "08006", "Couldn't connect to compute node"
 end
