@@ -212,6 +212,11 @@ function makers.truncated(_, _, _, response)
   return made
 end
 
+-- The request is answered as ever; the operation that it starts is what goes wrong, which is the model's affair.
+local function trouble_of(one)
+  return { failures = one.failures or 1, ends = one.ends or "finished", error = one.message or "the operation failed" }
+end
+
 ---The answer to a request that goes wrong. Beside a response it may be { close = true }, no answer at all, or
 ---have `cut`, the bytes of its body after which the connection ends, or `refusal`: a WebSocket to a database is opened,
 ---and refused in PostgreSQL's words. The delay is the caller's: before this call,
@@ -224,8 +229,11 @@ end
 function faults.answer(one, request, now, apply)
   local fault = one and one.fault
   if not fault then return apply() end
-  local service = service_at(request.host)
-  local form = service.form or service.name
+  if fault == "operation" then
+    request.trouble = trouble_of(one)
+    return apply()
+  end
+  local service = target_of(request)
   local response = one.applied and apply() or nil
   if math.type(fault) == "integer" then
     return words.failure(form, { status = fault, code = one.code, message = one.message,

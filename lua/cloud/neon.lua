@@ -21,6 +21,7 @@ local projects = require "cloud.neon.projects"
 local restore = require "cloud.neon.restore"
 local roles = require "cloud.neon.roles"
 local route = require "cloud.route"
+local schema = require "cloud.neon.schema"
 
 local neon = {
   init = begin.world, upgrade = begin.upgrade, branches = follow.branches, follow = follow.told, event = follow.event,
@@ -29,7 +30,7 @@ local neon = {
 
 -- A literal path comes before one with a parameter in its place.
 local routes = route.table(account.routes, projects.routes, branch_list.routes, branches.routes, restore.routes,
-  operations.routes, computes.routes, roles.routes, databases.routes, connection.routes)
+  operations.routes, computes.routes, roles.routes, databases.routes, connection.routes, schema.routes)
 
 local function handle(context)
   context.token = access.token(context)
@@ -54,7 +55,7 @@ end
 ---@param request table  may have `trouble`: what shall go wrong with the operation that it starts
 ---@param state table    the world
 ---@param now number
----@return table response
+---@return table response  with `dump` it is whole when cloud/neon_schema.lua has asked the databases
 function neon.handle(request, state, now)
   branch.sweep(state, now)
   local context = { request = request, state = state, neon = state.neon, now = now,
@@ -63,7 +64,9 @@ function neon.handle(request, state, now)
   local ok, value, options = route.attempt(handle, context)
   state.neon.trouble = nil
   if not ok then return failed(context, value) end
-  return route.response(options and options.status or 200, value, {})
+  local response = route.response(options and options.status or 200, value, {})
+  response.dump = options and options.dump
+  return response
 end
 
 return neon

@@ -14,11 +14,15 @@ local services = { "cloudflare", "neon", "github", "any" }
 local faults = {
   drop = {}, cut = {}, truncated = {}, html = {}, limit = {},
   ["secondary-limit"] = { only = "github" }, locked = { only = "neon" },
+  operation = { only = "neon" },
 }
-local fault_names = { "drop", "cut", "truncated", "html", "limit", "secondary-limit", "locked" }
+local fault_names = { "drop", "cut", "truncated", "html", "limit", "secondary-limit", "locked", "operation" }
+
+-- How an operation may end that was made to fail.
+local endings = { "finished", "error", "cancelled", "skipped" }
 
 -- These take the model's own answer, so the request was carried out.
-local always_applied = { cut = true, truncated = true }
+local always_applied = { cut = true, truncated = true, operation = true }
 
 local methods = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }
 
@@ -33,6 +37,8 @@ local methods = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }
 ---@field delay? number        seconds
 ---@field retry_after? number  seconds
 ---@field status? integer      of limit and html
+---@field failures? integer    of operation: how often it fails (1)
+---@field ends? string         of operation: how it ends then: finished, error, cancelled or skipped (finished)
 ---@field nth integer          the first request that it meets (1)
 ---@field times? integer       how many it meets (every one; with nth one)
 ---@field probability? number  of meeting one
@@ -86,7 +92,8 @@ local function text(key, value)
 end
 
 local readers = {
-  nth = count, times = count, delay = duration, retry_after = duration, status = status, message = text,
+  nth = count, times = count, failures = count, delay = duration, retry_after = duration, status = status,
+  message = text,
 }
 
 function readers.code(_, value)
@@ -104,6 +111,8 @@ function readers.applied(_, value)
   if type(value) ~= "boolean" then wrong "applied must be true or false" end
   return value
 end
+
+function readers.ends(_, value) return one_of("ending", value, endings) end
 
 function readers.service(_, value) return one_of("service", value, services) end
 
@@ -146,7 +155,7 @@ local function check_fault(made)
 end
 
 local takes_status = { limit = true, html = true }
-local takes_words = { limit = true, locked = true }
+local takes_words = { limit = true, locked = true, operation = true }
 
 local function refuse_key(made, key, fits)
   if made[key] ~= nil and not fits then
@@ -157,13 +166,15 @@ end
 local function check_keys(made)
   local answers = math.type(made.fault) == "integer"
   refuse_key(made, "status", takes_status[made.fault])
+  refuse_key(made, "failures", made.fault == "operation")
+  refuse_key(made, "ends", made.fault == "operation")
   refuse_key(made, "code", answers or made.fault == "limit")
   refuse_key(made, "message", answers or takes_words[made.fault])
   refuse_key(made, "retry_after", answers or made.fault == "limit" or made.fault == "secondary-limit")
 end
 
 ---@param map table  service, method, path, fault, code, message, applied, delay, retry_after, status, nth,
----times, probability
+---failures, ends, times, probability
 ---@return cloud.faults.Rule
 local function read(map)
   local made = {}
@@ -277,6 +288,8 @@ function rule.line(made)
   add("%s", made.fault)
   add("%s", made.applied and not always_applied[made.fault] and "applied")
   add("status=%d", made.status)
+  add("failures=%d", made.failures)
+  add("ends=%s", made.ends)
   add("code=%s", made.code and quoted(made.code))
   add("message=%s", made.message and quoted(made.message))
   add("delay=%s", seconds(made.delay))

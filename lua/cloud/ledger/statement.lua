@@ -73,16 +73,16 @@ local integer_types = { bigint = true, int8 = true, integer = true, int4 = true,
 local function columns_of(rest)
   local body = rest:match("^%s*(%b())")
   if not body then return nil end
-  local names, integers = {}, {}
+  local names, integers, types = {}, {}, {}
   for _, column in ipairs(split(body:sub(2, -2), ",")) do
     local quoted, plain = column:match('^%s*"([^"]*)"%s+([%a_][%w_]*)')
     if not quoted then quoted, plain = column:match("^%s*([%a_][%w_]*)%s+([%a_][%w_]*)") end
     if quoted then
       names[#names + 1] = quoted
-      integers[quoted] = integer_types[plain:lower()]
+      integers[quoted], types[quoted] = integer_types[plain:lower()], plain:lower()
     end
   end
-  return names, integers
+  return names, integers, types
 end
 
 local kinds = { table = true, index = true, view = true, sequence = true, schema = true, type = true,
@@ -100,7 +100,7 @@ local function create_or_drop(verb, text, words)
   local name, after = name_of(original:sub(#(guarded or "") + 1))
   if not name then return nil end
   local made = { verb = verb, kind = kind, name = name, lenient = lenient or guarded ~= nil, text = text }
-  if kind == "table" and verb == "create" then made.columns, made.integers = columns_of(after) end
+  if kind == "table" and verb == "create" then made.columns, made.integers, made.types = columns_of(after) end
   return made
 end
 

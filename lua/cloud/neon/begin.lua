@@ -86,16 +86,22 @@ local function upgrade_branch(neon, branch)
   end
 end
 
--- An address was a branch's. Its first compute that takes writes has it now.
-local function upgrade_endpoints(state, branch, now)
-  local writer = endpoints.writer(branch) or branch.endpoints[1]
-  if writer then writer.number = branch.number end
-  branch.number = nil
-  for _, endpoint in ipairs(branch.endpoints) do
-    endpoint.number = endpoint.number or endpoints.free_number(state, now)
-    endpoint.goal, endpoint.before, endpoint.since = "active", "init", endpoint.created
-    endpoint.updated, endpoint.started = endpoint.created, endpoint.created
-    endpoint.boots, endpoint.ran = 0, 0
+local function upgrade_endpoint(endpoint, number)
+  endpoint.number, endpoint.goal, endpoint.before, endpoint.since = number, "active", "init", endpoint.created
+  endpoint.updated, endpoint.started, endpoint.boots, endpoint.ran = endpoint.created, endpoint.created, 0, 0
+end
+
+-- An address was a branch's. Its compute that takes writes has it now, any other one another.
+local function upgrade_endpoints(neon)
+  local last = 0
+  for _, branch in ipairs(neon.branches) do last = math.max(last, branch.number) end
+  for _, branch in ipairs(neon.branches) do
+    local main = endpoints.writer(branch) or branch.endpoints[1]
+    for _, endpoint in ipairs(branch.endpoints) do
+      if endpoint ~= main then last = last + 1 end
+      upgrade_endpoint(endpoint, endpoint == main and branch.number or last)
+    end
+    branch.number = nil
   end
 end
 
@@ -109,7 +115,7 @@ function begin.upgrade(state, fresh)
   if neon.projects then return end
   neon.projects, neon.timelines = { fresh.neon.projects[1] }, {}
   for _, branch in ipairs(neon.branches) do upgrade_branch(neon, branch) end
-  for _, branch in ipairs(neon.branches) do upgrade_endpoints(state, branch, state.settings.created_at) end
+  upgrade_endpoints(neon)
   for _, operation in ipairs(neon.operations) do operation.project_id = neon.project_id end
 end
 
