@@ -66,7 +66,8 @@ function Client:settle() self.now = self.now + self.state.settings.operation_sec
 function Client:create(name, more, endpoints)
   local branch = { name = name }
   for key, value in pairs(more or {}) do branch[key] = value end
-  return self:ask("POST", "/branches", { branch = branch, endpoints = endpoints or { { type = "read_write" } } })
+  endpoints = json.array(endpoints or { { type = "read_write" } })
+  return self:ask("POST", "/branches", { branch = branch, endpoints = endpoints })
 end
 
 ---A branch whose operations are done.

@@ -44,8 +44,8 @@ local function hosts_of(state, now)
   return data.array(list)
 end
 
-local function branches_of(state)
-  local living = data.filter(neon.branches(state), function(branch) return not branch.deleted end)
+local function branches_of(state, now)
+  local living = data.filter(neon.branches(state, now), function(branch) return not branch.deleted end)
   return data.array(living, function(branch)
     return { id = branch.id, name = branch.name, parent_id = branch.parent_id,
       address = branch.address, busy = #branch.operations > 0 }
@@ -89,8 +89,7 @@ local function summary(cloud)
   return {
     zone = state.cloudflare.zones[1].name, repository = state.github.repository,
     workers = workers_of(state, now), hosts = hosts_of(state, now), records = records_of(state),
-    branches = branches_of(state), pulls = pulls_of(state),
-    environments = environments_of(state),
+    branches = branches_of(state, now), pulls = pulls_of(state),
     processes = { workers = data.array(cloud.workers:list()), databases = data.array(cloud.postgres:list()) },
   }
 end

@@ -50,8 +50,12 @@ async function readContract(name, file) {
   return { name, document, ajv, operations, compiled: new Map() };
 }
 
+// Where the services' operations begin, which is no part of their paths; and whose exchanges are looked at.
+const bases = /^\/(client\/v4|api\/v2)(?=\/)/;
+const hosts = ["127.0.0.1", "api.cloudflare.com", "console.neon.tech"];
+
 function operationOf(contract, entry) {
-  const parts = entry.path.replace(/^\/client\/v4/, "").split("/");
+  const parts = entry.path.replace(bases, "").split("/");
   return contract.operations.find((o) => o.method === entry.method && o.parts.length === parts.length
     && o.parts.every((part, i) => part.startsWith("{") || part === parts[i]));
 }
@@ -217,7 +221,7 @@ function note(contract, operation, at, rule, detail) {
 }
 
 // An operation of neither contract, with what differs between two requests left out.
-const shape = (entry) => `${entry.method} ${entry.path.replace(/^\/client\/v4/, "")
+const shape = (entry) => `${entry.method} ${entry.path.replace(bases, "")
   .replace(/\/accounts\/[0-9a-f]{32}/, "/accounts/{account_id}")
   .replace(/\/workers\/(scripts|services|workers|tails\/by-consumer)\/[^/]+/, "/workers/$1/{name}")
   .replace(/\/previews\/[^/]+/, "/previews/{preview}")
@@ -243,7 +247,7 @@ function hold(entry) {
 for (const file of recordings)
   for (const line of (await readFile(file, "utf8")).split("\n").filter(Boolean)) {
     const entry = JSON.parse(line);
-    if (entry.host !== "127.0.0.1" && entry.host !== "api.cloudflare.com") continue;
+    if (!hosts.includes(entry.host)) continue;
     exchanges += 1;
     hold(entry);
   }

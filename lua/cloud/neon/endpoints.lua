@@ -91,7 +91,7 @@ end
 function endpoints.status(state, endpoint, now)
   local done, changed = operations.settled(state, endpoint.operation, now)
   if not done then return endpoint.before, endpoint.goal, endpoint.since end
-  local since = endpoint.operation and changed or endpoint.since
+  local since = math.max(changed, endpoint.since)
   if endpoint.goal == "idle" then return "idle", nil, since end
   local rest = rest_of(state, endpoint, since)
   if now >= rest then return "idle", nil, rest end
@@ -102,7 +102,7 @@ end
 local function running_for(state, endpoint, now)
   local done, changed = operations.settled(state, endpoint.operation, now)
   if endpoint.goal ~= "active" or not done then return 0 end
-  local since = endpoint.operation and changed or endpoint.since
+  local since = math.max(changed, endpoint.since)
   return math.max(0, math.min(now, rest_of(state, endpoint, since)) - since)
 end
 

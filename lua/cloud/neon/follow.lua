@@ -15,12 +15,12 @@ local function timeline_of(timeline, wanted)
     created = timeline.created, schema_only = timeline.schema_only, wanted = wanted[timeline.id] or false }
 end
 
-local function branch_of(state, one, now)
+local function branch_of(state, one, pending)
   local project = data.find(state.neon.projects, "id", one.project_id)
   return { id = one.id, name = one.name, parent_id = one.parent_id, timeline = one.timeline,
     project_id = one.project_id, history_seconds = project.history, address = endpoints.address(state, one),
     roles = data.plain(one.roles), databases = data.plain(one.databases), deleted = one.deleted ~= nil,
-    operations = operations.pending(state, one, now) }
+    operations = pending[one.id] or {} }
 end
 
 local function endpoint_of(state, one, endpoint)
@@ -37,10 +37,11 @@ end
 function follow.told(state, now)
   branch.sweep(state, now)
   local wanted = timelines.wanted(state, now)
+  local pending = operations.pending(state, now)
   local told = { timelines = {}, branches = {}, endpoints = {} }
   for i, timeline in ipairs(state.neon.timelines) do told.timelines[i] = timeline_of(timeline, wanted) end
   for i, one in ipairs(state.neon.branches) do
-    told.branches[i] = branch_of(state, one, now)
+    told.branches[i] = branch_of(state, one, pending)
     for _, endpoint in ipairs(one.endpoints) do
       told.endpoints[#told.endpoints + 1] = endpoint_of(state, one, endpoint)
     end
@@ -49,12 +50,12 @@ function follow.told(state, now)
 end
 
 ---@param state table
----@param now? number  to see also what has expired since the last request
+---@param now number
 ---@return table[]  the branches alone
 function follow.branches(state, now)
-  if now then branch.sweep(state, now) end
-  local list = {}
-  for i, one in ipairs(state.neon.branches) do list[i] = branch_of(state, one, now or 0) end
+  branch.sweep(state, now)
+  local list, pending = {}, operations.pending(state, now)
+  for i, one in ipairs(state.neon.branches) do list[i] = branch_of(state, one, pending) end
   return list
 end
 

@@ -30,6 +30,8 @@ local operations = {}
 ---@field retry? number     when it is, or was, tried again
 ---@field error? string
 
+local MOST = 4000   -- operations that are kept
+
 local LAST = { finished = true, skipped = true, error = true, cancelled = true }
 
 -- ---- status ------------------------------------------------------------------------------
@@ -104,8 +106,8 @@ function operations.status(state, operation, now)
   return status, since
 end
 
----Whether an operation has ended well, and since when it is as it is. What was made without one
----has been there from the beginning.
+---Whether an operation has ended well, and since when it is as it is. What was made without one, or by one
+---that is forgotten, has been there from the beginning.
 ---@param id? string
 ---@return boolean done, number changed
 function operations.settled(state, id, now)
@@ -116,6 +118,16 @@ function operations.settled(state, id, now)
 end
 
 -- ---- starting and ending -----------------------------------------------------------------
+
+-- Neon keeps operations for months; of thousands the oldest are forgotten once they have ended.
+local function forget_old(list)
+  if #list < MOST then return list end
+  local kept = {}
+  for i, operation in ipairs(list) do
+    if i > MOST // 2 or not operation.outcome then kept[#kept + 1] = operation end
+  end
+  return kept
+end
 
 ---Starts an operation.
 ---@param state table
@@ -131,6 +143,7 @@ function operations.start(state, now, action, branch, endpoint, after)
     branch_id = branch.id, endpoint_id = endpoint and endpoint.id, created = now, after = after and after.id,
     trouble = neon.trouble }
   neon.trouble = nil
+  neon.operations = forget_old(neon.operations)
   table.insert(neon.operations, operation)
   return operation
 end
@@ -178,15 +191,16 @@ function operations.event(state, event, now)
   return true
 end
 
----The operations of a branch that the follower has to carry out now, in their order.
----@return { id: string, action: string, endpoint?: string }[]
-function operations.pending(state, branch, now)
+---The operations that the follower has to carry out now, in their order.
+---@return table<string, { id: string, action: string, endpoint?: string }[]>  by branch
+function operations.pending(state, now)
   local pending = {}
   for _, operation in ipairs(state.neon.operations) do
-    if operation.branch_id == branch.id and not operation.outcome then
-      local status = operations.status(state, operation, now)
-      if status == "running" or status == "scheduling" and #pending > 0 then
-        pending[#pending + 1] = { id = operation.id, action = operation.action, endpoint = operation.endpoint_id }
+    if not operation.outcome then
+      local status, list = operations.status(state, operation, now), pending[operation.branch_id] or {}
+      if status == "running" or status == "scheduling" and #list > 0 then
+        list[#list + 1] = { id = operation.id, action = operation.action, endpoint = operation.endpoint_id }
+        pending[operation.branch_id] = list
       end
     end
   end
