@@ -71,7 +71,7 @@ end
 ---Makes the next requests that match fail.
 ---@param match string   a pattern for "METHOD /path?query"
 ---@param fault table    status, body, headers of an answer; or lost = "before" or "after" the
----work was done
+---work was done; or trouble, of the operation that the request starts at Neon
 ---@param times? integer (1)
 function World:fail(match, fault, times)
   table.insert(self.faults, { match = match, fault = fault, left = times or 1 })
@@ -101,13 +101,19 @@ local function exchange(self, o)
   table.insert(self.log, text)
   local fault = next_fault(self, text)
   if fault and fault.lost == "before" then lose(request.method) end
+  request.trouble = fault and fault.trouble
   local response = fault and fault.status and fault
     or world.handle(request, self.state, self.now)
+  if self.answered then self:answered(text, response) end
   if fault and fault.lost then lose(request.method) end
   local secrets, body = take_secrets(o.secrets, response.body or "")
   return { status = response.status, headers = response.headers or {}, body = body, url = o.url,
     secrets = secrets }
 end
+
+---To be set: told of every answer before secrets are taken out of it.
+---@type fun(self: table, text: string, response: table)|nil
+World.answered = nil
 
 ---How many requests matched since the last call of World:forget.
 ---@param match string

@@ -1,6 +1,8 @@
 ---The Neon provider against the models, and against what the models do not do.
 local core = require "core"
+local endpoints = require "cloud.neon.endpoints"
 local json = require "json"
+local log = require "log"
 local neon = require "neon"
 local model = require "cloud.neon"
 local provider_world = assert(core.load_file("tests/provider_world.lua"))()
@@ -250,26 +252,47 @@ end)
 test("a failed operation that Neon tries again is no failure", function()
   local w <close> = open()
   local db = client()
+  w:fail("^POST", { trouble = { failures = 2, ends = "finished", error = "no space" } })
   local made = ensure(db.branch(branch_of()))
-  local id = made.operations[1]
-  w:fail("operations/" .. id, { status = 200, headers = {}, body = json.encode { operation =
-    { id = id, action = "create_branch", status = "failed", failures_count = 1 } } }, 3)
   db.ready(made)
-  equal(#w.pauses >= 3, true)
+  equal({ w.now - w.began >= 16, w.now - w.began < 30 }, { true, true })   -- three attempts, five seconds between them
+  equal(w.state.neon.operations[1].failures, 2)
 end)
 
-test("errors and cancellations are final, slowness has a limit", function()
+test("errors and cancellations are final", function()
+  for status, failures in pairs { error = 2, cancelled = 1 } do
+    local w <close> = open()
+    local db = client()
+    w:fail("^POST", { trouble = { failures = failures, ends = status, error = "broken" } })
+    local err = raises(("is %s after %d failures"):format(status, failures), db.ready, ensure(db.branch(branch_of())))
+    equal({ status, err.class }, { status, "fatal" })
+  end
+end)
+
+test("an operation that is skipped is done", function()
+  local w <close> = open()
+  local db = client()
+  w:fail("^POST", { trouble = { failures = 1, ends = "skipped" } })
+  db.ready(ensure(db.branch(branch_of())))
+  equal(w.now - w.began < 10, true)
+end)
+
+test("slowness has a limit", function()
   local w <close> = open()
   local db = client()
   local made = ensure(db.branch(branch_of()))
-  for _, status in ipairs { "error", "cancelled" } do
-    w:fail("operations/", { status = 200, headers = {}, body = json.encode { operation =
-      { id = "o", action = "start_compute", status = status, failures_count = 2 } } })
-    equal(raises("is " .. status .. " after 2 failures", db.ready, made).class, "fatal")
-  end
   w.state.neon.follow = true
   equal(raises("is running.*run again in a while", db.ready, made).class, "pending")
   equal(w.now - w.began <= 120, true)
+end)
+
+test("a branch waits as long as others keep the project busy, not longer than its limit", function()
+  local w <close> = open { settings = { operation_seconds = 20 } }
+  local db = client()
+  w:fail("^POST", { trouble = { failures = 1, ends = "finished" } })
+  db.branch(branch_of { name = "first" }).create()
+  db.branch(branch_of()).create()
+  equal(w.now - w.began >= 45, true)
 end)
 
 -- ---- connection strings ------------------------------------------------------------------
@@ -325,6 +348,54 @@ test("the only database and role need no name; several do", function()
   end
   raises("has 2 roles: neondb_owner, reader; say which one with the option 'role'",
     db.connection_uri, { branch = made, to = { "sql:*" } })
+end)
+
+test("a project that stores no passwords says what to do about it", function()
+  local w <close> = open()
+  local db = client()
+  local made = ensure(db.branch(branch_of()))
+  w.state.neon.projects[1].store_passwords = false
+  raises("status 412.*does not store passwords: switch that on", db.connection_uri, uri_of { branch = made })
+end)
+
+test("the connection string is of the compute that takes writes, even if another comes first", function()
+  local w <close> = open()
+  local db = client()
+  local made = ensure(db.branch(branch_of()))
+  local computes = w.state.neon.branches[2].endpoints
+  endpoints.create(w.state, w.state.neon.branches[2], { type = "read_only" }, w.now)
+  computes[1], computes[2] = computes[2], computes[1]
+  local taken
+  function w:answered(text, response)   -- luacheck: ignore self
+    if text:find "connection_uri" then taken = json.decode(response.body).uri end
+  end
+  db.connection_uri(uri_of { branch = made })
+  equal(taken:match "@([%d.]+)/", "127.0.42.2")
+end)
+
+test("another project's branch is not there, and a project's own key is enough", function()
+  local w <close> = open { neon = { projects = { { id = "sun" } },
+    tokens = { { name = "ci", value = "ci-key", kind = "project", project = PROJECT } } } }
+  local db = neon.client { project = PROJECT, key = "ci-key" }
+  local made = ensure(db.branch(branch_of()))
+  db.ready(made)
+  raises("there is no branch", neon.client({ project = "sun", key = "neon-token" }).connection_uri,
+    uri_of { branch = made.id })
+  raises("status 404: project not found", neon.client({ project = "sun", key = "ci-key" }).inventory, "codex")
+  equal(w:count("^POST"), 1)
+end)
+
+test("a child of production that is not protected has its passwords, and that is said", function()
+  local w <close> = open()
+  local db, said, saved = client(), {}, log.warn
+  log.warn = function(text) said[#said + 1] = text end
+  local restore <close> = setmetatable({}, { __close = function() log.warn = saved end })
+  ensure(db.branch(branch_of()))
+  settle(w)
+  equal({ #said, restore ~= nil }, { 0, true })
+  w.state.neon.branches[1].protected = nil
+  ensure(db.branch(branch_of { name = "pr-43", marker = OTHER }))
+  equal({ #said, said[1]:find("production is not protected, so pr-43 gets its passwords", 1, true) ~= nil }, { 1, true })
 end)
 
 test("a wrong key names itself", function()

@@ -1,6 +1,7 @@
 ---Database branches as resources: found by their exact name, ours by their annotation.
 local api = require "neon.api"
 local json = require "json"
+local log = require "log"
 local marker = require "marker"
 local options = require "options"
 local url = require "url"
@@ -111,8 +112,16 @@ local function passwords()
   return list
 end
 
+-- A child of a branch that is not protected has its passwords: who holds a preview's holds production's.
+local function warn_of_passwords(parent, o)
+  if parent.protected or not parent.default then return end
+  log.warn(("Neon: the branch %s is not protected, so %s gets its passwords; protect it, and branches get their own")
+    :format(parent.name, o.name))
+end
+
 local function create(project, o)
   local parent = parent_of(project, o)
+  warn_of_passwords(parent, o)
   local reply = api.call(project, { path = "/branches", method = "POST", secrets = passwords(),
     what = "create the database branch " .. o.name,
     json = { branch = { name = o.name, parent_id = parent.id,
