@@ -333,6 +333,28 @@ test_database("a branch is a copy of its parent with a life of its own", functio
   end)
 end)
 
+test_database("the schema of a branch is its database's, and is compared with its parent's", function(folder, options)
+  with_cloud(folder, options, function(facts)
+    query(uri_of(facts), "create table t (n int)")
+    local made = new_branch(facts, "pr-1")
+    equal(settle(facts, made.operations), nil)
+    query(uri_of(facts, made.branch.id), "create table more (name text)")
+    local of = "/branches/" .. made.branch.id
+    local text = neon(facts, "GET", of .. "/schema?db_name=neondb").sql
+    equal({ text:find("CREATE TABLE public.t", 1, true) ~= nil, text:find "restrict" }, { true, nil })
+    local diff = neon(facts, "GET", of .. "/compare_schema?db_name=neondb").diff
+    equal({ diff:find("+CREATE TABLE public.more", 1, true) ~= nil, diff:find("+CREATE TABLE public.t ", 1, true) },
+      { true, nil })
+  end)
+end)
+
+test_cloud("without PostgreSQL there is no schema, and it is said why", {}, function(facts)
+  local list = neon(facts, "GET", "/branches").branches
+  local answer = ask(facts, "GET", ("console.neon.tech%s/branches/%s/schema?db_name=neondb"):format(PROJECT, list[1].id),
+    { headers = { authorization = "Bearer " .. TOKENS.neon } })
+  equal({ answer.status, answer:json().message:find "there is no PostgreSQL" ~= nil }, { 500, true })
+end)
+
 test_database("databases and deployments are there again in the next run", function(folder, options)
   local uri
   with_cloud(folder, options, function(facts)

@@ -36,7 +36,8 @@ local client = {}
 ---A branch, with a compute to read and write. It is found by its exact name; it is ours when it
 ---carries the marker, comes from the parent that is named, and is neither default nor protected. `update` moves
 ---its end once less than half of its life is left.
----Raises "neon-parent" when the parent is not there; no other branch takes its place.
+---Raises "neon-parent" when the parent is not there; no other branch takes its place. A child of the default branch that
+---is not protected gets its passwords, which is logged as a warning; a protected parent's get their own.
 ---The thing: id, name, parent_id, marker, default, protected, created_at, expires_at and, from
 ---`create`, the ids of its operations.
 ---@param options neon.BranchOptions

@@ -9,6 +9,7 @@ local console = require "cloud.console"
 local core = require "core"
 local exchange = require "cloud.exchange"
 local faults = require "cloud.faults"
+local neon_schema = require "cloud.neon_schema"
 local outbound = require "cloud.outbound"
 local results = require "cloud.github.results"
 local sql_proxy = require "cloud.sql_proxy"
@@ -65,7 +66,7 @@ end
 
 local function at_service(cloud, request)
   local function answer()
-    return exchange.answer(cloud, request, function() return apply(cloud, request) end)
+    return exchange.answer(cloud, request, function() return neon_schema.complete(cloud, apply(cloud, request)) end)
   end
   local known = request.host == "api.cloudflare.com" and cloudflare.knows(request, cloud.state, cloud.now())
   return known and cloud.workers:upload(request, answer) or answer()

@@ -135,7 +135,8 @@ end
 local function concerns(one, operation)
   if one.service ~= "any" and one.service ~= operation.service then return false end
   if one.methods and not one.methods[operation.method] then return false end
-  if one.fault == "locked" and operation.says ~= "neon" then return false end   -- the databases never say that
+  local of_api = one.fault == "locked" or one.fault == "operation"
+  if of_api and operation.says ~= "neon" then return false end   -- the databases never say that
   return not one.path or matches(split(without_base(one.path, operation.base)), operation.parts, "**", fits_segment)
 end
 
