@@ -2,6 +2,7 @@
 ---edge for every other host, and a resolver that remembers what was not there.
 local cloud = require "cloud.world"
 local cloudflare = require "cloud.cloudflare"
+local sql_over_http = require "rehearsal.sql_over_http"
 local stand_in = require "cloud.stand_in"
 
 local internet = {}
@@ -105,6 +106,7 @@ end
 
 function Internet:http(request, now)
   local answer = cloud.handle(request, self.state, now)
+    or sql_over_http.is_for(request) and sql_over_http.answer(self.state, request, now)
   if answer then answer.delay = answer.delay or API else answer = self:edge(request, now) end
   if not answer.fault then answer.headers = lines_of(answer.headers or {}) end
   return answer
