@@ -1,5 +1,6 @@
 ---The model of Neon: projects, who may ask for what and how often, and what a world begins with.
 local core = require "core"
+local declared = require "cloud.neon.declared"
 local seed_file = require "cloud.seed_file"
 local client = assert(core.load_file("tests/cloud_neon_client.lua"))()
 
@@ -215,6 +216,20 @@ settings: { suspend_seconds: 1m, history_seconds: 1h, neon_requests: 50 }
   equal(organizations.organizations[1].name, "Example")
   local settings = c.state.settings
   equal({ settings.suspend_seconds, settings.history_seconds, settings.neon_requests }, { 60, 3600, 50 })
+end)
+
+test("a world begins with the databases that davit.yaml declares", function()
+  local id, of_neon = declared.seed({
+    main = { neon = "moon", parent = "trunk", database = "shop", role = "owner" },
+    other = { neon = "sun", parent = "production" },
+  }, { branches = { { name = "staging" } } })
+  local c = client.new { neon_project = id, neon = of_neon }
+  local _, answer = c:ask("GET", "/connection_uri?database_name=shop&role_name=owner&branch_id=" .. c:branch("trunk").id)
+  equal({ id, answer.uri ~= nil, c:branch("trunk").protected, c:branch("staging") ~= nil }, { "moon", true, true, true })
+  c.project = "sun"
+  equal({ c:branch("production").default, c:branch("trunk") }, { true, nil })
+  local none, empty = declared.seed({}, nil)
+  equal({ none, empty }, { nil, { branches = {}, projects = {} } })
 end)
 
 test("a file of a world that cannot be says where", function()

@@ -2,6 +2,7 @@
 ---up to date with the project's credentials.
 local core = require "core"
 local data = require "cloud.data"
+local declared = require "cloud.neon.declared"
 local fs = require "fs.core"
 local neon = require "cloud.neon"
 local seed_file = require "cloud.seed_file"
@@ -99,15 +100,17 @@ end
 function seed.of(project, o, folder)
   local value_of = environment(project)
   local file = o.world or {}
-  local _, database = next(project.databases or {})
-  return overlay({
+  local neon_project, of_neon = declared.seed(project.databases, file.neon)
+  local made = overlay({
     zone = project.zone, repository = project.github and project.github.repository,
-    neon_project = database and database.neon,
+    neon_project = neon_project,
     account_id = project.cloudflare and project.cloudflare.account or value_of "CLOUDFLARE_ACCOUNT_ID",
     tokens = tokens_of(value_of, merged(file.tokens or {}, o.tokens or {})),
     settings = settings_of(folder, file.settings or {}, o.settings or {}),
     pull_requests = o.pull_requests or first_pulls,
   }, file)
+  made.neon = of_neon
+  return made
 end
 
 ---Which of the credentials nobody gave: these are no secrets.

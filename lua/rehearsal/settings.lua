@@ -1,5 +1,6 @@
 ---What a rehearsal of a project begins with: the models' seed, stand-ins for its secrets, a fixed
 ---environment. Nothing of the machine or of a real account is in it.
+local declared = require "cloud.neon.declared"
 local sha256 = require "sha256"
 
 local settings = {}
@@ -54,7 +55,7 @@ local function workers_of(project)
 end
 
 local function cloud_of(project, o)
-  local _, database = next(project.databases)
+  local neon_project, of_neon = declared.seed(project.databases)
   local tokens, pull_requests = {}, {}
   for token, name in pairs(credentials) do tokens[token] = stand_in(source_of(project, name)) end
   for _, number in ipairs(o.pull_requests) do
@@ -62,7 +63,7 @@ local function cloud_of(project, o)
   end
   return {
     account_id = project.cloudflare.account or ACCOUNT, zone = project.zone, tokens = tokens,
-    repository = project.github.repository, neon_project = database and database.neon,
+    repository = project.github.repository, neon_project = neon_project, neon = of_neon,
     pull_requests = pull_requests, seed = "rehearsal " .. o.seed,
     settings = { future_dates = true },   -- the day of the rehearsal is not the day it is held
   }

@@ -15,12 +15,16 @@ local PROJECT = "wandering-moon-123456"
 ---@field projects? neon.SeedProject[]  beside the first one
 ---@field branches? neon.SeedBranch[]   of the first one, beside production
 ---@field tokens? neon.Token[]          beside the main one
+---@field database? string              of production (neondb)
+---@field role? string                  of production (neondb_owner)
 
 ---@class neon.SeedProject
 ---@field id string
 ---@field name? string
 ---@field shared? boolean
 ---@field branches? neon.SeedBranch[]
+---@field database? string
+---@field role? string
 
 ---@class neon.SeedBranch
 ---@field name string
@@ -39,13 +43,14 @@ local function add_branch(context, wanted)
 end
 
 -- A project whose production is there; its other branches are in the order of parents and children.
-local function add_project(state, o, list)
+local function add_project(state, o, from)
   local now = state.settings.created_at
   local project = projects.new(state, o, now)
-  local production = projects.first_branch(state, project, { name = "production", protected = true }, now)
+  local production = projects.first_branch(state, project,
+    { name = "production", protected = true, role = from.role, database = from.database }, now)
   endpoints.create(state, production, { type = "read_write" }, now)
   local mine = { branches = { production } }
-  for _, wanted in ipairs(list or {}) do
+  for _, wanted in ipairs(from.branches or {}) do
     local context = { state = state, neon = mine, project = project, now = now }
     add_branch(context, wanted)
     table.insert(mine.branches, state.neon.branches[#state.neon.branches])
@@ -62,10 +67,10 @@ function begin.world(state, seed)
     operations = {}, timelines = {} }
   state.neon = neon
   account.init(neon, of_neon.org or {})
-  add_project(state, { id = id, name = "davit", org = neon.org.id }, of_neon.branches)
+  add_project(state, { id = id, name = "davit", org = neon.org.id }, of_neon)
   for _, project in ipairs(of_neon.projects or {}) do
     add_project(state, { id = project.id, name = project.name or project.id, shared = project.shared,
-      org = not project.shared and neon.org.id or nil }, project.branches)
+      org = not project.shared and neon.org.id or nil }, project)
   end
 end
 
