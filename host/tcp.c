@@ -5,6 +5,8 @@
  * Ownership: who waits owns the waiter and may free it at any time; the connection only lists it.
  * Invariant: libuv reads exactly while the connection is open, no piece waits and it has not ended. */
 #include "tcp.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,24 +139,9 @@ static void on_connect(uv_connect_t *connecting, int err)
   tell(t, false);
 }
 
-static int address_of(const char *text, int port, struct sockaddr_storage *at)
-{
-  int err = uv_ip4_addr(text, port, (struct sockaddr_in *)at);
-  return err ? uv_ip6_addr(text, port, (struct sockaddr_in6 *)at) : 0;
-}
+/* ---- whoever comes ------------------------------------------------------------------------------ */
 
-static int begin(struct tcp *t, const char *address, int port, const char *from)
-{
-  struct sockaddr_storage to = {0}, own = {0};
-  int err = address_of(address, port, &to);
-  if (!err && from)
-    err = address_of(from, 0, &own);
-  if (!err && from)
-    err = uv_tcp_bind(&t->socket, (struct sockaddr *)&own, 0);
-  return err ? err : uv_tcp_connect(&t->connecting, &t->socket, (struct sockaddr *)&to, on_connect);
-}
-
-struct tcp *tcp_new(uv_loop_t *loop, const char *address, int port, const char *from, struct fault *f)
+static struct tcp *new_tcp(uv_loop_t *loop, struct fault *f)
 {
   struct tcp *t = calloc(1, sizeof *t);
   int err = t ? uv_tcp_init(loop, &t->socket) : UV_ENOMEM;
@@ -164,8 +151,74 @@ struct tcp *tcp_new(uv_loop_t *loop, const char *address, int port, const char *
     return NULL;
   }
   t->socket.data = t->connecting.data = t;
+  return t;
+}
+
+struct tcp *tcp_accept(uv_loop_t *loop, uv_stream_t *listening, struct fault *f)
+{
+  struct tcp *t = new_tcp(loop, f);
+  if (!t)
+    return NULL;
+  int err = uv_accept(listening, (uv_stream_t *)&t->socket);
+  if (err) {
+    fault_set(f, "tcp-lost", "transient", "taking a connection: %s", uv_strerror(err));
+    tcp_free(t);
+    return NULL;
+  }
+  t->open = true;
+  tcp_peer(t, t->where);
+  uv_tcp_nodelay(&t->socket, 1);
+  read_on(t);
+  return t;
+}
+
+void tcp_peer(const struct tcp *t, char address[TCP_ADDRESS])
+{
+  struct sockaddr_storage peer;
+  int len = sizeof peer;
+  address[0] = 0;
+  if (uv_tcp_getpeername(&t->socket, (struct sockaddr *)&peer, &len) == 0)
+    uv_ip_name((struct sockaddr *)&peer, address, TCP_ADDRESS);
+}
+
+int tcp_detach(struct tcp *t, struct fault *f)
+{
+  uv_os_fd_t fd;
+  int err = uv_fileno((uv_handle_t *)&t->socket, &fd);
+  int own = err ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0)
+    fault_set(f, "tcp-lost", "transient", "taking the socket of %s: %s", t->where,
+              err ? uv_strerror(err) : strerror(errno));
+  uv_read_stop((uv_stream_t *)&t->socket);
+  return own;
+}
+
+/* ---- the address it goes to ---------------------------------------------------------------------- */
+
+int tcp_address(const char *text, int port, struct sockaddr_storage *at)
+{
+  int err = uv_ip4_addr(text, port, (struct sockaddr_in *)at);
+  return err ? uv_ip6_addr(text, port, (struct sockaddr_in6 *)at) : 0;
+}
+
+static int begin(struct tcp *t, const char *address, int port, const char *from)
+{
+  struct sockaddr_storage to = {0}, own = {0};
+  int err = tcp_address(address, port, &to);
+  if (!err && from)
+    err = tcp_address(from, 0, &own);
+  if (!err && from)
+    err = uv_tcp_bind(&t->socket, (struct sockaddr *)&own, 0);
+  return err ? err : uv_tcp_connect(&t->connecting, &t->socket, (struct sockaddr *)&to, on_connect);
+}
+
+struct tcp *tcp_new(uv_loop_t *loop, const char *address, int port, const char *from, struct fault *f)
+{
+  struct tcp *t = new_tcp(loop, f);
+  if (!t)
+    return NULL;
   snprintf(t->where, sizeof t->where, "%.50s port %d", address, port);
-  err = begin(t, address, port, from);
+  int err = begin(t, address, port, from);
   if (!err)
     return t;
   fault_set(f, "tcp-connect", "transient", "connecting to %s: %s", t->where, uv_strerror(err));

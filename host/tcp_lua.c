@@ -1,6 +1,8 @@
-/* tcp_lua.c - the module "tcp.core": TCP connections for Davit's own Lua, in the real world only.
+/* tcp_lua.c - the module "tcp.core": TCP connections for Davit's own Lua, in the real world only. What
+ * listens and joins connections is tcp_listen_lua.c.
  *
  * One task may receive while others send. */
+#include "tcp_lua.h"
 #include "class.h"
 #include "failure.h"
 #include "host.h"
@@ -23,10 +25,30 @@ static struct handle *check_handle(lua_State *L)
 
 static struct tcp *check_open(lua_State *L, const char *what)
 {
-  struct handle *h = check_handle(L);
+  return *tcp_check(L, 1, what);
+}
+
+struct tcp **tcp_check(lua_State *L, int idx, const char *what)
+{
+  struct handle *h = luaL_checkudata(L, idx, TCP);
   if (!h->tcp)
     failure_misuse(L, "%s: the connection is closed", what);
-  return h->tcp;
+  return &h->tcp;
+}
+
+struct tcp **tcp_push(lua_State *L)
+{
+  struct handle *h = lua_newuserdatauv(L, sizeof *h, 0);
+  *h = (struct handle){0};
+  luaL_setmetatable(L, TCP);
+  return &h->tcp;
+}
+
+struct uv_loop_s *tcp_loop(lua_State *L, const char *what)
+{
+  if (!host_of(L)->real)
+    failure_misuse(L, "%s: this world has no sockets", what);
+  return &host_of(L)->real->loop;
 }
 
 static void raise_fault(lua_State *L, const struct tcp *t)
@@ -70,6 +92,38 @@ static int receive(lua_State *L)
   lua_settop(L, 1);
   struct tcp *t = check_handle(L)->tcp;
   return !t || tcp_ready(t, TCP_RECEIVED) ? received(L, LUA_OK, 0) : await(L, t, TCP_RECEIVED, received);
+}
+
+static int peeked(lua_State *L, int status, lua_KContext ctx)
+{
+  (void)status, (void)ctx;
+  size_t len;
+  struct tcp *t = check_open(L, "tcp:peek");
+  const char *data = tcp_peek(t, &len);
+  if (len == 0)
+    raise_fault(L, t);
+  if (len == 0)
+    lua_pushnil(L);
+  else
+    lua_pushlstring(L, data, len);
+  return 1;
+}
+
+/* tcp:peek() -> the bytes that the next receive() gives, once there are any; nil at the end */
+static int peek(lua_State *L)
+{
+  lua_settop(L, 1);
+  struct tcp *t = check_open(L, "tcp:peek");
+  return tcp_ready(t, TCP_RECEIVED) ? peeked(L, LUA_OK, 0) : await(L, t, TCP_RECEIVED, peeked);
+}
+
+/* tcp:peer() -> the address on the other side */
+static int peer(lua_State *L)
+{
+  char address[TCP_ADDRESS];
+  tcp_peer(check_open(L, "tcp:peer"), address);
+  lua_pushstring(L, address);
+  return 1;
 }
 
 static int sent(lua_State *L, int status, lua_KContext ctx)
@@ -137,23 +191,22 @@ static int connect_to(lua_State *L)
   if (o.port < 1 || o.port > 65535)
     return failure_misuse(L, "tcp.connect: option 'port' must be 1 to 65535");
   task_current(L);
-  if (!host_of(L)->real)
-    return failure_misuse(L, "tcp.connect: this world has no sockets");
-  struct handle *h = lua_newuserdatauv(L, sizeof *h, 0);
-  *h = (struct handle){0};
-  luaL_setmetatable(L, TCP);
-  h->tcp = tcp_new(&host_of(L)->real->loop, o.address, (int)o.port, o.from, &fault);
-  if (!h->tcp)
+  struct uv_loop_s *loop = tcp_loop(L, "tcp.connect");
+  struct tcp **box = tcp_push(L);
+  *box = tcp_new(loop, o.address, (int)o.port, o.from, &fault);
+  if (!*box)
     return failure_raise(L, &fault, o.address);
-  return await(L, h->tcp, TCP_OPEN, connected);
+  return await(L, *box, TCP_OPEN, connected);
 }
 
 int tcp_open(lua_State *L)
 {
   static const luaL_Reg methods[] = {
-    {"close", handle_close}, {"receive", receive}, {"send", send_bytes}, {NULL, NULL}};
+    {"close", handle_close}, {"peek", peek}, {"peer", peer}, {"receive", receive}, {"send", send_bytes},
+    {NULL, NULL}};
   static const luaL_Reg functions[] = {{"connect", connect_to}, {NULL, NULL}};
   class_new(L, TCP, methods, handle_close);
   luaL_newlib(L, functions);
+  tcp_listen_open(L);
   return 1;
 }

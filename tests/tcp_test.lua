@@ -92,3 +92,114 @@ test("only addresses are connected to, and mistakes are named", function()
     raises("tcp:send: expected a string, not a table", connection.send, connection, {})
   end)
 end)
+
+-- ---- listening and joining ----------------------------------------------------------------------
+
+local LISTEN = { address = "127.77.3.1", port = 47811 }
+
+-- Runs the body beside what answers whoever comes.
+local function with_listener(serve, body)
+  local _, err = try(task.nursery, function(spawn)
+    local listener <close> = tcp.listen(LISTEN)
+    spawn("listener", function()
+      for client in listener.accept, listener do
+        spawn(client, function()
+          local connection <close> = client
+          serve(connection)
+        end)
+      end
+    end)
+    body(listener)
+    failure { code = "test-over", class = "cancelled", message = "over" }
+  end)
+  if err.code ~= "test-over" then error(err, 0) end
+end
+
+test("who comes is taken one by one, with the address it comes from", function()
+  with_listener(function(client) client:send("you are " .. client:peer() .. ": " .. client:receive()) end, function()
+    local answers = parallel {
+      a = function()
+        local c <close> = tcp.connect { address = LISTEN.address, port = LISTEN.port, from = "127.77.3.8" }
+        c:send "a"
+        return receive_all(c)
+      end,
+      b = function()
+        local c <close> = tcp.connect { address = LISTEN.address, port = LISTEN.port, from = "127.77.3.9" }
+        c:send "b"
+        return receive_all(c)
+      end,
+    }
+    equal(answers, { a = "you are 127.77.3.8: a", b = "you are 127.77.3.9: b" })
+  end)
+end)
+
+test("a listener that is closed lets go who waits, and its place is free", function()
+  local listener = tcp.listen(LISTEN)
+  local got = parallel {
+    one = function() return listener:accept() == nil end,
+    two = function() listener:close() end,
+  }
+  equal(got.one, true)
+  equal(listener:accept(), nil)
+  raises("connection refused", tcp.connect, LISTEN)
+  local again <close> = tcp.listen(LISTEN)
+  local err = raises("listening on 127.77.3.1 port 47811: address already in use", tcp.listen, LISTEN)
+  equal({ err.code, err.hint:match "ss %-ltnp" }, { "tcp-listen", "ss -ltnp" })
+end)
+
+test("bytes may be looked at before they are taken", function()
+  with_listener(function(client) client:send(client:peek() .. client:receive()) end, function()
+    local c <close> = tcp.connect(LISTEN)
+    c:send "twice "
+    equal(receive_all(c), "twice twice ")
+  end)
+end)
+
+test("two connections are joined, from what was looked at on, until both have ended", function()
+  local body = ("0123456789"):rep(300000)
+  server.with(function(request) return 200, request.path == "/large" and body or request.path end, function(s)
+    local passed
+    with_listener(function(client)
+      client:peek()
+      local relay <close> = tcp.relay(client, tcp.connect(to(s)))
+      equal(relay:idle() < 30, true)
+      passed = { relay:wait() }
+    end, function()
+      local c <close> = tcp.connect(LISTEN)
+      c:send(REQUEST:format "large")
+      equal(receive_all(c):match "\r\n\r\n(.*)$" == body, true)
+      c:close()
+      for _ = 1, 100 do if not passed then sleep(0.05) end end
+      equal({ passed[1], passed[2] > #body }, { #REQUEST:format "large", true })
+    end)
+  end)
+end)
+
+test("a relay that is closed ends both connections", function()
+  server.with(function() return 200 end, function(s)
+    local relay
+    with_listener(function(client)
+      relay = tcp.relay(client, tcp.connect(to(s)))
+      equal({ relay:wait() }, { 0, 0 })
+    end, function()
+      local c <close> = tcp.connect(LISTEN)
+      for _ = 1, 100 do if not relay then sleep(0.05) end end
+      relay:close()
+      equal(receive_all(c), "")
+      equal(relay:idle(), nil)
+    end)
+  end)
+end)
+
+test("mistakes with listeners and relays are named", function()
+  raises("option 'port' must be 1 to 65535", tcp.listen, { address = "127.77.3.1", port = 0 })
+  raises("listening on localhost port 1: invalid argument", tcp.listen, { address = "localhost", port = 1 })
+  server.with(function() return 200 end, function(s)
+    local one <close> = tcp.connect(to(s))
+    raises("expected two connections, not one twice", tcp.relay, one, one)
+    local other = tcp.connect(to(s))
+    other:close()
+    raises("the connection is closed", tcp.relay, one, other)
+    raises("the connection is closed", other.peek, other)
+  end)
+end)
