@@ -161,10 +161,26 @@ static bool load(struct authority *a, struct fault *f)
   return false;
 }
 
-static bool save(struct authority *a, struct fault *f)
+/* NULL: out of memory. */
+static char *key_text(EVP_PKEY *key)
 {
   BIO *b = BIO_new(BIO_s_mem());
-  char *key = b && PEM_write_bio_PKCS8PrivateKey(b, a->key, NULL, NULL, 0, NULL, NULL) ? bio_text(b) : NULL;
+  char *text = b && PEM_write_bio_PKCS8PrivateKey(b, key, NULL, NULL, 0, NULL, NULL) ? bio_text(b) : NULL;
+  BIO_free(b);  // wipes: libcrypto clears the memory of its buffers
+  return text;
+}
+
+static char *certificate_text(X509 *x)
+{
+  BIO *b = BIO_new(BIO_s_mem());
+  char *text = b && PEM_write_bio_X509(b, x) ? bio_text(b) : NULL;
+  BIO_free(b);
+  return text;
+}
+
+static bool save(struct authority *a, struct fault *f)
+{
+  char *key = key_text(a->key);
   errno = ENOMEM;
   bool ok = key && (mkdir(a->directory, 0700) == 0 || errno == EEXIST) &&
             write_file(a->directory, "ca.key", 0600, key) &&
@@ -175,7 +191,6 @@ static bool save(struct authority *a, struct fault *f)
   if (key)
     wipe(key, strlen(key));
   free(key);
-  BIO_free(b);  // wipes: libcrypto clears the memory of its buffers
   return ok;
 }
 
@@ -198,15 +213,6 @@ static bool make(struct authority *a)
   return a->certificate && finish_ca(a->certificate, a->key);
 }
 
-static bool write_pem(struct authority *a)
-{
-  BIO *b = BIO_new(BIO_s_mem());
-  if (b && PEM_write_bio_X509(b, a->certificate))
-    a->pem = bio_text(b);
-  BIO_free(b);
-  return a->pem != NULL;
-}
-
 static bool crypto_failed(struct fault *f, const char *what)
 {
   fault_set(f, "authority-failed", "fatal", "no certificate for %.253s: libcrypto gave none", what);
@@ -220,7 +226,9 @@ static bool prepare(struct authority *a, struct fault *f)
     return true;
   ok = !a->directory || load(a, f);
   bool loaded = a->certificate != NULL;
-  if (ok && !((loaded || make(a)) && write_pem(a)))
+  if (ok && (loaded || make(a)))
+    a->pem = certificate_text(a->certificate);
+  if (ok && !a->pem)
     ok = crypto_failed(f, "the local authority");
   if (ok && a->directory && !loaded)
     ok = save(a, f);
@@ -298,6 +306,34 @@ const struct authority_leaf *authority_leaf(struct authority *a, const char *hos
   else if (!h->refused && (h->ready || (prepare(a, f) && (make_leaf(a, h) || crypto_failed(f, host)))))
     return &h->leaf;
   return NULL;
+}
+
+bool authority_issue(struct authority *a, const char *names, struct authority_issued *made, struct fault *f)
+{
+  *made = (struct authority_issued){0};
+  if (!prepare(a, f))
+    return false;
+  EVP_PKEY *key = EVP_EC_gen("P-256");
+  X509 *x = key ? new_certificate("Davit local cloud service", key, a->begins, a->ends) : NULL;
+  if (x && finish_leaf(x, a, names)) {
+    made->certificate = certificate_text(x);
+    made->key = key_text(key);
+  }
+  X509_free(x);
+  EVP_PKEY_free(key);
+  if (made->certificate && made->key)
+    return true;
+  authority_issued_free(made);
+  return crypto_failed(f, names);
+}
+
+void authority_issued_free(struct authority_issued *made)
+{
+  if (made->key)
+    wipe(made->key, strlen(made->key));
+  free(made->key);
+  free(made->certificate);
+  *made = (struct authority_issued){0};
 }
 
 bool authority_refuse(struct authority *a, const char *host, bool refused)

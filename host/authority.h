@@ -26,6 +26,14 @@ const char *authority_pem(struct authority *a, struct fault *f);
 /* The certificate of a host, made at the first call; "" stands for localhost and the loopback
  * addresses. It lives as long as the authority. NULL: refused, or *f says what failed. */
 const struct authority_leaf *authority_leaf(struct authority *a, const char *host, struct fault *f);
+/* A certificate and its key, as PEM, for a server that is not ours. */
+struct authority_issued {
+  char *certificate, *key;
+};
+/* Makes one for `names`, in OpenSSL's words: "DNS:db.example,IP:127.0.0.1". False: *f says why. */
+bool authority_issue(struct authority *a, const char *names, struct authority_issued *made, struct fault *f);
+/* Wipes the key. */
+void authority_issued_free(struct authority_issued *made);
 /* While a host is refused, it has no certificate. False: out of memory. */
 bool authority_refuse(struct authority *a, const char *host, bool refused);
 /* NULL is fine. */

@@ -5,6 +5,7 @@
 #include "failure.h"
 #include "opt.h"
 #include <lauxlib.h>
+#include <string.h>
 
 #define AUTHORITY "davit.authority"
 
@@ -90,9 +91,60 @@ static int refuse(lua_State *L)
   return authority_refuse(a, lua_tostring(L, 2), lua_toboolean(L, 3)) ? 0 : failure_memory(L);
 }
 
+/* Only such texts may stand in "DNS:…" and "IP:…", where commas and colons have a meaning. */
+static bool is_plain(const char *text)
+{
+  return *text && text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*")] == 0;
+}
+
+static void add_names(lua_State *L, luaL_Buffer *b, int list, const char *kind)
+{
+  lua_Integer n = luaL_len(L, list);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_geti(L, list, i);
+    const char *text = lua_tostring(L, -1);
+    if (!text || !is_plain(text))
+      failure_misuse(L, "authority:issue: expected a list of names and one of IPv4 addresses");
+    lua_pushfstring(L, "%s:%s,", kind, text);
+    lua_remove(L, -2);
+    luaL_addvalue(b);
+  }
+}
+
+/* Pushes "DNS:…,IP:…". */
+static const char *push_names(lua_State *L)
+{
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  add_names(L, &b, 2, "DNS");
+  add_names(L, &b, 3, "IP");
+  luaL_pushresult(&b);
+  const char *all = lua_tostring(L, -1);
+  if (!*all)
+    failure_misuse(L, "authority:issue: expected at least one name or address");
+  return lua_pushlstring(L, all, strlen(all) - 1);
+}
+
+/* authority:issue(names, addresses) -> certificate, key; as PEM */
+static int issue(lua_State *L)
+{
+  struct authority *a = check_authority(L);
+  struct authority_issued made;
+  struct fault fault;
+  lua_settop(L, 3);
+  if (!lua_istable(L, 2) || !lua_istable(L, 3))
+    return failure_misuse(L, "authority:issue: expected a list of names and one of IPv4 addresses");
+  if (!authority_issue(a, push_names(L), &made, &fault))
+    return failure_raise(L, &fault, NULL);
+  lua_pushstring(L, made.certificate);
+  lua_pushstring(L, made.key);
+  authority_issued_free(&made);
+  return 2;
+}
+
 int authority_open(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"pem", pem}, {"refuse", refuse}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"issue", issue}, {"pem", pem}, {"refuse", refuse}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"new", new}, {NULL, NULL}};
   class_new(L, AUTHORITY, methods, NULL);
   class_event(L, AUTHORITY, "__gc", authority_gc);

@@ -59,6 +59,32 @@ static void without_a_name_it_stands_for_loopback(void **state)
   authority_free(a);
 }
 
+static void what_is_issued_names_all_it_was_asked_for_and_verifies(void **state)
+{
+  (void)state;
+  struct fault f;
+  struct authority_issued made;
+  unsigned status;
+  struct authority *a = authority_new(NULL);
+  assert_true(authority_issue(a, "DNS:db.example.test,IP:127.0.42.7", &made, &f));
+  const char *pem = authority_pem(a, &f);
+  gnutls_datum_t root = {(unsigned char *)pem, (unsigned)strlen(pem)};
+  gnutls_datum_t text = {(unsigned char *)made.certificate, (unsigned)strlen(made.certificate)};
+  gnutls_x509_crt_t ca = import(&root, GNUTLS_X509_FMT_PEM), x = import(&text, GNUTLS_X509_FMT_PEM);
+  assert_int_equal(gnutls_x509_crt_list_verify(&x, 1, &ca, 1, NULL, 0, 0, &status), 0);
+  assert_int_equal(status, 0);
+  assert_true(gnutls_x509_crt_check_hostname(x, "db.example.test"));
+  assert_true(gnutls_x509_crt_check_hostname(x, "127.0.42.7"));
+  assert_false(gnutls_x509_crt_check_hostname(x, "127.0.42.8"));
+  assert_non_null(strstr(made.key, "PRIVATE KEY"));
+  gnutls_x509_crt_deinit(x);
+  gnutls_x509_crt_deinit(ca);
+  authority_issued_free(&made);
+  assert_false(authority_issue(a, "nonsense", &made, &f));
+  assert_string_equal(f.code, "authority-failed");
+  authority_free(a);
+}
+
 static void a_host_gets_one_certificate(void **state)
 {
   (void)state;
@@ -166,6 +192,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_leaf_proves_its_host_and_no_other),
     cmocka_unit_test(without_a_name_it_stands_for_loopback),
+    cmocka_unit_test(what_is_issued_names_all_it_was_asked_for_and_verifies),
     cmocka_unit_test(a_host_gets_one_certificate),
     cmocka_unit_test(a_refused_host_has_none_until_it_is_allowed),
     cmocka_unit_test(what_is_no_host_name_gets_none),

@@ -18,6 +18,13 @@ local object = {}
 ---@return string pem
 function object:pem() end
 
+---Makes a certificate for a server of another program, for all these names and addresses. The key is a
+---plain text: for loopback only. Raises `authority-failed` (fatal), and what `pem` raises.
+---@param names string[]      host names; "*." at the beginning stands for one label
+---@param addresses string[]  of IPv4
+---@return string certificate, string key  both as PEM
+function object:issue(names, addresses) end
+
 ---While a host is refused, TLS handshakes for it fail, as for a certificate not yet issued.
 ---@param host string
 ---@param refused boolean
