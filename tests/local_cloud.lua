@@ -66,10 +66,13 @@ function local_cloud.with(changes, body)
   for name, value in pairs(changes) do all[name] = value end
   local_cloud.folder(function(folder)
     local_cloud.serve(folder, all, function(facts)
-      body(setmetatable({ facts = facts, folder = folder }, LocalCloud))
+      body(local_cloud.client(facts, folder))
     end)
   end)
 end
+
+---@return tests.LocalCloud  a client of a cloud that `serve` runs
+function local_cloud.client(facts, folder) return setmetatable({ facts = facts, folder = folder }, LocalCloud) end
 
 ---@return boolean
 function local_cloud.has_workerd() return workers.find "." ~= nil end
@@ -171,9 +174,11 @@ function LocalCloud:processes()
   return self:ask("GET", "127.0.0.1/_davit/"):json().processes.workers
 end
 
----Waits until a condition holds, 10 s at most.
-function local_cloud.until_true(holds)
-  for _ = 1, 100 do
+---Waits until a condition holds.
+---@param holds fun(): boolean
+---@param seconds? number  at most (10)
+function local_cloud.until_true(holds, seconds)
+  for _ = 1, (seconds or 10) * 10 do
     if holds() then return end
     sleep(0.1)
   end

@@ -24,6 +24,7 @@ Usage: davit cloud [FLAG]…
   --listen ADDRESS     where to listen (127.0.0.1); any other address is open to other machines
   --github-socket PATH the socket for gh (github.sock below the state's folder)
   --awake N            processes of Workers at most (16); the one asked longest ago makes room
+  --computes N         PostgreSQL servers awake at most (24); one that is idle makes room
   --no-workers         Workers are answered by a stand-in, without workerd
   --no-databases       branches have no PostgreSQL
   --no-data-plane      both: the APIs alone, which start at once
@@ -56,7 +57,7 @@ local params = {
   project = text(), state = text(), seed = text(), faults = text(), record = text(), listen = text(), latency = text(),
   ["github-socket"] = text(), ["dns-delay"] = text(), ["tls-delay"] = text(), ["propagation-delay"] = text(),
   port = { type = "integer" }, ["https-port"] = { type = "integer" },
-  awake = { type = "integer" },
+  awake = { type = "integer" }, computes = { type = "integer" },
   reset = { type = "boolean" }, verbose = { type = "boolean" }, ["print-env"] = { type = "boolean" },
   workers = { type = "boolean", default = true }, databases = { type = "boolean", default = true },
   ["data-plane"] = { type = "boolean", default = true }, fault = { type = "texts", many = true },
@@ -85,10 +86,10 @@ local function ports_of(values)
   return http, https
 end
 
-local function awake_of(values)
-  local awake = values.awake
-  if awake and awake < 1 then usage(("--awake expects a number from 1 on, not '%d'"):format(awake)) end
-  return awake
+local function count_of(values, name)
+  local count = values[name]
+  if count and count < 1 then usage(("--%s expects a number from 1 on, not '%d'"):format(name, count)) end
+  return count
 end
 
 local function time_of(values, name)
@@ -149,10 +150,10 @@ end
 local function serve(p, values)
   local http, https = ports_of(values)
   return require("cloud.serve").run {
-    state = folder_of(p, values), project = p or {}, port = port_of(values, "port"),
-    https_port = port_of(values, "https-port"), listen = address_of(values), verbose = values.verbose,
-    github_socket = values["github-socket"],
-    awake = awake_of(values), reset = values.reset, latency = time_of(values, "latency"),
+    state = folder_of(p, values), project = p or {}, port = http, https_port = https,
+    listen = address_of(values), github_socket = values["github-socket"], verbose = values.verbose,
+    awake = count_of(values, "awake"), computes = count_of(values, "computes"), reset = values.reset,
+    latency = time_of(values, "latency"),
     record = values.record, settings = settings_of(values),
     world = world_of(values), faults = faults_of(values), workerd = plane(values, "workers"),
     postgres = plane(values, "databases"),

@@ -83,7 +83,7 @@ local known = {
   workerd = "string", postgres = "string", pull_requests = "table", tokens = "table",
   settings = "table", world = "table", faults = "table", latency = "number", record = "string", listen = "string",
   github_socket = "string",
-  awake = "integer", reset = "boolean", verbose = "boolean", ready = "function",
+  awake = "integer", computes = "integer", reset = "boolean", verbose = "boolean", ready = "function",
 }
 local may_be_false = { workerd = true, postgres = true }
 
@@ -190,26 +190,10 @@ local function saver(cloud)
   end)
 end
 
--- The branches that have a server: without a compute there is nothing to be done.
-local function with_servers(branches, report)
-  local list = {}
-  for _, branch in ipairs(branches) do
-    if branch.address then
-      list[#list + 1] = branch
-    else
-      for _, operation in ipairs(branch.operations) do report(operation.id) end
-    end
-  end
-  return list
-end
-
 local function follow_databases(cloud)
-  local function report(operation, reason)
-    neon.event(cloud.state, { operation = operation, error = reason,
-      status = reason and "failed" or "finished" }, cloud.now())
-    if cloud.tell_saver then cloud.tell_saver() end
-  end
-  cloud.postgres:follow(with_servers(neon.branches(cloud.state, cloud.now()), report), report)
+  local plan = neon.follow(cloud.state, cloud.now())
+  cloud.postgres:follow(plan)
+  cloud.postgres:sweep(plan)
 end
 
 local function databases(cloud)
@@ -415,8 +399,19 @@ local function prepare_followers(cloud, o)
     caller = function(name, version) return cloud.outbound:caller(name, version) end,
     present = function(text) return hosts.present(cloud.state, text) end,
     cloud = function() return ("%s:%d"):format(ADDRESS, cloud.http_port) end }
-  cloud.postgres = postgres.new { binaries = find_postgres(o), folder = cloud.folder,
-    root = cloud.root, password = cloud.password, crew = cloud.crew }
+end
+
+local function report_to_model(cloud)
+  return function(event)
+    neon.event(cloud.state, event, cloud.now())
+    if cloud.tell_saver then cloud.tell_saver() end
+  end
+end
+
+local function prepare_databases(cloud, o, ca)
+  cloud.postgres = postgres.new { binaries = find_postgres(o), folder = cloud.folder, root = cloud.root,
+    password = cloud.password, network = cloud.state.settings.network, authority = ca, awake = o.computes,
+    now = cloud.now, report = report_to_model(cloud), crew = cloud.crew }
   if cloud.postgres.binaries then cloud.save() end   -- the databases are made with the password that stands in it
 end
 
@@ -429,8 +424,9 @@ end
 
 -- The databases come first: whoever is told "ready" may connect to production.
 local function start_followers(cloud)
-  cloud.postgres:resume(with_servers(neon.branches(cloud.state, cloud.now()), function() end))
-  follow_databases(cloud)
+  local plan = neon.follow(cloud.state, cloud.now())
+  cloud.postgres:resume(plan)
+  cloud.postgres:follow(plan)
   local run_saver, run_databases
   run_saver, cloud.tell_saver = saver(cloud)
   run_databases, cloud.tell_databases = databases(cloud)
@@ -442,6 +438,7 @@ local function live(cloud, o, spawn)
   cloud.crew = crew_of(o, spawn)
   prepare_followers(cloud, o)
   local ca = prepare_certificates(cloud)
+  prepare_databases(cloud, o, ca)
   start_followers(cloud)
   cloud.changed()
   local address = o.listen or ADDRESS

@@ -13,7 +13,7 @@ local http = {}
 local PORT = 5432
 local WAKE_TIMEOUT = 20           -- seconds until a compute that is being made must be there
 local WAKE_LOOK = 0.05
-local CONNECT_TIMEOUT = 10
+local CONNECT_TIMEOUT = 60        -- waking and room for a compute included
 
 local refusal = statements.refusal
 

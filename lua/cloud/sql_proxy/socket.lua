@@ -3,6 +3,7 @@
 ---The driver sends its password in clear text before it was asked, as Neon's proxy expects; the server
 ---asks connections from hosts.proxy_address for just that. Assumed: how Neon closes when the database does.
 local hosts = require "cloud.neon.hosts"
+local message = require "cloud.postgres.message"
 local task = require "task"
 local tcp = require "tcp.core"
 
@@ -14,21 +15,15 @@ local LARGEST = 64 << 20   -- bytes of a message
 
 -- ---- what the proxy says itself ---------------------------------------------------------------
 
--- PostgreSQL's ErrorResponse.
-local function error_response(code, message, severity)
-  local fields = ("S%s\0V%s\0C%s\0M%s\0\0"):format(severity, severity, code, message)
-  return "E" .. (">I4"):pack(#fields + 4) .. fields
-end
-
-local function refuse(ws, code, message, severity)
+local function refuse(ws, code, text, severity)
   ws:receive()   -- its startup: an answer before would come to a client that does not listen yet
-  ws:send(error_response(code, message, severity or "FATAL"), "binary")
+  ws:send(message.refusal(code, text, severity), "binary")
 end
 
 -- ---- bytes both ways --------------------------------------------------------------------------
 
 local function to_database(ws, peer)
-  for message in ws:messages() do peer:send(message) end
+  for bytes in ws:messages() do peer:send(bytes) end
   peer:close()
 end
 
@@ -87,9 +82,9 @@ end
 ---@return table response
 function socket.answer(cloud, request)
   return opened(function(ws)
-    local peer, code, message = dial(cloud, host_of(request))
+    local peer, code, text = dial(cloud, host_of(request))
     if peer then return talk(ws, peer) end
-    refuse(ws, code, message)
+    refuse(ws, code, text)
   end)
 end
 

@@ -1,0 +1,42 @@
+---The certificates of the computes, of the local cloud's own authority: for the address and the names that an
+---endpoint has. They are made anew in every run of the local cloud; only the databases' owner reads the keys.
+local hosts = require "cloud.neon.hosts"
+
+local tls = {}
+
+---@class cloud.postgres.Tls
+local Tls = {}
+Tls.__index = Tls
+
+---@param owner cloud.postgres.Owner
+---@param authority authority.Authority
+---@return cloud.postgres.Tls
+function tls.new(owner, authority)
+  return setmetatable({ owner = owner, authority = authority, made = {} }, Tls)
+end
+
+---@param endpoint { id: string, address: string }
+---@return string certificate, string key  their files
+function Tls:of(endpoint)
+  local path = ("%s/%s"):format(self.owner.folder, endpoint.id)
+  local certificate, key = path .. ".crt", path .. ".key"
+  if self.made[endpoint.id] ~= endpoint.address then
+    local names = { hosts.name(endpoint), hosts.name(endpoint, true) }
+    local public, private = self.authority:issue(names, { endpoint.address })
+    self.owner:write(certificate, public)
+    self.owner:write(key, private)
+    self.made[endpoint.id] = endpoint.address
+  end
+  return certificate, key
+end
+
+---Removes the files of an endpoint that is gone.
+---@param id string
+function Tls:forget(id)
+  if not self.made[id] then return end
+  self.made[id] = nil
+  self.owner:run("removing a certificate", { "rm", "-f", ("%s/%s.crt"):format(self.owner.folder, id),
+    ("%s/%s.key"):format(self.owner.folder, id) })
+end
+
+return tls
