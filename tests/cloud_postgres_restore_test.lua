@@ -119,16 +119,16 @@ drill("history is kept as long as the project says, and then gone for good", fun
   c:query(main, "create table t (n int); insert into t values (1)")
   local time = c:moment(main)
   c:query(main, "insert into t select generate_series(1, 100000)")
-  local folder = ("%s/%s"):format(c:data(), fs.list(c:data(), { outside = true })[1])
+  local folder
+  for _, name in ipairs(fs.list(c:data(), { outside = true })) do
+    if name:find "^tl%-" then folder = ("%s/%s"):format(c:data(), name) end
+  end
   local function bases()
     local list = {}
     for _, name in ipairs(fs.list(folder, { outside = true })) do
       if name:find "^base%-" then list[#list + 1] = name end
     end
     return list
-  end
-  for _, name in ipairs(fs.list(c:data(), { outside = true })) do
-    if name:find "^tl%-" then folder = ("%s/%s"):format(c:data(), name) end
   end
   local first, log = bases()[1], fs.list(folder .. "/data/pg_wal", { outside = true })[1]
   neon_cloud.until_true(function()
@@ -143,6 +143,31 @@ drill("history is kept as long as the project says, and then gone for good", fun
   c:restore(main, { source_branch_id = main.id, source_timestamp = now, preserve_under_name = "before" })
   equal(c:value(main, "(select count(*)::int from t)"), count)
 end)
+
+drill("data that nobody used for a while is packed, and wakes, is copied and restored as before", function(c)
+  local main = c:branch "production"
+  c:query(main, FILL)
+  local before, time = c:value(main, SUM), c:moment(main)
+  c:query(main, "delete from things where id > 10")
+  local folder
+  for _, name in ipairs(fs.list(c:data(), { outside = true })) do
+    if name:find "^tl%-" then folder = c:data() .. "/" .. name end
+  end
+  local function pack()
+    c:settled(c:api("POST", ("/endpoints/%s/suspend"):format(c:endpoint(main).id)))
+    neon_cloud.until_true(function() return #fs.list(folder .. "data", { outside = true }) == 1 end, 60)
+    equal({ fs.exists(folder .. "packed", { outside = true }), fs.list(folder .. "data", { outside = true })[1] },
+      { true, "pg_wal/" })
+  end
+  pack()
+  equal(c:value(main, "(select count(*)::int from things)"), 10)
+  equal(fs.exists(folder .. "packed", { outside = true }), false)
+  pack()
+  local past = c:make { name = "past", parent_id = main.id, parent_timestamp = time }
+  equal(fs.exists(folder .. "packed", { outside = true }), true)
+  equal(c:value(past, SUM), before)
+  equal(c:value(c:make { name = "head", parent_id = main.id }, "(select count(*)::int from things)"), 10)
+end, { settings = { pack_seconds = 1 } })
 
 drill("a branch of a schema has tables, roles and databases, and no rows", function(c)
   local main = c:branch "production"

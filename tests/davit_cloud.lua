@@ -82,7 +82,12 @@ function Folder:cloud(...)
   return start(self, { argv = { davit_cloud.program, "cloud", "--no-data-plane", ... }, env = environment(self.env) })
 end
 
----The same behind a command of the shell: "ulimit -f 8".
+---With what the flags leave of workerd and PostgreSQL.
+function Folder:whole_cloud(...)
+  return start(self, { argv = { davit_cloud.program, "cloud", ... }, env = environment(self.env) })
+end
+
+---Without them again, behind a command of the shell: "ulimit -f 8".
 function Folder:cloud_after(command, ...)
   local script = command .. '; exec "$DAVIT" cloud --no-data-plane "$@"'
   local env = environment(self.env)

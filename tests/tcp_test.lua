@@ -142,7 +142,7 @@ test("a listener that is closed lets go who waits, and its place is free", funct
   equal(got.one, true)
   equal(listener:accept(), nil)
   raises("connection refused", tcp.connect, LISTEN)
-  local again <close> = tcp.listen(LISTEN)
+  local _ <close> = tcp.listen(LISTEN)
   local err = raises("listening on 127.77.3.1 port 47811: address already in use", tcp.listen, LISTEN)
   equal({ err.code, err.hint:match "ss %-ltnp" }, { "tcp-listen", "ss -ltnp" })
 end)

@@ -18,6 +18,7 @@ local RETRY = 30              -- seconds before what could not be made is tried 
 local OPERATION_RETRY = 5     -- seconds before an operation is, which may end well then
 local ATTEMPTS = 4            -- of an operation
 local TIDY = 60               -- seconds between looks at the past, or less where it is short
+local REST = 600              -- seconds without a server until a timeline is packed
 
 ---@class cloud.Postgres.Options
 ---@field binaries? string     the folder of PostgreSQL's programs
@@ -27,6 +28,7 @@ local TIDY = 60               -- seconds between looks at the past, or less wher
 ---@field network string       "127.x.y"
 ---@field authority authority.Authority
 ---@field awake? integer       computes at most (24)
+---@field rest? number         seconds without a server until a timeline is packed (600)
 ---@field now fun(): number
 ---@field report fun(event: table)  told what the model should know
 ---@field crew cloud.Crew
@@ -64,6 +66,7 @@ end
 function postgres.new(o)
   local self = setmetatable({ binaries = o.binaries, computes = {}, doors = {}, tried = {}, crew = o.crew,
     report = o.report, now = o.now, password = o.password, specs = {}, failures = {}, swept = "",
+    rest = o.rest or REST,
     tidied = core.monotonic() }, Postgres)
   if not o.binaries then return self end
   self.owner = owner.new(o.binaries, o.folder, o.root)
@@ -293,12 +296,12 @@ end
 
 -- Where a past is short, it is looked after more often.
 local function tidy(self, plan)
-  local every = TIDY
+  local every = math.min(TIDY, self.rest / 2)
   for _, branch in ipairs(plan.branches) do every = math.min(every, branch.history_seconds / 8) end
   if core.monotonic() - self.tidied < every then return end
   self.tidied = core.monotonic()
   for _, branch in ipairs(plan.branches) do
-    if not branch.deleted then self.timelines:tidy(branch.timeline, branch.history_seconds) end
+    if not branch.deleted then self.timelines:tidy(branch.timeline, branch.history_seconds, self.rest) end
   end
 end
 

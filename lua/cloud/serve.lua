@@ -411,6 +411,7 @@ end
 local function prepare_databases(cloud, o, ca)
   cloud.postgres = postgres.new { binaries = find_postgres(o), folder = cloud.folder, root = cloud.root,
     password = cloud.password, network = cloud.state.settings.network, authority = ca, awake = o.computes,
+    rest = cloud.state.settings.pack_seconds,
     now = cloud.now, report = report_to_model(cloud), crew = cloud.crew }
   if cloud.postgres.binaries then cloud.save() end   -- the databases are made with the password that stands in it
 end

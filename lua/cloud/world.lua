@@ -27,6 +27,7 @@ local settings = {
   databases_limit = 500,       -- of a branch
   history_seconds = 86400,     -- how much of its past a Neon project keeps
   suspend_seconds = 300,       -- until a compute rests that nobody uses
+  pack_seconds = 600,          -- until the data of a branch that rests is packed, in `davit cloud`
   recovery_seconds = 0,        -- how long a deleted branch may be taken back: a preview that few accounts have
   operation_retry = 5,         -- until Neon tries a failed operation again; assumed
   neon_requests = 700,         -- a key's requests in a minute

@@ -90,6 +90,7 @@ local function start_primary(self)
   local timelines, id = self.plane.timelines, self.endpoint.timeline
   self.plane.ensure(id)
   local _ <close> = timelines:lock(id)
+  timelines:prepare(id)
   self.server = start_server(self, timelines:data(id), {})
   timelines.servers[id] = self.server
   reconcile(self)

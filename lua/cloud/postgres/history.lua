@@ -118,19 +118,35 @@ local function trim_log(folder, first)
   end
 end
 
----Removes what is only needed for moments before `since`.
+-- Which bases stay: the last before `since`, the newest, and between them one in a while.
+local function kept(bases, since, every)
+  local keep, last = {}, nil
+  for i, base in ipairs(bases) do
+    local following = bases[i + 1]
+    local needed = not following or following.time > since
+    if needed and (not last or not following or base.time - last.time >= every) then
+      keep[base.file], last = true, base
+    end
+  end
+  return keep
+end
+
+---Removes what is only needed for moments before `since`, and bases that stand close to others.
 ---@param folder string
 ---@param since number  Unix seconds
----@return integer removed  bases
-function history.trim(folder, since)
-  local bases, keep = history.bases(folder), 1
-  for i, base in ipairs(bases) do
-    if base.time <= since then keep = i end
+---@param every number  seconds that lie between bases
+function history.trim(folder, since, every)
+  local bases = history.bases(folder)
+  local keep, first = kept(bases, since, every), nil
+  for _, base in ipairs(bases) do
+    if not keep[base.file] then fs.remove(("%s/%s"):format(folder, base.file)) end
+    first = first or keep[base.file] and base.first
   end
-  for i = 1, keep - 1 do fs.remove(("%s/%s"):format(folder, bases[i].file)) end
-  if keep > 1 then trim_log(folder, bases[keep].first) end
-  return keep - 1
+  if first then trim_log(folder, first) end
 end
+
+-- Whether the control file, and with it all that lasts, is as the base has it.
+local function is_as(folder, base) return fs.stat(folder .. "/data/global/pg_control").mtime <= base.time end
 
 ---Whether the past grew since the newest base so long ago that a new one is due.
 ---@param folder string
@@ -141,7 +157,45 @@ function history.due(folder, now, every)
   local bases = history.bases(folder)
   local newest = bases[#bases]
   if not newest or now - newest.time < every then return newest == nil end
-  return fs.stat(folder .. "/data/global/pg_control").mtime > newest.time
+  return not is_as(folder, newest)
+end
+
+-- ---- packing ----------------------------------------------------------------------------------
+
+-- The note that data is packed stands before the first file goes and until the last one is back, so that
+-- whoever is cut short begins again.
+local PACKED = [[
+printf %s "$2" > "$1/packed.new"; mv "$1/packed.new" "$1/packed"
+find "$1/data" -mindepth 1 -maxdepth 1 ! -name pg_wal -exec rm -rf {} +
+]]
+
+local UNPACKED = [[
+find "$1/data" -mindepth 1 -maxdepth 1 ! -name pg_wal -exec rm -rf {} +
+tar -C "$1/data" -xf "$1/$(cat "$1/packed")"
+rm "$1/packed"
+]]
+
+---@param folder string
+---@return boolean  that its data is a base alone, besides the log
+function history.is_packed(folder) return fs.exists(folder .. "/packed") end
+
+---Leaves of the data of a timeline, whose server was shut down in order, only a base of what it is now.
+---@param owner cloud.postgres.Owner
+---@param folder string
+---@param now number
+function history.pack(owner, folder, now)
+  local bases = history.bases(folder)
+  if not bases[1] or not is_as(folder, bases[#bases]) then
+    history.add(owner, folder, now)
+    bases = history.bases(folder)
+  end
+  owner:shell("packing " .. folder, PACKED, folder, bases[#bases].file)
+end
+
+---@param owner cloud.postgres.Owner
+---@param folder string
+function history.unpack(owner, folder)
+  if history.is_packed(folder) then owner:shell("unpacking " .. folder, UNPACKED, folder) end
 end
 
 return history

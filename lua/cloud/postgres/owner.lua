@@ -66,11 +66,17 @@ local function choose_folder(root, folder)
   }
 end
 
+-- Somebody may have given it a disk of its own: then it stays, and is empty. A link is removed, not followed.
+local function clear(folder)
+  if not select(2, try(fs.remove, folder)) then return end
+  for _, name in ipairs(fs.list(folder)) do fs.remove(("%s/%s"):format(folder, name)) end
+end
+
 ---Removes all data that belongs to a local cloud that does not run.
 ---@param folder string  of the local cloud, absolute
 function owner.reset(folder)
-  fs.remove(folder .. "/postgres")
-  fs.remove(elsewhere(folder))
+  clear(folder .. "/postgres")
+  clear(elsewhere(folder))
 end
 
 ---@param binaries string

@@ -61,6 +61,8 @@ end
 ---@return table held  for a `<close>` variable
 function Timelines:lock(id) return self.locks:take(id) end
 
+local function is_running(self, id) return self.servers[id] ~= nil and cluster.runs(self.servers[id]) end
+
 -- ---- servers that nobody connects to ----------------------------------------------------------
 
 local function nothing() end
@@ -130,10 +132,11 @@ share_bases "$1" "$2"
 local function copy_head(self, parent, made)
   local what, from = "copying timeline " .. parent, self:folder(parent)
   local server = self.servers[parent]
-  if server and cluster.runs(server) then
+  if is_running(self, parent) then
     self.owner:run(what, { "sh", "-ceu", COPY_LIVE, "sh", from, made, self.owner.binaries, server.address,
       tostring(server.port), cluster.ADMIN }, { env = { PGPASSWORD = self.password, LC_ALL = "C" } })
   else
+    history.unpack(self.owner, from)
     settle(self, from .. "/data")
     self.owner:shell(what, COPY, from, made, cluster.control(self.owner, from .. "/data").segment)
   end
@@ -151,9 +154,8 @@ share_bases "$1" "$2" "$3"
 -- What is committed is in the log's files, but for what a session chose to have there later. With something
 -- behind it, the moment is reached.
 local function flush(self, id)
-  local server = self.servers[id]
-  if not server or not cluster.runs(server) then return end
-  local session <close> = cluster.session(server, self.password)
+  if not is_running(self, id) then return end
+  local session <close> = cluster.session(self.servers[id], self.password)
   session:query "set synchronous_commit = on; select pg_logical_emit_message(true, 'davit', '')"
 end
 
@@ -231,7 +233,7 @@ end
 -- The source is the parent's server, or one that is started for it.
 local function with_source(self, parent, at, made, body)
   local server = self.servers[parent]
-  if not at and server and cluster.runs(server) then return body(server) end
+  if not at and is_running(self, parent) then return body(server) end
   local source = made .. "/source"
   self:begin(source)
   if at then copy_past(self, parent, source, at) else copy_head(self, parent, source) end
@@ -292,28 +294,45 @@ function Timelines:remove(id)
   fs.remove(self:folder(id))
 end
 
+---Makes the data of a timeline, whose name the caller has locked, ready for a server.
 ---@param id string
----@return string|nil lsn  where its log ends; nil while its server runs
+function Timelines:prepare(id) history.unpack(self.owner, self:folder(id)) end
+
+---@param id string
+---@return string|nil lsn  where its log ends; nil while its server runs, or as long as nobody looks
 function Timelines:head(id)
-  if self.servers[id] and cluster.runs(self.servers[id]) then return nil end
+  if is_running(self, id) or history.is_packed(self:folder(id)) then return nil end
   return cluster.control(self.owner, self:data(id)).lsn
 end
 
----Lets go of a past that is older than it must be kept, and sees to it that what is left can be read.
+-- A base of now, where one is due.
+local function add_base(self, id, retention)
+  local folder, now = self:folder(id), self.now()
+  if not history.due(folder, now, retention / 4) then return end
+  if is_running(self, id) then
+    history.add_live(self.owner, folder, self.servers[id], self.password, self.now)
+  elseif cluster.control(self.owner, folder .. "/data").clean then
+    history.add(self.owner, folder, now)
+  end
+end
+
+---Lets go of a past that is older than it must be kept, and sees to it that what is left can be read. What nobody
+---used for a while is packed.
 ---@param id string
 ---@param retention number  seconds
-function Timelines:tidy(id, retention)
+---@param rest number       seconds without a server until it is packed
+function Timelines:tidy(id, retention, rest)
   if self.locks:is_held(id) or not self:exists(id) then return end
   local _ <close> = self:lock(id)
-  local folder, now, server = self:folder(id), self.now(), self.servers[id]
-  if history.due(folder, now, retention / 4) then
-    if server and cluster.runs(server) then
-      history.add_live(self.owner, folder, server, self.password, self.now)
-    elseif cluster.control(self.owner, folder .. "/data").clean then
-      history.add(self.owner, folder, now)
+  local folder = self:folder(id)
+  if not history.is_packed(folder) then
+    add_base(self, id, retention)
+    local since = self.now() - fs.stat(folder .. "/data/global/pg_control").mtime
+    if not is_running(self, id) and since >= rest and cluster.control(self.owner, folder .. "/data").clean then
+      history.pack(self.owner, folder, self.now())
     end
   end
-  history.trim(folder, now - retention)
+  history.trim(folder, self.now() - retention, retention / 4)
 end
 
 ---Removes what belongs to no timeline: of one that is gone, and of attempts that a kill cut short.
