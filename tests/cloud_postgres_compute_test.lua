@@ -160,6 +160,12 @@ case("psql verifies the certificate by address and by name, with channel binding
   equal(key.mode, "0600")
 end)
 
+case("connection strings ask for TLS where the setting says so", { settings = { sslmode = "require" } }, function(c)
+  local uri = c:uri(c:branch "production")
+  equal(uri:match "?.*", "?sslmode=require")
+  equal(neon_cloud.query(uri, "select ssl from pg_stat_ssl where pid = pg_backend_pid()"), { { ssl = true } })
+end)
+
 -- ---- roles and databases ----------------------------------------------------------------------
 
 local function with_password(uri, role, password)

@@ -35,10 +35,12 @@ local keys = {
   settings = {
     dns_delay = "duration", negative_ttl = "duration", tls_delay = "duration", propagation_delay = "duration",
     operation_seconds = "duration", cloudflare_requests = "integer", github_requests = "integer",
-    branches_limit = "integer", projects_limit = "integer", endpoints_limit = "integer", roles_limit = "integer",
-    databases_limit = "integer", history_seconds = "duration", suspend_seconds = "duration",
-    recovery_seconds = "duration", operation_retry = "duration", neon_requests = "integer",
-    neon_route_requests = "integer", workers_plan = "text", records_limit = "integer", future_dates = "boolean",
+    github_user_requests = "integer", github_points = "integer", github_content_per_minute = "integer",
+    github_content_per_hour = "integer", artifact_storage = "integer", branches_limit = "integer",
+    projects_limit = "integer", endpoints_limit = "integer", roles_limit = "integer", databases_limit = "integer",
+    history_seconds = "duration", suspend_seconds = "duration", recovery_seconds = "duration",
+    operation_retry = "duration", neon_requests = "integer", neon_route_requests = "integer",
+    pack_seconds = "duration", sslmode = "text", workers_plan = "text", records_limit = "integer", future_dates = "boolean",
   },
 }
 
@@ -119,6 +121,7 @@ local function check_names(file, value)
     shape.wrong(file, "cloudflare.account.id", "is made of 32 hexadecimal digits")
   end
   values.one_of(file, "settings.workers_plan", (value.settings or {}).workers_plan, "free", "paid")
+  values.one_of(file, "settings.sslmode", (value.settings or {}).sslmode, "disable", "require", "verify-full")
 end
 
 -- ---- the file ---------------------------------------------------------------------------------
