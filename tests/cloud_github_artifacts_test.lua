@@ -353,23 +353,25 @@ end)
 
 test("the artifacts of a run that there is have its commit, and its jobs get tokens of their own", function()
   local github = require "cloud.github"
-  local c = new()
-  c.state.github.repositories[REPOSITORY].runs = { { id = 17, head_branch = "feature", head_sha = ("a"):rep(40) } }
-  local function runtime_of(body)
-    local answer = github.admin({ method = "POST", path = "/_davit/github/runtime", headers = { ["content-type"] = "application/json" },
-      body = json.encode(body) }, c.state, c.now)
+  local c = { now = 1800000000, state = world.new { pull_requests = { { number = 7, title = "From afar", head = "patch",
+    from = "stranger/codex", login = "stranger" } } } }
+  local function desk(path, body)
+    local answer = github.admin({ method = "POST", path = "/_davit/github/" .. path,
+      headers = { ["content-type"] = "application/json" }, body = json.encode(body) }, c.state, c.now)
     return answer.status, json.decode(answer.body)
   end
-  local status, given = runtime_of { run_id = 17, job = "build" }
-  equal({ status, given.GITHUB_RUN_ID }, { 200, "17" })
-  equal(given.ACTIONS_RUNTIME_TOKEN ~= select(2, runtime_of { run_id = 17, job = "test" }).ACTIONS_RUNTIME_TOKEN, true)
+  local _, run = desk("runs", { pull = 7 })
+  local status, given = desk("runtime", { run_id = run.id, job = "build" })
+  equal({ status, given.GITHUB_RUN_ID }, { 200, tostring(run.id) })
+  equal(given.ACTIONS_RUNTIME_TOKEN ~= select(2, desk("runtime", { run_id = run.id, job = "test" })).ACTIONS_RUNTIME_TOKEN, true)
   c.token = given.ACTIONS_RUNTIME_TOKEN
   upload(c, "site", "x")
-  local _, listed = rest(c, "GET", "/actions/runs/17/artifacts")
-  equal({ listed.total_count, listed.artifacts[1].workflow_run.head_branch, listed.artifacts[1].workflow_run.head_sha },
-    { 1, "feature", ("a"):rep(40) })
-  for _, body in ipairs { { run_id = 18 }, {}, { run_id = 17, repository = "no/such" } } do
-    equal((runtime_of(body)), 404)
+  local _, listed = rest(c, "GET", ("/actions/runs/%d/artifacts"):format(run.id))
+  equal({ listed.total_count, listed.artifacts[1].workflow_run }, { 1, { id = run.id, head_branch = "patch", head_sha = run.head_sha,
+    repository_id = c.state.github.repositories[REPOSITORY].id,
+    head_repository_id = c.state.github.repositories["stranger/codex"].id } })
+  for _, body in ipairs { { run_id = 18 }, {}, { run_id = run.id, repository = "no/such" } } do
+    equal((desk("runtime", body)), 404)
   end
 end)
 

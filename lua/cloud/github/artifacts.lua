@@ -6,6 +6,7 @@ local clock = require "cloud.clock"
 local data = require "cloud.data"
 local ids = require "cloud.ids"
 local links = require "cloud.github.links"
+local repositories = require "cloud.github.repositories"
 local route = require "cloud.route"
 local runtime = require "cloud.github.runtime"
 
@@ -24,6 +25,7 @@ artifacts.UPLOAD, artifacts.DOWNLOAD, artifacts.REDIRECT = 3600, 600, 60
 ---@field run_id integer
 ---@field head_branch? string
 ---@field head_sha? string
+---@field head_repository string  full name
 ---@field created number
 ---@field updated number
 ---@field expires number
@@ -61,16 +63,19 @@ function artifacts.all(state, repository, now)
   return repository.artifacts
 end
 
+local function made_up_run(repository)
+  local branch = repository.default_branch
+  return { head_branch = branch, head_sha = repository.branches[branch].sha, head_repository = repository.full_name }
+end
+
 ---@param state table
 ---@param repository github.Repository
 ---@param made github.Artifact  without id
 ---@return github.Artifact
 function artifacts.add(state, repository, made)
-  local run = data.find(repository.runs or {}, "id", made.run_id)
-  local branch = repository.branches[repository.default_branch]
+  local run = data.find(repository.runs, "id", made.run_id) or made_up_run(repository)
   made.id = ids.next(state, "github artifact") + 1000000000
-  made.head_branch = run and run.head_branch or repository.default_branch
-  made.head_sha = run and run.head_sha or branch.sha
+  made.head_branch, made.head_sha, made.head_repository = run.head_branch, run.head_sha, run.head_repository
   table.insert(repository.artifacts, made)
   return made
 end
@@ -107,11 +112,12 @@ end
 local function show(context, one)
   local repository = context.repository
   local url = links.api(context, ("/repos/%s/actions/artifacts/%d"):format(repository.full_name, one.id))
+  local head = repositories.find(context.state, one.head_repository)
   return { id = one.id, node_id = ("A_%d"):format(one.id), name = one.name, size_in_bytes = one.size or 0, url = url,
     archive_download_url = url .. "/zip", expired = one.expires <= context.now, created_at = clock.iso(one.created),
     updated_at = clock.iso(one.updated), expires_at = clock.iso(one.expires), digest = data.nullable(one.digest),
-    workflow_run = { id = one.run_id, repository_id = repository.id, head_repository_id = repository.id,
-      head_branch = data.nullable(one.head_branch), head_sha = data.nullable(one.head_sha) } }
+    workflow_run = { id = one.run_id, repository_id = repository.id,
+      head_repository_id = data.nullable(head and head.id), head_branch = data.nullable(one.head_branch), head_sha = data.nullable(one.head_sha) } }
 end
 
 -- Complete ones of the wanted name, the newest first.
@@ -128,7 +134,7 @@ end
 local function list_all(context) return answers.counted(context, "artifacts", wanted(context), show) end
 
 local function knows_run(repository, id)
-  return id and (id == runtime.MADE_UP or data.find(repository.runs or {}, "id", id) ~= nil)
+  return id and (id == runtime.MADE_UP or data.find(repository.runs, "id", id) ~= nil)
 end
 
 local function list_of_run(context)
@@ -177,11 +183,12 @@ artifacts.routes = {
 local function environment(context)
   local body, name = answers.body(context), context.repository.full_name
   local id = math.tointeger(body.run_id)
-  if not knows_run(context.repository, id) then
+  local run = data.find(context.repository.runs, "id", id)
+  if not run then
     route.refuse { status = 404, message = ("there is no run %s of %s"):format(tostring(body.run_id), name) }
   end
-  local token = runtime.issue(context.state, { repository = name, run_id = id, attempt = math.tointeger(body.attempt),
-    job = data.text(body.job) or "job" }, context.now)
+  local token = runtime.issue(context.state, { repository = name, run_id = id, job = data.text(body.job) or "job",
+    attempt = math.tointeger(body.attempt) or run.attempt }, context.now)
   return { ACTIONS_RUNTIME_TOKEN = token, GITHUB_RUN_ID = ("%d"):format(id) }
 end
 
