@@ -24,7 +24,7 @@ artifacts.UPLOAD, artifacts.DOWNLOAD, artifacts.REDIRECT = 3600, 600, 60
 ---@field job_backend string
 ---@field run_id integer
 ---@field head_branch? string
----@field head_sha? string
+---@field head_sha string
 ---@field head_repository string  full name
 ---@field created number
 ---@field updated number
@@ -117,7 +117,8 @@ local function show(context, one)
     archive_download_url = url .. "/zip", expired = one.expires <= context.now, created_at = clock.iso(one.created),
     updated_at = clock.iso(one.updated), expires_at = clock.iso(one.expires), digest = data.nullable(one.digest),
     workflow_run = { id = one.run_id, repository_id = repository.id,
-      head_repository_id = data.nullable(head and head.id), head_branch = data.nullable(one.head_branch), head_sha = data.nullable(one.head_sha) } }
+      head_repository_id = data.nullable(head and head.id), head_branch = data.nullable(one.head_branch),
+      head_sha = one.head_sha } }
 end
 
 -- Complete ones of the wanted name, the newest first.
