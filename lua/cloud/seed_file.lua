@@ -40,7 +40,8 @@ local keys = {
     projects_limit = "integer", endpoints_limit = "integer", roles_limit = "integer", databases_limit = "integer",
     history_seconds = "duration", suspend_seconds = "duration", recovery_seconds = "duration",
     operation_retry = "duration", neon_requests = "integer", neon_route_requests = "integer",
-    pack_seconds = "duration", sslmode = "text", workers_plan = "text", records_limit = "integer", future_dates = "boolean",
+    pack_seconds = "duration", sslmode = "text", workers_plan = "text", records_limit = "integer",
+    future_dates = "boolean",
   },
 }
 
