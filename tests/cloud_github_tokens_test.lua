@@ -43,7 +43,13 @@ test("a token that is not one, or has expired, is told so", function()
   equal(c:refusal("GET", R), { 401, "Bad credentials" })
   equal(c:with("wrong"):refusal("GET", "/meta"), { 401, "Bad credentials" })
   equal(c:with(false):refusal("GET", "/user", nil, { authorization = "Basic eDp5" }), { 401, "Bad credentials" })
-  equal(c:with(false):result("GET", R, nil, { authorization = "token github-owner-token" }).full_name, "example/codex")
+  for _, header in ipairs { "token github-owner-token", "bearer github-owner-token",
+    "Basic " .. base64.encode "x:github-owner-token" } do
+    equal({ header, (c:with(false):ask("GET", R, nil, { authorization = header })) }, { header, 200 })
+  end
+  for _, header in ipairs { "Basic !", "Bearer", "Digest x", "Basic " .. base64.encode "github-owner-token" } do
+    equal({ header, (c:with(false):ask("GET", R, nil, { authorization = header })) }, { header, 401 })
+  end
 end)
 
 -- ---- classic -------------------------------------------------------------------------------

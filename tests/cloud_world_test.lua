@@ -76,6 +76,22 @@ test("a path is split before it is decoded", function()
   equal(reason, "method")
 end)
 
+test("a route may have a parameter of several parts, and what is written out comes before it", function()
+  local routes = route.table({ { "GET", "/refs/{ref...}", "all" }, { "GET", "/refs/{ref...}/status", "status" } },
+    { { "GET", "/refs/{ref}", "one" }, { "GET", "/refs/list", "list" } })
+  local function find(path)
+    local found, params = route.find(routes, "GET", path)
+    return { found and found[3], found and params.ref }
+  end
+  equal(find "/refs/list", { "list" })
+  equal(find "/refs/a%2Fb", { "one", "a/b" })
+  equal(find "/refs/a/b%20c/d", { "all", "a/b c/d" })
+  equal(find "/refs/a/b/status", { "status", "a/b" })
+  equal(find "/refs/a/status", { "status", "a" })
+  equal(find "/refs", {})
+  equal(select(2, route.find(routes, "PUT", "/refs/a/b")), "method")
+end)
+
 test("a query keeps dots, spaces and encoded signs", function()
   equal(route.query("name.exact=a%26b&x=1+2&flag"), { ["name.exact"] = "a&b", x = "1 2", flag = "" })
 end)

@@ -1,6 +1,8 @@
 local authority = require "authority"
 local condition = require "condition"
+local fs = require "fs.core"
 local http = require "http"
+local process = require "process"
 local server = require "server"
 local task = require "task"
 
@@ -21,6 +23,22 @@ test("a request arrives with everything a handler needs", function()
     { "POST", "/a%2Fb", "x=%20&y", "http", "127.0.0.1", "hello" })
   equal(seen.headers["x-one"], "1")
   equal(seen.address:match("^127%.0%.0%.1:%d+$") ~= nil, true)
+end)
+
+test("a server listens on a socket with a path, and takes it away", function()
+  local folder = process.run { argv = { "mktemp", "-d" } }.output:match "[^\n]+"
+  local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
+  local path, seen = folder .. "/a.sock", nil
+  server.with(function(req)
+    seen = req
+    return 200, "here"
+  end, function(s)
+    equal({ s.url, s.port }, { "unix:" .. path, 0 })
+    local answer = process.run { argv = { "curl", "--silent", "--unix-socket", path, "http://api.github.com/x" } }
+    equal({ answer.output, seen.host, seen.path, seen.address }, { "here", "api.github.com", "/x", "" })
+  end, { path = path })
+  equal(fs.exists(path), false)
+  raises("at most 107 bytes, not 400", server.listen, { path = ("x"):rep(400) })
 end)
 
 test("a reply may be a table with repeated headers", function()

@@ -30,6 +30,9 @@ local github = {}
 ---@field headers table<string, string>  of the answer
 ---@field quota table          of cloud.github.limits
 ---@field shown table          views that were made for this request
+---@field associations table<string, string>  what authors are to the repository, as far as that was asked
+---@field comment_counts? table<integer, integer>  by issue, once somebody asked
+---@field add_repository? fun(state: table, o: repositories.Seed): github.Repository  for what comes below /_davit/
 ---@field accept github.Accept  what the client would like to have
 
 -- Each has `routes`: method, path, handler(context) -> value, options; `permission` and `role` as
@@ -122,6 +125,12 @@ local function read_body(context)
   local text = context.request.body
   local whole = pcall(json.decode, text)
   route.refuse { status = 400, message = whole and "Body should be a JSON object" or "Problems parsing JSON" }
+end
+
+---@return github.Context  of a request of which nothing is known yet
+local function context_of(request, state, now)
+  return { request = request, state = state, github = state.github, now = now, shown = {}, associations = {},
+    headers = {}, query = route.query(request.query or "") }
 end
 
 -- What can be said of a request before it is known what it is about.
@@ -235,9 +244,8 @@ end
 ---@return table response
 function github.admin(request, state, now)
   local found, params = route.find(admin_routes, request.method, request.path)
-  local context = { request = request, state = state, github = state.github, now = now, shown = {}, headers = {},
-    query = route.query(request.query or ""), params = params, token = tokens.anonymous,
-    add_repository = github.add_repository }
+  local context = context_of(request, state, now)
+  context.params, context.token, context.add_repository = params, tokens.anonymous, github.add_repository
   local ok, value, options = route.attempt(carry_out, context, found)
   if not ok then return route.response(value.status, { message = value.message, errors = value.errors }, {}) end
   return route.response(options and options.status or 200, value, {})
@@ -255,8 +263,7 @@ function github.handle(request, state, now)
   if not data.text(request.headers["user-agent"]) then
     return { status = 403, headers = { ["content-type"] = "text/plain; charset=utf-8" }, body = NO_AGENT }
   end
-  local context = { request = request, state = state, github = state.github, now = now, shown = {}, headers = {},
-    query = route.query(request.query or "") }
+  local context = context_of(request, state, now)
   local ok, value, options = route.attempt(handle, context)
   local response = ok and done(context, value, options or {}) or failed(context, value)
   response = ok and conditional(context, response) or response

@@ -39,7 +39,7 @@ local function show(context, comment)
     url = links.api(context, ("%s/issues/comments/%d"):format(path, comment.id)), html_url = links.html(html),
     issue_url = links.api(context, ("%s/issues/%d"):format(path, comment.number)),
     user = users.show(context, comment.login), performed_via_github_app = json.null,
-    author_association = repositories.association(repository, comment.login),
+    author_association = repositories.association(context, comment.login),
     created_at = clock.iso(comment.created), updated_at = clock.iso(comment.updated),
   }
 end

@@ -31,12 +31,17 @@ end
 
 -- ---- as they are shown ---------------------------------------------------------------------
 
-local function count_comments(repository, number)
-  local count = 0
-  for _, comment in ipairs(repository.comments) do
-    if comment.number == number then count = count + 1 end
+-- How many each issue has; counted once a request.
+local function comments_of(context, item)
+  local counts = context.comment_counts
+  if not counts then
+    counts = {}
+    for _, comment in ipairs(context.repository.comments) do
+      counts[comment.number] = (counts[comment.number] or 0) + 1
+    end
+    context.comment_counts = counts
   end
-  return count
+  return counts[item.number] or 0
 end
 
 local function pull_part(context, item)
@@ -55,7 +60,7 @@ local function show(context, item)
   shown.events_url, shown.timeline_url = url .. "/events", url .. "/timeline"
   shown.html_url = links.html(("/%s/%s/%d"):format(context.repository.full_name, is_pull and "pull" or "issues",
     item.number))
-  shown.comments = count_comments(context.repository, item.number)
+  shown.comments = comments_of(context, item)
   shown.state_reason = data.nullable(item.reason)
   shown.performed_via_github_app = json.null
   shown.pull_request = is_pull and pull_part(context, item) or nil
@@ -128,9 +133,9 @@ local function check_query(query)
 end
 
 local function sorted(context, list)
-  local query, repository = context.query, context.repository
+  local query = context.query
   local function value(item)
-    if query.sort == "comments" then return count_comments(repository, item.number) end
+    if query.sort == "comments" then return comments_of(context, item) end
     return query.sort == "updated" and item.updated or item.created
   end
   local sign = query.direction == "asc" and 1 or -1

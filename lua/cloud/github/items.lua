@@ -84,7 +84,7 @@ function items.show(context, item)
     user = users.show(context, item.login), labels = labels.of(context, item), assignees = assignees,
     assignee = assignees[1] or json.null, milestone = json.null, locked = item.locked or false,
     active_lock_reason = data.nullable(item.lock_reason),
-    author_association = repositories.association(context.repository, item.login),
+    author_association = repositories.association(context, item.login),
     created_at = clock.iso(item.created), updated_at = clock.iso(item.updated), closed_at = items.time(item.closed),
   }
 end

@@ -124,16 +124,23 @@ function repositories.is(repository, login, role)
   return (ranks[has] or 0) >= ranks[role]
 end
 
----@param repository github.Repository
----@param login string
----@return string  what an author is to the repository
-function repositories.association(repository, login)
+local function association(repository, login)
   if same(login, repositories.owner(repository)) then return "OWNER" end
   if repository.collaborators[login] then return "COLLABORATOR" end
   for _, commit in pairs(repository.commits) do
     if commit.login == login then return "CONTRIBUTOR" end
   end
   return "NONE"
+end
+
+---What an author is to the repository of a request; looked for once a request.
+---@param context github.Context
+---@param login string
+---@return string
+function repositories.association(context, login)
+  local known = context.associations[login] or association(context.repository, login)
+  context.associations[login] = known
+  return known
 end
 
 -- ---- as it is shown ------------------------------------------------------------------------

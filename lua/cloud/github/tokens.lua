@@ -2,6 +2,7 @@
 ---
 ---A request without credentials has a token, too: one of the kind "anonymous".
 local apps = require "cloud.github.apps"
+local base64 = require "base64"
 local clock = require "cloud.clock"
 local permissions = require "cloud.github.permissions"
 local route = require "cloud.route"
@@ -77,8 +78,13 @@ end
 
 local anonymous = { kind = "anonymous", user = false }
 
+-- A token, also as the password of whatever user.
 local function credentials(header)
-  return header:match "^[Bb]earer%s+(%S+)%s*$" or header:match "^[Tt]oken%s+(%S+)%s*$"
+  local scheme, value = header:match "^(%a+)%s+(%S+)%s*$"
+  scheme = (scheme or ""):lower()
+  if scheme == "bearer" or scheme == "token" then return value end
+  local ok, pair = pcall(base64.decode, scheme == "basic" and value or "")
+  return ok and pair:match "^[^:]*:(.+)$" or nil
 end
 
 ---The token of a request; refuses credentials that are wrong or have expired.
