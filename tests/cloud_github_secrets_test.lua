@@ -51,6 +51,9 @@ test("an environment has secrets and a key of its own", function()
   equal({ put(w, OF_REPOSITORY, "TOKEN", "of all"), put(w, OF_ENVIRONMENT, "TOKEN", "of one") }, { 201, 201 })
   equal(told(w), { repository = "example/codex", secrets = { TOKEN = "of all" },
     environments = { ["preview/pr-42"] = { TOKEN = "of one" } } })
+  equal({ w:get("admin", "GET", OF_ENVIRONMENT .. "/token").name, (w:ask("admin", "DELETE", OF_ENVIRONMENT .. "/TOKEN")),
+    (w:ask("admin", "GET", OF_ENVIRONMENT .. "/TOKEN")), (w:ask("admin", "GET", OF_REPOSITORY .. "/TOKEN")) },
+    { "TOKEN", 204, 404, 200 })
   equal((w:ask("admin", "GET", "/environments/none/secrets/public-key")), 404)
 end)
 
@@ -193,6 +196,7 @@ test("an environment has variables of its own", function()
   equal({ w:get("admin", "GET", THEIRS).total_count, w:get("admin", "GET", VARIABLES).total_count }, { 1, 0 })
   equal((w:ask("admin", "PATCH", THEIRS .. "/URL", { value = "https://x.example.com" })), 204)
   equal(w:get("admin", "GET", THEIRS .. "/URL").value, "https://x.example.com")
+  equal({ (w:ask("admin", "DELETE", THEIRS .. "/URL")), (w:ask("admin", "DELETE", THEIRS .. "/URL")) }, { 204, 404 })
   equal((w:ask("admin", "POST", "/environments/none/variables", { name = "A", value = "b" })), 404)
 end)
 
