@@ -168,7 +168,7 @@ local function close_door(self, id)
   self.doors[id]:close()
   local one = self.computes[id]
   self.computes[id], self.doors[id] = nil, nil
-  one:suspend()
+  one:retire()
   self.tls:forget(id)
 end
 
@@ -289,6 +289,7 @@ end
 function Postgres:resume(plan)
   if not self.binaries then return end
   self.timelines:sweep(needed(self, plan))
+  self.tls:clear()
   for _, endpoint in ipairs(plan.endpoints) do
     if endpoint.state == "active" then self.report { endpoint = endpoint.id, state = "idle" } end
   end
@@ -300,6 +301,7 @@ local function tidy(self, plan)
   for _, branch in ipairs(plan.branches) do every = math.min(every, branch.history_seconds / 8) end
   if core.monotonic() - self.tidied < every then return end
   self.tidied = core.monotonic()
+  for _, one in pairs(self.computes) do one:measure() end
   for _, branch in ipairs(plan.branches) do
     if not branch.deleted then self.timelines:tidy(branch.timeline, branch.history_seconds, self.rest) end
   end

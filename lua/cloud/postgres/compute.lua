@@ -166,6 +166,9 @@ end
 function Compute:wake()
   settle(self)
   if self:is_active() then return end
+  if self.retired then
+    failure { code = "postgres-gone", about = self.branch.name, message = "the endpoint was deleted" }
+  end
   self.state = "starting"
   local _, err = try(function()
     if self.server then stop_server(self) end   -- of one that was killed
@@ -188,6 +191,8 @@ end
 ---Ends it, if it runs; who is connected is disconnected.
 function Compute:suspend()
   settle(self)
+  try(self.measure, self)
+  settle(self)   -- somebody else may have been quicker
   if not self.server then return end
   self.state = "stopping"
   local _, err = try(function()
@@ -196,6 +201,22 @@ function Compute:suspend()
   end)
   say(self, "idle")
   if err then error(err, 0) end
+end
+
+---Ends it for good: its endpoint is gone.
+function Compute:retire()
+  self.retired = true
+  self:suspend()
+end
+
+local SIZE = [[select sum(pg_database_size(oid))::bigint as size from pg_database
+where datallowconn and not datistemplate]]
+
+---Tells the model how many bytes the databases hold.
+function Compute:measure()
+  if self:is_standby() or not self:is_active() then return end
+  local session <close> = cluster.session(self.server, self.plane.password)
+  self.plane.report { timeline = self.endpoint.timeline, size = session:query(SIZE).rows[1].size }
 end
 
 ---Takes notice of a server that has ended by itself.
@@ -250,7 +271,7 @@ function Compute:is_busy()
     local session <close> = cluster.session(self.server, self.plane.password)
     return session:query(BUSY, { cluster.ADMIN }).rows[1].n
   end)
-  return found ~= nil and found > 0
+  return found == nil or found > 0   -- who cannot be asked may be
 end
 
 return compute

@@ -130,9 +130,8 @@ function Owner:run(what, argv, o)
     env = o.env, output = "capture" }
   if result.exit == 0 then return result.output end
   local said = last_line(result)
-  local hint = hint_of(result.errors .. said, self.folder)
-  failure { code = "postgres-failed", class = hint and "transient" or "fatal", about = what,
-    message = ("%s: %s"):format(what, said), hint = hint }
+  failure { code = "postgres-failed", class = "transient", about = what, message = ("%s: %s"):format(what, said),
+    hint = hint_of(result.errors .. said, self.folder) }
 end
 
 ---Runs a shell script likewise.

@@ -1,5 +1,6 @@
 ---The certificates of the computes, of the local cloud's own authority: for the address and the names that an
 ---endpoint has. They are made anew in every run of the local cloud; only the databases' owner reads the keys.
+local fs = require "fs.core"
 local hosts = require "cloud.neon.hosts"
 
 local tls = {}
@@ -28,6 +29,13 @@ function Tls:of(endpoint)
     self.made[endpoint.id] = endpoint.address
   end
   return certificate, key
+end
+
+---Removes what an earlier run left.
+function Tls:clear()
+  for _, name in ipairs(fs.list(self.owner.folder)) do
+    if name:find "%.crt$" or name:find "%.key$" then fs.remove(("%s/%s"):format(self.owner.folder, name)) end
+  end
 end
 
 ---Removes the files of an endpoint that is gone.
