@@ -49,8 +49,8 @@ end
 
 -- A follower's positions are its own: only who has the data can tell whether one is there.
 local function check_lsn(state, id, text, since)
-  local position = history.position(text)
-  if not position then refuse(400, ("invalid LSN: %q"):format(text)) end
+  local position = type(text) == "string" and history.position(text)
+  if not position then refuse(400, "an LSN is two hexadecimal numbers, such as 0/1DE2850") end
   if state.neon.follow then return end
   if position > history.head(state) then refuse(422, "the LSN is ahead of the branch") end
   if position < 0 or position < history.at(state, id, since) then
@@ -77,7 +77,7 @@ function timelines.point(context, branch, lsn, timestamp)
   local since = math.max(context.now - project.history, project.created)
   if lsn ~= nil and timestamp ~= nil then refuse(400, "an LSN and a timestamp cannot be specified together") end
   if lsn ~= nil then
-    check_lsn(context.state, branch.timeline, tostring(lsn), since)
+    check_lsn(context.state, branch.timeline, lsn, since)
     return { lsn = lsn }
   end
   return timestamp ~= nil and { time = check_time(timestamp, since, context.now) } or nil
