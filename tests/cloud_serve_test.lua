@@ -348,6 +348,21 @@ test_database("the schema of a branch is its database's, and is compared with it
   end)
 end)
 
+test_database("a branch that was deleted is taken back with its data, while that may be", function(folder, options)
+  options.settings = { recovery_seconds = 3600 }
+  with_cloud(folder, options, function(facts)
+    local made = new_branch(facts, "pr-1")
+    equal(settle(facts, made.operations), nil)
+    local uri = uri_of(facts, made.branch.id)
+    query(uri, "create table t (n int); insert into t values (7)")
+    local one = "/branches/" .. made.branch.id
+    equal(settle(facts, neon(facts, "DELETE", one).operations), nil)
+    raises("", query, uri, "select 1")
+    equal(neon(facts, "POST", one .. "/recover").branch.name, "pr-1")
+    equal(query(uri, "select n from t")[1].n, 7)
+  end)
+end)
+
 test_cloud("without PostgreSQL there is no schema, and it is said why", {}, function(facts)
   local list = neon(facts, "GET", "/branches").branches
   local answer = ask(facts, "GET", ("console.neon.tech%s/branches/%s/schema?db_name=neondb"):format(PROJECT, list[1].id),
