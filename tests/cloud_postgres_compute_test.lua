@@ -156,7 +156,7 @@ case("psql verifies the certificate by address and by name, with channel binding
   local wrong = psql(uri:gsub("@[%d.]+", "@ep-other.eu-central-1.aws.neon.tech") .. strict .. "&hostaddr=" .. endpoint.host)
   equal({ wrong.exit, wrong.errors:find("does not match host name", 1, true) ~= nil }, { 2, true })
   equal(psql(uri .. "?sslmode=disable").output, "f|\n")
-  local key = fs.stat(("%s/%s.key"):format(c:data(), endpoint.id), { outside = true })
+  local key = fs.stat(("%s/%s.pem"):format(c:data(), endpoint.id), { outside = true })
   equal(key.mode, "0600")
 end)
 

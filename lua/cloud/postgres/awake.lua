@@ -56,10 +56,7 @@ end
 
 local function make_room(self)
   for _, compute in ipairs(candidates(self)) do
-    if compute:is_active() and not compute:is_busy() then
-      compute:suspend()
-      return true
-    end
+    if compute:rest(0) then return true end
   end
   return false
 end
@@ -83,11 +80,6 @@ function Awake:enter(compute)
   self.list[compute.endpoint.id] = compute
 end
 
-local function is_over(compute)
-  local limit = compute.endpoint.suspend_seconds
-  return limit >= 0 and compute:idle() >= limit and not compute:is_busy() and compute:idle() >= limit
-end
-
 -- A server that was killed is as good as suspended: it comes back with the next connection.
 local function notice_lost(self)
   for _, compute in pairs(self.list) do compute:notice_lost() end
@@ -97,7 +89,8 @@ end
 function Awake:sweep()
   notice_lost(self)
   for _, compute in ipairs(candidates(self)) do
-    if is_over(compute) then compute:suspend() end
+    local limit = compute.endpoint.suspend_seconds
+    if limit >= 0 then compute:rest(limit) end
   end
 end
 

@@ -15,6 +15,7 @@ local compute = { PORT = 5433 }   -- behind the door, which has 5432
 
 local CATCH_UP = 30               -- seconds until a standby must have what its primary had
 local LOOK = 0.02
+local GRACE = 3                   -- seconds without a byte until a connection is idle
 
 ---@class cloud.postgres.Compute
 ---@field endpoint table     as the model lists it: id, type, address, timeline, suspend_seconds, disabled
@@ -67,8 +68,8 @@ end
 -- ---- starting ---------------------------------------------------------------------------------
 
 local function start_server(self, data, more)
-  local certificate, key = self.plane.tls:of(self.endpoint)
-  local with = { "ssl=on", "ssl_cert_file=" .. certificate, "ssl_key_file=" .. key }
+  local file = self.plane.tls:of(self.endpoint)
+  local with = { "ssl=on", "ssl_cert_file=" .. file, "ssl_key_file=" .. file }
   table.move(more, 1, #more, #with + 1, with)
   return cluster.start(self.plane.owner, { name = "postgres " .. self.branch.name, data = data,
     address = self.endpoint.address, port = compute.PORT, access = self.plane.access, settings = with,
@@ -188,11 +189,20 @@ function Compute:apply()
   if self:is_active() and not self:is_standby() then reconcile(self) end
 end
 
----Ends it, if it runs; who is connected is disconnected.
-function Compute:suspend()
-  settle(self)
-  try(self.measure, self)
-  settle(self)   -- somebody else may have been quicker
+local BUSY = [[select count(*)::int as n from pg_stat_activity
+where usename <> $1 and (backend_type = 'walsender' or backend_type = 'client backend' and state <> 'idle')]]
+
+-- Whether statements or transactions are under way, however quietly. Who cannot be asked may be busy.
+local function is_busy(self)
+  if not self:is_connected() then return false end
+  local found = try(function()
+    local session <close> = cluster.session(self.server, self.plane.password)
+    return session:query(BUSY, { cluster.ADMIN }).rows[1].n
+  end)
+  return found == nil or found > 0
+end
+
+local function stop(self)
   if not self.server then return end
   self.state = "stopping"
   local _, err = try(function()
@@ -201,6 +211,31 @@ function Compute:suspend()
   end)
   say(self, "idle")
   if err then error(err, 0) end
+end
+
+---Ends it, if it runs; who is connected is disconnected.
+function Compute:suspend()
+  settle(self)
+  try(self.measure, self)
+  settle(self)   -- somebody else may have been quicker
+  stop(self)
+end
+
+-- A client that is just logging in is not idle.
+local function is_unused(self, seconds)
+  local least = self:is_connected() and math.max(seconds, GRACE) or seconds
+  return self:is_active() and self.coming == 0 and self:idle() >= least
+end
+
+---Ends it if nobody used it for some time. Somebody may begin to while its server is asked about it.
+---@param seconds number
+---@return boolean ended
+function Compute:rest(seconds)
+  if not is_unused(self, seconds) or is_busy(self) then return false end
+  try(self.measure, self)
+  if not is_unused(self, seconds) then return false end
+  stop(self)
+  return true
 end
 
 ---Ends it for good: its endpoint is gone.
@@ -257,21 +292,6 @@ function Compute:idle()
   local least = core.monotonic() - self.used
   for _, relay in pairs(self.relays) do least = math.min(least, relay:idle() or 0) end
   return self.coming > 0 and 0 or least
-end
-
-local BUSY = [[select count(*)::int as n from pg_stat_activity
-where usename <> $1 and (backend_type = 'walsender' or backend_type = 'client backend' and state <> 'idle')]]
-
----Whether statements or transactions are under way, however quietly.
----@return boolean
-function Compute:is_busy()
-  if self.coming > 0 then return true end
-  if not self:is_connected() then return false end
-  local found = try(function()
-    local session <close> = cluster.session(self.server, self.plane.password)
-    return session:query(BUSY, { cluster.ADMIN }).rows[1].n
-  end)
-  return found == nil or found > 0   -- who cannot be asked may be
 end
 
 return compute

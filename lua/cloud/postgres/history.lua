@@ -11,7 +11,8 @@ local fs = require "fs.core"
 
 local history = {}
 
-local SEGMENT = 20   -- bits: initdb makes the log's segments 1 MiB
+local SEGMENT = 20       -- bits: initdb makes the log's segments 1 MiB
+local LONG = 64 << 20    -- bytes of log that are not replayed without a base between
 
 ---@class cloud.postgres.Base
 ---@field file string    its name in the timeline's folder
@@ -118,13 +119,14 @@ local function trim_log(folder, first)
   end
 end
 
--- Which bases stay: the last before `since`, the newest, and between them one in a while.
+-- Which bases stay: the last before `since`, the newest, and between them those that time or much log lies before.
 local function kept(bases, since, every)
   local keep, last = {}, nil
   for i, base in ipairs(bases) do
     local following = bases[i + 1]
     local needed = not following or following.time > since
-    if needed and (not last or not following or base.time - last.time >= every) then
+    local near = last and base.time - last.time < every and base.first - last.first < LONG
+    if needed and not (near and following) then
       keep[base.file], last = true, base
     end
   end
@@ -148,7 +150,16 @@ end
 -- Whether the control file, and with it all that lasts, is as the base has it.
 local function is_as(folder, base) return fs.stat(folder .. "/data/global/pg_control").mtime <= base.time end
 
----Whether the past grew since the newest base so long ago that a new one is due.
+-- Bytes of log since a base, about.
+local function length_since(folder, base)
+  local first, count = segment_of(base.first), 0
+  for _, name in ipairs(fs.list(folder .. "/data/pg_wal")) do
+    if #name == 24 and name:sub(9) >= first then count = count + 1 end
+  end
+  return count << SEGMENT
+end
+
+---Whether the past grew since the newest base, and that is so long ago, or it grew so much, that a new one is due.
 ---@param folder string
 ---@param now number
 ---@param every number  seconds
@@ -156,7 +167,8 @@ local function is_as(folder, base) return fs.stat(folder .. "/data/global/pg_con
 function history.due(folder, now, every)
   local bases = history.bases(folder)
   local newest = bases[#bases]
-  if not newest or now - newest.time < every then return newest == nil end
+  if not newest then return true end
+  if now - newest.time < every and length_since(folder, newest) < LONG then return false end
   return not is_as(folder, newest)
 end
 

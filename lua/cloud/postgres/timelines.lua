@@ -84,30 +84,37 @@ end
 
 -- ---- making one -------------------------------------------------------------------------------
 
--- The names sort by the order of the log; $first is what the copy has for itself.
+-- The names sort by the order of the log; $3 is the first file that the copy has for itself, or the last base
+-- that it shares. One program links all of them: there may be hundreds.
 local SHARE = [[
-share_log() {  # from to first
-  for file in "$1"/*; do
+share_log() {
+  from=$1 to=$2 first=$3
+  set --
+  for file in "$from"/*; do
     name=${file##*/}
-    if [ "$name" = "$3" ]; then break; fi
+    if [ "$name" = "$first" ]; then break; fi
     case $name in
       archive_status|*.backup|*.partial) ;;
-      *) if [ ! -e "$2/$name" ]; then ln "$file" "$2/$name"; fi ;;
+      *) if [ ! -e "$to/$name" ]; then set -- "$@" "$file"; fi ;;
     esac
   done
+  if [ $# -gt 0 ]; then ln "$@" "$to/"; fi
 }
-share_bases() {  # from to last
-  for file in "$1"/base-*.tar; do
+share_bases() {
+  from=$1 to=$2 last=${3-}
+  set --
+  for file in "$from"/base-*.tar; do
     if [ ! -e "$file" ]; then break; fi
-    ln "$file" "$2/"
-    if [ "${file##*/}" = "${3-}" ]; then break; fi
+    set -- "$@" "$file"
+    if [ "${file##*/}" = "$last" ]; then break; fi
   done
+  if [ $# -gt 0 ]; then ln "$@" "$to/"; fi
 }
 ]]
 
 -- The log has segments of its own from the one on in which the server would go on.
 local COPY = SHARE .. [[
-mkdir -m 700 "$2/data"
+mkdir -m 700 "$2" "$2/data"
 for file in "$1"/data/*; do
   case ${file##*/} in pg_wal|postmaster.*) ;; *) cp -a "$file" "$2/data/" ;; esac
 done
@@ -122,6 +129,7 @@ share_bases "$1" "$2"
 ]]
 
 local COPY_LIVE = SHARE .. [[
+mkdir -m 700 "$2"
 "$3/pg_basebackup" --host="$4" --port="$5" --username="$6" --pgdata="$2/data" --checkpoint=fast --wal-method=fetch \
   --no-sync --no-manifest
 first=$(ls "$2/data/pg_wal" | grep -E '^[0-9A-F]{24}$' | head -n 1)
@@ -143,7 +151,7 @@ local function copy_head(self, parent, made)
 end
 
 local UNPACK = SHARE .. [[
-mkdir -m 700 "$2/data"
+mkdir -m 700 "$2" "$2/data"
 tar -C "$2/data" -xf "$1/$3"
 mkdir -p -m 700 "$2/data/pg_wal/archive_status"
 share_log "$1/data/pg_wal" "$2/data/pg_wal" none
@@ -204,7 +212,7 @@ end
 -- ---- of nothing, and of a schema ----------------------------------------------------------------
 
 local START = [[
-mkdir -m 700 "$2/data"
+mkdir -m 700 "$2" "$2/data"
 base=$(ls "$1" | grep '^base-')
 tar -C "$2/data" -xf "$1/$base"
 ln "$1/$base" "$2/"
@@ -218,7 +226,8 @@ local function make_template(self)
   local folder = self:folder(TEMPLATE)
   if fs.exists(folder) then return folder end
   local made = folder .. ".new"
-  self:begin(made)
+  fs.remove(made)
+  self.owner:run("making " .. made, { "mkdir", "-m", "700", made })
   cluster.make(self.owner, made .. "/data", self.password)
   history.add(self.owner, made, self.now())
   self.owner:shell("keeping the first log", 'mv "$1/data/pg_wal" "$1/pg_wal"; rm -rf "$1/data"; mv "$1" "$2"',
@@ -235,7 +244,6 @@ local function with_source(self, parent, at, made, body)
   local server = self.servers[parent]
   if not at and is_running(self, parent) then return body(server) end
   local source = made .. "/source"
-  self:begin(source)
   if at then copy_past(self, parent, source, at) else copy_head(self, parent, source) end
   in_workshop(self, source .. "/data", nil, body)
   fs.remove(source)
@@ -252,13 +260,6 @@ local function make_of_schema(self, spec, made)
 end
 
 -- ---- the whole --------------------------------------------------------------------------------
-
----Makes an empty folder of the data's owner in place of what was left of an earlier attempt.
----@param folder string
-function Timelines:begin(folder)
-  fs.remove(folder)
-  self.owner:run("making " .. folder, { "mkdir", "-m", "700", folder })
-end
 
 local function fill(self, spec, made)
   if not spec.parent then return make_root(self, made) end
@@ -277,13 +278,13 @@ function Timelines:make(spec)
   local _ <close> = self:lock(spec.id)
   if self:exists(spec.id) then return end
   local made = self:folder(spec.id) .. ".new"
-  self:begin(made)
+  fs.remove(made)   -- of an earlier attempt
   local _, err = try(fill, self, spec, made)
   if err then
     try(fs.remove, made)   -- the space is needed by others
     error(err, 0)
   end
-  self.owner:run("putting a timeline in its place", { "mv", made, self:folder(spec.id) })
+  fs.rename(made, self:folder(spec.id))
 end
 
 ---Removes a timeline whose servers have ended.

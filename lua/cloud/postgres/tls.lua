@@ -17,24 +17,22 @@ function tls.new(owner, authority)
 end
 
 ---@param endpoint { id: string, address: string }
----@return string certificate, string key  their files
+---@return string file  of the certificate and its key
 function Tls:of(endpoint)
-  local path = ("%s/%s"):format(self.owner.folder, endpoint.id)
-  local certificate, key = path .. ".crt", path .. ".key"
+  local file = ("%s/%s.pem"):format(self.owner.folder, endpoint.id)
   if self.made[endpoint.id] ~= endpoint.address then
     local names = { hosts.name(endpoint), hosts.name(endpoint, true) }
     local public, private = self.authority:issue(names, { endpoint.address })
-    self.owner:write(certificate, public)
-    self.owner:write(key, private)
+    self.owner:write(file, public .. private)
     self.made[endpoint.id] = endpoint.address
   end
-  return certificate, key
+  return file
 end
 
 ---Removes what an earlier run left.
 function Tls:clear()
   for _, name in ipairs(fs.list(self.owner.folder)) do
-    if name:find "%.crt$" or name:find "%.key$" then fs.remove(("%s/%s"):format(self.owner.folder, name)) end
+    if name:find "%.pem$" then fs.remove(("%s/%s"):format(self.owner.folder, name)) end
   end
 end
 
@@ -43,8 +41,7 @@ end
 function Tls:forget(id)
   if not self.made[id] then return end
   self.made[id] = nil
-  self.owner:run("removing a certificate", { "rm", "-f", ("%s/%s.crt"):format(self.owner.folder, id),
-    ("%s/%s.key"):format(self.owner.folder, id) })
+  fs.remove(("%s/%s.pem"):format(self.owner.folder, id))
 end
 
 return tls
