@@ -212,12 +212,12 @@ end
 ---@return table
 function branch.show(context, one)
   local state, now = context.state, context.now
-  local ready, changed = operations.settled(state, one.operation, now)
+  local ready = operations.arrived(state, one, now)
   local used = branch.used(state, one, now)
   local shown = {
     id = one.id, project_id = one.project_id, name = one.name, parent_id = one.parent_id,
     current_state = ready and "ready" or one.before, pending_state = not ready and "ready" or nil,
-    state_changed_at = clock.iso(math.max(changed, one.since)), creation_source = "console",
+    state_changed_at = clock.iso(one.since), creation_source = "console",
     created_by = { name = state.neon.user.name, image = "" },
     default = one.default or false, primary = one.default or false, protected = one.protected or false,
     init_source = one.init_source or "parent-data", logical_size = history.size(state, one.timeline),

@@ -89,9 +89,8 @@ end
 
 ---@return "init"|"active"|"idle" current, string|nil pending, number since
 function endpoints.status(state, endpoint, now)
-  local done, changed = operations.settled(state, endpoint.operation, now)
-  if not done then return endpoint.before, endpoint.goal, endpoint.since end
-  local since = math.max(changed, endpoint.since)
+  if not operations.arrived(state, endpoint, now) then return endpoint.before, endpoint.goal, endpoint.since end
+  local since = endpoint.since
   if endpoint.goal == "idle" then return "idle", nil, since end
   local rest = rest_of(state, endpoint, since)
   if now >= rest then return "idle", nil, rest end
@@ -100,9 +99,8 @@ end
 
 -- Seconds since its last start that a compute was active.
 local function running_for(state, endpoint, now)
-  local done, changed = operations.settled(state, endpoint.operation, now)
-  if endpoint.goal ~= "active" or not done then return 0 end
-  local since = math.max(changed, endpoint.since)
+  if endpoint.goal ~= "active" or not operations.arrived(state, endpoint, now) then return 0 end
+  local since = endpoint.since
   return math.max(0, math.min(now, rest_of(state, endpoint, since)) - since)
 end
 

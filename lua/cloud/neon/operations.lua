@@ -117,6 +117,17 @@ function operations.settled(state, id, now)
   return status == "finished" or status == "skipped", changed
 end
 
+---Whether a branch or a compute has become what its operation leads to. It has since `since`, and needs the
+---operation no longer then.
+---@param thing { operation?: string, since: number }
+---@return boolean
+function operations.arrived(state, thing, now)
+  if not thing.operation then return true end
+  local done, changed = operations.settled(state, thing.operation, now)
+  if done then thing.operation, thing.since = nil, math.max(changed, thing.since) end
+  return done
+end
+
 -- ---- starting and ending -----------------------------------------------------------------
 
 -- Neon keeps operations for months; of thousands the oldest are forgotten once they have ended.
