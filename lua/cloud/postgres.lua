@@ -111,6 +111,19 @@ local function unless_cancelled(err)
   return err
 end
 
+-- What is tried again and again is said now and then.
+local function complain(self, id, name, err)
+  if core.monotonic() - (self.tried[id] or -RETRY) < RETRY then return end
+  self.tried[id] = core.monotonic()
+  log_of(self, name, err)
+end
+
+-- What goes wrong with one must not keep the others from what is theirs.
+local function guard(self, id, name, f, ...)
+  local _, err = try(f, ...)
+  if unless_cancelled(err) then complain(self, id, name, err) end
+end
+
 -- A timeline is needed by the branches that have it, and by those that are to be made of it. Once they are made,
 -- they have its past for themselves.
 local function needed(self, plan)
@@ -150,18 +163,10 @@ end
 
 -- ---- endpoints --------------------------------------------------------------------------------
 
--- What is tried again and again is said now and then.
-local function complain(self, id, name, err)
-  if core.monotonic() - (self.tried[id] or -RETRY) < RETRY then return end
-  self.tried[id] = core.monotonic()
-  log_of(self, name, err)
-end
-
 local function open_door(self, endpoint, branch)
   local one = compute.new(self, endpoint, branch)
-  local opened, err = try(door.open, one, self.crew)
-  if err then return complain(self, endpoint.id, branch.name, unless_cancelled(err)) end
-  self.computes[endpoint.id], self.doors[endpoint.id] = one, opened
+  self.doors[endpoint.id] = door.open(one, self.crew)
+  self.computes[endpoint.id] = one
 end
 
 local function close_door(self, id)
@@ -194,11 +199,11 @@ local function follow_endpoints(self, plan, branches)
     local branch = branches[endpoint.branch]
     if branch and not branch.deleted then
       living[endpoint.id] = true
-      adapt(self, endpoint, branch)
+      guard(self, endpoint.id, branch.name, adapt, self, endpoint, branch)
     end
   end
-  for id in pairs(self.computes) do
-    if not living[id] then close_door(self, id) end
+  for id, one in pairs(self.computes) do
+    if not living[id] then guard(self, id, one.branch.name, close_door, self, id) end
   end
 end
 
@@ -281,29 +286,39 @@ function Postgres:follow(plan)
     local err = not branch.deleted and failed[branch.timeline] or nil
     if #branch.operations > 0 or err and self.binaries then settle(self, plan, branch, err) end
   end
-  if self.binaries then sweep(self, needed(self, plan)) end
+  if self.binaries then guard(self, "sweep", "of old", sweep, self, needed(self, plan)) end
 end
 
 ---Says what a new start means: no compute is awake. What one that was killed left behind goes.
 ---@param plan cloud.Postgres.Plan
 function Postgres:resume(plan)
   if not self.binaries then return end
-  self.timelines:sweep(needed(self, plan))
-  self.tls:clear()
+  guard(self, "sweep", "of old", sweep, self, needed(self, plan))
+  guard(self, "tls", "of old", self.tls.clear, self.tls)
   for _, endpoint in ipairs(plan.endpoints) do
     if endpoint.state == "active" then self.report { endpoint = endpoint.id, state = "idle" } end
   end
 end
 
+-- Without any history it is still looked at now and then.
+local function retention_of(branch) return branch.history_seconds > 0 and branch.history_seconds or TIDY end
+
 -- Where a past is short, it is looked after more often.
-local function tidy(self, plan)
+local function is_time_to_tidy(self, plan)
   local every = math.min(TIDY, self.rest / 2)
-  for _, branch in ipairs(plan.branches) do every = math.min(every, branch.history_seconds / 8) end
-  if core.monotonic() - self.tidied < every then return end
+  for _, branch in ipairs(plan.branches) do every = math.min(every, retention_of(branch) / 8) end
+  if core.monotonic() - self.tidied < every then return false end
   self.tidied = core.monotonic()
-  for _, one in pairs(self.computes) do one:measure() end
+  return true
+end
+
+local function tidy(self, plan)
+  for id, one in pairs(self.computes) do guard(self, id, one.branch.name, one.measure, one) end
+  local lines = self.timelines
   for _, branch in ipairs(plan.branches) do
-    if not branch.deleted then self.timelines:tidy(branch.timeline, branch.history_seconds, self.rest) end
+    if not branch.deleted then
+      guard(self, branch.id, branch.name, lines.tidy, lines, branch.timeline, retention_of(branch), self.rest)
+    end
   end
 end
 
@@ -311,10 +326,8 @@ end
 ---@param plan cloud.Postgres.Plan
 function Postgres:sweep(plan)
   if not self.binaries then return end
-  for _, work in ipairs { function() self.awake:sweep() end, function() tidy(self, plan) end } do
-    local err = unless_cancelled(select(2, try(work)))
-    if err then self.crew.log("databases: " .. err.message) end
-  end
+  self.awake:sweep(function(one, f, ...) guard(self, one.endpoint.id, one.branch.name, f, ...) end)
+  if is_time_to_tidy(self, plan) then tidy(self, plan) end
 end
 
 ---@return { name: string, pid?: integer }[]  the servers that run

@@ -86,11 +86,12 @@ local function notice_lost(self)
 end
 
 ---Suspends what nobody used for as long as it says.
-function Awake:sweep()
+---@param guard fun(compute: cloud.postgres.Compute, f: function, ...)  calls f, whose failure is one compute's alone
+function Awake:sweep(guard)
   notice_lost(self)
   for _, compute in ipairs(candidates(self)) do
     local limit = compute.endpoint.suspend_seconds
-    if limit >= 0 then compute:rest(limit) end
+    if limit >= 0 then guard(compute, compute.rest, compute, limit) end
   end
 end
 
