@@ -6,6 +6,7 @@ local http = require "http"
 local json = require "json"
 local measure = core.load_file("tests/measure.lua")()
 local peers = core.load_file("tests/bench/peers.lua")()
+local postgres = require "cloud.postgres"
 local process = require "process"
 local sql = require "sql"
 
@@ -16,7 +17,10 @@ local LOOK <const> = 0.002
 
 local here = process.run({ argv = { "pwd" } }).output:match "[^\n]+"
 local root = process.run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
-local _ <close> = setmetatable({}, { __close = function() fs.remove(root, { outside = true }) end })
+local _ <close> = setmetatable({}, { __close = function()
+  postgres.reset(root .. "/state")
+  fs.remove(root, { outside = true })
+end })
 
 local _ <close> = measure.section {
   name = "neon", title = "Database branches of the local cloud",

@@ -2,11 +2,12 @@
 ---
 ---As with Neon, an open connection does not keep a compute awake, but a statement or transaction under way does.
 local core = require "core"
+local lock = require "cloud.postgres.lock"
 
 local awake = {}
 
 local MOST = 24              -- computes; each takes about 20 MB
-local ROOM_TIMEOUT = 30      -- seconds that a connection waits for room
+local ROOM_TIMEOUT = 30      -- seconds that a connection whose turn it is waits for room
 local LOOK = 0.1
 
 ---@class cloud.postgres.Awake
@@ -17,7 +18,7 @@ Awake.__index = Awake
 
 ---@param most? integer
 ---@return cloud.postgres.Awake
-function awake.new(most) return setmetatable({ most = most or MOST, list = {} }, Awake) end
+function awake.new(most) return setmetatable({ most = most or MOST, list = {}, turns = lock.new() }, Awake) end
 
 -- Those that run or are about to; the others are forgotten.
 local function running(self)
@@ -67,9 +68,11 @@ local function refuse(self, compute)
     hint = "end some sessions, or let more be awake: davit cloud --computes N" }
 end
 
----Waits for room for one that starts, which somebody idle makes.
+---Waits for room for one that starts, which somebody idle makes. One after the other: each look at what is idle
+---costs it a session.
 ---@param compute cloud.postgres.Compute
 function Awake:enter(compute)
+  local _ <close> = self.turns:take "room"
   local until_when = core.monotonic() + ROOM_TIMEOUT
   while #running(self) >= self.most do
     if not make_room(self) then
