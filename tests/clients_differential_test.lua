@@ -8,7 +8,7 @@ local json = require "json"
 local process = require "process"
 local store = require "cloud.store"
 
-local why_not = cloud.missing()
+local why_not = wrangler.missing()
 
 local CODE = 'export default { fetch() { return new Response("the same"); }, scheduled() {} };\n'
 

@@ -14,8 +14,8 @@ local _ <close> = measure.section {
     "the models and the journal of their state cost; the rest is wrangler's.",
 }
 
-local why_not = cloud.missing()
-local place <close> = not why_not and cloud.open("bench", { "--no-workers" }) or nil
+local why_not = wrangler.missing()
+local place <close> = not why_not and cloud.open("bench", { flags = { "--no-workers", "--no-databases" } }) or nil
 
 local function prepare(which)
   local w = wrangler.project(place, which, "bench")

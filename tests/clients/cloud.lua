@@ -1,5 +1,5 @@
----A local cloud in a child, for clients that are programs of their own. Its world has six zones and tokens that
----may do little; what takes time elsewhere takes none here. Every exchange with its API is recorded.
+---A local cloud in a child, for clients that are programs of their own. Without other wishes its world has six zones
+---and tokens that may do little; what takes time elsewhere takes none here. Every exchange with its APIs is recorded.
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
@@ -32,11 +32,17 @@ cloudflare:
 settings: { dns_delay: 0s, tls_delay: 0s, propagation_delay: 0s, cloudflare_requests: 1000000 }
 ]]
 
----@return string|nil  why no client can be driven on this machine
-function cloud.missing()
+---@param part string  a client, as npm calls it
+---@return string|nil  why it cannot be driven on this machine
+function cloud.missing(part)
   if not fs.exists(cloud.node) then return "node is not in build/npm" end
-  if not fs.exists(cloud.parts .. "/wrangler") then return "the clients are not in build/clients-npm" end
-  if not fs.exists "build/npm/node_modules/workerd" then return "workerd is not in build/npm" end
+  if not fs.exists(cloud.parts .. "/" .. part) then return part .. " is not in build/clients-npm" end
+end
+
+---@param part string
+---@return string  the version that is installed
+function cloud.version(part)
+  return json.decode(fs.read(("%s/%s/package.json"):format(cloud.parts, part))).version
 end
 
 ---Where the services' contracts and the recordings of their clients stand: beside the checkout.
@@ -64,19 +70,25 @@ local function await_ready(self)
   self.base = ("http://127.0.0.1:%d/client/v4"):format(self.port)
 end
 
+---@class clients.Options
+---@field flags? string[]  of `davit cloud` beside those that every one has (`--no-databases`)
+---@field seed? string     what its world begins with, YAML (Cloudflare's zones and tokens)
+
 ---Starts one; its end is the end of the scope.
----@param name string     of its recording
----@param flags? string[] of `davit cloud` beside those that every one has
+---@param name string  of its recording
+---@param o? clients.Options
 ---@return clients.Cloud
-function cloud.open(name, flags)
+function cloud.open(name, o)
+  o = o or {}
   local folder = process.run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
   local self = setmetatable({ folder = folder, state = folder .. "/.davit/local",
     record = ("%s/build/clients-traffic/%s.jsonl"):format(here, name) }, Cloud)
   fs.make "build/clients-traffic"
   fs.remove(self.record)
-  fs.write(folder .. "/seed.yaml", SEED:format(cloud.account, cloud.subdomain, cloud.tokens.reader, cloud.tokens.owned))
+  fs.write(folder .. "/seed.yaml",
+    o.seed or SEED:format(cloud.account, cloud.subdomain, cloud.tokens.reader, cloud.tokens.owned))
   local argv = { cloud.program, "cloud", "--state", self.state, "--seed", folder .. "/seed.yaml",
-    "--record", self.record, "--no-databases", table.unpack(flags or {}) }
+    "--record", self.record, table.unpack(o.flags or { "--no-databases" }) }
   self.child = process.start { argv = argv, cwd = folder, output = "capture", env = {
     PATH = here .. "/build/npm/node_modules/workerd/bin:" .. os.getenv "PATH", CLOUDFLARE_API_TOKEN = cloud.tokens.workers,
     CLOUDFLARE_DNS_API_TOKEN = cloud.tokens.dns, CI = false } }

@@ -50,12 +50,27 @@ async function readContract(name, file) {
   return { name, document, ajv, operations, compiled: new Map() };
 }
 
-// Where the services' operations begin, which is no part of their paths; and whose exchanges are looked at.
-const bases = /^\/(client\/v4|api\/v2)(?=\/)/;
-const hosts = ["127.0.0.1", "api.cloudflare.com", "console.neon.tech"];
+// By the host of a service: where its operations begin, which is no part of their paths; and, for an operation that no
+// contract has, what differs between two requests for it.
+const services = {
+  "api.cloudflare.com": { base: "/client/v4", shape: [
+    [/\/accounts\/[0-9a-f]{32}/, "/accounts/{account_id}"],
+    [/\/workers\/(scripts|services|workers|tails\/by-consumer)\/[^/]+/, "/workers/$1/{name}"],
+    [/\/previews\/[^/]+/, "/previews/{preview}"],
+    [/\/workers\/subdomains\/[^/]+/, "/workers/subdomains/{name}"]] },
+  "console.neon.tech": { base: "/api/v2", shape: [
+    [/\/projects\/[^/]+/, "/projects/{project_id}"],
+    [/\/branches\/br-[^/]+/, "/branches/{branch_id}"]] },
+  "api.github.com": { base: "", shape: [[/\/repos\/[^/]+\/[^/]+/, "/repos/{owner}/{repo}"]] },
+};
+
+function pathOf(entry) {
+  const { base } = services[entry.host];
+  return entry.path.startsWith(base + "/") ? entry.path.slice(base.length) : entry.path;
+}
 
 function operationOf(contract, entry) {
-  const parts = entry.path.replace(bases, "").split("/");
+  const parts = pathOf(entry).split("/");
   return contract.operations.find((o) => o.method === entry.method && o.parts.length === parts.length
     && o.parts.every((part, i) => part.startsWith("{") || part === parts[i]));
 }
@@ -220,12 +235,9 @@ function note(contract, operation, at, rule, detail) {
   found.set(key, one);
 }
 
-// An operation of neither contract, with what differs between two requests left out.
-const shape = (entry) => `${entry.method} ${entry.path.replace(bases, "")
-  .replace(/\/accounts\/[0-9a-f]{32}/, "/accounts/{account_id}")
-  .replace(/\/workers\/(scripts|services|workers|tails\/by-consumer)\/[^/]+/, "/workers/$1/{name}")
-  .replace(/\/previews\/[^/]+/, "/previews/{preview}")
-  .replace(/\/workers\/subdomains\/[^/]+/, "/workers/subdomains/{name}")}`;
+// An operation of no contract, with what differs between two requests left out.
+const shape = (entry) => services[entry.host].shape.reduce((path, [piece, name]) => path.replace(piece, name),
+  `${entry.method} ${pathOf(entry)}`);
 
 function hold(entry) {
   let documented = false;
@@ -247,7 +259,7 @@ function hold(entry) {
 for (const file of recordings)
   for (const line of (await readFile(file, "utf8")).split("\n").filter(Boolean)) {
     const entry = JSON.parse(line);
-    if (!hosts.includes(entry.host)) continue;
+    if (!(entry.host in services)) continue;
     exchanges += 1;
     hold(entry);
   }

@@ -1,8 +1,9 @@
 // Goes through the calls of the official SDK of Cloudflare, unmodified, against a local cloud:
 //   node sdk.mjs NODE_MODULES BASE ACCOUNT
-// Prints a line for each: "ok", a tab, its name, a tab; or "not ok", its name and why. Tokens come from the environment.
+// Tokens come from the environment; what is printed, check.mjs says.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
+import { check, end, refusal } from "./check.mjs";
 
 const [parts, baseURL, account_id] = process.argv.slice(2);
 const Cloudflare = createRequire(parts + "/")("cloudflare");
@@ -13,29 +14,10 @@ const as = (apiToken, more = {}) => new Cloudflare({ apiToken, baseURL, ...more 
 const client = as(process.env.WORKERS_TOKEN);
 const dns = as(process.env.DNS_TOKEN);
 
-let count = 0;
-
-async function check(name, body) {
-  count += 1;
-  try {
-    await body();
-    console.log(`ok\t${name}\t`);
-  } catch (e) {
-    console.log(`not ok\t${name}\t${String(e?.stack ?? e).split("\n").slice(0, 12).join(" | ")}`);
-  }
-}
-
 async function all(pages) {
   const items = [];
   for await (const item of pages) items.push(item);
   return items;
-}
-
-// What a call is refused with.
-async function refusal(promise) {
-  const error = await promise.then(() => null, (e) => e);
-  assert.ok(error, "it was not refused");
-  return error;
 }
 
 const module = (text) => toFile(Buffer.from(`export default { fetch() { return new Response(${JSON.stringify(text)}) } };`),
@@ -310,4 +292,4 @@ await check("a Worker is deleted", async () => {
   assert.equal((await refusal(client.workers.scripts.settings.get("sdk-worker", A))).status, 404);
 });
 
-console.log(`end\t${count}`);
+end();

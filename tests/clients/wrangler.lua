@@ -9,9 +9,13 @@ local wrangler = {}
 
 local LIMIT = 240   -- seconds a command may take, on a machine that has much to do
 
-local function installed(part)
-  return { part = part, version = json.decode(fs.read(("%s/%s/package.json"):format(cloud.parts, part))).version }
+---@return string|nil  why it cannot be driven on this machine
+function wrangler.missing()
+  if not fs.exists "build/npm/node_modules/workerd" then return "workerd is not in build/npm" end
+  return cloud.missing "wrangler"
 end
+
+local function installed(part) return { part = part, version = cloud.version(part) } end
 
 ---@return { part: string, version: string }[]
 function wrangler.versions() return { installed "wrangler-old", installed "wrangler" } end

@@ -1,6 +1,6 @@
 ---Static assets: with a Worker, alone, changed and unchanged.
-local suite = ...
-local both = suite.both
+local about = ...
+local both = about.both
 
 -- How many files the uploads of a Worker's last session carried.
 local function uploaded(w, since)

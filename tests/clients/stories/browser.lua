@@ -1,9 +1,9 @@
 ---A browser on a preview: the page of a Worker, its style from the assets, its data from the Worker.
-local suite = ...
+local about = ...
 local fs = require "fs"
 local json = require "json"
 local process = require "process"
-local cloud, place, wrangler = suite.cloud, suite.place, suite.wrangler
+local cloud, place, wrangler = about.cloud, about.place, about.wrangler
 
 local PAGE = [[<!doctype html><title>A preview</title><link rel="stylesheet" href="/style.css">
 <h1>It floats</h1><p id="data">…</p><script>
@@ -31,15 +31,15 @@ local function opened(w, program, host)
     argv = { cloud.node, "tests/clients/browser.mjs", cloud.parts, program, w.folder .. "/profile", url, picture } }).output)
   equal({ seen.status, seen.title, seen.width, seen.height }, { 200, "A preview", 800, 600 })
   equal(seen.problems, json.array {})
-  suite.contains(seen.text, "It floats")
-  suite.contains(seen.text, "served as " .. host)
+  about.contains(seen.text, "It floats")
+  about.contains(seen.text, "served as " .. host)
   equal(fs.read(picture):sub(2, 4), "PNG")
   equal(seen.other > 1000, true)   -- the heading's bar and the letters
   return seen.agent
 end
 
 test("a browser opens a Worker and its preview, and sees them", function()
-  if suite.why_not then skip(suite.why_not) end
+  if about.why_not then skip(about.why_not) end
   local program = browser() or skip "there is no Chromium"
   local w <close> = wrangler.project(place, wrangler.versions()[2], "browser")
   w:config { assets = { directory = "./public", run_worker_first = { "/data" } }, previews = json.decode "{}" }

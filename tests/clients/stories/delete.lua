@@ -1,6 +1,6 @@
 ---Deleting Workers: gone from the account and from the edge.
-local suite = ...
-local both = suite.both
+local about = ...
+local both = about.both
 
 both("a deleted Worker is gone, with its domain", "delete", function(w)
   local domain = w.name .. ".example.com"

@@ -1,6 +1,6 @@
 ---wrangler deploy: first and again, variables, environments, messages; and who is logged in.
-local suite = ...
-local both, contains = suite.both, suite.contains
+local about = ...
+local both, contains = about.both, about.contains
 
 both("a first deploy answers, and the next one takes its place", "deploy", function(w)
   w:config { vars = { GREETING = "hello", SETTINGS = { deep = 1 } } }
@@ -63,11 +63,11 @@ both("a Worker in the older service worker format runs", "events", function(w)
 end)
 
 both("whoami names the account", "whoami", function(w)
-  contains(w:succeeds "whoami", suite.cloud.account)
+  contains(w:succeeds "whoami", about.cloud.account)
 end)
 
 both("a token of the account, that is nobody's, deploys", "owned", function(w)
-  w.env.CLOUDFLARE_API_TOKEN = suite.cloud.tokens.owned
+  w.env.CLOUDFLARE_API_TOKEN = about.cloud.tokens.owned
   w:succeeds "deploy"
   equal(w:text(), "one")
 end)

@@ -1,6 +1,6 @@
 ---wrangler while the service fails: what it repeats, what it gives up, what is left.
-local suite = ...
-local both = suite.both
+local about = ...
+local both = about.both
 
 local function rule(w, text)
   w.cloud:fault("cloudflare " .. text:gsub("{S}", w.name))

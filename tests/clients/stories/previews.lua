@@ -1,8 +1,8 @@
 ---Previews, which only the newer wrangler makes: one for a branch, beside what the Worker serves.
-local suite = ...
-local contains = suite.contains
+local about = ...
+local contains = about.contains
 local json = require "json"
-local cloud, place, wrangler = suite.cloud, suite.place, suite.wrangler
+local cloud, place, wrangler = about.cloud, about.place, about.wrangler
 
 ---A story of the newer wrangler alone, with a Worker of its own whose configuration has previews.
 ---@param name string
@@ -10,7 +10,7 @@ local cloud, place, wrangler = suite.cloud, suite.place, suite.wrangler
 ---@param story fun(w: clients.Project)
 local function newer(name, worker, story)
   test(name, function()
-    if suite.why_not then skip(suite.why_not) end
+    if about.why_not then skip(about.why_not) end
     local w <close> = wrangler.project(place, wrangler.versions()[2], worker)
     w:config { vars = { OF_WORKER = "production" }, previews = { vars = { OF_PREVIEW = "preview" } } }
     w:code "one"

@@ -1,7 +1,7 @@
 ---What is refused, and that nothing was changed then: tokens, names, code, accounts.
-local suite = ...
-local both, contains = suite.both, suite.contains
-local cloud, wrangler = suite.cloud, suite.wrangler
+local about = ...
+local both, contains = about.both, about.contains
+local cloud, wrangler = about.cloud, about.wrangler
 
 both("a token that nobody has is refused", "stranger", function(w)
   w.env.CLOUDFLARE_API_TOKEN = "a-token-that-nobody-has"
@@ -74,7 +74,7 @@ both("a date in the future is refused", "future", function(w)
 end)
 
 test("without a workers.dev subdomain a first deploy is refused", function()
-  if suite.why_not then skip(suite.why_not) end
+  if about.why_not then skip(about.why_not) end
   local bare <close> = cloud.open "no-subdomain"
   bare:api("DELETE", "/{A}/workers/subdomain")
   local all = { all = true }

@@ -1,6 +1,6 @@
 ---Going back to what served before.
-local suite = ...
-local both, contains = suite.both, suite.contains
+local about = ...
+local both, contains = about.both, about.contains
 
 local function deploy(w, text)
   w:code(text)

@@ -1,6 +1,6 @@
 ---Secrets: one, many, on versions; what is deployed when.
-local suite = ...
-local both, contains = suite.both, suite.contains
+local about = ...
+local both, contains = about.both, about.contains
 local json = require "json"
 
 -- What wrangler lists: its newer version prints JSON, and so does the older one.

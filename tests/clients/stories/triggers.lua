@@ -1,6 +1,6 @@
 ---Where a Worker is reached: routes, custom domains, crons, workers.dev.
-local suite = ...
-local both, contains = suite.both, suite.contains
+local about = ...
+local both, contains = about.both, about.contains
 
 local function crons(w)
   local list = {}

@@ -1,6 +1,6 @@
 ---Versions beside what serves: uploads, previews of them, splits.
-local suite = ...
-local both, contains = suite.both, suite.contains
+local about = ...
+local both, contains = about.both, about.contains
 local json = require "json"
 
 local function override(w, id) return { ["cloudflare-workers-version-overrides"] = ('%s="%s"'):format(w.name, id) } end
