@@ -81,10 +81,11 @@ end
 
 -- ---- beginning ---------------------------------------------------------------------------
 
+---Clients take three words behind br- for an id, and anything else for a name.
 ---@param fields table  project_id, name, timeline and what else there is
 ---@return neon.Branch
 function branch.new(state, fields, now)
-  fields.id = "br-davit-" .. ids.hex(state, "branch", 8)
+  fields.id = "br-local-davit-" .. ids.hex(state, "branch", 8)
   fields.created, fields.updated, fields.since = now, now, now
   fields.roles, fields.databases = fields.roles or {}, fields.databases or {}
   fields.endpoints, fields.ran = {}, { active = 0, compute = 0 }
