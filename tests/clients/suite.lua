@@ -42,17 +42,17 @@ end
 -- ---- programs in node -------------------------------------------------------------------------
 
 ---@class clients.Calls
----@field title string     of the tests
+---@field title string     of the tests (of Lanes: its own)
 ---@field program string   in tests/clients, which says by check.mjs what became of each call
 ---@field argv? string[]   after the folder of the npm parts
 ---@field env? table<string, string>
 
----Runs a program; each thing that it checks is a test.
----@param o clients.Calls
----@param test fun(name: string, body: fun())
-function suite.checks(o, test)
-  local ended = process.run { argv = { cloud.node, "tests/clients/" .. o.program, cloud.parts, table.unpack(o.argv or {}) },
+local function call(o)
+  return process.run { argv = { cloud.node, "tests/clients/" .. o.program, cloud.parts, table.unpack(o.argv or {}) },
     check = false, timeout = 300, env = o.env }
+end
+
+local function report(o, ended, test)
   local count = 0
   for outcome, name, reason in ended.output:gmatch "([%l ]-ok)\t([^\t\n]*)\t([^\n]*)" do
     count = count + 1
@@ -64,6 +64,65 @@ function suite.checks(o, test)
     local last = ended.output:match "\nend\t(%d+)\n$"
     if ended.exit ~= 0 or last ~= tostring(count) then error(ended.errors .. ended.output, 0) end
   end)
+end
+
+---Runs a program; each thing that it checks is a test.
+---@param o clients.Calls
+---@param test fun(name: string, body: fun())
+function suite.checks(o, test) report(o, call(o), test) end
+
+-- ---- stories beside each other ----------------------------------------------------------------
+
+---@class clients.Lanes
+---@field stories table[]  name or calls, lane, body; then err or result
+local Lanes = {}
+Lanes.__index = Lanes
+
+---Stories of which those of a lane are told one after the other, and lanes at the same time.
+---@return clients.Lanes
+function suite.lanes() return setmetatable({ stories = {} }, Lanes) end
+
+---@param lane string
+---@param name string  of the test
+---@param body fun()
+function Lanes:add(lane, name, body) table.insert(self.stories, { lane = lane, name = name, body = body }) end
+
+---Each thing that a program checks is a test.
+---@param lane string
+---@param title string
+---@param prepare fun(): clients.Calls  what it needs is made when its turn comes
+function Lanes:add_checks(lane, title, prepare)
+  table.insert(self.stories, { lane = lane, name = title .. " are called", body = function(story)
+    story.calls = prepare()
+    story.calls.title = title
+    story.ended = call(story.calls)
+  end })
+end
+
+local function tell(lane)
+  for _, story in ipairs(lane) do
+    local _, err = try(story.body, story)
+    if err and err.class == "cancelled" then error(err, 0) end
+    story.err = err
+  end
+end
+
+---Tells all, and reports each as a test, in the order in which they were added.
+---@param test fun(name: string, body: fun())
+function Lanes:run(test)
+  local lanes, bodies = {}, { all = true }
+  for _, story in ipairs(self.stories) do
+    lanes[story.lane] = lanes[story.lane] or {}
+    table.insert(lanes[story.lane], story)
+  end
+  for name, lane in pairs(lanes) do bodies[name] = function() tell(lane) end end
+  if next(lanes) then parallel(bodies) end
+  for _, story in ipairs(self.stories) do
+    if story.ended then report(story.calls, story.ended, test) end
+    if story.err or not story.ended then
+      test(story.name, function() if story.err then error(story.err, 0) end end)
+    end
+  end
 end
 
 -- ---- contracts --------------------------------------------------------------------------------
