@@ -311,6 +311,16 @@ test("a recording holds every exchange with the services, and no secret", functi
   for _, hidden in ipairs { secret, "workers-token", "neon-token", uri:match ":([^:@]+)@" } do has_not(text, hidden) end
 end)
 
+test("a recording of one long word, a connection string behind it, takes no longer than of others", function()
+  local recording = require "cloud.recording"
+  local learnt = {}
+  local masker = { learn = function(value) learnt[#learnt + 1] = value end, mask = function(text) return text end }
+  local body = ("x"):rep(1 << 20) .. " postgres://app:the-password@example.com/app"
+  local line = recording.line({ method = "POST", host = "api.github.com", path = "/", headers = {}, body = body }, { close = true },
+    nil, 0, masker)
+  equal({ json.decode(line).bodyCut, learnt }, { true, { "the-password" } })
+end)
+
 test("a recording goes on behind what the file holds", function()
   local place <close> = places.folder { ["record.jsonl"] = '{"first":true}\n' }
   local cloud <close> = place:cloud("--record", "record.jsonl")
