@@ -18,7 +18,7 @@ local function html_of(repository, commit)
 end
 
 local function signature(commit)
-  return { name = commit.login, email = commit.login .. "@users.noreply.github.com", date = clock.iso(commit.date) }
+  return { name = commit.login, email = users.email(commit.login), date = clock.iso(commit.date) }
 end
 
 local function parents_of(context, commit)

@@ -109,7 +109,7 @@ end
 local function head_commit(repository, sha)
   local commit = git.find(repository, sha)
   if not commit then return json.null end
-  local by = { name = commit.login, email = commit.login .. "@users.noreply.github.com" }
+  local by = { name = commit.login, email = users.email(commit.login) }
   return { id = commit.sha, tree_id = commit.tree, message = commit.message, timestamp = clock.iso(commit.date),
     author = by, committer = by }
 end

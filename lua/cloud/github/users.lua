@@ -18,6 +18,13 @@ function users.id(login)
   return known[login] or tonumber(sha256(login:lower()):sub(1, 6), 16) + 1000
 end
 
+---The address that commits have of who keeps his own to himself.
+---@param login string
+---@return string
+function users.email(login)
+  return ("%d+%s@users.noreply.github.com"):format(users.id(login), login)
+end
+
 local collections = { "followers", "subscriptions", "organizations", "repos", "received_events" }
 
 local function make(context, login)
