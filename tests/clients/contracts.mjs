@@ -61,7 +61,11 @@ const services = {
   "console.neon.tech": { base: "/api/v2", shape: [
     [/\/projects\/[^/]+/, "/projects/{project_id}"],
     [/\/branches\/br-[^/]+/, "/branches/{branch_id}"]] },
-  "api.github.com": { base: "", shape: [[/\/repos\/[^/]+\/[^/]+/, "/repos/{owner}/{repo}"]] },
+  "api.github.com": { base: "", shape: [
+    [/\/repos\/[^/]+\/[^/]+/, "/repos/{owner}/{repo}"],
+    [/\/git\/refs\/.+/, "/git/refs/{ref}"],
+    [/\/(labels|environments|workflows)\/[^/]+/, "/$1/{name}"],
+    [/\/\d+(?=\/|$)/g, "/{number}"]] },
 };
 
 function pathOf(entry) {
