@@ -78,7 +78,8 @@ await check("throttling waits as it is told, and the job goes on", async () => {
 await check("a permission that is missing is no limit: throttling does not try again", async () => {
   const { octokit, told } = throttled("reading", 5);
   const sent = counted(octokit);
-  assert.equal((await refusal(octokit.repos.createDeployment({ ...R, ref: "main", auto_merge: false, required_contexts: [] }))).status, 403);
+  const deployment = { ...R, ref: "main", auto_merge: false, required_contexts: [] };
+  assert.equal((await refusal(octokit.repos.createDeployment(deployment))).status, 403);
   assert.deepEqual([sent.sent, told], [1, []]);
 });
 

@@ -64,6 +64,7 @@ end)
 story("api says what was refused, and fails", function()
   local exit, output, errors = run({}, "api", "repos/example/nothing")
   equal({ exit, json.decode(output).message, errors }, { 1, "Not Found", "gh: Not Found (HTTP 404)\n" })
+  local _
   exit, _, errors = run({ as = "workflow" }, "api", "repos/{owner}/{repo}/actions/secrets")
   equal({ exit, errors }, { 1, "gh: Resource not accessible by integration (HTTP 403)\n" })
   exit, _, errors = run({}, "api", "repos/{owner}/{repo}/issues", "-f", "title=")
