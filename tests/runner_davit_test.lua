@@ -295,8 +295,12 @@ end)
 local PARTS <const> = "build/clients-npm/node_modules"
 local NODE <const> = "build/npm/node_modules/.bin/node"
 
+local CORE <const> = PARTS .. "/@actions/core"
+
+if fs.exists(CORE) then print("clients: @actions/core " .. json.decode(fs.read(CORE .. "/package.json")).version) end
+
 local function actions_core(job, request)
-  if not fs.exists(PARTS .. "/@actions/core") then skip "@actions/core is not in build/clients-npm" end
+  if not fs.exists(CORE) then skip "@actions/core is not in build/clients-npm" end
   local folder <close> = places.bare {}   -- a module is looked for beside the script
   fs.write(folder.folder .. "/core.mjs", fs.read "tests/clients/actions_core.mjs")
   process.run { argv = { "ln", "-s", os.getenv "PWD" .. "/" .. PARTS, folder.folder .. "/node_modules" } }
@@ -326,6 +330,18 @@ test("@actions/core reads back what Davit wrote", function()
   local action = actions_core(job, { states = names, inputs = names, env = env })
   local read = json.decode(action.log[1])
   equal({ read.states, read.inputs }, { VALUES, VALUES })
+end)
+
+test("what Davit had masked stays masked when an action prints it and hands it on with @actions/core", function()
+  local job, folder <close> = project([[known "URL" known "TOKEN"
+    process.run { command = "true", env = { URL = known "URL", TOKEN = known "TOKEN" } }]], { outputs = { token = { "core", "token" } } })
+  equal(run(job, folder, { env = SECRETS }).failed, false)
+  local step = actions_core(job, { calls = { { "info", "a " .. TOKEN .. " b" }, { "error", URL }, { "summary", "# " .. URL .. "\n" },
+    { "setOutput", "token", TOKEN } } })
+  hides(job, URL, TOKEN, "s3cr@t-pass-word")
+  equal({ step.log[1], step.annotations[1].message }, { "a *** b", "***" })
+  local ending = job:finish()
+  equal({ ending.outputs, ending.dropped }, { {}, { "token" } })
 end)
 
 test("@actions/core and Davit say the same to the runner", function()
