@@ -1,7 +1,7 @@
 ---Neon's own clients, unmodified, on a local cloud with real PostgreSQL: neonctl and psql, the SDK, node-postgres,
 ---postgres.js, the serverless driver, drizzle. Each story ends with what a person expects: psql finds the data on the
 ---branch, a deleted one is gone, a restored one has the old rows. At the end all that was said is held against the
----contract. The action that makes branches is not on npm: clients_recordings_neon_test says again what it said.
+---contract. The action that makes branches is not on npm: clients_neon_recordings_test says again what it said.
 local core = require "core"
 local cloud = assert(core.load_file "tests/clients/cloud.lua")()
 local neon = assert(core.load_file "tests/clients/neon.lua")()

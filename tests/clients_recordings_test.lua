@@ -1,11 +1,13 @@
 ---What two wranglers once said to a stub, said again to the model: it answers with the same status, the same code,
 ---and every field that stood in the stub's answers. Ids are the model's own: where an answer has another one than the
 ---recording, later requests are told that one.
-local cloud = assert(require("core").load_file "tests/clients/cloud.lua")()
-local faults = require "cloud.faults"
-local fs = require "fs"
+local core = require "core"
+local cloud = assert(core.load_file "tests/clients/cloud.lua")()
 local json = require "json"
+local replays = assert(core.load_file "tests/clients/replay.lua")()
 local world = require "cloud.world"
+
+local kind_of = replays.kind_of
 
 local ACCOUNT, ZONE = "acc0000000000000000000000000000a", "zone000000000000000000000000000a"
 
@@ -46,14 +48,16 @@ local function body_of(entry)
   return entry.body or ""
 end
 
-local Replay = {}
+local Replay = setmetatable({}, replays.class)
 Replay.__index = Replay
 
 local function new_replay()
   local state = world.new { account_id = ACCOUNT, subdomain = "demo-acct", zone = "example.com",
     settings = { cloudflare_requests = 1000000, propagation_delay = 0 } }
   state.cloudflare.zones[1].id = ZONE
-  return setmetatable({ state = state, now = 1800000000, ids = {}, jwt = "", rules = faults.new() }, Replay)
+  local self = replays.new(state, 1800000000)
+  self.jwt = ""
+  return setmetatable(self, Replay)
 end
 
 -- Ids of the recording become the model's.
@@ -73,23 +77,17 @@ function Replay:request(entry)
 end
 
 -- What went wrong on purpose then goes wrong by a rule now.
-function Replay:injure(entry)
+function Replay:wound(entry)
   if entry.injected == nil then return end
   local wrong = type(entry.resp) == "table" and type(entry.resp.errors) == "table" and entry.resp.errors[1] or {}
   local fault = entry.status == nil and "drop" or wrong.code == nil and "html" or entry.status
-  faults.add(self.rules, assert(faults.rule { service = "cloudflare", method = entry.method, fault = fault, times = 1,
-    code = wrong.code, status = fault == "html" and entry.status or nil }))
+  self:injure { service = "cloudflare", method = entry.method, fault = fault, code = wrong.code,
+    status = fault == "html" and entry.status or nil }
 end
 
 function Replay:answer(entry)
-  self.now = self.now + 1
-  self:injure(entry)
-  local request = self:request(entry)
-  local response = faults.answer(faults.pick(self.rules, request, self.now), request, self.now, function()
-    return world.handle(request, self.state, self.now)
-  end)
-  local ok, value = pcall(json.decode, response.body or "")
-  return response.status, ok and value or nil
+  self:wound(entry)
+  return self:exchange(self:request(entry), 1)
 end
 
 -- ---- comparing --------------------------------------------------------------------------------
@@ -116,21 +114,6 @@ local anew = { patch500 = true }
 -- A rollback left a newer version undeployed, which the stub did not mind: secrets would be refused (10215).
 local deploys_newest = { secret_put = true }
 
-local function is_accepted(problem)
-  for _, one in ipairs(accepted) do
-    if problem:find(one[1]) then
-      one.occurred = true
-      return true
-    end
-  end
-end
-
-local function kind_of(value)
-  if value == json.null or value == nil then return "null" end
-  if type(value) ~= "table" then return type(value) end
-  return (#value > 0 or getmetatable(value)) and "array" or "object"
-end
-
 -- As a UUID; an upload's answer has its version's id without the hyphens.
 local function hyphenated(id)
   return #id == 32 and id:gsub("^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x+)$", "%1-%2-%3-%4-%5") or id
@@ -152,23 +135,6 @@ function Replay:learn_deployments(text, answer)
   for id in text:gmatch '"version_id":"([%x-]+)"' do
     i = i + 1
     if now_said[i] then self:learn(id, now_said[i]) end
-  end
-end
-
--- Every field of what was said then is there now, with a value of the same kind.
-function Replay:compare(then_said, now_said, path, problems)
-  local kind, now_kind = kind_of(then_said), kind_of(now_said)
-  if kind == "string" and now_kind == "string" then self:learn(then_said, now_said) end
-  if kind == "null" then return end
-  local empty = now_kind == "array" and #now_said == 0 or now_kind == "object" and next(now_said) == nil
-  if kind ~= now_kind and not (empty and type(then_said) == "table") then
-    problems[#problems + 1] = ("%s is %s, then it was %s"):format(path, now_kind, kind)
-  elseif kind == "object" then
-    for name, value in pairs(then_said) do
-      self:compare(value, now_said[name], path .. "." .. name, problems)
-    end
-  elseif kind == "array" then
-    for i = 1, math.min(#then_said, #now_said) do self:compare(then_said[i], now_said[i], path .. "[]", problems) end
   end
 end
 
@@ -220,17 +186,12 @@ local function all_said_again(entries)
     said_again(replay, entry, problems)
     before = entry.label
   end
-  local left = {}
-  for _, problem in ipairs(problems) do
-    if not is_accepted(problem) then left[#left + 1] = problem end
-  end
-  return left
+  return replays.left(accepted, problems)
 end
 
 local function entries_of(path)
   local list = {}
-  for line in fs.read(path):gmatch "[^\n]+" do
-    local entry = json.decode(line)
+  for _, entry in ipairs(replays.entries(path)) do
     if concerns_workers(entry) then list[#list + 1] = entry end
   end
   return list
@@ -249,7 +210,5 @@ end
 
 test("where the model does otherwise than the stub on purpose, it still does", function()
   if not select(2, cloud.evidence "recordings") then skip "there are no recordings" end
-  for _, one in ipairs(accepted) do
-    if not one.occurred then error("no longer: " .. one[1] .. ": " .. one[2], 0) end
-  end
+  replays.all_occurred(accepted)
 end)
