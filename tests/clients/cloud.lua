@@ -81,6 +81,7 @@ end
 function cloud.open(name, o)
   o = o or {}
   local folder = process.run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
+  fs.chmod(folder, "0711")   -- PostgreSQL runs as nobody, and its data goes away with the folder
   local self = setmetatable({ folder = folder, state = folder .. "/.davit/local",
     record = ("%s/build/clients-traffic/%s.jsonl"):format(here, name) }, Cloud)
   fs.make "build/clients-traffic"

@@ -62,8 +62,8 @@ end
 ---@class clients.NeonProject
 ---@field cloud clients.Cloud
 ---@field id string
----@field folder string              where its commands run
----@field env table<string, string>  what they see beside the usual
+---@field folder string       where its commands run
+---@field arguments string[]  of neonctl, before all others
 local Project = {}
 Project.__index = Project
 
@@ -73,7 +73,7 @@ Project.__index = Project
 function neon.project(place, id)
   local folder = ("%s/%s"):format(place.folder, id)
   fs.make(folder)
-  return setmetatable({ cloud = place, id = id, folder = folder, env = {} }, Project)
+  return setmetatable({ cloud = place, id = id, folder = folder, arguments = { "--project-id", id } }, Project)
 end
 
 ---What programs see: the home is a folder of their own, and the authority of the local cloud is trusted.
@@ -84,7 +84,6 @@ function Project:environment(more)
   local env = { PATH = cloud.here .. "/build/npm/node_modules/.bin:" .. os.getenv "PATH", HOME = self.folder, CI = "1",
     NO_COLOR = "1", NEON_API_KEY = neon.token, NEON_API_HOST = base, npm_config_registry = "http://127.0.0.1:9/",
     NODE_EXTRA_CA_CERTS = self.cloud.state .. "/ca/ca.pem", NODE_COMPILE_CACHE = cloud.here .. "/build/clients-cache" }
-  for name, value in pairs(self.env) do env[name] = value end
   for name, value in pairs(more or {}) do env[name] = value end
   return env
 end
@@ -97,9 +96,11 @@ end
 ---Runs neonctl. The last argument may be a table: what it sees beside the usual.
 ---@return clients.Result
 function Project:run(...)
-  local argv, env = { cloud.node, cloud.parts .. "/neonctl/bin/cli.js", "--project-id", self.id, "--no-analytics",
-    "--config-dir", self.folder, ... }, nil
-  if type(argv[#argv]) == "table" then env = table.remove(argv) end
+  local words, env = { ... }, nil
+  if type(words[#words]) == "table" then env = table.remove(words) end
+  local argv = { cloud.node, cloud.parts .. "/neonctl/bin/cli.js", "--no-analytics", "--config-dir", self.folder }
+  table.move(self.arguments, 1, #self.arguments, #argv + 1, argv)
+  table.move(words, 1, #words, #argv + 1, argv)
   return process.run { argv = argv, cwd = self.folder, env = self:environment(env), check = false, timeout = LIMIT }
 end
 

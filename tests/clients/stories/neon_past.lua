@@ -79,6 +79,6 @@ on("past", "a branch takes what another one was, and a new one begins there", fu
 end)
 
 on("past", "a moment before the history of the project is refused", function(p)
-  p:fails("", "branches", "restore", "source", "^self@2020-01-01T00:00:00Z", "--preserve-under-name", "none")
+  p:fails("outside of the history window", "branches", "restore", "source", "^self@2020-01-01T00:00:00Z", "--preserve-under-name", "none")
   equal(p:branch "none", nil)
 end)

@@ -32,10 +32,10 @@ on("refused", "production and parents are not deleted, and nobody expires whom o
   equal({ p:branch("parent").name, p:branch("forever") }, { "parent" })
 end)
 
-on("refused", "without a key, with a wrong one and with that of another project nothing is told", function(p)
-  p:fails("", "branches", "list", { NEON_API_KEY = "wrong" })
-  p:fails("", "branches", "list", { NEON_API_KEY = neon.own_key })
-  p:fails("", "branches", "list", { NEON_API_HOST = "http://127.0.0.1:9/api/v2" })
+on("refused", "with a wrong key, with that of another project and where nobody listens nothing is told", function(p)
+  p:fails("the Neon API rejected the API key", "branches", "list", { NEON_API_KEY = "wrong" })
+  p:fails("not", "branches", "list", { NEON_API_KEY = neon.own_key })
+  p:fails("Could not reach the Neon API", "branches", "list", { NEON_API_HOST = "http://127.0.0.1:9/api/v2" })
 end)
 
 -- ---- while the service fails ------------------------------------------------------------------
@@ -105,7 +105,7 @@ on("refused", "a mistyped option is not an error: production is what it prints",
 end)
 
 -- A hundred are a page. They need no data: the models alone are quicker.
-on("waits", "the list of branches is its first page, in which production is not found for a new one", function()
+on("waits", "the list of branches is its first page, in which production is not found for a new one", function(several)
   local place <close> = neon.open("neon-pages", { "pages" }, { "--no-data-plane" })
   local p = place.projects.pages
   for i = 1, 101 do p:api("POST", "/branches", { branch = { name = ("pr-%d"):format(i) } }) end
@@ -116,4 +116,8 @@ on("waits", "the list of branches is its first page, in which production is not 
   p:fails("No default branch found", "branches", "create", "--name", "one-more")
   contains(p:run("branches", "get", "production").output, "production")   -- who looks for one goes on
   equal({ p:run("branches", "delete", "pr-1").exit, p:branch "pr-1" }, { 0 })
+  p.arguments = {}   -- the only project needs no name; of several one must be named
+  contains(p:run("branches", "list").output, "pr-101")
+  several.arguments = {}
+  several:fails("Multiple projects found", "branches", "list")
 end)
