@@ -14,7 +14,7 @@ local stories = suite.chosen(suite.sanitized and MOST or ALL)
 if not stories[1] then return end
 
 local why_not = cloud.missing "@octokit/rest" or cloud.missing "libsodium-wrappers"
-local place <close> = not why_not and github.open "github" or nil
+local place <close> = github.open "github"
 
 suite.tell(stories, { cloud = cloud, github = github, place = place, suite = suite, why_not = why_not,
   contains = suite.contains }, _ENV)

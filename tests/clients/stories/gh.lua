@@ -7,7 +7,7 @@ local json = require "json"
 local process = require "process"
 
 local version = github.gh_version()
-local why_not = about.why_not or not version and "gh is not there" or nil
+local why_not = not version and "gh is not there" or nil
 if version then print("clients: gh " .. version) end
 
 -- ---- typing -----------------------------------------------------------------------------------
