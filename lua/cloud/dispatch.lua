@@ -22,11 +22,12 @@ local own_hosts = { ["localhost"] = true, ["[::1]"] = true, [""] = true }
 local function is_own(host) return own_hosts[host] or host:find "^127%.%d+%.%d+%.%d+$" ~= nil end
 
 -- Clients that take a base address instead of a host come to the cloud's own port. GitHub's servers of
--- companies have their API below /api/v3; api.github.com has it at the top.
+-- companies have their API below /api/v3, and GraphQL beside it; api.github.com has both at the top.
 local bases = {
   { base = "/client/v4/", host = "api.cloudflare.com" },
   { base = "/api/v2/", host = "console.neon.tech" },
   { base = "/api/v3/", host = "api.github.com", cut = #"/api/v3" },
+  { base = "/api/graphql", host = "api.github.com", cut = #"/api" },
   { base = "/twirp/", host = results.HOST, cut = 0 },
   { base = blobs.CONTAINER, host = blobs.HOST, cut = 0 },
 }

@@ -38,9 +38,10 @@ await check("a workflow's token has what its permissions say, and is told what i
 
 await check("a workflow's token never has secrets, variables or environments, whatever it was given", async () => {
   const workflow = as("workflow");
-  for (const call of [workflow.actions.getRepoPublicKey(R), workflow.actions.listRepoSecrets(R), workflow.actions.listRepoVariables(R),
-    workflow.repos.createOrUpdateEnvironment({ ...R, environment_name: "x" })]) {
-    const error = await refusal(call);
+  const environment = { ...R, environment_name: "x" };
+  for (const call of [() => workflow.actions.getRepoPublicKey(R), () => workflow.actions.listRepoSecrets(R),
+    () => workflow.actions.listRepoVariables(R), () => workflow.repos.createOrUpdateEnvironment(environment)]) {
+    const error = await refusal(call());
     assert.deepEqual([error.status, error.response.data.message], [403, "Resource not accessible by integration"]);
   }
 });
@@ -71,6 +72,13 @@ await check("an app makes a token of fewer permissions, which writes as the app 
   assert.equal(more.status, 422);
   assert.equal((await refusal(app(78).apps.getRepoInstallation(R))).status, 401);
   assert.equal((await refusal(app(77, 3600).apps.getRepoInstallation(R))).status, 401);
+});
+
+await check("what is not modelled is said, GraphQL too", async () => {
+  const missing = await refusal(as("owner").issues.listMilestones(R));
+  assert.deepEqual([missing.status, missing.response.headers["x-davit-stand-in"]], [404, "not modelled"]);
+  assert.match(missing.message, /Davit's local cloud has nothing at this path/);
+  assert.match((await refusal(as("owner").graphql("{ viewer { login } }"))).message, /does not answer GraphQL/);
 });
 
 await check("a version of the API that there is not is refused", async () => {

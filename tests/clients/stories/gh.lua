@@ -123,3 +123,8 @@ story("labels are made, changed and deleted", function()
   gh("label", "delete", "by hand", "--yes")
   equal(run({}, "api", "repos/{owner}/{repo}/labels/by%20hand"), 1)
 end)
+
+story("what gh asks GraphQL for is not there, and it says so", function()
+  local exit, _, errors = run({}, "issue", "list")
+  equal({ exit, errors:find("Davit's local cloud does not answer GraphQL", 1, true) ~= nil }, { 1, true })
+end)
