@@ -2,21 +2,20 @@
 ---the client, its plug-ins and whoever wrote the calls went on to read. Ids are the model's own, and a secret is sealed for
 ---its key. (What @actions/artifact said is in cloud_github_artifacts_test.lua.)
 local base64 = require "base64"
-local cloud = assert(require("core").load_file "tests/clients/cloud.lua")()
-local faults = require "cloud.faults"
-local fs = require "fs"
-local github_client = assert(require("core").load_file "tests/github_client.lua")()
+local core = require "core"
+local cloud = assert(core.load_file "tests/clients/cloud.lua")()
+local github_client = assert(core.load_file "tests/github_client.lua")()
 local json = require "json"
+local replay = assert(core.load_file "tests/clients/replay.lua")()
 local sealed_box = require "sealed_box.core"
 local users = require "cloud.github.users"
-local world = require "cloud.world"
 
 local FILE <const> = "recordings/octokit-rest-22.0.1.jsonl"
 local R <const> = "/repos/o/r"
 
 -- ---- the world of the recording ---------------------------------------------------------------
 
-local Replay = {}
+local Replay = setmetatable({}, { __index = replay.class })
 Replay.__index = Replay
 
 -- The comment that is changed is the 120th of 130; a preview was deployed before, and a job waits for its reviewer.
@@ -26,7 +25,8 @@ local function new()
   local c = github_client.new { repository = "o/r", pull_requests = { { number = 42, title = "Try it", head = "topic",
     comments = comments } }, github = { branches = { { name = "abc" } },
     repositories = { { name = "o/r", collaborators = { rita = "push" } } }, tokens = { { value = "rita", login = "rita" } } } }
-  local self = setmetatable({ client = c, state = c.state, now = c.now, rules = faults.new() }, Replay)
+  local self = setmetatable(replay.new(c.state, c.now), Replay)
+  self.client = c
   self.environment = c:result("PUT", R .. "/environments/production", { reviewers = { { type = "User", id = users.id "rita" } } })
   self.run = c:do_("POST", "github/runs", { jobs = { { name = "deploy", environment = "production" } } })
   self.comment = c:result("GET", R .. "/issues/42/comments?per_page=1&page=120")[1]
@@ -64,25 +64,21 @@ local function token_of(path)
 end
 
 -- What went wrong on purpose then goes wrong by a rule now. What the stub's limits were the recording does not tell.
-function Replay:injure(entry)
+function Replay:go_wrong(entry)
   if entry.status < 400 then return end
-  local fault = entry.status == 403 and "secondary-limit" or entry.status
-  faults.add(self.rules, assert(faults.rule { service = "github", method = entry.method, fault = fault, times = 1,
-    retry_after = entry.status == 403 and 2 or nil }))
+  local limit = entry.status == 403
+  self:injure { service = "github", method = entry.method, fault = limit and "secondary-limit" or entry.status,
+    retry_after = limit and 2 or nil }
 end
 
 function Replay:answer(entry)
-  self.now = self.now + 1
-  self:injure(entry)
+  self:go_wrong(entry)
   local path, body = self:translated(entry)
   local target, query = path:match "^([^?]*)%??(.*)$"
-  local request = { method = entry.method, host = "api.github.com", path = target, query = query, body = body and json.encode(body) or "",
-    headers = { authorization = ("%s %s"):format(entry.auth_scheme, token_of(path)), accept = entry.accept,
-      ["user-agent"] = entry.user_agent, ["content-type"] = body and "application/json; charset=utf-8" or nil } }
-  local response = faults.answer(faults.pick(self.rules, request, self.now), request, self.now, function()
-    return world.handle(request, self.state, self.now)
-  end)
-  return response.status, response.body ~= "" and json.decode(response.body) or nil, response.headers
+  return self:exchange({ method = entry.method, host = "api.github.com", path = target, query = query,
+    body = body and json.encode(body) or "", headers = { authorization = ("%s %s"):format(entry.auth_scheme, token_of(path)),
+      accept = entry.accept, ["user-agent"] = entry.user_agent,
+      ["content-type"] = body and "application/json; charset=utf-8" or nil } }, 1)
 end
 
 -- ---- what the client reads --------------------------------------------------------------------
@@ -103,10 +99,10 @@ local function reads_comments(_, answer, headers, entry)
   equal({ #answer, (headers.link or ""):find 'rel="next"' ~= nil }, { last and 30 or 100, not last })
 end
 
-local function reads_deployment(replay, answer)
+local function reads_deployment(self, answer)
   of_types(answer, { id = "number", sha = "string", statuses_url = "string", creator = { login = "string" } }, "deployment")
   equal({ answer.environment, answer.payload }, { "preview/pr-42", { pr = 42 } })
-  replay.deployment = answer
+  self.deployment = answer
 end
 
 local reads = {
@@ -137,11 +133,11 @@ local function reads_refusal(status, answer, headers)
   if status == 403 then equal({ headers["retry-after"], answer.message:lower():find "secondary rate" ~= nil }, { "2", true }) end
 end
 
-local function look(replay, entry, status, answer, headers)
+local function look(self, entry, status, answer, headers)
   if status >= 400 then return reads_refusal(status, answer, headers) end
   if status == 204 then return equal(answer, nil) end
   for _, one in ipairs(reads) do
-    if one[1] == entry.method and entry.path:find(one[2]) then return one[3](replay, answer, headers, entry) end
+    if one[1] == entry.method and entry.path:find(one[2]) then return one[3](self, answer, headers, entry) end
   end
   error("nobody looks at it", 0)
 end
@@ -149,14 +145,12 @@ end
 test("what Octokit said to a stub, the model answers likewise", function()
   local path, there = cloud.evidence(FILE)
   if not there then skip("there is no recording at " .. path) end
-  local replay, said = new(), 0
-  for line in fs.read(path):gmatch "[^\n]+" do
-    local entry = json.decode(line)
-    local status, answer, headers = replay:answer(entry)
+  local self, entries = new(), replay.entries(path)
+  for _, entry in ipairs(entries) do
+    local status, answer, headers = self:answer(entry)
     equal({ entry.method, entry.path, status }, { entry.method, entry.path, entry.status })
-    local _, err = try(look, replay, entry, status, answer, headers)
+    local _, err = try(look, self, entry, status, answer, headers)
     if err then error(("%s %s: %s"):format(entry.method, entry.path, err.message or err), 0) end
-    said = said + 1
   end
-  equal(said, 21)
+  equal(#entries, 21)
 end)

@@ -25,8 +25,8 @@ local function printable(text)
   return (text:gsub("[\128-\255]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
--- The password of a connection string, and tokens that say by their form that they are some. Of a scheme one character is
--- looked at: a search for all of it would take forever in a long word.
+-- The password of a connection string, and tokens that say by their form that they are some. Of a scheme one character
+-- is looked at: a search for all of it would take forever in a long word.
 local function without_credentials(text, masker)
   text = text:gsub("(%w://[^%s:/@\"]*:)([^%s/@\"]+)@", function(before, password)
     masker.learn(password)

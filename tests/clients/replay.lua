@@ -42,14 +42,14 @@ end
 
 ---@param request table  as world.handle takes it
 ---@param seconds number that have gone by
----@return integer|nil status, any answer  what stands in the body as JSON
+---@return integer|nil status, any answer, table headers  what stands in the body as JSON
 function Replay:exchange(request, seconds)
   self.now = self.now + seconds
   local response = faults.answer(faults.pick(self.rules, request, self.now), request, self.now, function()
     return world.handle(request, self.state, self.now)
   end)
   local ok, value = pcall(json.decode, response.body or "")
-  return response.status, ok and value or nil
+  return response.status, ok and value or nil, response.headers
 end
 
 -- ---- comparing --------------------------------------------------------------------------------
