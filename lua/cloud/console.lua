@@ -7,6 +7,7 @@ local desk = require "cloud.desk"
 local github = require "cloud.github"
 local json = require "json"
 local neon = require "cloud.neon"
+local preview_hosts = require "cloud.cloudflare.preview_hosts"
 local route = require "cloud.route"
 
 local console = {}
@@ -90,6 +91,7 @@ local function summary(cloud)
     zone = state.cloudflare.zones[1].name, repository = state.github.repository,
     workers = workers_of(state, now), hosts = hosts_of(state, now), records = records_of(state),
     branches = branches_of(state, now), pulls = pulls_of(state),
+    environments = environments_of(state),
     processes = { workers = data.array(cloud.workers:list()), databases = data.array(cloud.postgres:list()) },
   }
 end
@@ -185,7 +187,7 @@ function console.answer(cloud, request)
   local page_of = routes[method .. " " .. request.path]
   if page_of then return page_of(cloud, request) end
   if github.administers(request) then return at_github(cloud, request) end
-  return desk.answer(cloud, request) or { status = 404, body = "There is no such page.\n",
+  return desk.answer(cloud, request) or { status = 404, body = "There is no such page; / says what lives here.\n",
     headers = { ["content-type"] = "text/plain; charset=utf-8" } }
 end
 

@@ -3,6 +3,7 @@
 ---
 ---Each rule counts the requests that it concerns; of the rules that are due, the first one is taken.
 local blobs = require "cloud.github.blobs"
+local hosts = require "cloud.neon.hosts"
 local results = require "cloud.github.results"
 local route = require "cloud.route"
 local rule = require "cloud.faults.rule"
@@ -13,13 +14,13 @@ local faults = { parse = rule.parse, rule = rule.of, line = rule.line }
 
 local REMEMBERED = 1000   -- injections that are listed
 
--- Where each service's operations begin, which rules leave out, and in which form it answers, if not in its usual one.
+-- Where each service's operations begin, which rules leave out, and how it words an error.
 local services = {
-  ["api.cloudflare.com"] = { name = "cloudflare", base = "/client/v4" },
-  ["console.neon.tech"] = { name = "neon", base = "/api/v2" },
-  ["api.github.com"] = { name = "github", base = "" },
-  [results.HOST] = { name = "github", base = "", form = "twirp" },
-  [blobs.HOST] = { name = "github", base = "", form = "blobs" },
+  ["api.cloudflare.com"] = { name = "cloudflare", base = "/client/v4", says = "cloudflare" },
+  ["console.neon.tech"] = { name = "neon", base = "/api/v2", says = "neon" },
+  ["api.github.com"] = { name = "github", base = "", says = "github" },
+  [results.HOST] = { name = "github", base = "", says = "twirp" },
+  [blobs.HOST] = { name = "github", base = "", says = "blobs" },
 }
 
 -- The hosts of Neon's databases: SQL over HTTP, and the opening of a WebSocket.
@@ -123,7 +124,7 @@ end
 
 -- A request as rules see it. The path is split before it is decoded, as the models do.
 local function operation_of(request)
-  local service = service_at(request.host)
+  local service = target_of(request)
   if not service then return nil end
   local path = without_base(request.path, service.base)
   local parts = split(path)
@@ -237,10 +238,10 @@ function faults.answer(one, request, now, apply)
   local service = target_of(request)
   local response = one.applied and apply() or nil
   if math.type(fault) == "integer" then
-    return words.failure(form, { status = fault, code = one.code, message = one.message,
+    return words.failure(service.says, { status = fault, code = one.code, message = one.message,
       retry_after = one.retry_after })
   end
-  return makers[fault](one, form, now, response)
+  return makers[fault](one, service.says, now, response)
 end
 
 return faults

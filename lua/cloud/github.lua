@@ -54,6 +54,23 @@ local resources = {
   require "cloud.github.artifacts",
   require "cloud.github.comments",
   require "cloud.github.pull_desk",
+  require "cloud.github.commit_statuses",
+  require "cloud.github.check_runs",
+  require "cloud.github.environments",
+  require "cloud.github.branch_rules",
+  require "cloud.github.custom_rules",
+  require "cloud.github.secrets",
+  require "cloud.github.variables",
+  require "cloud.github.deployments",
+  require "cloud.github.deployment_statuses",
+  require "cloud.github.workflows",
+  require "cloud.github.runs",
+  require "cloud.github.run_clock",
+  require "cloud.github.run_actions",
+  require "cloud.github.reviews",
+  require "cloud.github.dispatches",
+  require "cloud.github.run_desk",
+  require "cloud.github.secret_desk",
 }
 
 local function routes_of(name)

@@ -4,6 +4,7 @@ local core = require "core"
 local data = require "cloud.data"
 local declared = require "cloud.neon.declared"
 local fs = require "fs.core"
+local github = require "cloud.github"
 local neon = require "cloud.neon"
 local seed_file = require "cloud.seed_file"
 local sha256 = require "sha256"
@@ -158,9 +159,9 @@ function seed.world(saved, from)
     if state.cloudflare[key] == nil then state.cloudflare[key] = value end
   end
   state.cloudflare.tokens = fresh.cloudflare.tokens
+  github.renew(state, fresh)
   neon.upgrade(state, fresh)
-  state.neon.token, state.github.token = fresh.neon.token, fresh.github.token
-  state.neon.tokens, state.neon.follow = fresh.neon.tokens, true
+  state.neon.token, state.neon.tokens, state.neon.follow = fresh.neon.token, fresh.neon.tokens, true
   return state
 end
 
@@ -176,7 +177,7 @@ end
 function seed.without_tokens(state)
   local kept = copy(state)
   for _, name in ipairs { "cloudflare", "neon", "github" } do kept[name] = copy(state[name]) end
-  kept.cloudflare.tokens, kept.neon.token, kept.neon.tokens, kept.github.token = nil, nil, nil, nil
+  kept.cloudflare.tokens, kept.neon.token, kept.neon.tokens, kept.github.tokens = nil, nil, nil, nil
   return kept
 end
 

@@ -1,12 +1,14 @@
----The file of `davit cloud --seed`: what a new world begins with. Read strictly; the model itself judges the
----records, and what it refuses is named with its line, too.
+---The file of `davit cloud --seed`: what a new world begins with. Read strictly; the model itself judges records and
+---Workers (cloud/seed/), and what it refuses is named with its line, too.
+local client = require "cloud.seed.client"
 local github = require "cloud.seed.github"
-local json = require "json"
+local neon = require "cloud.seed.neon"
+local paths = require "path"
 local permissions = require "cloud.cloudflare.permissions"
 local records = require "cloud.seed.records"
 local shape = require "project.shape"
 local values = require "cloud.seed.values"
-local world = require "cloud.world"
+local workers = require "cloud.seed.workers"
 
 local seed_file = {}
 
@@ -15,23 +17,14 @@ local token_keys = {
   expires = "text", not_before = "text", disabled = "boolean",
 }
 local zone_keys = { name = "text", status = "text", paused = "boolean" }
-local record_keys = {
-  zone = "text", type = "text", name = "text", content = "text", proxied = "boolean", ttl = "integer",
-  priority = "integer", comment = "text", tags = { list = "text" }, data = "any",
-}
 local keys = {
   seed = "text",
   cloudflare = {
     account = { id = "text", name = "text" }, subdomain = "text", zones = { list = "any" },
     records = { list = records.keys }, workers = { list = workers.keys }, tokens = { list = token_keys },
   },
-  neon = {
-    project = "text", token = "text", organization = { id = "text", name = "text" },
-    tokens = { list = { name = "text", value = "text", kind = "text", project = "text" } },
-    branches = { list = "any" },
-    projects = { list = { id = "text", name = "text", shared = "boolean", branches = { list = "any" } } },
-  },
-  github = { repository = "text", token = "text", pull_requests = { list = pull_keys } },
+  neon = neon.keys,
+  github = github.keys,
   settings = {
     dns_delay = "duration", negative_ttl = "duration", tls_delay = "duration", propagation_delay = "duration",
     operation_seconds = "duration", cloudflare_requests = "integer", github_requests = "integer",
@@ -58,62 +51,6 @@ local function read_token(file, token, path, seen)
   end
   token.expires = values.time(file, path .. ".expires", token.expires)
   token.not_before = values.time(file, path .. ".not_before", token.not_before)
-end
-
-local branch_keys = { name = "text", parent = "text", protected = "boolean", compute = "boolean" }
-
--- Parents stand before their children.
-local function read_branches(file, list, path)
-  local made, seen = with_short_form(file, list, branch_keys, "name", path), { production = true }
-  for i, one in ipairs(made) do
-    local here = ("%s.%d"):format(path, i)
-    if seen[one.name] then shape.wrong(file, here .. ".name", ("two branches are called '%s'"):format(one.name)) end
-    if one.parent and not seen[one.parent] then
-      shape.wrong(file, here .. ".parent",
-        ("is production or a branch that stands before, not '%s'"):format(one.parent))
-    end
-    seen[one.name] = true
-  end
-  return made
-end
-
--- Without neon.project the first project is the one that davit.yaml names.
-local function read_neon_tokens(file, neon, known)
-  for i, token in ipairs(neon.tokens or {}) do
-    local path = "neon.tokens." .. i
-    shape.require_keys(file, token, path, { "name", "value" })
-    token.kind = token.kind or token.project and "project" or "user"
-    one_of(file, path .. ".kind", token.kind, "user", "org", "project")
-    if (token.kind == "project") ~= (token.project ~= nil) then
-      shape.wrong(file, path .. ".project", "belongs to a key of kind 'project', which has one")
-    end
-    if token.project and neon.project and not known[token.project] then
-      shape.wrong(file, path .. ".project", ("there is no project %s in this file"):format(token.project))
-    end
-  end
-  return neon.tokens
-end
-
-local function check_project_id(file, path, id, known)
-  if not id:find "^[a-z0-9-]+$" or #id > 60 then
-    shape.wrong(file, path, "is made of a-z, 0-9 and -, 60 of them at most")
-  end
-  if known[id] then shape.wrong(file, path, ("two projects are called '%s'"):format(id)) end
-  known[id] = true
-end
-
--- What the model takes of it: neon.Seed.
-local function read_neon(file, neon)
-  local known = {}
-  if neon.project then check_project_id(file, "neon.project", neon.project, known) end
-  for i, project in ipairs(neon.projects or {}) do
-    local path = "neon.projects." .. i
-    shape.require_keys(file, project, path, { "id" })
-    check_project_id(file, path .. ".id", project.id, known)
-    project.branches = read_branches(file, project.branches, path .. ".branches")
-  end
-  return { org = neon.organization, projects = neon.projects, tokens = read_neon_tokens(file, neon, known),
-    branches = read_branches(file, neon.branches, "neon.branches") }
 end
 
 local function check_names(file, value)
@@ -155,9 +92,9 @@ function seed_file.read(text, name)
     seed = value.seed, account_id = cloudflare.account and cloudflare.account.id,
     account_name = cloudflare.account and cloudflare.account.name, subdomain = cloudflare.subdomain,
     zone = table.remove(zones, 1), zones = zones, tokens = tokens_of(file, value), neon_project = value.neon.project,
-    neon = read_neon(file, value.neon),
-    repository = value.github.repository, pull_requests = read_pulls(file, value.github.pull_requests),
-    settings = value.settings or {}, records = cloudflare.records or {},
+    neon = neon.read(file, value.neon),
+    repository = value.github.repository, pull_requests = value.github.pull_requests,
+    github = github.read(file, value.github), settings = value.settings or {}, records = cloudflare.records or {},
     workers = workers.check(file, cloudflare.workers), file = file,
   }
 end

@@ -247,8 +247,9 @@ local listen_hints = {
 local function open_port(o)
   local listening, err = try(server.listen, o)
   if listening then return listening end
-  if err.code == "server-failed" and not o.path then
-    err.hint = "another program may listen there: see 'ss -ltnp', or choose another port (0 takes a free one)"
+  if o.path then err.hint = "--github-socket PATH puts the socket elsewhere; what stands there is left alone" end
+  for _, entry in ipairs(err.code == "server-failed" and not o.path and listen_hints or {}) do
+    if err.message:find(entry[1], 1, true) then err.hint = entry[2] end
   end
   error(err, 0)
 end
@@ -309,8 +310,8 @@ local function environment_of(cloud, ca_file)
   local state = cloud.state
   return environment.lines { http_port = cloud.http_port, ca_file = ca_file, made_up = cloud.made_up,
     account_id = state.cloudflare.account_id, repository = state.github.repository,
-    neon_project = state.neon.project_id, tokens = cloud.tokens, run = runtime.MADE_UP,
-    runtime_token = runtime.made_up(state, cloud.now()) }
+    neon_project = state.neon.project_id, tokens = cloud.tokens, gh = cloud.gh and cloud.gh.configuration,
+    run = runtime.MADE_UP, runtime_token = runtime.made_up(state, cloud.now()) }
 end
 
 local function print_all(facts)
@@ -445,6 +446,7 @@ local function live(cloud, o, spawn)
   local address = o.listen or ADDRESS
   cloud.http_port = listen_everywhere(cloud, "http", address, { port = o.port })
   cloud.https_port = listen_everywhere(cloud, "https", address, { port = o.https_port, tls = ca })
+  if cloud.open then warn_of_strangers(address) end
   cloud.gh = listen_for_gh(cloud, o.github_socket)
   local dns = listen_dns(cloud)
   cloud.crew.spawn("time", function() watch_time(cloud) end)

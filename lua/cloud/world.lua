@@ -19,7 +19,11 @@ local settings = {
   records_limit = 200,      -- of a zone on the free plan
   workers_plan = "paid",       -- or "free": how many Workers, variables, crons and assets there may be
   future_dates = false,        -- whether a compatibility date may lie in the future
-  github_requests = 1000,      -- a token's requests in an hour
+  github_requests = 1000,      -- a workflow's requests in an hour
+  github_user_requests = 5000, -- anybody else's
+  github_points = 900,         -- of a minute: a reading request costs one, a changing one five
+  github_content_per_minute = 80, github_content_per_hour = 500,   -- requests that make something new
+  artifact_storage = 500 << 20,   -- bytes of artifacts in the whole world
   branches_limit = 200,        -- of a Neon project
   projects_limit = 100,
   endpoints_limit = 1000,      -- of a Neon project; assumed

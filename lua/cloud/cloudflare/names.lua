@@ -1,6 +1,7 @@
 ---What the outside sees of the zones: the names, some time after they were made.
 local blobs = require "cloud.github.blobs"
 local data = require "cloud.data"
+local hosts = require "cloud.cloudflare.preview_hosts"
 local results = require "cloud.github.results"
 local zones = require "cloud.cloudflare.zones"
 

@@ -1,7 +1,10 @@
 ---What the services say when something fails: error answers in each one's own form.
 ---
----Messages are the services' where recordings or their documents have them. Assumed: which code of
----Cloudflare's goes with a status that a rule gives no code for.
+---Messages are the services' where recordings, their documents or the source of Neon's proxy have them. Assumed: which
+---code of Cloudflare's goes with a status that a rule gives no code for.
+---
+---Neon has three voices: its API's ("neon"), its proxy's for SQL over HTTP ("neon-sql") and before the opening of a
+---WebSocket ("neon-socket").
 local blobs = require "cloud.github.blobs"
 local json = require "json"
 local refusal = require "cloud.sql_proxy.refusal"
@@ -97,12 +100,16 @@ local function blob_failure(failure)
       ["retry-after"] = failure.retry_after and ("%d"):format(math.ceil(failure.retry_after)) or nil } }
 end
 
----@param service "cloudflare"|"neon"|"github"|"twirp"|"blobs"
+---@alias cloud.faults.Voice "cloudflare"|"neon"|"neon-sql"|"neon-socket"|"github"|"twirp"|"blobs"
+
+---@param service cloud.faults.Voice
 ---@param failure cloud.faults.Failure
 ---@return table response
 function words.failure(service, failure)
   if service == "blobs" then return blob_failure(failure) end
-  return response(failure.status, services[service](failure), failure.retry_after)
+  local made = response(failure.status, services[service](failure), failure.retry_after)
+  if service == "neon-sql" then made.headers["access-control-allow-origin"] = "*" end
+  return made
 end
 
 -- ---- limits -----------------------------------------------------------------------------------
@@ -128,7 +135,17 @@ end
 
 local TOO_MANY = "Too many connections to this endpoint. Please try again later."
 
----@param service "cloudflare"|"neon"|"github"|"twirp"|"blobs"
+-- The proxy lets every WebSocket in and then says in PostgreSQL's protocol that there are too many.
+local function socket_limit(rule)
+  local message = rule.message or TOO_MANY
+  if rule.status then return words.failure("neon-socket", { status = rule.status, message = message }) end
+  return { status = 101, refusal = { severity = "ERROR", code = tostring(rule.code or "XX000"), message = message } }
+end
+
+local slow_down = { cloudflare = cloudflare_messages[971], neon = "rate limit exceeded", ["neon-sql"] = TOO_MANY }
+local limit_status = { ["neon-sql"] = 500 }
+
+---@param service cloud.faults.Voice
 ---@param rule { status?: integer, code?: any, message?: string, retry_after?: number }
 ---@param now number
 ---@return table response  the service's answer to whom asks too often
