@@ -301,12 +301,6 @@ local function query(uri, text)
   return session:query(text).rows
 end
 
-test_cloud("without PostgreSQL a branch's operation fails with the reason", {}, function(facts)
-  local failed = settle(facts, new_branch(facts, "pr-1").operations)
-  equal(failed.status, "failed")
-  equal(failed.error:find("there is no PostgreSQL", 1, true) ~= nil, true)
-end)
-
 local function test_database(name, body)
   test(name, function()
     local binaries = postgres.find()
@@ -363,11 +357,32 @@ test_database("a branch that was deleted is taken back with its data, while that
   end)
 end)
 
-test_cloud("without PostgreSQL there is no schema, and it is said why", {}, function(facts)
+local function schema(facts)
   local list = neon(facts, "GET", "/branches").branches
-  local answer = ask(facts, "GET", ("console.neon.tech%s/branches/%s/schema?db_name=neondb"):format(PROJECT, list[1].id),
+  return ask(facts, "GET", ("console.neon.tech%s/branches/%s/schema?db_name=neondb"):format(PROJECT, list[1].id),
     { headers = { authorization = "Bearer " .. TOKENS.neon } })
-  equal({ answer.status, answer:json().message:find "there is no PostgreSQL" ~= nil }, { 500, true })
+end
+
+test_cloud("whoever asks for no databases has the model: branches become ready, and there is a schema", {}, function(facts)
+  local made = new_branch(facts, "pr-1")
+  equal(settle(facts, made.operations), nil)
+  equal(neon(facts, "GET", "/branches/" .. made.branch.id).branch.current_state, "ready")
+  equal(schema(facts).status, 200)
+end)
+
+-- As on a machine where it was never installed.
+test("without PostgreSQL branches fail and there is no schema, and it is said why", function()
+  local find = postgres.find
+  local _ <close> = setmetatable({}, { __close = function() postgres.find = find end })
+  postgres.find = function() return nil end
+  with_folder(function(folder)
+    with_cloud(folder, { look_for_postgres = true }, function(facts)
+      local failed = settle(facts, new_branch(facts, "pr-1").operations)
+      equal({ failed.status, failed.error:find "there is no PostgreSQL" ~= nil }, { "failed", true })
+      local answer = schema(facts)
+      equal({ answer.status, answer:json().message:find "there is no PostgreSQL" ~= nil }, { 500, true })
+    end)
+  end)
 end)
 
 test_database("databases and deployments are there again in the next run", function(folder, options)

@@ -37,13 +37,14 @@ end
 
 ---Runs the body beside a cloud without data plane or delays; both end together.
 ---@param folder string
----@param changes table  of cloud.serve's options
+---@param changes table  of cloud.serve's options; with look_for_postgres databases are what the machine has
 ---@param body fun(facts: table)
 function local_cloud.serve(folder, changes, body)
   local options = { state = folder, tokens = local_cloud.TOKENS, workerd = false, postgres = false,
     project = { zone = local_cloud.ZONE, cloudflare = { account = local_cloud.ACCOUNT } },
     settings = { dns_delay = 0, tls_delay = 0, propagation_delay = 0, operation_seconds = 0 } }
   for name, value in pairs(changes) do options[name] = value end
+  if options.look_for_postgres then options.look_for_postgres, options.postgres = nil, nil end
   local facts, ready = nil, condition.new()
   function options.ready(told)
     facts = told

@@ -161,7 +161,7 @@ function seed.world(saved, from)
   state.cloudflare.tokens = fresh.cloudflare.tokens
   github.renew(state, fresh)
   neon.upgrade(state, fresh)
-  state.neon.token, state.neon.tokens, state.neon.follow = fresh.neon.token, fresh.neon.tokens, true
+  state.neon.token, state.neon.tokens = fresh.neon.token, fresh.neon.tokens
   return state
 end
 

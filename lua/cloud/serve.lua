@@ -190,7 +190,9 @@ local function saver(cloud)
   end)
 end
 
+-- Whoever asked for none has the model alone, whose operations end by the time.
 local function follow_databases(cloud)
+  if not cloud.state.neon.follow then return end
   local plan = neon.follow(cloud.state, cloud.now())
   cloud.postgres:follow(plan)
   cloud.postgres:sweep(plan)
@@ -387,6 +389,7 @@ local function load(cloud, o)
     saved = {}
   end
   cloud.state = world_of(cloud, saved, from)
+  cloud.state.neon.follow = o.postgres ~= false
   cloud.password = saved.password or core.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
 end
 
@@ -426,9 +429,8 @@ end
 
 -- The databases come first: whoever is told "ready" may connect to production.
 local function start_followers(cloud)
-  local plan = neon.follow(cloud.state, cloud.now())
-  cloud.postgres:resume(plan)
-  cloud.postgres:follow(plan)
+  if cloud.state.neon.follow then cloud.postgres:resume(neon.follow(cloud.state, cloud.now())) end
+  follow_databases(cloud)
   local run_saver, run_databases
   run_saver, cloud.tell_saver = saver(cloud)
   run_databases, cloud.tell_databases = databases(cloud)

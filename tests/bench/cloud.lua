@@ -35,15 +35,18 @@ local count = 0
 
 process.run { argv = { "ln", "-s", here .. "/build/npm/node_modules", root .. "/node_modules" } }
 
--- Without the service's limit on requests, which is not what is measured.
-fs.write(root .. "/seed.yaml", "settings: { cloudflare_requests: 100000000 }\n", { outside = true })
+-- Without the services' limits on requests, which are not what is measured.
+local MANY <const> = 100000000
+fs.write(root .. "/seed.yaml", ("settings: { cloudflare_requests: %d, neon_requests: %d, neon_route_requests: %d, "
+  .. "github_requests: %d, github_points: %d }\n"):format(MANY, MANY, MANY, MANY, MANY), { outside = true })
 
 -- Starts one, as soon as it says that it is ready.
 local function start(...)
   count = count + 1
   local state = ("%s/state-%d"):format(root, count)
   local child = process.start { argv = { here .. "/" .. peers.davit(), "cloud", "--state", state, "--seed", "seed.yaml", ... }, cwd = root,
-    output = "capture", env = { CLOUDFLARE_API_TOKEN = TOKEN, CLOUDFLARE_ACCOUNT_ID = ACCOUNT, QUICK = false } }
+    output = "capture", env = { CLOUDFLARE_API_TOKEN = TOKEN,
+      CLOUDFLARE_ACCOUNT_ID = ACCOUNT, NEON_API_KEY = TOKEN, GITHUB_TOKEN = TOKEN, QUICK = false } }
   repeat
     local line = child:line() or error("the local cloud ended: " .. child:wait().errors, 0)
   until line == "ready"
@@ -194,6 +197,14 @@ local function measure_rates()
     rows = {
       { name = "API of Cloudflare: a list of zones", ours = true, measure = function()
         return { rate = rate(SECONDS, function() get(cloud.port, "api.cloudflare.com", "/client/v4/zones") end) }
+      end },
+      { name = "API of Neon: a list of branches", ours = true, measure = function()
+        return { rate = rate(SECONDS, function()
+          get(cloud.port, "console.neon.tech", "/api/v2/projects/wandering-moon-123456/branches")
+        end) }
+      end },
+      { name = "API of GitHub: a pull request", ours = true, measure = function()
+        return { rate = rate(SECONDS, function() get(cloud.port, "api.github.com", "/repos/example/codex/pulls/42") end) }
       end },
       { name = "a Worker through the local cloud", ours = true, missing = not binary and "workerd is not here" or nil,
         measure = function()
