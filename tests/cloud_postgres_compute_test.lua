@@ -22,6 +22,20 @@ local function until_idle(c) neon_cloud.until_true(function() return c:awake() =
 
 local brief = { settings = { suspend_seconds = 1 } }
 
+-- What an endpoint's address is, from the one before.
+local function address_after(c, branch)
+  local network, last = c:endpoint(branch).host:match "^(.+)%.(%d+)$"
+  return ("%s.%d"):format(network, tonumber(last) + 1)
+end
+
+case("an endpoint whose port another program has is not told to be there", {}, function(c)
+  local other <close> = tcp.listen { address = address_after(c, c:branch "production"), port = 5432 }
+  c:api("POST", "/branches", { branch = { name = "taken" }, endpoints = { { type = "read_write" } } })
+  local failed = c:settle()
+  equal({ failed.status, failed.error:find "address already in use" ~= nil }, { "failed", true })
+  equal(other ~= nil, true)
+end)
+
 -- ---- waking -----------------------------------------------------------------------------------
 
 case("a compute that nobody uses is suspended and wakes with the next connection", brief, function(c)

@@ -49,11 +49,13 @@ case("after a kill -9 of Davit no server is left, and the next start goes on wit
   local pids, data = processes_of(cloud)
   cloud:stop "KILL"
   neon_cloud.until_true(function() return none_alive(pids) end, 60)
-  process.run { command = ("mkdir -p %s/tl-half.new/data %s/tl-unknown/data"):format(data, data) }
+  process.run { command = ("cd %s && mkdir -p tl-half.new/data tl-unknown/data && for t in */base*; do "
+    .. "mkdir ${t%%/*}/standby-ep-gone; touch ${t%%/*}/base.new; done"):format(data) }
   do
     local again <close> = folder:whole_cloud "--no-workers"
     equal(neon_cloud.query(uri_of(again), "select n from t"), { { n = 7 } })
     equal({ fs.exists(data .. "/tl-half.new", outside), fs.exists(data .. "/tl-unknown", outside) }, { false, false })
+    equal(process.run({ command = ("ls -d %s/*/standby-* %s/*/base.new"):format(data, data), check = false }).output, "")
   end
   equal(folder:davit("cloud", "--reset", "--no-data-plane", "--print-env").exit ~= 0, true)
   fs.remove(data, outside)

@@ -43,6 +43,7 @@ local REST = 600              -- seconds without a server until a timeline is pa
 ---@class cloud.Postgres
 ---@field computes table<string, cloud.postgres.Compute>  by endpoint
 ---@field doors table<string, cloud.postgres.Door>        by endpoint
+---@field shut table<string, table>  by endpoint: why its door cannot be opened
 ---@field tried table<string, number>                     when a timeline was tried last
 local Postgres = {}
 Postgres.__index = Postgres
@@ -64,7 +65,7 @@ end
 ---@param o cloud.Postgres.Options
 ---@return cloud.Postgres
 function postgres.new(o)
-  local self = setmetatable({ binaries = o.binaries, computes = {}, doors = {}, tried = {}, crew = o.crew,
+  local self = setmetatable({ binaries = o.binaries, computes = {}, doors = {}, shut = {}, tried = {}, crew = o.crew,
     report = o.report, now = o.now, password = o.password, specs = {}, failures = {}, swept = "",
     rest = o.rest or REST,
     tidied = core.monotonic() }, Postgres)
@@ -103,7 +104,8 @@ local function make(self, timeline, asked)
 end
 
 local function log_of(self, name, err)
-  if self.binaries then self.crew.log(("branch %s: %s"):format(name, err.message)) end
+  if not self.binaries then return end
+  self.crew.log(("branch %s: %s%s"):format(name, err.message, err.hint and "; " .. err.hint or ""))
 end
 
 local function unless_cancelled(err)
@@ -193,13 +195,21 @@ local function adapt(self, endpoint, branch)
   one.endpoint, one.branch = endpoint, branch
 end
 
+-- Where no door can be opened connections lead elsewhere: nothing may say that the endpoint is there.
+local function follow_endpoint(self, endpoint, branch)
+  local _, err = try(adapt, self, endpoint, branch)
+  self.shut[endpoint.id] = unless_cancelled(err)
+  if err then complain(self, endpoint.id, branch.name, err) end
+end
+
 local function follow_endpoints(self, plan, branches)
   local living = {}
+  self.shut = {}
   for _, endpoint in ipairs(plan.endpoints) do
     local branch = branches[endpoint.branch]
     if branch and not branch.deleted then
       living[endpoint.id] = true
-      guard(self, endpoint.id, branch.name, adapt, self, endpoint, branch)
+      follow_endpoint(self, endpoint, branch)
     end
   end
   for id, one in pairs(self.computes) do
@@ -219,7 +229,8 @@ end
 -- What the operations of a branch ask of its computes. An idle one learns of roles and databases when it wakes.
 local function carry_out(self, plan, branch)
   for _, endpoint in ipairs(plan.endpoints) do
-    local one = endpoint.branch == branch.id and self.computes[endpoint.id]
+    local shut, one = self.shut[endpoint.id], endpoint.branch == branch.id and self.computes[endpoint.id]
+    if endpoint.branch == branch.id and shut then error(shut, 0) end
     if one then
       if endpoint.state == "idle" or has(branch.operations, "suspend_compute", endpoint.id) then one:suspend() end
       if endpoint.state == "active" and not endpoint.disabled then one:wake() end
@@ -295,6 +306,7 @@ function Postgres:resume(plan)
   if not self.binaries then return end
   guard(self, "sweep", "of old", sweep, self, needed(self, plan))
   guard(self, "tls", "of old", self.tls.clear, self.tls)
+  guard(self, "attempts", "of old", self.timelines.clear, self.timelines)
   for _, endpoint in ipairs(plan.endpoints) do
     if endpoint.state == "active" then self.report { endpoint = endpoint.id, state = "idle" } end
   end

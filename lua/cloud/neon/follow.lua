@@ -1,7 +1,7 @@
 ---What whoever keeps the real databases is told, and what it reports back.
 ---
----Timelines are the data: each shall be there as long as it is listed as wanted. Endpoints are the computes on
----them. A branch's operations end when their ends are reported.
+---Timelines are the data: each shall be there as long as a branch has it, or one that is still to be made of it.
+---Endpoints are the computes on them. A branch's operations end when their ends are reported.
 local branch = require "cloud.neon.branch"
 local data = require "cloud.data"
 local endpoints = require "cloud.neon.endpoints"
@@ -10,9 +10,9 @@ local timelines = require "cloud.neon.timelines"
 
 local follow = {}
 
-local function timeline_of(timeline, wanted)
+local function timeline_of(timeline)
   return { id = timeline.id, parent = timeline.parent, at = timeline.at and data.plain(timeline.at),
-    created = timeline.created, schema_only = timeline.schema_only, wanted = wanted[timeline.id] or false }
+    created = timeline.created, schema_only = timeline.schema_only }
 end
 
 local function branch_of(state, one, pending)
@@ -36,10 +36,9 @@ end
 ---@return table  timelines (parents first), branches, endpoints
 function follow.told(state, now)
   branch.sweep(state, now)
-  local wanted = timelines.wanted(state, now)
   local pending = operations.pending(state, now)
   local told = { timelines = {}, branches = {}, endpoints = {} }
-  for i, timeline in ipairs(state.neon.timelines) do told.timelines[i] = timeline_of(timeline, wanted) end
+  for i, timeline in ipairs(state.neon.timelines) do told.timelines[i] = timeline_of(timeline) end
   for i, one in ipairs(state.neon.branches) do
     told.branches[i] = branch_of(state, one, pending)
     for _, endpoint in ipairs(one.endpoints) do

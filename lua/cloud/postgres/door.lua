@@ -31,12 +31,13 @@ local function dial(compute, client)
   return tcp.connect { address = compute.endpoint.address, port = compute_module.PORT, from = client:peer() }
 end
 
--- A server may have been killed without anybody having noticed yet.
+-- A server may have been killed without anybody having noticed yet. Whatever else keeps one client out must not
+-- end the sessions of the others.
 local function reach(compute, client)
   compute:wake()
   local server, err = try(dial, compute, client)
   if server then return server end
-  if err.code ~= "tcp-connect" then error(err, 0) end
+  if not err.message:find("connection refused", 1, true) then error(err, 0) end
   compute:suspend()
   compute:wake()
   return dial(compute, client)
@@ -57,7 +58,7 @@ local function serve(self, client)
   local compute = self.compute
   local first, err = try(task.deadline, GREETING_TIMEOUT, client.peek, client)
   if err and err.class == "cancelled" then error(err, 0) end
-  if not first then return end
+  if not first or client:peer() == "" then return end   -- it went away again
   if compute.endpoint.disabled then return refuse(client, "57P03", DISABLED) end
   if message.is_cancel(first) and not compute:is_active() then return end
   if self.count > MOST then return refuse(client, "53300", "sorry, too many clients already") end

@@ -40,9 +40,18 @@ mkdir -p -m 700 "$1" && [ ! -L "$1" ] && chown -h "$2:$2" "$1" || exit 1
 setpriv --reuid="$2" --regid="$2" --clear-groups -- test -w "$1" || { rmdir "$1"; exit 1; }
 ]]
 
-local function own(folder)
-  local made = process.run { argv = { "sh", "-c", OWN, "sh", folder, NOBODY }, check = false }
-  return made.exit == 0
+-- Where anyone may make a folder, one that is there must be ours: whoever made it could change what is in it.
+local OURS = [[
+mkdir -m 700 "$1" 2>/dev/null && exit
+case $(stat -c "%u %a %F" "$1") in "0 700 directory" | "$2 700 directory") ;; *) exit 1 ;; esac
+]]
+
+local function own(folder, shared)
+  for _, script in ipairs { shared and OURS or "true", OWN } do
+    local result = process.run { argv = { "sh", "-c", script, "sh", folder, NOBODY }, check = false }
+    if result.exit ~= 0 then return false end
+  end
+  return true
 end
 
 local function elsewhere(folder)
@@ -58,11 +67,12 @@ local function choose_folder(root, folder)
     return inside
   end
   if own(inside) then return inside end
-  if own(outside) then return outside end
+  if own(outside, true) then return outside end
   failure {
     code = "postgres-folder", about = outside,
     message = ("neither %s nor %s can be given to an unprivileged user for PostgreSQL"):format(inside, outside),
-    hint = "choose a project folder that other users may enter, or do not run Davit as root",
+    hint = "choose a project folder that other users may enter, or do not run Davit as root; "
+      .. "what somebody else made in /var/tmp is not taken",
   }
 end
 

@@ -336,6 +336,21 @@ function Timelines:tidy(id, retention, rest)
   history.trim(folder, self.now() - retention, retention / 4)
 end
 
+-- What a compute or a copy was at when it was killed: data of standbys, bases that are not whole.
+local attempts = { "^standby%-", "^base%.new", "^base%.plain" }
+
+---Removes what an earlier run that was killed left inside of timelines.
+function Timelines:clear()
+  for _, name in ipairs(fs.list(self.owner.folder)) do
+    local id = name:match "^(.+)/$"
+    for _, inner in ipairs(id and fs.list(self:folder(id)) or {}) do
+      for _, pattern in ipairs(attempts) do
+        if inner:find(pattern) then fs.remove(("%s/%s"):format(self:folder(id), (inner:gsub("/$", "")))) end
+      end
+    end
+  end
+end
+
 ---Removes what belongs to no timeline: of one that is gone, and of attempts that a kill cut short.
 ---@param known table<string, any>  by id
 function Timelines:sweep(known)

@@ -32,7 +32,7 @@ end
 ---Removes what an earlier run left.
 function Tls:clear()
   for _, name in ipairs(fs.list(self.owner.folder)) do
-    if name:find "%.pem$" then fs.remove(("%s/%s"):format(self.owner.folder, name)) end
+    if name:find "%.pem$" or name:find "%.pem%.new$" then fs.remove(("%s/%s"):format(self.owner.folder, name)) end
   end
 end
 
