@@ -38,6 +38,17 @@ local function record_names(cloud)
   return names
 end
 
+test("an env file that is not there is none, and one that is there is read as runs read it", function()
+  local place <close> = places.folder { ["davit.yaml"] = PROJECT }
+  do
+    local cloud <close> = place:cloud()
+    equal(cloud:ask("GET", "/api/v2/projects", { token = "neon-token" }).status, 200)
+  end
+  fs.write(place.folder .. "/secrets.env", "NEON_API_KEY=made-up-key # of nobody\n", { outside = true, mode = "0600" })
+  local cloud <close> = place:cloud()
+  equal(cloud:ask("GET", "/api/v2/projects", { token = "made-up-key" }).status, 200)
+end)
+
 -- ---- without a project ------------------------------------------------------------------------
 
 test("a cloud needs no project: it has a world of its own", function()

@@ -363,7 +363,8 @@ test("the artifacts of a run that there is have its commit, and its jobs get tok
   local _, run = desk("runs", { pull = 7 })
   local status, given = desk("runtime", { run_id = run.id, job = "build" })
   equal({ status, given.GITHUB_RUN_ID }, { 200, tostring(run.id) })
-  equal(given.ACTIONS_RUNTIME_TOKEN ~= select(2, desk("runtime", { run_id = run.id, job = "test" })).ACTIONS_RUNTIME_TOKEN, true)
+  local other = select(2, desk("runtime", { run_id = run.id, job = "test" })).ACTIONS_RUNTIME_TOKEN
+  equal(given.ACTIONS_RUNTIME_TOKEN ~= other, true)
   c.token = given.ACTIONS_RUNTIME_TOKEN
   upload(c, "site", "x")
   local _, listed = rest(c, "GET", ("/actions/runs/%d/artifacts"):format(run.id))
@@ -373,6 +374,8 @@ test("the artifacts of a run that there is have its commit, and its jobs get tok
   for _, body in ipairs { { run_id = 18 }, {}, { run_id = run.id, repository = "no/such" } } do
     equal((desk("runtime", body)), 404)
   end
+  local o = { token = other, ids = c.token }   -- a client names the job that uploaded, whichever deletes
+  equal({ (call(c, "DeleteArtifact", { name = "site" }, o)), (call(c, "DeleteArtifact", { name = "site" }, o)) }, { 200, 404 })
 end)
 
 test("a download is a redirect that counts for a minute and needs no token", function()

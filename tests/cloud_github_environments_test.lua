@@ -126,7 +126,9 @@ test("patterns match as file names do", function()
   local matches = require "cloud.github.branch_rules".matches
   equal({ matches("main", "main"), matches("main", "mainly"), matches("release/*", "release/1"),
     matches("release/*", "release/1/2"), matches("release/**/*", "release/1/2"), matches("v?.0", "v1.0"),
-    matches("a.b", "axb"), matches("[", "[") }, { true, false, true, false, true, true, false, false })
+    matches("a.b", "axb") }, { true, false, true, false, true, true, false })
+  equal({ matches("v[0-9]*", "v1.2"), matches("v[0-9]*", "vx"), matches("[!a]b", "cb"), matches("[!a]b", "ab"),
+    matches("[", "["), matches("[]", "[]"), matches("a]", "a]") }, { true, false, true, false, false, false, true })
 end)
 
 test("a branch that may not deploy fails the job at once, before any step", function()

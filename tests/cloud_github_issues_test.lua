@@ -73,6 +73,23 @@ test("an issue is opened with labels, which are made when they are new, and with
   equal(c:refusal("POST", R .. "/issues", '["x"]')[1], 422)
 end)
 
+test("an issue that is refused is not there, and neither are its labels", function()
+  local c = new()
+  for _, body in ipairs { { title = "x", milestone = 1 }, { title = "x", labels = { "new", 5 } } } do
+    equal(c:refusal("POST", R .. "/issues", body)[1], 422)
+    equal(c:refusal("PATCH", R .. "/issues/1", body)[1], 422)
+  end
+  equal(numbers(c:result("GET", R .. "/issues?state=all")), { 3, 2, 1 })
+  equal({ c:ask("GET", R .. "/labels/new"), c:result("GET", R .. "/issues/1").title }, { 404, "Broken" })
+  equal(c:result("POST", R .. "/issues", { title = "y" }).number, 4)
+end)
+
+test("the color of a label is a text of six digits", function()
+  for _, color in ipairs { 123456, "12345", "#123456", true } do
+    equal({ color, new():refusal("POST", R .. "/labels", { name = "x", color = color })[1] }, { color, 422 })
+  end
+end)
+
 test("an issue is closed with a reason, and opened again", function()
   local c = new()
   local closed = c:result("PATCH", R .. "/issues/1", { state = "closed" })

@@ -142,6 +142,16 @@ test("the branch that goes takes its pull request with it", function()
   equal(c:refusal("PATCH", R .. "/pulls/42", { state = "open" })[1], 422)
 end)
 
+test("the base that goes closes its pull requests, which can then neither be merged nor opened", function()
+  local c = new()
+  branch(c, "next")
+  c:result("PATCH", R .. "/pulls/42", { base = "next" })
+  c:result("DELETE", R .. "/git/refs/heads/next")
+  equal(c:result("GET", R .. "/pulls/42").state, "closed")
+  equal(c:refusal("PATCH", R .. "/pulls/42", { state = "open" })[1], 422)
+  equal(c:refusal("PUT", R .. "/pulls/42/merge", {})[1], 405)
+end)
+
 -- ---- merging -------------------------------------------------------------------------------
 
 test("merging makes a commit on the base and closes the pull request", function()

@@ -3,6 +3,7 @@
 local core = require "core"
 local data = require "cloud.data"
 local declared = require "cloud.neon.declared"
+local dotenv = require "dotenv"
 local fs = require "fs.core"
 local github = require "cloud.github"
 local neon = require "cloud.neon"
@@ -32,29 +33,11 @@ local quick = { dns_delay = 0.5, tls_delay = 1, propagation_delay = 0.5, operati
 
 -- ---- what the project says --------------------------------------------------------------------
 
-local function unquoted(value)
-  return value:match("^'([^']*)'") or value:match('^"([^"]*)"') or value:match("^(.-)%s*$")
-end
-
----@param text string  lines of NAME=value
----@return table<string, string>
-local function variables(text)
-  local found = {}
-  for line in text:gmatch("[^\r\n]+") do
-    local name, value = line:match("^%s*([%a_][%w_]*)=(.*)$")
-    if not name then name, value = line:match("^%s*export%s+([%a_][%w_]*)=(.*)$") end
-    if name then found[name] = unquoted(value) end
-  end
-  return found
-end
-
--- As runs do, the cloud takes a credential from the environment before the project's env file. In a script that starts
--- one, the environment does not show what the project declares.
+-- As runs do, the cloud takes a credential from the environment before the project's env file, which need not be there.
+-- In a script that starts one, the environment does not show what the project declares.
 local function environment(project)
-  local from_file = {}
-  if project.env_file then
-    from_file = variables(fs.read((project.root or ".") .. "/" .. project.env_file))
-  end
+  local path = project.env_file and (project.root or ".") .. "/" .. project.env_file
+  local from_file = path and fs.exists(path) and dotenv.decode(fs.read(path), { name = project.env_file }) or {}
   return function(name) return core.getenv(name) or data.text(from_file[name]) end
 end
 

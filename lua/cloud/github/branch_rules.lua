@@ -8,20 +8,34 @@ local shape = require "cloud.github.shape"
 
 local branch_rules = {}
 
-local special = { ["*"] = "[^/]*", ["?"] = "[^/]" }
+local special = { ["*"] = "[^/]*", ["?"] = "[^/]", ["**/"] = ".*" }
 
--- A pattern of Ruby's File.fnmatch as one of Lua's: a star does not match a slash, two do before one.
+-- One of several characters, or with a mark at its beginning none of them.
+local function class_of(text)
+  local mark, inner = text:match "^%[([!^]?)(.+)%]$"
+  return ("[%s%s]"):format(mark ~= "" and "^" or "", (inner:gsub("[%%%^%]]", "%%%0")))
+end
+
+-- A pattern of Ruby's File.fnmatch as one of Lua's: a star does not match a slash, two do before one. With a bracket
+-- that nothing closes there is none, and nothing matches.
 local function pattern_of(glob)
-  local text = glob:gsub("[%^%$%(%)%%%.%+%-]", "%%%0"):gsub("%*%*/", "\0"):gsub("[*?]", special):gsub("%z", ".*")
-  return "^" .. text .. "$"
+  local parts, at = {}, 1
+  while at <= #glob do
+    local class = glob:match("^%[[!^]?[^%]]+%]", at)
+    local piece = class or glob:match("^%*%*/", at) or glob:sub(at, at)
+    if piece == "[" then return nil end
+    parts[#parts + 1] = class and class_of(class) or special[piece] or piece:gsub("%p", "%%%0")
+    at = at + #piece
+  end
+  return "^" .. table.concat(parts) .. "$"
 end
 
 ---@param glob string
 ---@param name string
 ---@return boolean
 function branch_rules.matches(glob, name)
-  local ok, found = pcall(string.find, name, pattern_of(glob))
-  return ok and found ~= nil
+  local pattern = pattern_of(glob)
+  return pattern ~= nil and name:find(pattern) ~= nil
 end
 
 ---Whether a reference may deploy. Events of pull requests have one like refs/pull/42/merge, which no branch's pattern

@@ -161,6 +161,7 @@ local function create(context)
     answers.malformed 'Invalid request.\n\n"title" wasn\'t supplied.'
   end
   items.check("Issue", body)
+  items.check_people(context, body)
   local made = items.new(context.state, context.repository, "issue",
     { title = tostring(body.title), body = body.body, login = context.token.login }, context.now)
   table.insert(context.repository.issues, made)
@@ -200,6 +201,7 @@ local function update(context)
   if kind == "issue" then permissions.check(context, { "issues", "write" }, "pull") end
   local body = answers.body(context)
   items.check("Issue", body)
+  items.check_people(context, body)
   if body.state_reason and not reasons[body.state_reason] then
     answers.invalid_field("Issue", "state_reason", "invalid")
   end

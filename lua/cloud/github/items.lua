@@ -137,8 +137,14 @@ local function assignable(context, logins)
   end)
 end
 
+---Refuses milestones, of which there are none, and what names no label; who may set neither is not asked.
+function items.check_people(context, body)
+  if not items.may_label(context) then return end
+  if body.milestone ~= nil then answers.invalid_field("Issue", "milestone", "invalid") end
+  if type(body.labels) == "table" then labels.check_names(body.labels) end
+end
+
 local function set_people(context, item, body)
-  if body.milestone ~= nil then answers.invalid_field("Issue", "milestone", "invalid") end   -- there are none
   local logins = body.assignees or body.assignee and { body.assignee }
   if type(logins) == "table" then item.assignees = assignable(context, logins) end
   if type(body.labels) == "table" then item.labels = labels.named(context, body.labels) end

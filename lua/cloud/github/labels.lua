@@ -67,14 +67,22 @@ local function name_of(entry)
   return data.text(entry) or type(entry) == "table" and data.text(entry.name) or nil
 end
 
+---Refuses what names no label.
+---@param names any[]
+function labels.check_names(names)
+  for _, entry in ipairs(names) do
+    if not name_of(entry) then answers.invalid_field("Label", "name", "invalid") end
+  end
+end
+
 ---The ids of labels by their names; what is not there is made.
 ---@param names any[]  texts or objects with `name`
 ---@return integer[]
 function labels.named(context, names)
   local list, seen = {}, {}
+  labels.check_names(names)
   for _, entry in ipairs(names) do
     local name = name_of(entry)
-    if not name then answers.invalid_field("Label", "name", "invalid") end
     local label = labels.find(context.repository, name)
       or labels.add(context.state, context.repository, { name = name })
     if not seen[label.id] then list[#list + 1] = label.id end
@@ -96,7 +104,7 @@ local function of_path(context)
 end
 
 local function check(context, body, renamed)
-  if body.color and not tostring(body.color):find "^%x%x%x%x%x%x$" then
+  if body.color and not (data.text(body.color) or ""):find "^%x%x%x%x%x%x$" then
     answers.invalid_field("Label", "color", "invalid")
   end
   if data.text(body.description) and (utf8.len(body.description) or 0) > 100 then

@@ -67,7 +67,8 @@ local function refuse(message)
   route.refuse { status = 405, message = message }
 end
 
-local function check(pull, body)
+local function check(repository, pull, body)
+  if not repository.branches[pull.base] then refuse "Base branch was modified. Review and try the merge again." end
   if pull.state ~= "open" then refuse "Pull Request is not mergeable" end
   if pull.draft then refuse "Pull Request is still a draft" end
   if pull.conflict then refuse "Pull Request is not mergeable" end
@@ -82,7 +83,7 @@ end
 
 local function merge(context)
   local pull, body = pulls.of(context, context.params.number), answers.body(context)
-  check(pull, body)
+  check(context.repository, pull, body)
   local sha = merges.merge(context.state, context.repository, pull, { method = body.merge_method,
     login = context.token.login, commit_title = data.text(body.commit_title),
     commit_message = data.text(body.commit_message) }, context.now)

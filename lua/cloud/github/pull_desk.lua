@@ -98,6 +98,7 @@ local function set_state(context, pull, body)
   if pull.merged then
     if body.state and body.state ~= "merged" then refuse(("#%d is merged"):format(pull.number)) end
   elseif body.state == "merged" then
+    if not context.repository.branches[pull.base] then refuse(("#%d has no base any more"):format(pull.number)) end
     merges.merge(context.state, context.repository, pull, { method = body.method, login = who }, context.now)
   elseif body.state then
     items.set_state(pull, body.state, who, context.now)

@@ -242,7 +242,8 @@ end
 local function check_state(context, pull, body)
   if body.state ~= "open" or pull.state == "open" then return end
   local from = context.github.repositories[pull.head_repository]
-  if pull.merged or not (from and from.branches[pull.head]) then invalid("state", "invalid") end
+  local both = from and from.branches[pull.head] and context.repository.branches[pull.base]
+  if pull.merged or not both then invalid("state", "invalid") end
 end
 
 local function set_base(context, pull, base)

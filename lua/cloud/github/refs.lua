@@ -122,11 +122,12 @@ local function update_ref(context)
   return show_ref(context, "refs/heads/" .. name, sha)
 end
 
--- The pull requests of a branch that goes are closed.
+-- The pull requests from and into a branch that goes are closed.
 local function close_pulls(context, name)
   for _, into in pairs(context.github.repositories) do
     for _, pull in ipairs(into.pulls) do
       local of_branch = pull.head == name and pull.head_repository == context.repository.full_name
+        or pull.base == name and into == context.repository
       if of_branch and pull.state == "open" then
         pull.state, pull.closed, pull.updated = "closed", context.now, context.now
         pull.closed_by = context.token.login

@@ -139,11 +139,13 @@ local function authenticate(context)
   context.repository = repositories.find(context.state, context.job.repository)
 end
 
--- A download names the job that uploaded, everything else the token's own.
+-- Downloads and deletions name the job that uploaded, which may be another one of the run; the rest the token's own.
+local of_any_job = { GetSignedArtifactURL = true, DeleteArtifact = true }
+
 local function authorize(context, body, method)
   local same_run = body.workflow_run_backend_id == context.job.run_backend
   local same_job = body.workflow_job_run_backend_id == context.job.job_backend
-  if not same_run or not same_job and method ~= "GetSignedArtifactURL" then
+  if not same_run or not same_job and not of_any_job[method] then
     refuse("permission_denied", "the token is not for this run and job")
   end
 end
