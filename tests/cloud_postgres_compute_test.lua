@@ -214,6 +214,35 @@ case("roles, passwords and databases follow the model, awake and asleep", {}, fu
   equal(c:query(main, "select tableowner from pg_tables where tablename = 'left_over'"), { { tableowner = "neondb_owner" } })
 end)
 
+case("databases that are deleted, renamed and made anew at rest keep and lose the right rows", {}, function(c)
+  local main = c:branch "production"
+  local function api(method, path, body)
+    return c:settled(c:api(method, ("/branches/%s/databases%s"):format(main.id, path), body))
+  end
+  local function make(name) api("POST", "", { database = { name = name, owner_name = "neondb_owner" } }) end
+  local function rename(from, to) api("PATCH", "/" .. from, { database = { name = to } }) end
+  c:query(main, "select 1")
+  for _, name in ipairs { "a", "b", "c", "d", "app" } do
+    make(name)
+    neon_cloud.query(c:uri(main, name), ("create table was (name text); insert into was values ('%s')"):format(name))
+  end
+  suspend(c, main)
+  api("DELETE", "/b")
+  rename("a", "b")
+  rename("c", "spare")
+  rename("d", "c")
+  rename("spare", "d")
+  api("DELETE", "/app")
+  make "app"
+  equal(c:awake(), 0)
+  for name, was in pairs { b = "a", c = "d", d = "c" } do
+    equal({ name, neon_cloud.query(c:uri(main, name), "select name from was") }, { name, { { name = was } } })
+  end
+  equal(neon_cloud.query(c:uri(main, "app"), "select to_regclass('was') is null as fresh"), { { fresh = true } })
+  equal(c:query(main, [[select string_agg(datname, ' ' order by datname) as names from pg_database
+    where not datistemplate]]), { { names = "app b c d neondb postgres" } })
+end)
+
 -- ---- when it is killed ------------------------------------------------------------------------
 
 case("a server that is killed in mid-write comes back with the next connection, and has what it confirmed", {}, function(c)

@@ -50,29 +50,86 @@ end
 
 -- ---- databases --------------------------------------------------------------------------------
 
-local function rename(session, from, to)
-  session:query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", { from })
-  session:query(("alter database %s rename to %s"):format(identifier(from), identifier(to)))
+-- A database keeps its key when it is called otherwise.
+local function key_of(database) return tostring(database.key or database.name) end
+
+local function forget(session, timeline, key)
+  session:query("delete from davit.said where timeline = $1 and kind = 'database' and id = $2", { timeline, key })
 end
 
-local function set_database(session, database, said, there)
-  local name, before = database.name, said and said.name
-  if not there[name] and before and before ~= name and there[before] then
-    rename(session, before, name)
-    there[name], there[before] = there[before], nil
-  elseif not there[name] then
-    session:query(("create database %s owner %s"):format(identifier(name), identifier(database.owner)))
-    there[name] = database.owner
+-- Before others get their names. One that is dropped is forgotten at once: whoever has its name next is another one.
+local function drop_databases(session, wanted, said)
+  local keys, there = {}, names_of(session, "select datname as name from pg_database")
+  for _, database in ipairs(wanted.databases) do keys[key_of(database)] = true end
+  for key, old in pairs(said) do
+    if not keys[key] then
+      if there[old.name] then session:query(("drop database %s with (force)"):format(identifier(old.name))) end
+      forget(session, wanted.timeline, key)
+      said[key] = nil
+    end
   end
-  if there[name] ~= database.owner then
-    session:query(("alter database %s owner to %s"):format(identifier(name), identifier(database.owner)))
+end
+
+-- Whether a name is to be had: nobody has it, or who has it leaves it for one that is.
+local function is_free(name, there, leaves)
+  local seen = {}
+  while there[name] and leaves[name] and not seen[name] do
+    seen[name], name = true, leaves[name]
   end
+  return seen[name] or not there[name]
+end
+
+-- Those that are called otherwise now. One whose new name a database has that nobody told of keeps its own.
+local function moves_of(wanted, said, there)
+  local leaves, moves = {}, {}
+  for _, database in ipairs(wanted.databases) do
+    local old = said[key_of(database)]
+    if old and old.name ~= database.name and there[old.name] then leaves[old.name] = database.name end
+  end
+  for _, database in ipairs(wanted.databases) do
+    local old = said[key_of(database)]
+    if old and leaves[old.name] and is_free(database.name, there, leaves) then
+      moves[#moves + 1] = { from = old.name, to = database.name, key = key_of(database) }
+    end
+  end
+  return moves
+end
+
+local TERMINATE = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+local RENAME = "alter database %s rename to %s"
+local NOTE = "update davit.said set name = %s where timeline = %s and kind = 'database' and id = %s"
+
+-- In one transaction, with what is remembered of it. Names may go round: each is left before any is taken.
+local function rename_databases(session, wanted, said)
+  local parts, moves = {}, moves_of(wanted, said, names_of(session, "select datname as name from pg_database"))
+  for _, move in ipairs(moves) do
+    parts[#parts + 1] = TERMINATE:format(literal(move.from))
+    parts[#parts + 1] = RENAME:format(identifier(move.from), identifier("davit renames " .. move.key))
+  end
+  for _, move in ipairs(moves) do
+    parts[#parts + 1] = RENAME:format(identifier("davit renames " .. move.key), identifier(move.to))
+    parts[#parts + 1] = NOTE:format(literal(move.to), literal(wanted.timeline), literal(move.key))
+  end
+  if #parts > 0 then session:query(table.concat(parts, ";\n")) end
+end
+
+local function set_database(session, database, owner)
+  local name = identifier(database.name)
+  if not owner then
+    session:query(("create database %s owner %s"):format(name, identifier(database.owner)))
+  elseif owner ~= database.owner then
+    session:query(("alter database %s owner to %s"):format(name, identifier(database.owner)))
+  end
+end
+
+local function set_databases(session, wanted, said)
+  drop_databases(session, wanted, said)
+  rename_databases(session, wanted, said)
+  local owners = names_of(session, "select datname as name, pg_get_userbyid(datdba) as owner from pg_database")
+  for _, database in ipairs(wanted.databases) do set_database(session, database, owners[database.name]) end
 end
 
 -- ---- the whole --------------------------------------------------------------------------------
-
--- A database keeps its key when it is called otherwise.
-local function key_of(database) return tostring(database.key or database.name) end
 
 -- What was said of this timeline, by kind and id.
 local function recall(session, timeline)
@@ -113,13 +170,7 @@ function roles.reconcile(server, password, wanted)
   local said = recall(session, wanted.timeline)
   local there = names_of(session, "select rolname as name from pg_roles")
   for _, role in ipairs(wanted.roles) do set_role(session, role, said.role[role.name], there[role.name]) end
-  there = names_of(session, "select datname as name, pg_get_userbyid(datdba) as owner from pg_database")
-  for _, database in ipairs(wanted.databases) do
-    set_database(session, database, said.database[key_of(database)], there)
-  end
-  for _, name in ipairs(gone(said.database, wanted.databases)) do
-    if there[name] then session:query(("drop database %s with (force)"):format(identifier(name))) end
-  end
+  set_databases(session, wanted, said.database)
   local heir = wanted.roles[1] and wanted.roles[1].name or cluster.ADMIN
   there = names_of(session, "select rolname as name from pg_roles")
   for _, name in ipairs(gone(said.role, wanted.roles)) do
