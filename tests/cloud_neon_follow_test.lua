@@ -32,6 +32,12 @@ local function finish(c, more)
   end
 end
 
+-- Fails what the branch is to do next, for good.
+local function fail(c, branch)
+  local operation = find(told(c).branches, "id", branch).operations[1]
+  neon.event(c.state, { operation = operation.id, status = "failed", error = "the log ends before 7F/0" }, c.now)
+end
+
 -- ---- operations --------------------------------------------------------------------------------
 
 test("with a follower an operation ends when it says so", function()
@@ -119,6 +125,31 @@ test("a restore gives the branch another timeline, and the old one to the branch
   equal({ kept.timeline, timeline.parent, timeline.at.lsn, restored.timeline == before }, { before, before, "0/1", false })
   equal({ #kept.operations, restored.operations[1].action, now.endpoints[2].timeline },
     { 0, "suspend_compute", restored.timeline })
+end)
+
+test("a branch has its old timeline until it is restored, and again when that fails for good", function()
+  local c = new()
+  local _, one = c:create("one")
+  finish(c)
+  local id, old = one.branch.id, told(c).branches[2].timeline
+  local production = c:branch("production").id
+  local function restore()
+    equal((c:ask("POST", ("%s/%s/restore"):format(BRANCHES, id), { source_branch_id = production })), 200)
+  end
+  restore()
+  local during = told(c)
+  equal({ during.branches[2].former, find(during.timelines, "id", old).wanted }, { old, true })
+  neon.event(c.state, { operation = during.branches[2].operations[1].id, status = "failed", error = "no space",
+    retry_at = c.now + 10 }, c.now)
+  equal(told(c).branches[2].former, old)
+  c.now = c.now + 10
+  fail(c, id)
+  local after = told(c)
+  equal({ after.branches[2].timeline, after.branches[2].former, #after.timelines }, { old, nil, 2 })
+  equal({ c:branch("one").current_state, c:branch("one").pending_state }, { "ready", nil })
+  restore()
+  finish(c)
+  equal({ told(c).branches[2].former, find(told(c).timelines, "id", old) }, {})
 end)
 
 test("a timeline is wanted until its branch is gone and nothing descends from it", function()

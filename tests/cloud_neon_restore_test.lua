@@ -1,6 +1,7 @@
 ---The model of Neon: points of the past, restoring, resetting, branches of a schema, and their data in the ledger.
 local clock = require "cloud.clock"
 local core = require "core"
+local data = require "cloud.data"
 local client = assert(core.load_file("tests/cloud_neon_client.lua"))()
 
 local BRANCHES = client.BRANCHES
@@ -209,6 +210,30 @@ test("production itself is brought back", function()
   equal({ values(c, id), c:branch("production").default, c:branch("broken").default }, { "1", true, false })
 end)
 
+test("a restore that is ordered to fail leaves the branch, its children and its data as they were", function()
+  for _, name in ipairs { "suspend_compute", "create_timeline" } do
+    local c, id, point = written()
+    local child = c:made("child", { parent_id = id }).branch.id
+    local before = c:branch("pr-42")
+    local body = { source_branch_id = id, source_lsn = point.lsn, preserve_under_name = "kept" }
+    local _, answer = restore(c, id, body)
+    for _, operation in ipairs(answer.operations) do
+      if operation.action == name then
+        local found = data.find(c.state.neon.operations, "id", operation.id)
+        found.trouble = { failures = 1, ends = "error", error = "no space" }
+      end
+    end
+    c:settle()
+    c:settle()
+    local after = c:branch("pr-42")
+    equal({ name, after.current_state, after.parent_id, after.last_reset_at, values(c, id), values(c, child) },
+      { name, "ready", before.parent_id, nil, "1 2 3", "1 2 3" })
+    equal({ c:branch "kept", c:branch("child").parent_id, #c.state.neon.timelines }, { nil, id, 3 })
+    restored(c, id, body)
+    equal({ values(c, id), values(c, child), c:branch("child").parent_id }, { "1", "1 2 3", c:branch("kept").id })
+  end
+end)
+
 test("a restored branch whose computes rest stays at rest", function()
   local c, id, point = written()
   c.now = c.now + 1000
@@ -225,6 +250,7 @@ test("what no branch needs any more is forgotten", function()
     c:sql(id, ("create table t%d (n int)"):format(n))
     restored(c, id, { source_branch_id = production })
   end
+  equal(c:branch("pr-42").current_state, "ready")
   equal({ #c.state.neon.timelines, next(c.state.ledger.entries) }, { 2, nil })
 end)
 

@@ -113,6 +113,27 @@ drill("a position that is not in the log, or is none, fails the operation in wor
   equal(fs.exists(c:data() .. "/template", { outside = true }), true)
 end)
 
+drill("a restore that fails leaves the branch and its data, with or without a name for what it was", function(c)
+  local main = c:branch "production"
+  local child = c:make { name = "child", parent_id = main.id }
+  c:query(child, FILL)
+  local before = c:value(child, SUM)
+  local function fail(name)
+    c:api("POST", ("/branches/%s/restore"):format(child.id), { source_branch_id = main.id, source_lsn = "7F/0",
+      preserve_under_name = name })
+    neon_cloud.until_true(function() return c:branch("child").current_state == "ready" end, 60)
+    equal({ c:value(child, SUM), c:branch "kept" }, { before })
+  end
+  fail()
+  fail "kept"
+  c:query(child, RUIN)
+  local ruined = c:value(child, SUM)
+  local grandchild = c:api("POST", "/branches", { branch = { name = "grandchild", parent_id = child.id },
+    endpoints = { { type = "read_write" } } }).branch
+  neon_cloud.until_true(function() return c:branch("grandchild").current_state == "ready" end, 60)
+  equal(c:value(grandchild, SUM), ruined)
+end)
+
 drill("history is kept as long as the project says, and then gone for good", function(c)
   c:settled(c:api("PATCH", "", { project = { history_retention_seconds = 4 } }))
   local main = c:branch "production"

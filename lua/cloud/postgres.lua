@@ -36,8 +36,8 @@ local REST = 600              -- seconds without a server until a timeline is pa
 ---What the model wants (cloud.neon.follow), parents first.
 ---@class cloud.Postgres.Plan
 ---@field timelines table[]  id, parent, at, schema_only
----@field branches table[]   id, name, timeline, history_seconds, roles, databases, deleted, operations (id, action,
----endpoint)
+---@field branches table[]   id, name, timeline, former (timeline, until it is restored), history_seconds, roles,
+---databases, deleted, operations (id, action, endpoint)
 ---@field endpoints table[]  id, branch, timeline, type, address, suspend_seconds, state, disabled
 
 ---@class cloud.Postgres
@@ -126,11 +126,14 @@ local function guard(self, id, name, f, ...)
   if unless_cancelled(err) then complain(self, id, name, err) end
 end
 
--- A timeline is needed by the branches that have it, and by those that are to be made of it. Once they are made,
--- they have its past for themselves.
+-- A timeline is needed by the branches that have it, by those that go back to it should a restore fail, and by
+-- those that are to be made of it. Once they are made, they have its past for themselves.
 local function needed(self, plan)
   local set = {}
-  for _, branch in ipairs(plan.branches) do set[branch.timeline] = true end
+  for _, branch in ipairs(plan.branches) do
+    set[branch.timeline] = true
+    if branch.former then set[branch.former] = true end
+  end
   for i = #plan.timelines, 1, -1 do
     local timeline = plan.timelines[i]
     local waits = set[timeline.id] and timeline.parent and self.binaries and not self.timelines:exists(timeline.id)

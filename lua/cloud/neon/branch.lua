@@ -7,6 +7,7 @@ local catalog = require "cloud.neon.catalog"
 local clock = require "cloud.clock"
 local data = require "cloud.data"
 local endpoints = require "cloud.neon.endpoints"
+local former = require "cloud.neon.former"
 local history = require "cloud.ledger.history"
 local ids = require "cloud.ids"
 local operations = require "cloud.neon.operations"
@@ -31,6 +32,7 @@ local refuse = body.refuse
 ---@field created number
 ---@field operation? string   until it is done, the branch is `before`, not ready
 ---@field before? "init"|"resetting"
+---@field former? neon.Former  while it is being restored
 ---@field expires? number
 ---@field ttl? integer        seconds that it was given to live
 ---@field deleted? number
@@ -176,9 +178,10 @@ local function is_gone(state, one, now)
   return operations.settled(state, one.deletion, now)
 end
 
----What time alone changes: branches that outlive their expires_at are deleted, as of that time; what is gone
----for good leaves the state.
+---What time alone changes: a restore comes to its end; branches that outlive their expires_at are deleted, as of
+---that time; what is gone for good leaves the state.
 function branch.sweep(state, now)
+  local restored = former.settle(state, now)
   local kept, list = {}, state.neon.branches
   for _, one in ipairs(list) do
     if one.expires and one.expires <= now and not one.deleted then
@@ -186,7 +189,7 @@ function branch.sweep(state, now)
     end
     if is_gone(state, one, now) then forget(state, one, now) else kept[#kept + 1] = one end
   end
-  if #kept == #list then return end
+  if #kept == #list and not restored then return end
   state.neon.branches = kept
   timelines.prune(state, now)
 end

@@ -129,6 +129,12 @@ function endpoints.lead(state, endpoint, now, goal, operation)
   turn(state, endpoint, now, goal, operation)
 end
 
+---A compute whose operation came to nothing stays what it was.
+function endpoints.stay(state, endpoint, now)
+  if endpoint.before == "init" or operations.outcome(state, endpoint.operation, now) ~= "bad" then return end
+  endpoint.goal, endpoint.operation, endpoint.since = endpoint.before, nil, now
+end
+
 ---Of a connection or a query: wakes what rests. A compute that is being started is waited for.
 ---@return string|nil  what it is when it cannot be used: "disabled", "init" or "gone"
 function endpoints.use(state, endpoint, now)

@@ -18,7 +18,8 @@ end
 local function branch_of(state, one, pending)
   local project = data.find(state.neon.projects, "id", one.project_id)
   return { id = one.id, name = one.name, parent_id = one.parent_id, timeline = one.timeline,
-    project_id = one.project_id, history_seconds = project.history, address = endpoints.address(state, one),
+    former = one.former and one.former.timeline, project_id = one.project_id, history_seconds = project.history,
+    address = endpoints.address(state, one),
     roles = data.plain(one.roles), databases = data.plain(one.databases), deleted = one.deleted ~= nil,
     operations = pending[one.id] or {} }
 end

@@ -106,15 +106,24 @@ function operations.status(state, operation, now)
   return status, since
 end
 
----Whether an operation has ended well, and since when it is as it is. What was made without one, or by one
----that is forgotten, has been there from the beginning.
+---What an operation has come to, and since when. What was made without one, or by one that is forgotten, has been
+---there from the beginning.
+---@param id? string
+---@return "good"|"bad"|"pending" outcome, number changed
+function operations.outcome(state, id, now)
+  local operation = id and find(state, id)
+  if not operation then return "good", state.settings.created_at end
+  local status, changed = operations.status(state, operation, now)
+  if status == "finished" or status == "skipped" then return "good", changed end
+  return operation.outcome and "bad" or "pending", changed
+end
+
+---Whether an operation has ended well, and since when it is as it is.
 ---@param id? string
 ---@return boolean done, number changed
 function operations.settled(state, id, now)
-  local operation = id and find(state, id)
-  if not operation then return true, state.settings.created_at end
-  local status, changed = operations.status(state, operation, now)
-  return status == "finished" or status == "skipped", changed
+  local outcome, changed = operations.outcome(state, id, now)
+  return outcome == "good", changed
 end
 
 ---Whether a branch or a compute has become what its operation leads to. It has since `since`, and needs the

@@ -8,6 +8,7 @@ local branch = require "cloud.neon.branch"
 local catalog = require "cloud.neon.catalog"
 local data = require "cloud.data"
 local endpoints = require "cloud.neon.endpoints"
+local former = require "cloud.neon.former"
 local operations = require "cloud.neon.operations"
 local timelines = require "cloud.neon.timelines"
 
@@ -69,6 +70,7 @@ local function carry_out(context, one, source, at, name)
   local roles, databases = timelines.catalog(state, source, at)
   local origin, was_parent = source.timeline, one.parent_id
   local backup = name and preserve(context, one, name)
+  local before = former.of(one, backup)
   local timeline = timelines.new(state, now, { parent = origin, at = at })
   one.timeline, one.init_source = timeline.id, "parent-data"
   one.parent_id = one == source and backup.id or source.id
@@ -78,6 +80,7 @@ local function carry_out(context, one, source, at, name)
   one.updated, one.last_reset = now, now
   if one.ttl then one.expires = math.floor(now + one.ttl) end
   local chain = branch.begin(state, one, "resetting", steps_of(state, one, now), now)
+  before.operation, one.former = one.operation, before
   timelines.prune(state, now)
   return chain
 end

@@ -124,12 +124,14 @@ local function needs_parent(state, timeline, now)
   return timeline.parent and not (timeline.schema_only and operations.settled(state, timeline.operation, now))
 end
 
----Which timelines are wanted: by a branch, or by one that is.
+---Which timelines are wanted: by a branch, as that which it gets or as that which it had until it is restored, or by
+---one that is.
 ---@return table<string, boolean>
 function timelines.wanted(state, now)
   local wanted, list = {}, state.neon.timelines
   for _, branch in ipairs(state.neon.branches) do
     wanted[branch.timeline] = true
+    if branch.former then wanted[branch.former.timeline] = true end
   end
   for i = #list, 1, -1 do
     if wanted[list[i].id] and needs_parent(state, list[i], now) then wanted[list[i].parent] = true end
