@@ -85,6 +85,22 @@ test("a failure that is tried again is listed again then, and holds the project 
   equal({ shown.operation.status, shown.operation.failures_count, shown.operation.error }, { "finished", 1, nil })
 end)
 
+test("a compute that wakes although its operation failed for good is active, and its branch ready", function()
+  local c = new()
+  local _, one = c:create("one")
+  fail(c, one.branch.id)
+  local path = "/endpoints/" .. one.endpoints[1].id
+  local function states()
+    local _, shown = c:ask("GET", path)
+    return { c:branch("one").current_state, shown.endpoint.current_state, shown.endpoint.pending_state }
+  end
+  equal(states(), { "init", "init", "active" })
+  equal(neon.event(c.state, { endpoint = one.endpoints[1].id, state = "active" }, c.now), true)
+  equal(states(), { "ready", "active" })
+  neon.event(c.state, { endpoint = one.endpoints[1].id, state = "idle" }, c.now)
+  equal(states(), { "ready", "idle" })
+end)
+
 test("what was ordered to fail is not the follower's work before it has failed", function()
   local c = new()
   local body = { branch = { name = "pr-42" } }

@@ -127,6 +127,27 @@ case("a disabled compute refuses, and one that was enabled again serves", {}, fu
   equal(c:value(main, "1"), 1)
 end)
 
+case("a branch that could not be made is made when it is used, over HTTP too, and is ready then", {}, function(c)
+  local main = c:branch "production"
+  c:query(main, "create table t (n int); insert into t values (7)")
+  local time = c:moment(main)
+  c:query(main, "delete from t")
+  local function move(from, to)
+    process.run { command = ("for base in %s/tl-*/*.%s; do mv $base ${base%%.*}.%s; done"):format(c:data(), from, to) }
+  end
+  move("tar", "hidden")   -- without a base there is no past
+  local made = c:api("POST", "/branches", { branch = { name = "late", parent_id = main.id, parent_timestamp = time },
+    endpoints = { { type = "read_write" } } }).branch
+  local failed = c:settle()
+  move("hidden", "tar")
+  equal({ failed.action, failed.retry_at, state_of(c, made), c:branch("late").current_state },
+    { "create_branch", nil, "init", "init" })
+  local answer = c.cloud:ask("POST", "api.eu-central-1.aws.neon.tech/sql",
+    { json = { query = "select n from t" }, headers = { ["neon-connection-string"] = c:uri(made) } })
+  equal({ answer.status, answer:json().rows }, { 200, { { n = 7 } } })
+  equal({ state_of(c, made), c:branch("late").current_state }, { "active", "ready" })
+end)
+
 -- ---- read-only ones ---------------------------------------------------------------------------
 
 case("a read-only compute is a hot standby of its branch, and both wake for it", {}, function(c)

@@ -145,12 +145,16 @@ function endpoints.use(state, endpoint, now)
   endpoint.used = now
 end
 
----A follower's report: a connection woke a compute, or it was suspended.
+local function has_failed(state, thing, now) return operations.outcome(state, thing.operation, now) == "bad" end
+
+---A follower's report: a connection woke a compute, or it was suspended. What works has come about, although the
+---operation that was to make it has failed: its branch is ready then.
 ---@return boolean known
 function endpoints.event(state, event, now)
-  local _, endpoint = endpoints.find(state, event.endpoint)
+  local branch, endpoint = endpoints.find(state, event.endpoint)
   if not endpoint then return false end
-  if endpoint.goal ~= event.state then turn(state, endpoint, now, event.state) end
+  if endpoint.goal ~= event.state or has_failed(state, endpoint, now) then turn(state, endpoint, now, event.state) end
+  if event.state == "active" and has_failed(state, branch, now) then branch.operation, branch.since = nil, now end
   return true
 end
 

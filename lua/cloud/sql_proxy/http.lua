@@ -19,12 +19,13 @@ local refusal = statements.refusal
 
 -- ---- the session ------------------------------------------------------------------------------
 
--- A compute that is still being made is waited for, as Neon wakes one that sleeps.
+-- A compute that is still being made is waited for, as Neon wakes one that sleeps. One whose operation has failed
+-- for good may come to be when it is used.
 local function awake(cloud, host)
   for _ = 1, WAKE_TIMEOUT / WAKE_LOOK do
     local _, endpoint = hosts.find(cloud.state, host)
     if not endpoint then return nil end
-    if operations.settled(cloud.state, endpoint.operation, cloud.now()) then return endpoint end
+    if operations.outcome(cloud.state, endpoint.operation, cloud.now()) ~= "pending" then return endpoint end
     sleep(WAKE_LOOK)
   end
 end
