@@ -62,12 +62,13 @@ end
 ---Lets all operations end.
 function Client:settle() self.now = self.now + self.state.settings.operation_seconds end
 
+---@param o? table  of Client:call
 ---@return integer status, table answer
-function Client:create(name, more, endpoints)
+function Client:create(name, more, endpoints, o)
   local branch = { name = name }
   for key, value in pairs(more or {}) do branch[key] = value end
   endpoints = json.array(endpoints or { { type = "read_write" } })
-  return self:ask("POST", "/branches", { branch = branch, endpoints = endpoints })
+  return self:ask("POST", "/branches", { branch = branch, endpoints = endpoints }, o)
 end
 
 ---A branch whose operations are done.

@@ -105,10 +105,21 @@ test("what was ordered to fail is not the follower's work before it has failed",
   local c = new()
   local body = { branch = { name = "pr-42" } }
   c:ask("POST", BRANCHES, body, { trouble = { failures = 1, ends = "finished" } })
+  equal(#told(c).branches[2].operations, 0)
   c.now = c.now + 3
   equal(#told(c).branches[2].operations, 0)
   c.now = c.now + 5
   equal(#told(c).branches[2].operations, 1)
+end)
+
+test("what was ordered to end badly ends so, whatever the follower does", function()
+  local c = new()
+  local _, answer = c:create("pr-42", {}, nil, { trouble = { failures = 1, ends = "error", error = "no space" } })
+  finish(c)
+  c.now = c.now + 3
+  finish(c)
+  local _, shown = c:ask("GET", "/operations/" .. answer.operations[1].id)
+  equal({ shown.operation.status, shown.operation.error }, { "error", "no space" })
 end)
 
 -- ---- timelines ---------------------------------------------------------------------------------

@@ -73,7 +73,8 @@ local function troubled(state, operation, begun, now)
   return "cancelled", begun + length
 end
 
--- Of one whose turn has come. What the follower reported as failed and will try again waits until then.
+-- Of one whose turn has come, and whether that is as it was ordered. What the follower reported as failed and will
+-- try again waits until then.
 local function running(state, operation, begun, now)
   if operation.failed_at then
     if now < operation.retry then return "failed", operation.failed_at end
@@ -81,7 +82,7 @@ local function running(state, operation, begun, now)
   end
   if operation.trouble then
     local status, since = troubled(state, operation, begun, now)
-    if status then return status, since end
+    if status then return status, since, true end
     begun = since
   end
   return attempt(state, operation, begun, now)
@@ -98,12 +99,12 @@ local function current(state, operation, now)
   return "scheduling", operation.created
 end
 
----@return string status, number changed  and since when it has it
+---@return string status, number changed, boolean|nil ordered  since when it has it; whether it goes wrong by order
 function operations.status(state, operation, now)
   if operation.outcome then return operation.outcome, operation.ended end
-  local status, since = current(state, operation, now)
+  local status, since, ordered = current(state, operation, now)
   if LAST[status] then operation.outcome, operation.ended = status, since end
-  return status, since
+  return status, since, ordered
 end
 
 ---What an operation has come to, and since when. What was made without one, or by one that is forgotten, has been
@@ -211,14 +212,16 @@ function operations.event(state, event, now)
   return true
 end
 
----The operations that the follower has to carry out now, in their order.
+---The operations that the follower has to carry out now, in their order. One that goes wrong by order is none of
+---them: its end is not the follower's.
 ---@return table<string, { id: string, action: string, endpoint?: string }[]>  by branch
 function operations.pending(state, now)
   local pending = {}
   for _, operation in ipairs(state.neon.operations) do
     if not operation.outcome then
-      local status, list = operations.status(state, operation, now), pending[operation.branch_id] or {}
-      if status == "running" or status == "scheduling" and #list > 0 then
+      local status, _, ordered = operations.status(state, operation, now)
+      local list = pending[operation.branch_id] or {}
+      if status == "running" and not ordered or status == "scheduling" and #list > 0 then
         list[#list + 1] = { id = operation.id, action = operation.action, endpoint = operation.endpoint_id }
         pending[operation.branch_id] = list
       end
