@@ -8,7 +8,7 @@ local suite = assert(core.load_file "tests/clients/suite.lua")()
 
 -- The last one needs all before it. Under the sanitizers those are told that ask for the most.
 local ALL <const> = "octokit octokit_limits gh artifacts contract_github"
-local MOST <const> = "octokit gh artifacts"
+local MOST <const> = "octokit artifacts"
 
 local stories = suite.chosen(suite.sanitized and MOST or ALL)
 if not stories[1] then return end

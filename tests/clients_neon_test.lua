@@ -9,7 +9,7 @@ local suite = assert(core.load_file "tests/clients/suite.lua")()
 
 -- The last one needs all before it. Under the sanitizers those are told that ask for the most.
 local ALL <const> = "neonctl neon_computes neon_past neon_refused neon_sdk neon_drivers drizzle neon_contracts"
-local MOST <const> = "neon_past neon_sdk neon_drivers"
+local MOST <const> = "neon_sdk neon_drivers"
 
 local stories = suite.chosen(suite.sanitized and MOST or ALL)
 if not stories[1] then return end

@@ -8,7 +8,7 @@ local wrangler = assert(core.load_file "tests/clients/wrangler.lua")()
 
 -- The last one needs all before it. Under the sanitizers those are told that ask for the most.
 local ALL <const> = "deploy assets triggers versions rollback secrets previews delete refused faults sdk browser contracts"
-local MOST <const> = "deploy assets versions secrets sdk browser"
+local MOST <const> = "deploy assets sdk browser"
 
 local stories = suite.chosen(suite.sanitized and MOST or ALL)
 if not stories[1] then return end
