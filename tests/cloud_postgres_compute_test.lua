@@ -235,6 +235,23 @@ case("roles, passwords and databases follow the model, awake and asleep", {}, fu
   equal(c:query(main, "select tableowner from pg_tables where tablename = 'left_over'"), { { tableowner = "neondb_owner" } })
 end)
 
+case("a role that is deleted and made anew at rest is another one", {}, function(c)
+  local main = c:branch "production"
+  local function api(method, path, body)
+    return c:settled(c:api(method, ("/branches/%s/roles%s"):format(main.id, path), body))
+  end
+  c:query(main, "create table t (n int)")
+  local first = api("POST", "", { role = { name = "second" } }).role.password
+  c:query(main, "grant select on t to second; grant create on database neondb to second")
+  neon_cloud.query(with_password(c:uri(main), "second", first), "create schema mine; create table mine.theirs (n int)")
+  suspend(c, main)
+  api("DELETE", "/second")
+  local password = api("POST", "", { role = { name = "second" } }).role.password
+  raises("permission denied", neon_cloud.query, with_password(c:uri(main), "second", password), "select n from t")
+  equal(c:query(main, "select tableowner from pg_tables where tablename = 'theirs'"), { { tableowner = "neondb_owner" } })
+  equal(c:value(main, "(select count(*)::int from pg_roles where rolname like 'davit %')"), 0)
+end)
+
 case("databases that are deleted, renamed and made anew at rest keep and lose the right rows", {}, function(c)
   local main = c:branch "production"
   local function api(method, path, body)

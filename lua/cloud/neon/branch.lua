@@ -25,7 +25,7 @@ local refuse = body.refuse
 ---@field timeline string
 ---@field default? boolean
 ---@field protected? boolean
----@field roles table[]       name, password
+---@field roles table[]       key (of one made here), name, password
 ---@field databases table[]   id, key, name, owner
 ---@field endpoints neon.Endpoint[]
 ---@field leaving? table[]    computes that are being deleted: number, operation

@@ -15,9 +15,11 @@ function catalog.password(state, branch, role)
   return "npg_" .. sha256(text):sub(1, 24)
 end
 
+---One that is made anew after it was deleted is another one, as its key says.
 ---@return table role
 function catalog.role(state, branch, name, now)
-  return { name = name, password = catalog.password(state, branch, name), created = now, updated = now }
+  return { key = ids.next(state, "role"), name = name, password = catalog.password(state, branch, name), created = now,
+    updated = now }
 end
 
 ---@param key? integer  of the database that it is a copy of

@@ -32,6 +32,26 @@ local ATTRIBUTES = "createdb createrole bypassrls replication"
 
 local function mark_of(role) return sha256(role.password .. (role.no_login and " nologin" or "")) end
 
+-- A role that is made anew is another one. Those that the model had from another branch have no key.
+local function id_of(role) return role.key and "key " .. tostring(role.key) or role.name end
+
+local PARK = [[alter role %s rename to %s;
+update davit.said set name = %s where timeline = %s and kind = 'role' and id = %s]]
+
+-- Whose name another role has now makes room for it, until what it owns is somebody else's.
+local function park_roles(session, wanted, said)
+  local ids, names, there = {}, {}, names_of(session, "select rolname as name from pg_roles")
+  for _, role in ipairs(wanted.roles) do ids[id_of(role)], names[role.name] = true, true end
+  for id, old in pairs(said) do
+    if not ids[id] and names[old.name] and there[old.name] then
+      local parked = "davit drops " .. sha256(id):sub(1, 16)
+      session:query(PARK:format(identifier(old.name), identifier(parked), literal(parked), literal(wanted.timeline),
+        literal(id)))
+      old.name = parked
+    end
+  end
+end
+
 local function set_role(session, role, said, there)
   if there and said and said.mark == mark_of(role) then return end
   session:query(("%s role %s %s %s password %s"):format(there and "alter" or "create", identifier(role.name),
@@ -145,7 +165,7 @@ local function remember(session, wanted)
     parts[#parts + 1] = ("insert into davit.said values (%s, %s, %s, %s, %s)"):format(literal(wanted.timeline),
       literal(kind), literal(id), literal(name), literal(mark))
   end
-  for _, role in ipairs(wanted.roles) do add("role", role.name, role.name, mark_of(role)) end
+  for _, role in ipairs(wanted.roles) do add("role", id_of(role), role.name, mark_of(role)) end
   for _, database in ipairs(wanted.databases) do add("database", key_of(database), database.name, "") end
   session:query(table.concat(parts, ";\n"))
 end
@@ -168,8 +188,9 @@ function roles.reconcile(server, password, wanted)
   local session <close> = cluster.session(server, password)
   session:query(REMEMBER)
   local said = recall(session, wanted.timeline)
+  park_roles(session, wanted, said.role)
   local there = names_of(session, "select rolname as name from pg_roles")
-  for _, role in ipairs(wanted.roles) do set_role(session, role, said.role[role.name], there[role.name]) end
+  for _, role in ipairs(wanted.roles) do set_role(session, role, said.role[id_of(role)], there[role.name]) end
   set_databases(session, wanted, said.database)
   local heir = wanted.roles[1] and wanted.roles[1].name or cluster.ADMIN
   there = names_of(session, "select rolname as name from pg_roles")
