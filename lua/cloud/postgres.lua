@@ -261,10 +261,18 @@ local function retry_of(self, operation, err)
   if err.class == "transient" and failures < ATTEMPTS then return self.now() + OPERATION_RETRY end
 end
 
-local function report(self, operation, err, lsn)
+-- A branch whose restore has failed is what it was as soon as anybody is told so.
+local function go_back(self, branch)
+  for _, one in pairs(self.computes) do
+    if one.branch.id == branch.id and not one:is_up() then one.endpoint.timeline = branch.former end
+  end
+end
+
+local function report(self, branch, operation, err, lsn)
   if err then
-    self.report { operation = operation.id, status = "failed", error = err.message,
-      retry_at = retry_of(self, operation, err) }
+    local retry_at = retry_of(self, operation, err)
+    if branch.former and not retry_at then go_back(self, branch) end
+    self.report { operation = operation.id, status = "failed", error = err.message, retry_at = retry_at }
   else
     self.failures[operation.id] = nil
     self.report { operation = operation.id, status = "finished", lsn = lsn }
@@ -278,7 +286,7 @@ local function settle(self, plan, branch, err)
   end
   local lsn = not err and #branch.operations > 0 and try(head, self, branch) or nil
   for _, operation in ipairs(branch.operations) do
-    report(self, operation, err, lsn)
+    report(self, branch, operation, err, lsn)
     if err then break end   -- those behind it wait for it
   end
   if err then log_of(self, branch.name, err) end
