@@ -7,6 +7,7 @@ local json = require "json"
 local measure = core.load_file("tests/measure.lua")()
 local peers = core.load_file("tests/bench/peers.lua")()
 local process = require "process"
+local start_cloud = core.load_file("tests/bench/started_cloud.lua")()
 local workers = require "cloud.workers"
 
 local ACCOUNT <const> = "0000000000000000000000000000c0de"
@@ -43,20 +44,8 @@ fs.write(root .. "/seed.yaml", ("settings: { cloudflare_requests: %d, neon_reque
 -- Starts one, as soon as it says that it is ready.
 local function start(...)
   count = count + 1
-  local state = ("%s/state-%d"):format(root, count)
-  local child = process.start { argv = { here .. "/" .. peers.davit(), "cloud", "--state", state, "--seed", "seed.yaml", ... }, cwd = root,
-    output = "capture", env = { CLOUDFLARE_API_TOKEN = TOKEN,
-      CLOUDFLARE_ACCOUNT_ID = ACCOUNT, NEON_API_KEY = TOKEN, GITHUB_TOKEN = TOKEN, QUICK = false } }
-  repeat
-    local line = child:line() or error("the local cloud ended: " .. child:wait().errors, 0)
-  until line == "ready"
-  local facts = json.decode(fs.read(state .. "/cloud.json", { outside = true }))
-  return setmetatable({ child = child, port = facts.http_port }, Cloud)
-end
-
-Cloud.__close = function(self)
-  self.child:kill "TERM"
-  self.child:wait()
+  return start_cloud { class = Cloud, cwd = root, state = ("%s/state-%d"):format(root, count), flags = { ... },
+    env = { CLOUDFLARE_API_TOKEN = TOKEN, CLOUDFLARE_ACCOUNT_ID = ACCOUNT, NEON_API_KEY = TOKEN, GITHUB_TOKEN = TOKEN } }
 end
 
 function Cloud:request(method, host, path, o)

@@ -3,11 +3,10 @@
 local core = require "core"
 local fs = require "fs"
 local http = require "http"
-local json = require "json"
 local measure = core.load_file("tests/measure.lua")()
-local peers = core.load_file("tests/bench/peers.lua")()
 local postgres = require "cloud.postgres"
 local process = require "process"
+local start_cloud = core.load_file("tests/bench/started_cloud.lua")()
 local sql = require "sql"
 
 local TOKEN <const> = "bench-token"
@@ -15,7 +14,6 @@ local PROJECT <const> = "/api/v2/projects/wandering-moon-123456"
 local COUNTS <const> = measure.quick and { 1, 3 } or { 1, 50, 200 }
 local LOOK <const> = 0.002
 
-local here = process.run({ argv = { "pwd" } }).output:match "[^\n]+"
 local root = process.run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
 local _ <close> = setmetatable({}, { __close = function()
   postgres.reset(root .. "/state")
@@ -39,19 +37,8 @@ local Cloud = {}
 Cloud.__index = Cloud
 
 local function start()
-  local state = root .. "/state"
-  local child = process.start { argv = { here .. "/" .. peers.davit(), "cloud", "--state", state, "--seed", "seed.yaml",
-    "--no-workers" }, cwd = root, output = "capture", env = { NEON_API_KEY = TOKEN, QUICK = false } }
-  repeat
-    local line = child:line() or error("the local cloud ended: " .. child:wait().errors, 0)
-  until line == "ready"
-  local facts = json.decode(fs.read(state .. "/cloud.json", { outside = true }))
-  return setmetatable({ child = child, port = facts.http_port }, Cloud)
-end
-
-Cloud.__close = function(self)
-  self.child:kill "TERM"
-  self.child:wait()
+  return start_cloud { class = Cloud, cwd = root, state = root .. "/state", flags = { "--no-workers" },
+    env = { NEON_API_KEY = TOKEN } }
 end
 
 function Cloud:ask(method, path, body)
