@@ -1,5 +1,6 @@
 ---The project's davit.yaml: found, read strictly, with its defaults filled in.
 local core = require "core"
+local checks = require "project.checks"
 local crons = require "project.crons"
 local secret = require "secret.core"
 local shape = require "project.shape"
@@ -26,7 +27,7 @@ local keys = {
   checks = "any",
   secrets = { map = {
     from = "text", file = "text", shared = "boolean", fd = "integer", command = { list = "text" },
-    to = { list = "text" }, generate = "integer",
+    to = { list = "text" }, generate = "integer", environments = { list = "text" },
   } },
   environments = { map = {
     name = "text", host = "text", database = "text", approve = "boolean", secrets = secret_map,
@@ -93,6 +94,7 @@ local function check_references(file, p)
   for name, database in pairs(p.databases) do
     require_keys(file, database, "databases." .. name, { "neon", "parent" })
   end
+  p.checks = p.checks and checks.read(file, p.checks) or {}
   for i, name in ipairs(p.deploy) do
     if not p.workers[name] then
       wrong(file, "deploy." .. i, ("no worker is called '%s'"):format(name))

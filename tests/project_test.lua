@@ -89,6 +89,7 @@ local function open(from, to)
   require("fs.core").stay_in()   -- other tests write elsewhere
   secret.env = function(_, o) return secret.generate(o.name, 16, { to = o.to }) end
   local env, err = try(flow.environment, "preview", { pr = 42 })
+  if env then env:require_credentials("cloudflare", "neon", "github") end
   secret.env = env_secret
   if err then error(err, 0) end
   return env
@@ -125,13 +126,12 @@ test("a secret that production uses is refused to a preview", function()
     return tostring(value.KEY)
   end
   equal(taken(), "[secret KEY]")
-  local err = raises("KEY of a preview would be production's LIVE_KEY", taken, [[database: "pr-{pr}" }]],
-    [[database: "pr-{pr}", secrets: { KEY: LIVE_KEY } }]])
-  equal(err.code, "refused")
+  local err = raises("KEY of codex/preview/42 would come from LIVE_KEY, which is production's", taken,
+    [[database: "pr-{pr}" }]], [[database: "pr-{pr}", secrets: { KEY: LIVE_KEY } }]])
+  equal(err.code, "preview-to-production")
 end)
 
 test("an environment says what davit.yaml lacks", function()
-  raises("the key 'zone' is missing", open, "zone: example.com\n", "")
   raises("the key 'github.repository' is missing", open, "github: { repository: example/codex }\n", "")
   raises("no database is declared", open, "databases:\n  main: { neon: project-1, parent: production }\n", "")
   raises("several databases are declared", open, "databases:\n", "databases:\n  b: { neon: p, parent: q }\n")
@@ -139,9 +139,10 @@ test("an environment says what davit.yaml lacks", function()
 end)
 
 test("flow.environment says what it expects", function()
-  raises("the environment 'preview' only", flow.environment, "production", { pr = 1 })
-  raises("flow.environment: expected { pr = NUMBER }", flow.environment, "preview", {})
+  raises("flow.environment: expected { pr = NUMBER } for the environment 'preview'", flow.environment, "preview", {})
   raises("flow.environment: expected { pr = NUMBER }", flow.environment, "preview")
+  raises("expected { branch = NAME, sha = COMMIT } for the environment 'test'", flow.environment, "test", {})
+  raises("no environment is called 'staging'", flow.environment, "staging")
 end)
 
 -- ---- versions --------------------------------------------------------------------------------------

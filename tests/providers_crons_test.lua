@@ -176,7 +176,9 @@ local function preview(crons)
   local own = secret.env
   local _ <close> = setmetatable({}, { __close = function() secret.env = own end })
   secret.env = function(name) return credentials[name] end
-  return flow.environment("preview", { pr = 42 })
+  local env = flow.environment("preview", { pr = 42 })
+  env:require_credentials("cloudflare")
+  return env
 end
 
 test("a preview runs at no time unless it is asked to, and no more when it is not", function()

@@ -73,6 +73,13 @@ function bundle.assets(folder)
   return assets, take_rules(assets)
 end
 
+---Where a build leaves what is deployed, from the Worker's folder.
+---@param worker flow.Worker
+---@return string[]
+function bundle.paths(worker)
+  return { worker.settings.entry, worker.settings.assets }
+end
+
 ---Reads what the build left: the entry module, the assets and their rules.
 ---@return table bundle  entry, assets, digest
 function bundle.read(worker)

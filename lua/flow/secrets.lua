@@ -102,19 +102,47 @@ end
 ---@return integer|nil  bytes of it that are made
 function secrets.is_generated(env, name) return declared(env, name).generate end
 
--- Where a Worker's secret comes from; what production takes its own from is refused.
-local function source_name(env, name)
-  local from = (env.settings.secrets or {})[name] or name
-  local production = (env.project.environments.production or {}).secrets or {}
-  for _, theirs in pairs(production) do
-    if theirs == from then
-      failure {
-        code = "refused", about = name,
-        message = ("davit.yaml: %s of a preview would be production's %s"):format(name, from),
-        hint = ("give it another source: environments.preview.secrets.%s"):format(name),
-      }
-    end
+local function admits(list, kind)
+  for _, one in ipairs(list) do
+    if one == kind then return true end
   end
+  return false
+end
+
+-- Production's own source of a secret; one that is generated is another one everywhere.
+local function of_production(env, name)
+  local production = env.project.environments.production
+  return production and ((production.secrets or {})[name] or name)
+end
+
+local function refuse_source(env, name, from, why, hint)
+  failure { code = "preview-to-production", about = name,
+    message = ("davit.yaml: %s of %s would come from %s, %s"):format(name, env.marker, from, why), hint = hint }
+end
+
+-- What production takes any secret from is refused to all others, unless davit.yaml says that both may have it.
+local function check_source(env, kind, name, from)
+  local list = declared(env, from).environments
+  if list and not admits(list, kind) then
+    refuse_source(env, name, from, "which is for " .. table.concat(list, ", "),
+      ("secrets.%s.environments lists who may have it"):format(from))
+  end
+  if list or env.is:is_production() then return end
+  local shared = of_production(env, name) == from
+  for _, theirs in pairs((env.project.environments.production or {}).secrets or {}) do
+    shared = shared or theirs == from
+  end
+  if not shared then return end
+  refuse_source(env, name, from, "which is production's",
+    ("give it another source, environments.%s.secrets.%s; or, where both may have it, say so: "
+      .. "secrets.%s.environments: [%s, production]"):format(kind, name, from, kind))
+end
+
+-- Where a secret of the environment comes from.
+local function source_name(env, name)
+  local kind = env.kind == "test" and "preview" or env.kind
+  local from = ((env.project.environments[kind] or {}).secrets or {})[name] or name
+  check_source(env, kind, name, from)
   return from
 end
 
@@ -131,6 +159,23 @@ function secrets.of_worker(env, name)
       message = ("the secret %s may be sent to %s only, and a Worker wants it"):format(from, table.concat(to, ", ")),
       hint = ("if it belongs there, add api.cloudflare.com to secrets.%s.to in davit.yaml"):format(from),
     }
+  end
+  return secrets.source(env, from, to)
+end
+
+---A secret that a program of the project gets as a variable.
+---@param env flow.Environment
+---@param name string
+---@param places string[]  where it may go
+function secrets.of_program(env, name, places)
+  local from = source_name(env, name)
+  local to = declared(env, from).to or places
+  for _, place in ipairs(places) do
+    if not table.concat(to, "\n"):find(place, 1, true) then
+      failure { code = "refused", class = "misuse", about = name,
+        message = ("the secret %s may be sent to %s only, and a program wants it"):format(from, table.concat(to, ", ")),
+        hint = ("if it belongs there, add %s to secrets.%s.to in davit.yaml"):format(place, from) }
+    end
   end
   return secrets.source(env, from, to)
 end

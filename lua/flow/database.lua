@@ -1,0 +1,108 @@
+---The database of an environment: its branch, how it is reached, how it is brought up to date. These are methods
+---of flow.Environment (lua/flow.lua).
+local artifact = require "artifact"
+local json = require "json"
+local retry = require "retry"
+local secrets = require "flow.secrets"
+local sql = require "sql"
+
+local database = {}
+
+local BRANCH_LIFE <const> = 14 * 86400  -- a second net: Neon itself deletes a branch that nobody cleaned up
+
+-- What production works on is nobody's to make or to remove.
+local function refuse_lasting(env)
+  if env.is:is_production() then env.is:refuse("branch", env.branch_name, "it is neither made nor removed by a run") end
+end
+
+---The environment's own database branch, as run.ensure takes it.
+---@param o? { name?: string, expires?: integer }  another one of the same environment; seconds it lives at most
+function database:branch(o)
+  refuse_lasting(self)
+  o = o or {}
+  return self.neon.branch {
+    name = o.name or self.branch_name, parent = self.database.parent, marker = self.marker,
+    expires = o.expires or BRANCH_LIFE,
+  }
+end
+
+---A branch by its name alone: enough to find and to destroy it.
+---@param name? string  the environment's own
+function database:branch_named(name)
+  refuse_lasting(self)
+  return self.neon.branch { name = name or self.branch_name, marker = self.marker }
+end
+
+local function connection_uri(env, id, to)
+  return env.neon.connection_uri {
+    branch = id, database = env.database.database, role = env.database.role, to = to,
+    preview = not env.is:is_production(),
+  }
+end
+
+---The branch's connection string, which may go to the database and into Workers only.
+---@param branch table  what run.ensure returned
+---@param to? string[]  where else it may go
+function database:database_url(branch, to)
+  local places = { "sql:*", secrets.WORKER_UPLOAD }
+  for _, place in ipairs(to or {}) do places[#places + 1] = place end
+  return connection_uri(self, branch.id, places)
+end
+
+-- For whom it is sealed.
+local function sealed_places(sealed_to)
+  local to = {}
+  for _, key in ipairs(type(sealed_to) == "table" and sealed_to or { sealed_to }) do to[#to + 1] = "sealed:" .. key end
+  return to
+end
+
+---Hands the database over to a later job: the branch by its id; sealed, its connection string, too.
+---@param branch table  what run.ensure returned
+---@param o? { name?: string, sealed_to?: string|string[], run?: string, attempt?: integer, retention?: number|string }
+function database:hand_over(branch, o)
+  o = o or {}
+  local url = o.sealed_to and self:database_url(branch, sealed_places(o.sealed_to)) or nil
+  artifact.hand_over {
+    name = o.name or "database", run = o.run, attempt = o.attempt, retention = o.retention, sealed_to = o.sealed_to,
+    values = { branch = branch.id, DATABASE_URL = url },
+  }
+end
+
+---Takes over the database that a job before has handed over, and asks Neon how it is reached.
+---@param o? { name?: string, given?: table<string, string>, run?: string, attempt?: integer }
+---@return { id: string } branch, any url  a secret
+function database:take_over(o)
+  o = o or {}
+  local handed = artifact.take_over {
+    name = o.name or "database", given = o.given, run = o.run, attempt = o.attempt, expect = { "branch" },
+  }
+  local branch = { id = handed.branch }
+  return branch, self:database_url(branch)
+end
+
+-- A new branch may be reached before its roles have their passwords (28P01), or not at all.
+local first_connection = { classes = { transient = true, pending = true }, first = 0.25, most = 4, budget = 60 }
+
+local function wait_for_connection(url)
+  retry.run(first_connection, function()
+    local _, err = try(function()
+      local session <close> = sql.connect { url = url }
+      session:query "select 1"
+    end)
+    if not err then return end
+    if err.sqlstate == "28P01" then err.class = "pending" end
+    error(err, 0)
+  end)
+end
+
+---Waits until the branch accepts connections and applies what the folder has and it has not.
+---@return { applied: string[], already: integer }
+function database:migrate(branch)
+  self.neon.ready(branch)
+  local url = self:database_url(branch)
+  wait_for_connection(url)
+  if not self.database.migrations then return { applied = json.array {}, already = 0 } end
+  return sql.migrate { url = url, folder = self.project.root .. "/" .. self.database.migrations }
+end
+
+return database

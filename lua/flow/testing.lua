@@ -1,0 +1,143 @@
+---What the recipe `test` is made of: databases for checks, their variables, what GitHub is told.
+local artifact = require "artifact"
+local bundles = require "flow.bundle"
+local checks = require "flow.checks"
+local commit = require "flow.commit"
+local log = require "log"
+local project = require "project"
+local secrets = require "flow.secrets"
+
+local testing = {}
+
+---How the result of a test is called at GitHub, where davit.yaml names no workflow of its own.
+testing.CONTEXT = "davit/test"
+
+-- ---- what is asked for -------------------------------------------------------------------------------
+
+---@param p table  the recipe's parameters: pr, branch, sha, base, only, all
+---@return flow.Change
+function testing.change(p)
+  local change = commit.change(project.current(), p)
+  change.stage, change.only = "test", p.only
+  if p.all then change.paths, change.why = nil, nil end
+  return change
+end
+
+---The checks that a change asks for; those that it does not are named.
+---@param env flow.Environment
+---@param change flow.Change
+---@return table<string, project.Check>
+function testing.choose_checks(env, change)
+  if change.why then log.warn(change.why .. "; so everything may have changed") end
+  local chosen, others = checks.choose(env.project.checks, change)
+  for name, why in pairs(others) do log.info(("the check %s is left out: %s"):format(name, why)) end
+  return chosen
+end
+
+---What was run, in one line.
+---@param chosen table<string, project.Check>
+---@return string
+function testing.summary(chosen)
+  local names = {}
+  for name in pairs(chosen) do names[#names + 1] = name end
+  return #names == 0 and "none was asked for" or table.concat(names, ", ")
+end
+
+-- ---- databases ---------------------------------------------------------------------------------------
+
+-- Those that a check of this kind works on, migrated.
+local function database(run, env, name)
+  local branch = run.ensure(env:branch { name = name })
+  run.step("migrate " .. name, { branch = branch.id }, function() return env:migrate(branch) end)
+  return branch
+end
+
+---The branches that the checks need, migrated.
+---@param run run
+---@param env flow.Environment
+---@param chosen table<string, project.Check>
+---@return table<string, table>  by what checks need: database, e2e
+function testing.test_databases(run, env, chosen)
+  local wanted, made = {}, {}
+  if checks.need(chosen, "database") then wanted.database = env.branch_name end
+  if checks.need(chosen, "e2e") then wanted.e2e = env.branch_name .. "-e2e" end
+  local tasks = {}
+  for need, name in pairs(wanted) do
+    tasks[need] = function() made[need] = database(run, env, name) end
+  end
+  if next(tasks) then run.parallel(tasks) end
+  return made
+end
+
+---Removes what only a test needs: all branches but a pull request's own, which its preview uses.
+---@param run run
+---@param env flow.Environment
+---@param made table<string, table>  of test_databases
+function testing.remove_test_databases(run, env, made)
+  for need, branch in pairs(made) do
+    local lasting = need == "database" and env.kind == "preview"
+    if not lasting then run.destroy(env:branch_named(branch.name)) end
+  end
+end
+
+-- ---- running -----------------------------------------------------------------------------------------
+
+-- The variables of one check.
+local function variables(env, check, made)
+  local list = {}
+  for _, name in ipairs(check.secrets or {}) do list[name] = secrets.of_program(env, name, checks.places) end
+  local branch = made[check.needs]
+  if branch then list.DATABASE_URL = env:database_url(branch, checks.places) end
+  return list
+end
+
+---Runs the checks; raises what went wrong when all have ended.
+---@param run run
+---@param env flow.Environment
+---@param chosen table<string, project.Check>
+---@param o { jobs: integer, databases: table<string, table> }
+function testing.run_checks(run, env, chosen, o)
+  checks.run(run, { chosen = chosen, root = env.project.root, jobs = o.jobs,
+    env_of = function(check) return variables(env, check, o.databases) end })
+end
+
+---Builds the Workers and stores what that makes, by commit: what was tested is what is deployed.
+---@param run run
+---@param env flow.Environment
+---@param sha string
+function testing.store_bundles(run, env, sha)
+  local builds = {}
+  for _, worker in ipairs(env.workers) do
+    builds[worker.name] = function()
+      run.step("build", function() bundles.build(worker) end)
+      run.step("store", { sha = sha }, function()
+        local entry = artifact.put { name = "bundle-" .. worker.name, run = sha, root = worker.folder,
+          paths = bundles.paths(worker), replace = true }
+        return { digest = entry.sha256 }
+      end)
+    end
+  end
+  run.parallel(builds)
+end
+
+-- ---- these are methods of flow.Environment -----------------------------------------------------------
+
+testing.methods = {}
+
+---Looks for every secret that a check wants, so that one that is missing stops the run before anything was made.
+---@param chosen table<string, project.Check>
+function testing.methods:require_check_secrets(chosen)
+  for _, check in pairs(chosen) do
+    for _, name in ipairs(check.secrets or {}) do secrets.of_program(self, name, checks.places) end
+  end
+end
+
+---Tells GitHub how the tests of a commit went, where preview and production look.
+---@param sha string
+---@param err? table
+function testing.methods:tell_tested(sha, err)
+  self.github.set_status { sha = sha, context = testing.CONTEXT, state = err and "failure" or "success",
+    description = err and "a check has failed" or "all checks have passed" }
+end
+
+return testing

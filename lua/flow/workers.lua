@@ -1,0 +1,121 @@
+---The Workers of an environment: their secrets, versions, bindings, hosts and crons. These are methods of
+---flow.Environment (lua/flow.lua).
+local json = require "json"
+local secret = require "secret"
+local secrets = require "flow.secrets"
+local sha256 = require "sha256"
+
+local workers = {}
+
+---The secrets of all Workers by name. A generated one is kept while every Worker that wants it has it already;
+---else all of them get the value that it has in this environment (flow/secrets.lua).
+---@param branch table  what run.ensure returned
+---@param run run
+---@return table<string, any> templates, or "keep"
+function workers:secrets(branch, run)
+  local values, choices = {}, run.step("generated secrets", function() return secrets.choose(self) end)
+  for _, worker in ipairs(self.workers) do
+    for _, name in ipairs(worker.settings.secrets) do
+      values[name] = values[name] or self:secret(name, choices[name], branch)
+    end
+  end
+  return values
+end
+
+-- A value that is made anew must reach the Workers whose code has not changed, too.
+local function gets_another(env, worker, values)
+  for _, name in ipairs(worker.settings.secrets) do
+    if secrets.is_generated(env, name) and values[name] ~= "keep" then return true end
+  end
+  return false
+end
+
+---Looks for every secret that a Worker wants, so that one that is missing stops the run before
+---anything was made.
+function workers:require_secrets()
+  for _, worker in ipairs(self.workers) do
+    for _, name in ipairs(worker.settings.secrets) do
+      if name ~= "DATABASE_URL" and not secrets.is_generated(self, name) then secrets.of_worker(self, name) end
+    end
+  end
+end
+
+function workers:secret(name, choice, branch)
+  if name == "DATABASE_URL" then return self:database_url(branch) end
+  if choice then return secrets.generate(self, name, choice, branch) end
+  return secrets.of_worker(self, name)
+end
+
+-- The values that a Worker gets, without showing them: a changed one is another version. Who has
+-- the key could upload anyway. A generated value is left out: it is made anew only where it is missing.
+local function fingerprints(env, worker, values)
+  local found = {}
+  for _, name in ipairs(worker.settings.secrets) do
+    if not secrets.is_generated(env, name) then found[name] = secret.fingerprint(values[name], env.upload_token) end
+  end
+  return found
+end
+
+---The same for the same code, settings and secrets on the same database; else another.
+---@param values table<string, any>  of env:secrets
+---@return string  12 hex digits
+function workers:version(worker, bundle, branch, values)
+  local settings = json.encode {
+    vars = worker.settings.vars, secrets = json.array(worker.settings.secrets),
+    values = fingerprints(self, worker, values), date = worker.settings.compatibility_date,
+  }
+  return sha256(bundle.digest .. branch.id .. settings):sub(1, 12)
+end
+
+local function bindings_of(env, worker, version, values)
+  local list = {
+    { type = "plain_text", name = "VERSION", text = version },
+    { type = "plain_text", name = "ENVIRONMENT", text = env.kind },
+  }
+  for name, text in pairs(worker.settings.vars) do
+    list[#list + 1] = { type = "plain_text", name = name, text = text }
+  end
+  for _, name in ipairs(worker.settings.secrets) do
+    local value = values[name]
+    list[#list + 1] = value == "keep" and { type = "inherit", name = name }
+      or { type = "secret_text", name = name, text = value }
+  end
+  return list
+end
+
+---A Worker of the environment with this bundle, as run.ensure takes it.
+function workers:worker(worker, bundle, version, values)
+  return self.cloudflare.worker {
+    name = worker.script, marker = self.marker, main = "index.js",
+    modules = { { name = "index.js", type = "application/javascript+module", body = bundle.entry } },
+    compatibility_date = worker.settings.compatibility_date, version_tag = version,
+    bindings = bindings_of(self, worker, version, values),
+    assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules,
+    always = gets_another(self, worker, values),
+  }
+end
+
+---A Worker by its name alone: enough to find and to destroy it.
+function workers:worker_named(worker)
+  return self.cloudflare.worker { name = worker.script, marker = self.marker }
+end
+
+---Has a Worker of the environment run by itself when davit.yaml says so. An environment without a list of its own has
+---no crons: what an earlier push has set is taken away. Without the key they are left alone.
+function workers:set_crons(run, worker)
+  local lists = worker.settings.crons
+  if not lists then return end
+  local list = lists[self.kind] or {}
+  local act = list[1] and run.ensure or run.destroy
+  act(self.cloudflare.crons { worker = worker.script, marker = self.marker, crons = list })
+end
+
+function workers:dns_record(worker)
+  return self.cloudflare.dns_record { host = worker.host, marker = self.marker }
+end
+
+function workers:domain(worker)
+  return self.cloudflare.domain { host = worker.host, worker = worker.script, marker = self.marker }
+end
+
+return workers
