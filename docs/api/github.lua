@@ -17,7 +17,7 @@ github.places = {}
 ---@class github.ClientOptions
 ---@field repository string             "owner/name"
 ---@field token string|secret.Template  "pull-requests: write" for comments
----@field login? string                 who the token writes as (github-actions[bot])
+---@field login? string|string[]        who else writes for us (github-actions[bot] always does): see `client.comment`
 
 ---A client; nothing is sent yet. Raises a misuse for an unknown, missing or mistyped option.
 ---@param options github.ClientOptions
@@ -52,7 +52,7 @@ function client.open_pulls() end
 ---@field login string
 ---@field body string
 ---@field url string
----@field marker? string  when it has one and we wrote it
+---@field marker? string  when it has one that counts
 
 ---All comments of a pull request, oldest first.
 ---@param number integer
@@ -65,8 +65,11 @@ function client.comments(number) end
 ---@field body string  Markdown; at most 65536 characters with the marker
 
 ---The comment of this key. `update` writes only when the text differs, and writes a new one when
----somebody deleted it. A marker in a comment of another author does not count. The body is masked.
----The thing is a `github.Comment`.
+---somebody deleted it. The body is masked. The thing is a `github.Comment`. Needs "pull-requests: write".
+---
+---Anybody can write a marker, so its author is looked at. What `login` names and github-actions[bot] wrote is ours.
+---Where there is none of those, what an owner, a member or a collaborator of the repository wrote counts: a person's token
+---of today may be a workflow's tomorrow. A stranger's never does. An app writes as "NAME[bot]", which `login` has to say.
 ---@param options github.CommentOptions
 ---@return run.Resource
 function client.comment(options) end
