@@ -1,0 +1,90 @@
+---Secrets of the repository and of environments: sealed here for GitHub's public key, and never to be read again.
+local api = require "github.api"
+local base64 = require "base64"
+local options = require "options"
+local sealed_box = require "sealed_box.core"
+local secret = require "secret.core"
+local settings = require "github.settings"
+
+local secrets = {}
+
+local LARGEST = 48 << 10   -- bytes of a value
+local EXTRA = 48           -- bytes that a sealed box is longer than what is in it
+
+local place = settings.place("secrets", { repository = "secrets", environment = "environments", per_page = 100 })
+
+-- The key of a place, asked for once a client.
+local function public_key(client, environment)
+  local known = client.keys[environment or ""]
+  if known then return known end
+  local key = api.call(client, { path = place.path(environment, "public-key"), needs = place.needs(environment, "read"),
+    what = "get the public key for secrets of " .. place.name(client, environment) })
+  client.keys[environment or ""] = key
+  return key
+end
+
+-- Whoever may be sent the value at this address may have it sealed.
+local function seal(client, o, key)
+  local address = api.url(client, place.path(o.environment, o.name))
+  local box = sealed_box.seal_secret(base64.decode(key.key), o.value, address, "PUT")
+  if #box - EXTRA <= LARGEST then return base64.encode(box) end
+  options.misuse("github.secret: %s has more than GitHub's %d KiB", o.name, LARGEST >> 10)
+end
+
+local function put(client, o)
+  local key = public_key(client, o.environment)
+  api.call(client, { method = "PUT", path = place.path(o.environment, o.name),
+    needs = place.needs(o.environment, "write"),
+    json = { encrypted_value = seal(client, o, key), key_id = key.key_id },
+    what = ("set the secret %s of %s"):format(o.name, place.name(client, o.environment)) })
+  return { name = o.name, environment = o.environment }
+end
+
+local function find(client, o)
+  local found = place.get(client, o)
+  return found and { name = found.name, environment = o.environment, updated_at = found.updated_at }
+end
+
+-- ---- for recipes -------------------------------------------------------------------------
+
+local fields = { { "name", "string", true }, { "value", "any", true }, { "environment", "string" } }
+
+local function read(given)
+  options.read("github.secret", given, fields)
+  if not secret.is(given.value) then
+    options.misuse("github.secret: 'value' of %s must be a secret, not a %s", given.name, type(given.value))
+  end
+  local o = settings.check("github.secret", given)
+  o.value = given.value
+  return o
+end
+
+---@return table resource
+function secrets.resource(client, given)
+  local o = read(given)
+  return {
+    ("Secret %s of %s"):format(o.name, place.name(client, o.environment)),
+    find = function() return find(client, o) end,
+    create = function() return put(client, o) end,
+    update = function() return put(client, o) end,   -- nobody can tell whether it is the same
+    destroy = function() place.delete(client, o) end,
+  }
+end
+
+---@return { name: string, environment?: string, updated_at: string }[]
+function secrets.list(client, given)
+  local o = settings.check("github.secrets", given or {}, true)
+  local list = place.list(client, o.environment)
+  for i, found in ipairs(list) do
+    list[i] = { name = found.name, environment = o.environment, updated_at = found.updated_at }
+  end
+  return list
+end
+
+---@return boolean  false: it was not there
+function secrets.delete(client, given)
+  options.read("github.delete_secret", given, { { "name", "string", true }, { "environment", "string" } })
+  return place.delete(client, (settings.check("github.delete_secret", given)))
+end
+
+return secrets
