@@ -11,6 +11,11 @@ local function short(text)
   return sha256(text):sub(1, 12)
 end
 
+---Whether a line is about what was said and is not taken back: the status of a commit, a remark on an issue.
+---@param line string
+---@return boolean
+function inventory.is_said(line) return line:find "^status " ~= nil or line:find "^remark " ~= nil end
+
 ---The object that a line is about.
 ---@param line string
 ---@return string
@@ -106,7 +111,17 @@ end
 local function add_comments(add, github)
   for _, repository in pairs(github.repositories) do
     for _, c in ipairs(repository.comments) do
-      add("comment on #%d by %s: %s", c.number, c.login, c.body:gsub("%s+", " "), nil)
+      local kind = data.find(repository.issues, "number", c.number) and "remark" or "comment"
+      add("%s on #%d by %s: %s", kind, c.number, c.login, c.body:gsub("%s+", " "), nil)
+    end
+  end
+end
+
+-- A closed issue is over, and GitHub deletes none.
+local function add_issues(add, repository)
+  for _, issue in ipairs(repository.issues) do
+    if issue.state == "open" then
+      add("issue '%s' by %s: %s", issue.title, issue.login, (issue.body or ""):gsub("%s+", " "), nil)
     end
   end
 end
@@ -124,10 +139,12 @@ local function add_settings(add, of, secrets, variables)
   for name, variable in pairs(variables or {}) do add("variable %s of %s: %s", name, of, variable.value) end
 end
 
+-- One that nobody set up is what a deployment has left behind: GitHub keeps it, and no workflow may delete it.
 local function add_environments(add, repository)
   add_settings(add, repository.full_name, repository.secrets, repository.variables)
   for _, environment in ipairs(repository.environments) do
-    add("environment %s: with %d reviewers", environment.name, #environment.reviewers)
+    local reviewers = #environment.reviewers
+    if reviewers > 0 then add("environment %s: with %d reviewers", environment.name, reviewers) end
     add_settings(add, environment.name, environment.secrets, environment.variables)
   end
 end
@@ -156,6 +173,7 @@ function inventory.lines(state)
   add_branches(add, state)
   add_comments(add, state.github)
   for _, repository in pairs(state.github.repositories) do
+    add_issues(add, repository)
     add_deployments(add, repository)
     add_environments(add, repository)
     add_reports(add, repository)

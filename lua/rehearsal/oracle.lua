@@ -56,11 +56,13 @@ local function told_of(self, ending, line)
   return objects_of(self.before)[inventory.object(line)] == true
 end
 
--- An undone run leaves nothing that it made. What was there before is there again, unless removing
--- or changing it is what the recipe is for.
+-- An undone run leaves nothing that it made, but for what was said and cannot be taken back. What was there before
+-- is there again, unless removing or changing it is what the recipe is for.
 local function after_undo(self, problems, ending)
   for _, line in ipairs(without(ending.inventory, self.before)) do
-    if not told_of(self, ending, line) then problems[#problems + 1] = { what = "left over", line = line } end
+    if not inventory.is_said(line) and not told_of(self, ending, line) then
+      problems[#problems + 1] = { what = "left over", line = line }
+    end
   end
   local lost = without(self.before, ending.inventory)
   add_lines(problems, "lost", without(lost, without(self.before, self.reference.inventory)))
