@@ -4,8 +4,8 @@
 #include <string.h>
 
 #define MODULES(X) \
-  X("archive.core", archive_open)        X("authority", authority_open)         X("base64", base64_open)               X("condition", condition_open) \
-  X("core", core_open)                   X("dns.core", dns_open)                X("dotenv.core", dotenv_open) \
+  X("archive.core", archive_open)        X("authority", authority_open)         X("base64", base64_open)               X("blake3", blake3_open) \
+  X("condition", condition_open)         X("core", core_open)                   X("dns.core", dns_open)                X("dotenv.core", dotenv_open) \
   X("event.core", event_open)            X("filelock", file_lock_open)          X("fs.core", fs_core_open)             X("fs.fenced", fs_fenced_open) \
   X("health.core", health_open)          X("hex", hex_open)                     X("hmac.core", hmac_open) \
   X("http.budget.core", budget_lua_open) X("http.core", http_open)              X("json", json_open) \

@@ -1,4 +1,5 @@
 local base64 = require "base64"
+local blake3 = require "blake3"
 local sha256 = require "sha256"
 
 test("sha256 gives the hash of the standard's examples", function()
@@ -12,6 +13,21 @@ end)
 test("sha256 refuses a misuse", function()
   raises("sha256: text is required, a string", sha256)
   raises("sha256: text must be a string, not a number", sha256, 1)
+end)
+
+test("blake3 hashes a text, and the same in pieces", function()
+  local text = ("0123456789"):rep(1000)
+  equal(blake3.hash "", "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262")
+  local stream = blake3.stream()
+  equal(stream:hash(), blake3.hash "")
+  for i = 1, #text, 777 do stream:add(text:sub(i, i + 776)) end
+  equal({ stream:hash(), #blake3.hash(text) }, { blake3.hash(text), 64 })
+end)
+
+test("blake3 refuses a misuse", function()
+  raises("blake3.hash: text is required, a string", blake3.hash)
+  raises("blake3.stream: add: text must be a string, not a number", blake3.stream().add, blake3.stream(), 1)
+  raises("blake3.stream expected", blake3.stream().hash, io.stdout)
 end)
 
 test("base64 goes both ways for every length and byte", function()
