@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ_MAX = 64 << 20 };
+enum { READ_MAX = 64 << 20, PIECE = 3 << 18 };
 
 /* ---- the project's folder ------------------------------------------------------------------ */
 
@@ -186,6 +186,19 @@ static int read_file(lua_State *L)
   struct file_request r = read_request(L, FILE_READ, "fs.read", 2, read_fields, &o);
   if (o.max < 0 || o.max > BUF_LIMIT)
     return failure_misuse(L, "fs.read: option 'max' must be 0 to %d bytes", BUF_LIMIT);
+  r.max = (size_t)o.max;
+  return run(L, &r, have_read);
+}
+
+/* fs.core.piece(path, offset, {max=, outside=}) -> text: of a regular file, fewer bytes at its end. */
+static int read_piece(lua_State *L)
+{
+  struct options o = {.max = PIECE};
+  lua_Integer offset = luaL_checkinteger(L, 2);
+  struct file_request r = read_request(L, FILE_PIECE, "fs.piece", 3, read_fields, &o);
+  if (offset < 0 || o.max < 1 || o.max > READ_MAX)
+    return failure_misuse(L, "fs.piece: the offset is at least 0, 'max' from 1 to %d bytes", READ_MAX);
+  r.offset = (uint64_t)offset;
   r.max = (size_t)o.max;
   return run(L, &r, have_read);
 }
@@ -367,7 +380,7 @@ static void push_functions(lua_State *L, bool fenced)
 {
   static const luaL_Reg functions[] = {
     {"append", append_file}, {"chmod", change_mode}, {"copy_file", copy_file}, {"rename", rename_path},
-    {"exists", exists},  {"list", list_folder},   {"make", make_folder}, {"read", read_file},
+    {"exists", exists},  {"list", list_folder},   {"make", make_folder}, {"piece", read_piece}, {"read", read_file},
     {"remove", remove_file}, {"sha256", hash_file}, {"stat", stat_path}, {"write", write_file}, {NULL, NULL}};
   luaL_newlibtable(L, functions);
   lua_pushboolean(L, fenced);

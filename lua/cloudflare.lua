@@ -1,19 +1,31 @@
 ---Cloudflare for recipes: Workers, their domains, DNS records, as resources for run.ensure.
 local account = require "cloudflare.account"
 local crons = require "cloudflare.crons"
+local deployment = require "cloudflare.deployment"
 local dns = require "cloudflare.dns"
 local domain = require "cloudflare.domain"
+local history = require "cloudflare.history"
+local json = require "json"
 local options = require "options"
+local route = require "cloudflare.route"
+local secrets = require "cloudflare.secrets"
+local verify = require "cloudflare.verify"
+local version = require "cloudflare.version"
 local worker = require "cloudflare.worker"
 local workers_dev = require "cloudflare.workers_dev"
 
 local cloudflare = {}
 
----The only places its credentials are sent to.
+---The only places its credentials and the secrets of Workers are sent to.
 cloudflare.places = {
   token = { "https://api.cloudflare.com/client/v4 header:authorization" },
   dns_token = { "https://api.cloudflare.com/client/v4/zones header:authorization" },
+  secrets = { "POST,PUT,PATCH https://api.cloudflare.com/client/v4/accounts body" },
 }
+
+---What going back to an earlier version brings back, and what stays.
+---@type { back: string[], stays: string[] }
+cloudflare.rollback_reach = deployment.reach
 
 local fields = {
   { "account", "string" }, { "token", "text", true }, { "dns_token", "text" }, { "zone", "string" },
@@ -26,11 +38,15 @@ local function check_prefix(what, prefix)
   options.misuse("%s: expected a marker or the beginning of one, not a %s", what, type(prefix))
 end
 
+local function check_worker(what, name)
+  if type(name) ~= "string" then options.misuse("%s: expected the name of a Worker, not a %s", what, type(name)) end
+end
+
 local function has_secret(own, name, secret)
   if type(name) ~= "string" or type(secret) ~= "string" then
     options.misuse("cloudflare.has_secret: expected the names of a Worker and of a secret")
   end
-  return worker.has_secret(own, name, secret)
+  return secrets.has(own, name, secret)
 end
 
 -- In the order in which they can be destroyed: a domain holds its record, and leads to a Worker.
@@ -49,12 +65,29 @@ local function destroy(own, item)
   by_kind(own, item)
 end
 
+-- What asks about one Worker: its name comes first.
+local function about_worker(own, what, f)
+  return function(name, ...)
+    check_worker("cloudflare." .. what, name)
+    return f(own, name, ...)
+  end
+end
+
 function cloudflare.client(o)
   local own = account.new(options.read("cloudflare.client", o, fields))
   return {
-    verify = function() return own:verify() end,
+    verify = function(given) return verify.run(own, given) end,
     worker = function(given) return worker.resource(own, given) end,
+    version = function(given) return version.resource(own, given) end,
+    deployment = function(given) return deployment.resource(own, given) end,
+    serving = about_worker(own, "serving", history.serving),
+    versions = about_worker(own, "versions", function(_, name) return history.versions(own, name) or json.array {} end),
+    last_good = about_worker(own, "last_good", deployment.last_good),
+    rollback = function(given) return deployment.rollback(own, given) end,
+    secrets = about_worker(own, "secrets", secrets.list),
     has_secret = function(name, secret) return has_secret(own, name, secret) end,
+    change_secrets = function(given) return secrets.change(own, given) end,
+    route = function(given) return route.resource(own, given) end,
     workers_dev = function(given) return workers_dev.resource(own, given) end,
     crons = function(given) return crons.resource(own, given) end,
     domain = function(given) return domain.resource(own, given) end,

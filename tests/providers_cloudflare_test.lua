@@ -108,7 +108,7 @@ end)
 
 test("the account is the zone's when it is not given, and is looked up once", function()
   local w <close> = open()
-  local cf = cloudflare.client { zone = "revelations.studio", token = "workers-token" }
+  local cf = cloudflare.client { zone = "revelations.studio", token = "workers-token", dns_token = "dns-token" }
   equal(cf.worker({ name = NAME, marker = MARK }).find(), nil)
   equal(cf.worker({ name = NAME, marker = MARK }).find(), nil)
   equal(w:count("^GET /client/v4/zones%?"), 1)
@@ -125,36 +125,6 @@ test("without zone and account the only account that the token sees is taken", f
   cf = cloudflare.client { token = "workers-token" }
   raises("sees several accounts: a %(A%), b %(B%); say which one with the option 'account'",
     cf.worker({ name = NAME, marker = MARK }).find)
-end)
-
-test("verify accepts both tokens", function()
-  local w <close> = open()
-  local seen = client().verify()
-  equal(w:count("^GET /client/v4/user"), 1)
-  equal({ seen.token.status, seen.zone }, { "active", "revelations.studio" })
-end)
-
-test("verify names the token that is wrong", function()
-  local _ <close> = open()
-  raises("could not verify the token of the option 'token'.*code 1000.*is unknown, expired",
-    client({ token = "wrong" }).verify)
-  raises("could not find the zone .* with the option 'dns_token'.*code 9109.*is unknown, expired",
-    client({ dns_token = "wrong" }).verify)
-end)
-
-test("verify says that a missing DNS token was replaced by one that may not", function()
-  local _ <close> = open()
-  local cf = cloudflare.client { account = "acc", zone = "revelations.studio",
-    token = "workers-token" }
-  raises("read DNS records with the option 'token' %(there is no 'dns_token'%).*permission 'DNS: Edit'",
-    cf.verify)
-end)
-
-test("a token of the account is verified where such tokens are", function()
-  local w <close> = open { tokens = { { name = "ci", value = "of-the-account", kind = "account",
-    permissions = { "Workers Scripts Write" } } } }
-  client({ token = "of-the-account" }).verify()
-  equal(w:count("accounts/acc/tokens/verify"), 1)
 end)
 
 test("a zone that the token does not see is an error of its own", function()

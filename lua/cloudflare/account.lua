@@ -6,19 +6,25 @@ local url = require "url"
 local account = {}
 
 ---@class cloudflare.Account
----@field token any       for Workers
----@field dns_token any   for the zone; the same token when only one is given
----@field dns_option string  which option of the client dns_token came from
+---@field token any       for everything but zones and their records
+---@field dns_token? any  for zones and their records; neither stands in for the other
 ---@field zone_name? string
----@field own table       what was looked up: account, zone
+---@field own table       what was looked up: account, zone; markers of Workers by name
 local Account = {}
 Account.__index = Account
 
 ---@return cloudflare.Account
 function account.new(o)
-  return setmetatable({ token = o.token, dns_token = o.dns_token or o.token,
-    dns_option = o.dns_token and "'dns_token'" or "'token' (there is no 'dns_token')",
-    zone_name = o.zone and o.zone:lower(), own = { account = o.account } }, Account)
+  return setmetatable({ token = o.token, dns_token = o.dns_token, zone_name = o.zone and o.zone:lower(),
+    own = { account = o.account, markers = {} } }, Account)
+end
+
+---The token for zones and records; one for Workers is never taken instead.
+---@param what string  the function that needs it, for the error
+---@return any
+function Account:zone_token(what)
+  if self.dns_token then return self.dns_token end
+  options.misuse("%s: the client has no token for zones and records (option 'dns_token' of cloudflare.client)", what)
 end
 
 ---@param what string  the function that needs a zone, for the error
@@ -28,9 +34,9 @@ function Account:zone(what)
     options.misuse("%s: the client has no zone (option 'zone' of cloudflare.client)", what)
   end
   if self.own.zone then return self.own.zone end
-  local found = api.call { token = self.dns_token, needs = "Zone: Read", path = "/zones",
+  local found = api.call { token = self:zone_token(what), needs = "Zone: Read", path = "/zones",
     query = { name = self.zone_name },
-    what = ("find the zone %s with the option %s"):format(self.zone_name, self.dns_option) }
+    what = ("find the zone %s with the option 'dns_token'"):format(self.zone_name) }
   local zone = found and found[1]
   if not zone then
     failure { code = "cloudflare-zone", about = self.zone_name,
@@ -53,7 +59,7 @@ end
 ---The account's id: as given, else the zone's, else the only one that the token sees.
 ---@return string
 function Account:id()
-  if not self.own.account and self.zone_name then
+  if not self.own.account and self.zone_name and self.dns_token then
     self.own.account = self:zone("cloudflare.client").account
   elseif not self.own.account then
     local found = api.call { token = self.token, what = "list the accounts", path = "/accounts",
@@ -82,9 +88,20 @@ end
 ---@param call? function  api.pages to get all pages of a list
 ---@return any result, table answer
 function Account:dns(what, path, o, call)
-  o.token, o.needs = self.dns_token, "DNS: Edit"
+  o.token, o.needs = self:zone_token(what), "DNS: Edit"
   o.path = ("/zones/%s/dns_records%s"):format(url.encode(self:zone(what).id), path)
   return (call or api.call)(o)
+end
+
+---A request on the zone's Workers routes: they lead to Workers, so it is their token's.
+---@param what string  the function, for the error when there is no zone
+---@param path string  below /zones/{zone}/workers/routes
+---@param o table      the rest of a cloudflare.Request
+---@return any result, table answer
+function Account:routes(what, path, o)
+  o.token, o.needs = self.token, "Workers Routes: Edit"
+  o.path = ("/zones/%s/workers/routes%s"):format(url.encode(self:zone(what).id), path)
+  return api.call(o)
 end
 
 ---A host in lower case; one that the zone does not hold is a misuse.
@@ -99,39 +116,6 @@ function Account:host(what, host)
     options.misuse("%s: the host '%s' does not lie in the zone %s", what, host, name)
   end
   return host
-end
-
--- ---- verify ------------------------------------------------------------------------------
-
--- A token of a user and one of the account are verified at different places.
-local function token_status(self)
-  local request = { token = self.token, path = "/user/tokens/verify",
-    what = "verify the token of the option 'token'" }
-  local found, err = try(function() return (api.call(request)) end)
-  if err and err.class ~= "fatal" then error(err, 0) end
-  if err then
-    request.path = ("/accounts/%s/tokens/verify"):format(url.encode(self:id()))
-    found = api.call(request)
-  end
-  if found.status ~= "active" then
-    failure { code = "cloudflare-token", hint = "create another one",
-      message = "Cloudflare: the token of the option 'token' is " .. found.status }
-  end
-  return { id = found.id, status = found.status }
-end
-
----Whether both tokens are accepted and may do what they are for; raises which one is not. The
----DNS token is tried on its zone alone, as it may be bound to nothing else.
----@return { token: { id: string, status: string }, zone: string|nil }
-function Account:verify()
-  local seen = { token = token_status(self) }
-  self:workers("/domains", { query = { hostname = "davit.invalid" },
-    what = "read Workers with the option 'token'" })
-  if not self.zone_name then return seen end
-  self:dns("cloudflare.verify", "", { query = { per_page = 1 },
-    what = "read DNS records with the option " .. self.dns_option })
-  seen.zone = self.zone_name
-  return seen
 end
 
 return account

@@ -26,6 +26,9 @@ local already = { class = "converge" }
 local occupied = { class = "fatal",
   hint = "a record of somebody else has that host: remove it or choose another host" }
 
+local undeployed = { class = "fatal",
+  hint = "the newest version of the Worker does not have all traffic: deploy it first" }
+
 ---What a code means; the status decides where a code is not listed, and whenever it is 429.
 local meanings = {
   [971] = { class = "throttled" },
@@ -36,9 +39,14 @@ local meanings = {
   [10035] = { class = "transient", refused = true },   -- another change of it is under way
   [10046] = { class = "transient", refused = true },   -- a bulk change is
   [10007] = { class = "fatal", hint = "the Worker is not there: deploy it first" },
+  [10123] = { class = "fatal",
+    hint = "migrations of Durable Objects need a deployment: cloudflare.worker uploads and deploys at once" },
+  [10214] = undeployed, [10215] = undeployed,
+  [10220] = { class = "fatal", hint = "secrets were changed since that version: a person has to say whether it may "
+    .. "come back with its old ones (force = true)" },
   [10057] = { class = "fatal",
     hint = "the version before has no such binding to inherit: give it a value" },
-  [81057] = already, [81058] = already, [81062] = already,
+  [10020] = already, [81057] = already, [81058] = already, [81062] = already,
   [81053] = occupied, [81054] = occupied, [100117] = occupied,
 }
 
@@ -132,23 +140,27 @@ end
 ---@field method? string     GET
 ---@field query? table
 ---@field json? table
+---@field merge? table        the body, as a JSON merge patch
 ---@field multipart? table[]
 ---@field secrets? table     as of http.request
 ---@field absent? boolean    a thing that is not there is nil, not an error
 ---@field safe? boolean      may arrive twice; POST may not unless this says so
 ---@field just_made? boolean  we have made what it is about: "not found" means "not yet"
 
+local function request_of(o)
+  local headers = { authorization = "Bearer " .. o.token,
+    ["content-type"] = o.merge and "application/merge-patch+json" or nil }
+  return { url = BASE .. o.path .. (o.query and "?" .. url.query(o.query) or ""), method = o.method or "GET",
+    headers = headers, json = o.json, body = o.merge and json.encode(o.merge), multipart = o.multipart,
+    secrets = o.secrets, timeout = 60, budget = budget }
+end
+
 ---@param o cloudflare.Request
 ---@return any result   nil when there is none
 ---@return table answer of http.request, with the decoded `reply`
 function api.call(o)
-  local answer = service.call {
-    service = "Cloudflare", what = o.what, safe = o.safe,
-    request = { url = BASE .. o.path .. (o.query and "?" .. url.query(o.query) or ""),
-      method = o.method or "GET", headers = { authorization = "Bearer " .. o.token },
-      json = o.json, multipart = o.multipart, secrets = o.secrets, timeout = 60, budget = budget },
-    judge = function(answer) return judge(answer, o) end,
-  }
+  local answer = service.call { service = "Cloudflare", what = o.what, safe = o.safe, request = request_of(o),
+    judge = function(answer) return judge(answer, o) end }
   return given(answer.reply.result), answer
 end
 

@@ -2,18 +2,21 @@
 ---
 ---Once a custom domain is attached, Workers replaces the record by one of its own, read-only and
 ---without comment. Such a record is ours when the domain leads to a Worker of ours.
+---
+---With take_over, records of others are as good as none: they are replaced, and put back by destroy (taken.lua).
 local api = require "cloudflare.api"
 local domain = require "cloudflare.domain"
 local marker = require "marker"
 local options = require "options"
 local records = require "cloudflare.records"
+local taken = require "cloudflare.taken"
 local worker = require "cloudflare.worker"
 
 local dns = {}
 
 local fields = {
   { "host", "string", true }, { "marker", "string", true }, { "type", "string" },
-  { "content", "string" }, { "proxied", "boolean" },
+  { "content", "string" }, { "proxied", "boolean" }, { "ttl", "integer" }, { "take_over", "boolean" },
 }
 
 -- A managed record whose domain is gone is on its way out with it: it is not there.
@@ -26,7 +29,7 @@ local function managed_thing(account, record)
 end
 
 -- Of several records one that is not ours comes first: it decides.
-local function find(account, o)
+local function at_host(account, o)
   local found = records.at(account, o.host)
   local record = found[1]
   for _, other in ipairs(found) do
@@ -36,25 +39,72 @@ local function find(account, o)
   return record
 end
 
+-- What was taken over is ours until it is put back, whatever is left of our own record. With others' records there no
+-- thing of ours is, so that they are taken over.
+local function find_taken(account, o)
+  local thing, before = at_host(account, o), taken.find(account, o.host, o.marker, "record")
+  if thing and thing.marker ~= o.marker then thing = nil end
+  if before then
+    thing = thing or { host = o.host, marker = o.marker, gone = true }
+    thing.took_over = before
+  end
+  return thing
+end
+
+local function find(account, o)
+  return (o.take_over and find_taken or at_host)(account, o)
+end
+
 local function body_of(o)
-  return { type = o.type, name = o.host, content = o.content, proxied = o.proxied, ttl = 1,
+  return { type = o.type, name = o.host, content = o.content, proxied = o.proxied, ttl = o.ttl,
     comment = marker.to_comment(o.marker) }
 end
 
+-- The service has no other time to live than its own for what is proxied.
 local function is_current(thing, o)
   return thing.managed
     or thing.type == o.type and thing.content == o.content and thing.proxied == o.proxied
+      and (thing.proxied or o.ttl == 1 or thing.ttl == o.ttl)
 end
 
+local function delete(account, host, id)
+  account:dns("cloudflare.dns_record", "/" .. id, { method = "DELETE", absent = true,
+    what = "delete the DNS record " .. host })
+end
+
+local function write(account, o, id)
+  return records.thing(account:dns("cloudflare.dns_record", id and "/" .. id or "", { method = id and "PATCH" or "POST",
+    safe = id ~= nil, json = body_of(o), what = (id and "change" or "create") .. " the DNS record " .. o.host }))
+end
+
+-- The first of the others' records becomes ours, so that the host is never without any.
+local function replace_records(account, o)
+  local before, others = taken.foreign(account, o.host, o.marker)
+  if not before then return write(account, o) end
+  local kept = taken.keep(account, o.host, o.marker, { by = "record", records = before })
+  for i = #others, 2, -1 do delete(account, o.host, others[i].id) end
+  local thing = write(account, o, others[1].id)
+  thing.took_over = kept
+  return thing
+end
+
+-- A domain of another Worker has a record of its own, which goes with it.
 local function create(account, o)
-  return records.thing(account:dns("cloudflare.dns_record", "", { method = "POST",
-    json = body_of(o), what = "create the DNS record " .. o.host }))
+  local attached = o.take_over and domain.at(account, o.host)
+  if not attached then return (o.take_over and replace_records or write)(account, o) end
+  local kept = taken.keep(account, o.host, o.marker, { by = "record", worker = attached.worker })
+  domain.detach(account, attached)
+  local thing = write(account, o)
+  thing.took_over = kept
+  return thing
 end
 
 local function update(account, thing, o)
+  if thing.gone then return create(account, o) end
   if is_current(thing, o) then return thing end
-  return records.thing(account:dns("cloudflare.dns_record", "/" .. thing.id, { method = "PATCH",
-    safe = true, json = body_of(o), what = "change the DNS record " .. o.host }))
+  local written = write(account, o, thing.id)
+  written.took_over = thing.took_over
+  return written
 end
 
 -- An attached host is freed by detaching its domain; the record then goes by itself.
@@ -69,8 +119,8 @@ local function destroy(account, o)
   if not thing then return end
   worker.refuse_foreign(thing.marker, o.marker, "the DNS record " .. o.host)
   if thing.managed then refuse_managed(thing) end
-  account:dns("cloudflare.dns_record", "/" .. thing.id, { method = "DELETE", absent = true,
-    what = "delete the DNS record " .. o.host })
+  if not thing.gone then delete(account, o.host, thing.id) end
+  if thing.took_over then taken.undo(account, o.host, o.marker, "record") end
 end
 
 local function read(account, given)
@@ -78,7 +128,8 @@ local function read(account, given)
   marker.check("cloudflare.dns_record", given.marker)
   local host = account:host("cloudflare.dns_record", given.host)
   return { host = host, marker = given.marker, type = given.type or "CNAME",
-    content = given.content or account.zone_name, proxied = given.proxied ~= false }
+    content = given.content or account.zone_name, proxied = given.proxied ~= false, ttl = given.ttl or 1,
+    take_over = given.take_over }
 end
 
 ---A record at a host. What it points to is hidden behind the proxy, by default the zone itself.
@@ -98,10 +149,19 @@ end
 
 ---Deletes an item of the inventory.
 function dns.destroy(account, item)
+  local host = taken.host_of(item.name)
+  if host then return taken.undo(account, host, item.marker) end
   destroy(account, { host = item.name, marker = item.marker })
 end
 
----The records that carry a marker below the prefix.
+-- What was taken over is put back when nothing of ours is at the host any more.
+local function notes_last(a, b)
+  local first, second = taken.host_of(a.name) ~= nil, taken.host_of(b.name) ~= nil
+  if first ~= second then return second end
+  return a.name < b.name
+end
+
+---The records that carry a marker below the prefix, and the notes of what was taken over.
 ---@return table[]  kind, name, id, marker
 function dns.inventory(account, prefix)
   local beginning = marker.to_comment((prefix:gsub("/+$", "")))
@@ -114,6 +174,7 @@ function dns.inventory(account, prefix)
       list[#list + 1] = { kind = "dns", name = record.name, id = record.id, marker = text }
     end
   end
+  table.sort(list, notes_last)
   return list
 end
 

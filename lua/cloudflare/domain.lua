@@ -1,9 +1,11 @@
 ---Custom domains as resources: a host that a Worker answers.
 ---
----A domain itself has no place for a marker: it is ours when it leads to our Worker.
+---A domain itself has no place for a marker: it is ours when it leads to our Worker. With take_over, a host of another
+---Worker or with records of others is as good as a free one; destroy puts back what was there (taken.lua).
 local marker = require "marker"
 local options = require "options"
 local records = require "cloudflare.records"
+local taken = require "cloudflare.taken"
 local url = require "url"
 local worker = require "cloudflare.worker"
 
@@ -11,6 +13,7 @@ local domain = {}
 
 local fields = {
   { "host", "string", true }, { "worker", "string", true }, { "marker", "string" },
+  { "take_over", "boolean" },
 }
 
 -- ---- what is there -----------------------------------------------------------------------
@@ -29,6 +32,13 @@ function domain.at(account, host)
   for _, thing in ipairs(list(account, { hostname = host }, "find the domain " .. host)) do
     if thing.host == host then return thing end
   end
+end
+
+---Detaches a domain; its record goes with it.
+---@param thing { id: string, host: string }
+function domain.detach(account, thing)
+  account:workers("/domains/" .. url.encode(thing.id), { method = "DELETE", absent = true,
+    what = "detach the domain " .. thing.host })
 end
 
 -- ---- attaching ---------------------------------------------------------------------------
@@ -68,18 +78,37 @@ end
 
 -- Attaches as wrangler does, which uses this undocumented endpoint: the documented one refuses a
 -- host that has a record, and deleting ours first would leave the host without any for a while.
--- A domain of another Worker is never taken over.
-local function create(account, o)
-  local overwrite = has_own_record(account, o, owner_of(account, o))
+local function attach(account, o, overwrite, another)
   account:workers(("/scripts/%s/domains/records"):format(url.encode(o.worker)), {
     method = "PUT", just_made = true, what = ("attach the domain %s to the Worker %s"):format(o.host, o.worker),
-    json = { override_scope = true, override_existing_origin = false,
+    json = { override_scope = true, override_existing_origin = another,
       override_existing_dns_record = overwrite, origins = origins_of(account, o) } })
   local thing = domain.at(account, o.host)
   if thing then return thing end
   failure { code = "cloudflare-domain-missing", class = "pending", about = o.host,
     message = ("Cloudflare: the domain %s was attached and is not listed"):format(o.host),
     hint = "try again in a moment" }
+end
+
+-- What others have at the host: a domain, whose record is its own, or records. Kept before it is replaced.
+local function take_over(account, o)
+  local attached, before = domain.at(account, o.host), { by = "domain" }
+  if attached then
+    before.worker = attached.worker ~= o.worker and attached.worker or nil
+  else
+    before.records = taken.foreign(account, o.host, o.marker)
+  end
+  return (before.worker or before.records) and taken.keep(account, o.host, o.marker, before) or nil
+end
+
+-- Without consent, a domain of another Worker is never taken over, nor a record of somebody else.
+local function create(account, o)
+  local text = owner_of(account, o)
+  if not o.take_over then return attach(account, o, has_own_record(account, o, text), false) end
+  local before = take_over(account, o)
+  local thing = attach(account, o, true, before ~= nil and before.worker ~= nil)
+  thing.took_over = before
+  return thing
 end
 
 -- ---- the resource ------------------------------------------------------------------------
@@ -95,26 +124,40 @@ local function matches(account, thing, o)
   return marker.same(holder.marker, o.marker, "the Worker " .. o.worker)
 end
 
-local function destroy(account, o)
+-- What was taken over is ours until it is put back, though our domain may be gone already.
+local function find(account, o)
   local thing = domain.at(account, o.host)
+  if not o.take_over then return thing end
+  if thing and thing.worker ~= o.worker then thing = nil end
+  local before = taken.find(account, o.host, o.marker, "domain")
+  if before then
+    thing = thing or { host = o.host, worker = o.worker, gone = true }
+    thing.took_over = before
+  end
+  return thing
+end
+
+local function destroy(account, o)
+  local thing = find(account, o)
   if not thing then return end
   local ours, reason = matches(account, thing, o)
   if not ours then worker.refuse(reason, o.host) end
-  account:workers("/domains/" .. url.encode(thing.id), { method = "DELETE", absent = true,
-    what = "detach the domain " .. o.host })
+  if not thing.gone then domain.detach(account, thing) end
+  if thing.took_over then taken.undo(account, o.host, o.marker, "domain") end
 end
 
 ---@return table resource
 function domain.resource(account, given)
   options.read("cloudflare.domain", given, fields)
-  if given.marker then marker.check("cloudflare.domain", given.marker) end
+  if given.marker or given.take_over then marker.check("cloudflare.domain", given.marker) end
   local o = { host = account:host("cloudflare.domain", given.host), worker = given.worker,
-    marker = given.marker }
+    marker = given.marker, take_over = given.take_over }
   return {
     "Domain " .. o.host,
-    find = function() return domain.at(account, o.host) end,
+    find = function() return find(account, o) end,
     create = function() return create(account, o) end,
     matches = function(thing) return matches(account, thing, o) end,
+    update = function(thing) return thing.gone and create(account, o) or thing end,
     destroy = function() destroy(account, o) end,
   }
 end

@@ -11,15 +11,20 @@ local address = { A = true, AAAA = true, CNAME = true }
 ---@field type string
 ---@field content string
 ---@field proxied boolean
+---@field ttl integer      seconds; 1 is automatic
 ---@field marker? string   whose it is, from its comment
+---@field comment? string
+---@field tags? string[]
 ---@field managed? boolean a custom domain of a Worker holds it; nobody else may change it
 
 ---@param record table  as the API shows it
 ---@return cloudflare.Record
 function records.thing(record)
   local managed = type(record.meta) == "table" and record.meta.origin_worker_id ~= nil
+  local tags = type(record.tags) == "table" and record.tags[1] and record.tags or nil
   return { id = record.id, host = record.name, type = record.type, content = record.content,
-    proxied = record.proxied, marker = marker.of_comment(record.comment), managed = managed or nil }
+    proxied = record.proxied, ttl = record.ttl, marker = marker.of_comment(record.comment), managed = managed or nil,
+    comment = type(record.comment) == "string" and record.comment or nil, tags = tags }
 end
 
 ---@param account cloudflare.Account

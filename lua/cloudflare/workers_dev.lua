@@ -18,9 +18,16 @@ local function switch(account, o, on)
     what = ("switch workers.dev %s for the Worker %s"):format(on and "on" or "off", o.worker) })
 end
 
+local function refuse_nameless()
+  failure { code = "cloudflare-no-workers-dev", message = "Cloudflare: the account has no name on workers.dev",
+    hint = "choose one in the dashboard: Workers & Pages, Overview, Your subdomain" }
+end
+
 local function thing_of(account, o)
-  local found = account:workers("/subdomain", { what = "read the account's workers.dev name" })
-  return { worker = o.worker, host = ("%s.%s.workers.dev"):format(o.worker, found.subdomain) }
+  local found = account:workers("/subdomain", { absent = true, what = "read the account's workers.dev name" })
+  if not (found and type(found.subdomain) == "string") then refuse_nameless() end
+  local host = ("%s.%s.workers.dev"):format(o.worker, found.subdomain)
+  return { worker = o.worker, host = host, url = "https://" .. host }
 end
 
 local function find(account, o)

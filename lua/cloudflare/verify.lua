@@ -1,0 +1,135 @@
+---Whether both tokens are live and may do what a flow needs, before it does anything.
+---
+---A token cannot be asked what it may do. So a cheap read is tried for each permission, which a token that may edit
+---may do as well; with `edit` also a change of something that cannot be there, which is refused in another way to
+---whom may not change anything.
+local api = require "cloudflare.api"
+local options = require "options"
+local upload = require "cloudflare.upload"
+local url = require "url"
+
+local verify = {}
+
+local fields = { { "workers", "boolean" }, { "zone", "boolean" }, { "routes", "boolean" }, { "edit", "boolean" } }
+
+local NO_WORKER, NO_ID = "davit.invalid", ("0"):rep(32)   -- no Worker may have a dot in its name
+
+-- ---- live --------------------------------------------------------------------------------
+
+-- A token of a user and one of the account are verified at different places.
+local function token_status(account)
+  local request = { token = account.token, path = "/user/tokens/verify",
+    what = "verify the token of the option 'token'" }
+  local found, err = try(function() return (api.call(request)) end)
+  if err and err.class ~= "fatal" then error(err, 0) end
+  if err then
+    request.path = ("/accounts/%s/tokens/verify"):format(url.encode(account:id()))
+    found = api.call(request)
+  end
+  if found.status ~= "active" then
+    failure { code = "cloudflare-token", hint = "create another one",
+      message = "Cloudflare: the token of the option 'token' is " .. found.status }
+  end
+  return { id = found.id, status = found.status }
+end
+
+-- ---- what each may -----------------------------------------------------------------------
+
+local function read_workers(account)
+  account:workers("/domains", { query = { hostname = NO_WORKER }, what = "read Workers with the option 'token'" })
+end
+
+local function edit_workers(account)
+  account:workers(upload.script(NO_WORKER, "/script-settings"), { method = "PATCH", json = {}, absent = true,
+    what = "change no Worker with the option 'token'" })
+end
+
+local function read_zone(account) account:zone "cloudflare.verify" end
+
+local function read_records(account)
+  account:dns("cloudflare.verify", "", { query = { per_page = 1 },
+    what = "read DNS records with the option 'dns_token'" })
+end
+
+local function edit_records(account)
+  account:dns("cloudflare.verify", "/" .. NO_ID, { method = "DELETE", absent = true,
+    what = "delete no DNS record with the option 'dns_token'" })
+end
+
+local function read_routes(account)
+  account:routes("cloudflare.verify", "", { what = "read Workers routes with the option 'token'" })
+end
+
+local function edit_routes(account)
+  account:routes("cloudflare.verify", "/" .. NO_ID, { method = "DELETE", absent = true,
+    what = "delete no Workers route with the option 'token'" })
+end
+
+local WORKERS = { "token", "Workers Scripts Edit" }
+local ZONE, RECORDS = { "dns_token", "Zone Read" }, { "dns_token", "DNS Edit" }
+local ROUTES = { "token", "Workers Routes Edit" }
+
+-- What is tried, each with the option and the permission that it takes, by the dashboard's words.
+local function probes_of(o)
+  local list = {}
+  local function add(needs, read, edit)
+    list[#list + 1] = { needs = needs, try = read }
+    if o.edit and edit then list[#list + 1] = { needs = needs, try = edit } end
+  end
+  if o.workers then add(WORKERS, read_workers, edit_workers) end
+  if o.zone or o.routes then add(ZONE, read_zone) end
+  if o.zone then add(RECORDS, read_records, edit_records) end
+  if o.routes then add(ROUTES, read_routes, edit_routes) end
+  return list
+end
+
+local lacking = { ["cloudflare-10000"] = true, ["cloudflare-zone"] = true }
+
+-- What a token may not do. One that cannot find the zone is not asked what it may do there.
+local function missing_of(account, probes)
+  local missing, seen = {}, {}
+  for _, probe in ipairs(probes) do
+    local blind = seen["Zone Read"] and probe.needs[2] ~= "Workers Scripts Edit"
+    local _, err = nil, nil
+    if not (blind or seen[probe.needs[2]]) then _, err = try(probe.try, account) end
+    if err and not lacking[err.code] then error(err, 0) end
+    if err then
+      seen[probe.needs[2]] = true
+      missing[#missing + 1] = { option = probe.needs[1], permission = probe.needs[2] }
+    end
+  end
+  return missing
+end
+
+local variables = { token = "CLOUDFLARE_API_TOKEN", dns_token = "CLOUDFLARE_DNS_API_TOKEN" }
+
+local function refuse(account, missing)
+  local texts = {}
+  for i, one in ipairs(missing) do
+    texts[i] = ("the option '%s' (%s) lacks %s"):format(one.option, variables[one.option], one.permission)
+  end
+  failure { code = "cloudflare-scope", about = account.zone_name,
+    message = "Cloudflare: a token may not do what it is for: " .. table.concat(texts, "; "),
+    hint = "edit the token in the dashboard (API Tokens): add the permission, and include the account or the zone "
+      .. (account.zone_name or "") }
+end
+
+---Whether both tokens are accepted and may do what they are for; raises what is missing. The DNS token is tried on its
+---zone alone, as it may be bound to nothing else.
+---@param account cloudflare.Account
+---@param given? { workers?: boolean, zone?: boolean, routes?: boolean, edit?: boolean }
+---@return { token: { id: string, status: string }, zone: string|nil }
+function verify.run(account, given)
+  local o = { workers = true, zone = account.zone_name ~= nil, routes = false, edit = false }
+  for name, value in pairs(options.read("cloudflare.verify", given or {}, fields)) do o[name] = value end
+  if o.zone or o.routes then
+    if not account.zone_name then account:zone "cloudflare.verify" end
+    account:zone_token "cloudflare.verify"
+  end
+  local seen = { token = token_status(account), zone = o.zone and account.zone_name or nil }
+  local missing = missing_of(account, probes_of(o))
+  if missing[1] then refuse(account, missing) end
+  return seen
+end
+
+return verify

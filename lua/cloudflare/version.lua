@@ -1,0 +1,114 @@
+---Versions of a Worker as resources: uploaded without traffic, found by their tag.
+---
+---The service makes no version of a Worker that is not there: the first one is deployed as it is uploaded, and its
+---thing says so.
+local history = require "cloudflare.history"
+local marker = require "marker"
+local options = require "options"
+local retry = require "retry"
+local upload = require "cloudflare.upload"
+local url = require "url"
+local worker = require "cloudflare.worker"
+
+local version = {}
+
+local function thing_of(o, found, deployed)
+  return { worker = o.worker, id = found.id, tag = o.version_tag, number = found.number, deployed = deployed,
+    first = found.number == 1 }
+end
+
+local function at_tag(account, o)
+  for _, found in ipairs(history.versions(account, o.worker) or {}) do
+    if found.tag == o.version_tag then return found end
+  end
+end
+
+local function has_traffic(account, o, id)
+  local newest = history.deployments(account, o.worker)[1]
+  for _, share in ipairs(newest and newest.split or {}) do
+    if share.version == id then return true end
+  end
+  return false
+end
+
+local function find(account, o)
+  local found = at_tag(account, o)
+  return found and thing_of(o, found, has_traffic(account, o, found.id))
+end
+
+-- ---- making ------------------------------------------------------------------------------
+
+local function post(account, o, parts)
+  local made = account:workers(upload.script(o.worker, "/versions"), { method = "POST", multipart = parts,
+    query = { bindings_inherit = "strict" }, what = "upload a version of the Worker " .. o.worker })
+  return thing_of(o, made, false)
+end
+
+-- When the answer was lost, the tag is looked for before anything is sent again.
+local function add(account, o)
+  local parts = upload.prepare(account, o.worker, o)
+  return retry.run(retry.policies.after_looking, function(attempt)
+    return attempt > 1 and find(account, o) or post(account, o, parts)
+  end)
+end
+
+local function make_worker(account, o)
+  local named = setmetatable({ name = o.worker }, { __index = o })
+  local made = worker.deploy(account, named)
+  return thing_of(o, { id = made.version_id, number = 1 }, true)
+end
+
+local function create(account, o)
+  upload.check_complete("cloudflare.version", o.worker, o)
+  local holder = worker.find(account, o.worker)
+  if holder then worker.refuse_foreign(holder.marker, o.marker, "the Worker " .. o.worker) end
+  local thing = (holder and add or make_worker)(account, o)
+  account.own.markers[o.worker] = o.marker
+  return thing
+end
+
+-- ---- taking back -------------------------------------------------------------------------
+
+local function refuse_serving(o, thing)
+  failure { code = "cloudflare-version-serves", about = o.worker,
+    message = ("Cloudflare: the version %s of the Worker %s has traffic"):format(thing.id, o.worker),
+    hint = "deploy another one first, or destroy the Worker" }
+end
+
+-- What was ever deployed cannot be deleted: it stays as history, without traffic.
+local function delete(account, o, thing)
+  local _, err = try(function()
+    account:workers(("/workers/%s/versions/%s"):format(url.encode(o.worker), url.encode(thing.id)), { method = "DELETE",
+      absent = true, what = ("delete the version %s of the Worker %s"):format(thing.id, o.worker) })
+  end)
+  if err and err.code ~= "cloudflare-10021" then error(err, 0) end
+  return err ~= nil
+end
+
+local function destroy(account, o)
+  local thing = find(account, o)
+  if not thing then return false end
+  worker.require_ours(account, o.worker, o.marker)
+  if thing.deployed then refuse_serving(o, thing) end
+  return delete(account, o, thing)
+end
+
+-- ---- the resource ------------------------------------------------------------------------
+
+---@return table resource
+function version.resource(account, o)
+  upload.read("cloudflare.version", { "worker", "string", true }, o)
+  if not o.version_tag then options.misuse "cloudflare.version: option 'version_tag' is required" end
+  local is_history = false
+  return {
+    ("version %s of %s"):format(o.version_tag, o.worker),
+    find = function() return not is_history and find(account, o) or nil end,
+    create = function() return create(account, o) end,
+    matches = function()
+      return marker.same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
+    end,
+    destroy = function() is_history = destroy(account, o) end,
+  }
+end
+
+return version
