@@ -1,17 +1,23 @@
----Neon for recipes: database branches as resources for run.ensure, and how they are reached.
+---Neon for recipes: database branches as resources for run.ensure, their past and computes, and how they are reached.
 local branch = require "neon.branch"
+local branch_resource = require "neon.branch_resource"
+local compute = require "neon.compute"
 local connection = require "neon.connection"
+local names = require "neon.names"
 local options = require "options"
 local ready = require "neon.ready"
+local restore = require "neon.restore"
+local role = require "neon.role"
+local rollback_point = require "neon.rollback_point"
 
-local neon = {}
+local neon = { names = names }
 
 ---The only place its key is sent to.
 neon.places = { key = { "https://console.neon.tech/api/v2/projects header:authorization" } }
 
 local fields = { { "project", "string", true }, { "key", "text", true } }
 
-local function check_branch(thing)
+local function check_thing(thing)
   if type(thing) == "table" and type(thing.id) == "string" and type(thing.name) == "string" then
     return thing
   end
@@ -30,15 +36,35 @@ local function destroy(project, item)
   if type(item) ~= "table" or item.kind ~= "branch" then
     options.misuse("neon.destroy: expected an item of the inventory")
   end
-  branch.destroy(project, item)
+  branch_resource.destroy_item(project, item)
+end
+
+local function find_branch(project, name)
+  if type(name) ~= "string" or name == "" then
+    options.misuse("neon.find_branch: expected a branch's name, not %s", tostring(name))
+  end
+  return branch.find(project, name)
+end
+
+local function branches(project, given)
+  local o = options.read("neon.branches", given or {}, { { "prefix", "string" } })
+  return branch.beginning(project, o.prefix)
 end
 
 function neon.client(o)
   options.read("neon.client", o, fields)
   local project = { id = o.project, key = o.key }
   return {
-    branch = function(given) return branch.resource(project, given) end,
-    ready = function(thing) return ready.wait(project, check_branch(thing)) end,
+    branch = function(given) return branch_resource.new(project, given) end,
+    find_branch = function(name) return find_branch(project, name) end,
+    branches = function(given) return branches(project, given) end,
+    ready = function(thing) return ready.wait(project, check_thing(thing)) end,
+    rollback_point = function(given) return rollback_point.take(project, given) end,
+    restore = function(given) return restore.run(project, given) end,
+    endpoint = function(given) return compute.resource(project, given) end,
+    suspend = function(given) return compute.suspend(project, branch.id_of("neon.suspend", given)) end,
+    roles = function(given) return role.list(project, branch.id_of("neon.roles", given)) end,
+    reset_password = function(given) return role.reset_password(project, given) end,
     connection_uri = function(given) return connection.uri(project, given) end,
     inventory = function(prefix) return inventory(project, prefix) end,
     destroy = function(item) destroy(project, item) end,

@@ -55,6 +55,7 @@ end
 ---@field json? table
 ---@field secrets? table   as of http.request
 ---@field absent? boolean  a thing that is not there is nil, not an error
+---@field safe? boolean    a POST that may arrive twice
 
 ---@param project { id: string, key: any }
 ---@param o neon.Request
@@ -62,7 +63,7 @@ end
 ---@return table answer  of http.request
 function api.call(project, o)
   local answer = service.call {
-    service = "Neon", what = o.what,
+    service = "Neon", what = o.what, safe = o.safe,
     request = { url = BASE .. url.encode(project.id) .. o.path
         .. (o.query and "?" .. url.query(o.query) or ""),
       method = o.method or "GET", json = o.json, secrets = o.secrets, timeout = 60,

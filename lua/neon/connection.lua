@@ -8,22 +8,24 @@ local connection = {}
 
 local fields = {
   { "branch", "any", true }, { "database", "string" }, { "role", "string" }, { "name", "string" },
-  { "pooled", "boolean" }, { "preview", "boolean" }, { "to", "table", true },
+  { "pooled", "boolean" }, { "preview", "boolean" }, { "to", "table", true }, { "consumer", "string" },
 }
 
-local function branch_id(given)
-  local id = type(given) == "table" and given.id or given
-  if type(id) == "string" and id:find("^br%-") then return id end
-  options.misuse("neon.connection_uri: 'branch' must be a branch or its id, not '%s'", tostring(id))
-end
+-- Whether a consumer is served through the pooler when nothing else is said.
+local pooled_for = { migration = false, worker = true }
 
--- A branch without a parent is what all others come from, whatever the project calls it.
-local function refuse_production(thing)
-  if not (thing.default or thing.protected or not thing.parent_id) then return end
-  failure { code = "preview-to-production", about = thing.name,
-    message = ("Neon: the branch %s is production's and was asked for by a preview")
-      :format(thing.name),
-    hint = "a preview has a branch of its own: create that" }
+-- Locks, prepared statements and settings of a session do not survive the pooler.
+local function is_pooled(o)
+  if not o.consumer then return o.pooled or false end
+  local usual = pooled_for[o.consumer]
+  if usual == nil then
+    options.misuse("neon.connection_uri: 'consumer' must be 'migration' or 'worker', not '%s'", o.consumer)
+  end
+  if o.consumer == "migration" and o.pooled then
+    options.misuse("neon.connection_uri: a migration does not go through the pooler: leave 'pooled' out")
+  end
+  if o.pooled ~= nil then return o.pooled end
+  return usual
 end
 
 -- The one name of a list; several are for the recipe to choose from.
@@ -44,12 +46,13 @@ end
 ---@return any uri  a secret
 function connection.uri(project, o)
   options.read("neon.connection_uri", o, fields)
-  local thing = branch.get(project, branch_id(o.branch))
-  if o.preview then refuse_production(thing) end
+  local id, pooled = branch.id_of("neon.connection_uri", o.branch), is_pooled(o)
+  local thing = branch.get(project, id)
+  if o.preview then branch.refuse_production(thing) end
   local _, answer = api.call(project, { path = "/connection_uri",
     what = "get the connection string of the branch " .. thing.name,
     query = { branch_id = thing.id, database_name = o.database or only(project, thing, "database"),
-      role_name = o.role or only(project, thing, "role"), pooled = o.pooled or false },
+      role_name = o.role or only(project, thing, "role"), pooled = pooled },
     secrets = { ["/uri"] = { name = o.name or "DATABASE_URL", to = o.to } } })
   local uri = answer.secrets and answer.secrets["/uri"]
   if uri then return uri end
