@@ -76,10 +76,11 @@ package.loaded.os = os
 local load, mask = load, require "mask"
 
 -- A chunk without a name is called by the beginning of its text, and any name is cut in errors: a secret there
--- would be cut, too, before the mask sees it.
-_G.load = function(chunk, name, ...)
+-- would be cut, too, before the mask sees it. Compiled code is refused, whatever mode is asked for: Lua does not check
+-- it, so that it could reach all memory, the vault's, too.
+_G.load = function(chunk, name, _, ...)
   if type(name) == "string" then name = mask.text(name) end
-  return load(chunk, name or "=(load)", ...)
+  return load(chunk, name or "=(load)", "t", ...)
 end
 
 -- Globals -------------------------------------------------------------------------

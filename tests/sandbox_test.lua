@@ -1,5 +1,9 @@
 ---What recipes see of Lua: order, globals, os, errors.
 local core = require "core"
+local fs = require "fs"
+local recipe = require "recipe"
+
+local scratch = core.load_file("tests/scratch.lua")()
 
 test("pairs goes numbers first, then strings, each sorted", function()
   local keys = {}
@@ -45,6 +49,26 @@ test("what could reach past the world is absent", function()
   for _, name in ipairs { "open", "popen", "tmpfile", "output", "input" } do equal(io[name], nil) end
   for _, name in ipairs { "debug", "dofile", "loadfile", "collectgarbage" } do equal(rawget(_G, name), nil) end
   equal(package.loadlib, nil)
+end)
+
+test("compiled code is refused from a string, from pieces, from a file and from a recipe", function()
+  local code = string.dump(function() return 1 end)
+  local reason = "attempt to load a binary chunk %(mode is 't'%)"
+  for _, mode in ipairs { "b", "bt" } do equal(select(2, load(code, "=c", mode)):find(reason) ~= nil, true) end
+  local pieces = { code }
+  equal(select(2, load(function() return table.remove(pieces) end)):find(reason) ~= nil, true)
+
+  local folder <close> = scratch "compiled"
+  local file = folder / "recipes/compiled.lua"
+  fs.write(file, code)
+  equal(select(2, core.load_file(file)):find(reason) ~= nil, true)
+  raises(reason, recipe.load, folder.path, "compiled")
+end)
+
+test("load takes a text, and the globals that it shall see", function()
+  equal(load("return x", "=c", "t", { x = 5 })(), 5)
+  equal(load "return ipairs"(), ipairs)
+  raises("attempt to index a nil value %(upvalue '_ENV'%)", load("return x", "=c", "t", nil))
 end)
 
 test("os.time and os.date ask the world's clock", function()
