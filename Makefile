@@ -33,26 +33,22 @@ $B/%.o: %.c Makefile
 	@mkdir -p $(@D) && echo "  CC   $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Lua as C string literals, line by line, so that the lines of tracebacks are the file's.
-$B/%.inc: %.lua
+# Lua modules are compiled here, not at every start; recipes stay texts, which people read. See host/embed/embed.c.
+$B/embed: $B/host/embed/embed.o
+	@echo "  LD   $@"
+	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs lua5.4)
+$B/lua/modules.inc: $(LUA) $B/embed
 	@mkdir -p $(@D)
-	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $< > $@
-# {name, chunk, text} for every file; "lua/cloud/world.lua" is the module "cloud.world".
-define list
+	$(Q)$B/embed code lua $(LUA) > $@
+$B/recipes/recipes.inc: $(RECIPES) $B/embed
 	@mkdir -p $(@D)
-	$(Q)for f in $(2); do n=$${f#$(1)/}; n=$${n%.lua}; \
-	  printf '{"%s", "@%s",\n#include "%s.inc"\n},\n' "$$(echo $$n | tr / .)" $$f $${f%.lua}; done > $@
-endef
-$B/lua/modules.inc: $(LUA) Makefile
-	$(call list,lua,$(LUA))
-$B/recipes/recipes.inc: $(RECIPES) Makefile
-	$(call list,recipes,$(RECIPES))
+	$(Q)$B/embed text recipes $(RECIPES) > $@
 # What the Lua in this build is: a run says which it was made by.
 $B/lua/build.inc: $(LUA) Makefile
 	@mkdir -p $(@D)
 	$(Q)printf '"%s"\n' "$$(cat $(LUA) | sha256sum | cut -c1-16)" > $@
 $B/host/core.o: $B/lua/build.inc
-$B/host/builtin.o: $B/lua/modules.inc $B/recipes/recipes.inc $(patsubst %.lua,$B/%.inc,$(LUA) $(RECIPES))
+$B/host/builtin.o: $B/lua/modules.inc $B/recipes/recipes.inc
 
 $B/test_%: $B/tests/test_%.o $(filter-out %/main.o,$(OBJ))
 	@echo "  LD   $@"
@@ -119,4 +115,5 @@ clean:
 
 .PHONY: all units demo test check bench benches fuzz fuzz-afl install clean
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(OBJ:.o=.d) $(wildcard $B/tests/*.d $B/tests/bench/*.d $B/tests/fuzz/*.d)

@@ -1,4 +1,4 @@
-/* builtin.c - the Lua files as text inside the binary; the lists come from the Makefile. */
+/* builtin.c - the Lua files inside the binary, modules compiled, recipes as text; the lists are made by embed/embed.c. */
 #include "modules.h"
 
 const struct builtin builtin_modules[] = {

@@ -85,7 +85,7 @@ static int recipe(lua_State *L)
   const struct builtin *b = builtin_find(builtin_recipes, luaL_checkstring(L, 1));
   if (!b)
     return 0;
-  lua_pushstring(L, b->text);
+  lua_pushlstring(L, b->bytes, b->size);
   lua_pushstring(L, b->chunk);
   return 2;
 }

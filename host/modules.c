@@ -39,7 +39,7 @@ static int search_builtin(lua_State *L)
   const struct builtin *b = builtin_find(builtin_modules, luaL_checkstring(L, 1));
   if (!b)
     return 0;
-  if (luaL_loadbufferx(L, b->text, strlen(b->text), b->chunk, "t") != LUA_OK)
+  if (luaL_loadbufferx(L, b->bytes, b->size, b->chunk, "b") != LUA_OK)
     return lua_error(L);
   lua_pushstring(L, b->chunk + 1);
   return 2;

@@ -6,10 +6,11 @@
 struct builtin {
   const char *name;   /* "cloud.world"; of a recipe: "preview" */
   const char *chunk;  /* "@lua/cloud/world.lua" */
-  const char *text;
+  const char *bytes;  /* of a module: compiled; of a recipe: its text */
+  size_t size;
 };
 
-/* Lua modules and recipes, each ended by a NULL name; made by the Makefile from lua/, recipes/. */
+/* Lua modules and recipes, each ended by a NULL name; made by the build from lua/, recipes/ (embed/embed.c). */
 extern const struct builtin builtin_modules[];
 extern const struct builtin builtin_recipes[];
 const struct builtin *builtin_find(const struct builtin *list, const char *name);
