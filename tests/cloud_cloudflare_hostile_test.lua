@@ -187,7 +187,7 @@ test("a body may be any JSON, or none", function()
   check(c)
 end)
 
-test("names that are no text are refused, and do not come back", function()
+test("names that are no text, and what is nested too deeply, are refused, and do not come back", function()
   local c = victim()
   local bad = "\255\254"
   for _, parts in ipairs {
@@ -196,7 +196,10 @@ test("names that are no text are refused, and do not come back", function()
     { { "metadata[annotations][" .. bad .. "]", "x" }, { "metadata[main_module]", "i.js" } },
     { { "metadata[main_module]", bad }, { "i.js", "export default {}", MODULE } },
     { { "metadata[", "x" }, { "metadata[]", "x" }, { "metadata[][][a]", "x" }, { "metadata[a]", "x" },
-      { "metadata[a][b]", "y" } } } do
+      { "metadata[a][b]", "y" } },
+    { { "metadata", '{"main_module":"i.js","x":' .. ("["):rep(101) .. ("]"):rep(101) .. "}" } },
+    { { "metadata[main_module]", "i.js" }, { "metadata" .. ("[x]"):rep(101), "y" }, { "i.js", "export default {}", MODULE } },
+  } do
     equal(c:ask("PUT", S .. "web", client.form(parts), MULTIPART), 400)
   end
   for _, path in ipairs { S .. "%FF", S .. "web/versions/%FF", S .. "web/secrets/%FF%00", S .. "web/deployments/%FF",

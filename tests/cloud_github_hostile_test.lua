@@ -170,3 +170,27 @@ test("nor does a field that is anything else than it should be", function()
     end
   end
 end)
+
+-- ---- depth ------------------------------------------------------------------------------------
+
+-- A payload of so many levels, in a body that has one more.
+local function payload(levels) return ('{"a":'):rep(levels - 1) .. "{}" .. ("}"):rep(levels - 1) end
+
+test("what is nested more deeply than can be saved is refused, and what is taken can be saved and shown", function()
+  local w = github_world.new()
+  w:desk("POST", "/_davit/github/workflows", { file = "listens.yml", repository_dispatch = true })
+  local function deployed(levels)
+    return (w:ask("admin", "POST", "/deployments",
+      ('{"ref":"topic","auto_merge":false,"required_contexts":[],"payload":%s}'):format(payload(levels))))
+  end
+  local function dispatched(levels)
+    return (w:ask("admin", "POST", "/dispatches", ('{"event_type":"x","client_payload":%s}'):format(payload(levels))))
+  end
+  for _, levels in ipairs { 100, 121, 127, 500 } do
+    equal({ levels, deployed(levels), dispatched(levels) }, { levels, 400, 400 })
+  end
+  equal({ deployed(99), dispatched(99) }, { 201, 204 })
+  local run = w.repository.runs[1]
+  equal({ (w:ask("admin", "GET", "/deployments")), select(2, w:desk("GET", "/_davit/github/runs/" .. run.id)) }, { 200, 200 })
+  json.encode({ state = w.state }, { indent = 1 })
+end)

@@ -131,3 +131,14 @@ test("a body that is not JSON is refused in the service's own words", function()
     headers = { authorization = "Bearer dns-token" } }, state, 1800000000)
   equal({ answer.status, json.decode(answer.body).errors[1].code }, { 400, 6007 })
 end)
+
+test("a body that is nested too deeply to be kept is refused by every service", function()
+  local state, deep = world.new(), ('{"branch":'):rep(101) .. "1" .. ("}"):rep(101)
+  local function status(host, path, token)
+    return world.handle({ method = "POST", host = host, query = "", path = path, body = deep,
+      headers = { authorization = "Bearer " .. token, ["user-agent"] = "test" } }, state, 1800000000).status
+  end
+  equal({ status("api.cloudflare.com", ("/client/v4/zones/%s/dns_records"):format(state.cloudflare.zones[1].id), "dns-token"),
+    status("console.neon.tech", ("/api/v2/projects/%s/branches"):format(state.neon.project_id), "neon-token"),
+    status("api.github.com", "/repos/example/codex/issues", "github-token") }, { 400, 400, 400 })
+end)

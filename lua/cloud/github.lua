@@ -137,10 +137,8 @@ local function find(context)
 end
 
 local function read_body(context)
-  local body = route.json(context.request)
+  local body, whole = route.json(context.request)
   if body then return body end
-  local text = context.request.body
-  local whole = pcall(json.decode, text)
   route.refuse { status = 400, message = whole and "Body should be a JSON object" or "Problems parsing JSON" }
 end
 

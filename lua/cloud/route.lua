@@ -7,6 +7,7 @@ local json = require "json"
 local route = {}
 
 local LARGEST_PAGE = 1 << 31   -- that JSON and arithmetic can do with
+local DEEPEST = 100            -- levels of a body: the state and the answers that hold it are JSON, too, which has 128
 
 ---@class route.Route
 ---@field [1] string    method
@@ -124,12 +125,37 @@ function route.find(routes, method, path)
   return found, params or reason
 end
 
----@return table|nil  the body as a table, empty when there is none; nil when it is not JSON
+---Whether a value that a client sent is flat enough to be kept.
+---@param value any
+---@param left? integer  levels that it may have
+---@return boolean
+function route.fits(value, left)
+  left = left or DEEPEST
+  if type(value) ~= "table" then return true end
+  if left == 0 then return false end
+  for _, item in pairs(value) do
+    if not route.fits(item, left - 1) then return false end
+  end
+  return true
+end
+
+---Reads JSON that a client sent. What is nested too deeply to be kept counts as text that is none.
+---@param text string
+---@return boolean ok, any value
+function route.parse(text)
+  local ok, value = pcall(json.decode, text)
+  if ok and route.fits(value) then return true, value end
+  return false
+end
+
+---@return table|nil body, boolean|nil whole  empty when there is none; nil when it is no object and no list, and
+---whether it is JSON at all
 function route.json(request)
   local body = request.body or ""
   if body == "" then return {} end
-  local ok, value = pcall(json.decode, body)
+  local ok, value = route.parse(body)
   if ok and type(value) == "table" then return value end
+  return nil, ok
 end
 
 ---One page of a list, asked for by page and per_page.

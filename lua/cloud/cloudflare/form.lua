@@ -1,7 +1,6 @@
 ---What an upload sends as form data: modules and JSON documents. Clients write documents as one part of
 ---JSON, or, as the service's SDK does, as a part for every leaf: `metadata[bindings][][name]`.
 local data = require "cloud.data"
-local json = require "json"
 local multipart = require "cloud.multipart"
 local route = require "cloud.route"
 
@@ -98,6 +97,7 @@ local function nested(parts, name)
       put(found, keys, leaf(part.body))
     end
   end
+  if not route.fits(found) then refuse(10026, ("The document %s is nested too deeply."):format(name)) end
   return found
 end
 
@@ -108,7 +108,7 @@ end
 function form.document(parts, name)
   local part = data.find(parts, "name", name)
   if not part then return nested(parts, name) end
-  local ok, document = pcall(json.decode, part.body)
+  local ok, document = route.parse(part.body)
   if not ok or type(document) ~= "table" then
     refuse(10026, ("The part %s is not JSON."):format(name))
   end
