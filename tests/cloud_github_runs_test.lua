@@ -104,6 +104,28 @@ test("whoever tells of a run can say how it went on", function()
     { "completed", "failure", { "a timed_out", "b success" } })
 end)
 
+test("nobody is told past what a job needs, nor past its environment", function()
+  local w = github_world.new()
+  w:get("admin", "PUT", "/environments/live", { wait_timer = 5 })
+  local list = { { name = "deploy", needs = { "build" }, environment = "live" }, { name = "build" } }
+  local function told(body)
+    local run = begin(w, { jobs = list })
+    local answer, status = w:desk("PATCH", "/_davit/github/runs/" .. run.id, body)
+    return { status, answer.status or answer.message, summary(w:desk("GET", "/_davit/github/runs/" .. run.id).jobs) }
+  end
+  local held = { 200, "waiting", { "deploy waiting", "build success" } }
+  equal(told { jobs = { { name = "deploy", conclusion = "success" } } },
+    { 409, "deploy needs build, which has not ended", { "deploy pending", "build queued" } })
+  equal(told { conclusion = "success" }, held)
+  equal(told { jobs = { { name = "deploy", conclusion = "success" }, { name = "build", conclusion = "success" } } }, held)
+  equal(told { status = "in_progress" }, { 200, "in_progress", { "deploy pending", "build in_progress" } })
+  equal(told { conclusion = "failure" }, { 200, "completed", { "deploy skipped", "build failure" } })
+  equal(#w.repository.deployments, 2)
+  w.now = w.now + 300
+  w:get("admin", "GET", "")
+  for _, deployment in ipairs(w.repository.deployments) do equal(deployment.statuses[#deployment.statuses].state, "queued") end
+end)
+
 test("a run that was can be told in one piece", function()
   local w = github_world.new()
   local run = get(w, begin(w, { created = "2027-01-01T12:00:00Z", conclusion = "success", seconds = 90 }))
@@ -309,6 +331,18 @@ test("a dispatch that cannot be is refused, and starts nothing", function()
     { 422, "Workflow does not have 'workflow_dispatch' trigger" })
   local disabled = with_workflow { state = "disabled_manually" }
   equal(disabled:refused("workflow", "POST", path, { ref = "main" })[1], 422)
+end)
+
+test("what a run was started with is told to whoever sits at this machine", function()
+  local w = github_world.new()
+  w:desk("POST", "/_davit/github/workflows", { file = "ship.yml", repository_dispatch = true,
+    workflow_dispatch = { inputs = { target = { default = "staging" } } } })
+  w:ask("admin", "POST", "/actions/workflows/ship.yml/dispatches", { ref = "topic" })
+  w:ask("admin", "POST", "/dispatches", { event_type = "ship", client_payload = { pr = 42 } })
+  local first, second = w.repository.runs[1].id, w.repository.runs[2].id
+  local asked, sent = w:desk("GET", "/_davit/github/runs/" .. first), w:desk("GET", "/_davit/github/runs/" .. second)
+  equal({ asked.event, asked.inputs, asked.payload }, { "workflow_dispatch", { target = "staging" } })
+  equal({ sent.event, sent.payload, sent.inputs }, { "repository_dispatch", { pr = 42 } })
 end)
 
 test("an event of one's own starts the workflows that listen for it", function()

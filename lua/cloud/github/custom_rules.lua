@@ -75,16 +75,15 @@ local function waits_for(job, environment)
 end
 
 local function decide(context, run, environment, app, state)
-  local world = { state = context.state, repository = context.repository, now = context.now }
   for _, job in ipairs(jobs.latest(run)) do
     if waits_for(job, environment) and state == "rejected" then
-      run_clock.finish(world, run, job, "failure", context.now)
+      run_clock.finish(context, run, job, "failure", context.now)
     elseif waits_for(job, environment) then
       job.gate.answers = job.gate.answers or {}
       job.gate.answers[app] = context.now
     end
   end
-  run_clock.advance(world, run)
+  run_clock.advance(context, run)
 end
 
 -- A comment alone only tells how far the app is. Assumed: what a stranger is told.

@@ -76,25 +76,24 @@ local function chosen(context, run, wanted)
   return list_of
 end
 
-local function decide(world, run, job, state)
-  if state == "rejected" then return run_clock.finish(world, run, job, "failure", world.now) end
-  job.gate.approved = world.now
+local function decide(context, run, job, state)
+  if state == "rejected" then return run_clock.finish(context, run, job, "failure", context.now) end
+  job.gate.approved = context.now
 end
 
 local function review(context)
   local run, body = runs.get(context), shape.body(context, fields)
   if #body.environment_ids == 0 then answers.malformed "Invalid request.\n\n1 item required; only 0 were supplied." end
   local entries, made = chosen(context, run, body.environment_ids), json.array {}
-  local world = { state = context.state, repository = context.repository, now = context.now }
   for _, entry in ipairs(entries) do
     for _, job in ipairs(entry.jobs) do
-      decide(world, run, job, body.state)
+      decide(context, run, job, body.state)
       made[#made + 1] = data.find(context.repository.deployments, "id", job.deployment)
     end
   end
   table.insert(run.approvals, { environments = data.plain(body.environment_ids), state = body.state,
     user = context.token.login, comment = body.comment, at = context.now })
-  run_clock.advance(world, run)
+  run_clock.advance(context, run)
   return data.array(made, function(deployment) return deployments.show(context, deployment) end)
 end
 

@@ -10,10 +10,6 @@ local run_actions = {}
 
 local MONTH = 30 * 86400
 
-local function world_of(context)
-  return { state = context.state, repository = context.repository, now = context.now }
-end
-
 -- GitHub takes a moment; here it is done when it is answered.
 local function cancel(context)
   local run = runs.get(context)
@@ -21,7 +17,7 @@ local function cancel(context)
     route.refuse { status = 409, message = "Cannot cancel a workflow run that is completed." }
   end
   for _, job in ipairs(jobs.latest(run)) do
-    if job.status ~= "completed" then run_clock.finish(world_of(context), run, job, "cancelled", context.now) end
+    if job.status ~= "completed" then run_clock.finish(context, run, job, "cancelled", context.now) end
   end
   run_clock.conclude(run)
   return {}, { status = 202 }
@@ -44,7 +40,7 @@ local function begin_attempt(context, run, list)
   local plans = {}
   for i, job in ipairs(list) do plans[i] = job.plan end
   runs.add_jobs(context.state, run, plans, context.now)
-  run_clock.advance(world_of(context), run)
+  run_clock.advance(context, run)
   return {}, { status = 201 }
 end
 

@@ -18,6 +18,7 @@ local run_clock = {}
 local LONGEST_WAIT = 30 * 86400   -- of a job that waits for somebody
 local REFUSAL = 1                 -- seconds until a job fails that may not deploy
 
+---What a run lives in; a github.Context is one.
 ---@class run_clock.World
 ---@field state table
 ---@field repository github.Repository

@@ -22,7 +22,8 @@ end
 
 local function show(run)
   return { id = run.id, number = run.number, attempt = run.attempt, status = run.status, conclusion = run.conclusion,
-    head_sha = run.head_sha, jobs = data.array(jobs.latest(run), function(job)
+    event = run.event, head_sha = run.head_sha, inputs = run.inputs, payload = run.payload,
+    jobs = data.array(jobs.latest(run), function(job)
       return { id = job.id, name = job.name, status = job.status, conclusion = job.conclusion, message = job.message }
     end) }
 end
@@ -72,15 +73,24 @@ local function find_job(run, wanted)
   refuse(("the run has no job %s"):format(tostring(wanted.name or wanted.id)), 404)
 end
 
--- Takes a job on, through what lies between.
-local function move(world, run, job, o)
-  if job.status == "completed" then return end
-  if o.status == "in_progress" and job.status ~= "in_progress" then
-    run_clock.start(world, run, job, world.now)
-  elseif o.status == "completed" or o.conclusion then
-    if job.status ~= "in_progress" and o.conclusion ~= "skipped" then run_clock.start(world, run, job, world.now) end
-    run_clock.finish(world, run, job, o.conclusion or "success", world.now)
-  end
+-- Takes a job on, through what lies between, and those that need it with it; whether that has moved it.
+local function move(context, run, job, to)
+  if job.status == "pending" or job.status == "waiting" or job.status == "completed" then return false end
+  local ends, before = to.status == "completed" or to.conclusion ~= nil, job.status
+  local starts = before == "queued" and (to.status == "in_progress" or ends and to.conclusion ~= "skipped")
+  if starts then run_clock.start(context, run, job, context.now) end
+  if ends then run_clock.finish(context, run, job, to.conclusion or "success", context.now) end
+  run_clock.advance(context, run)
+  return job.status ~= before
+end
+
+-- Tells jobs how they went on, in whatever order they are named.
+local function move_all(context, run, told)
+  local moved
+  repeat
+    moved = false
+    for _, one in ipairs(told) do moved = move(context, run, one.job, one.to) or moved end
+  until not moved
 end
 
 local function check_not_waiting(job)
@@ -88,22 +98,44 @@ local function check_not_waiting(job)
   refuse(("%s waits for its environment: it has to be reviewed"):format(job.name), 409)
 end
 
-local function change(context)
-  local run, body = runs.get(context), answers.body(context)
-  plans.check_ending("the run", body)
-  local world = { state = context.state, repository = context.repository, now = context.now }
-  local named = {}
+-- A job comes after those that it needs, which the same request may tell of.
+local function check_needs(run, job, told)
+  if job.status ~= "pending" then return end
+  for _, name in ipairs(job.plan.needs) do
+    local needed = data.find(jobs.latest(run), "name", name)
+    if needed and needed.status ~= "completed" and not data.find(told, "job", needed) then
+      refuse(("%s needs %s, which has not ended"):format(job.name, needed.name), 409)
+    end
+  end
+end
+
+-- The jobs that are told of by name; refuses what cannot be told of them.
+local function named_in(body, run)
+  local told = {}
   for _, wanted in ipairs(type(body.jobs) == "table" and body.jobs or {}) do
     local job = find_job(run, wanted)
     plans.check_ending(job.name, wanted)
-    named[#named + 1] = { job = job, to = wanted }
+    told[#told + 1] = { job = job, to = wanted }
   end
+  for _, one in ipairs(told) do
+    check_not_waiting(one.job)
+    check_needs(run, one.job, told)
+  end
+  return told
+end
+
+-- What is said of the run holds for all jobs that are not told of by name; those that others hold back wait as ever.
+local function change(context)
+  local run, body = runs.get(context), answers.body(context)
+  plans.check_ending("the run", body)
+  local told = named_in(body, run)
   if body.status or body.conclusion then
-    for _, job in ipairs(jobs.latest(run)) do named[#named + 1] = { job = job, to = body } end
+    for _, job in ipairs(jobs.latest(run)) do
+      check_not_waiting(job)
+      told[#told + 1] = { job = job, to = body }
+    end
   end
-  for _, one in ipairs(named) do check_not_waiting(one.job) end
-  for _, one in ipairs(named) do move(world, run, one.job, one.to) end
-  run_clock.advance(world, run)
+  move_all(context, run, told)
   return show(run)
 end
 
