@@ -22,7 +22,9 @@ local function new()
       issues = { { number = 1, title = "Broken", labels = { "bug", "deploy-failure" }, login = "bob",
         body = "see @alice", comments = { { body = "a", login = "bob" } } },
         { number = 3, title = "Old", state = "closed" } },
-      tokens = { { value = "of-bob", login = "bob" }, { value = "of-tina", login = "tina" } },
+      tokens = { { value = "of-bob", login = "bob" }, { value = "of-tina", login = "tina" },
+        { value = "pulls-only", kind = "workflow", permissions = { ["pull-requests"] = "write" } },
+        { value = "issues-only", kind = "workflow", permissions = { issues = "write" } } },
     },
   }
 end
@@ -166,4 +168,22 @@ test("an issue's labels are added, replaced and taken away", function()
   equal(#c:result("GET", path), 0)
   equal(c:refusal("POST", path, { labels = { 1 } })[1], 422)
   equal(c:refusal("POST", path, {})[1], 422)
+end)
+
+test("what a number is decides which permission its labels, its lock and its text need", function()
+  local c = new()
+  local function statuses(token, number)
+    local one, all = R .. "/issues/" .. number, {}
+    for i, wanted in ipairs { { "GET", "" }, { "PATCH", "", { title = "t" } }, { "PUT", "/lock", {} }, { "DELETE", "/lock" },
+      { "GET", "/labels" }, { "POST", "/labels", { labels = { "bug" } } }, { "PUT", "/labels", { labels = { "bug" } } },
+      { "DELETE", "/labels/bug" }, { "DELETE", "/labels" }, { "GET", "/comments" } } do
+      all[i] = c:with(token):ask(wanted[1], one .. wanted[2], wanted[3])
+    end
+    return all
+  end
+  local fine = { 200, 200, 204, 204, 200, 200, 200, 200, 204, 200 }
+  equal({ statuses("issues-only", 1), statuses("issues-only", 2), statuses("pulls-only", 2) }, { fine, fine, fine })
+  equal(statuses("pulls-only", 1), { 403, 403, 403, 403, 403, 403, 403, 403, 403, 403 })
+  local comment = c:result("GET", R .. "/issues/1/comments")[1].id
+  equal(c:with("pulls-only"):ask("GET", R .. "/issues/comments/" .. comment), 403)
 end)

@@ -6,7 +6,6 @@ local ids = require "cloud.ids"
 local items = require "cloud.github.items"
 local json = require "json"
 local links = require "cloud.github.links"
-local permissions = require "cloud.github.permissions"
 local repositories = require "cloud.github.repositories"
 local users = require "cloud.github.users"
 
@@ -94,14 +93,8 @@ end
 
 -- ---- one ------------------------------------------------------------------------------------
 
--- Writing to an issue needs more than a permission for pull requests.
-local function check_kind(context, kind, level)
-  if kind == "issue" then permissions.check(context, { "issues", level }, "pull") end
-end
-
 local function create(context)
-  local item, kind = items.of_path(context)
-  check_kind(context, kind, "write")
+  local item = items.of_path(context)
   local body = body_of(context)
   items.refuse_locked(context, item)
   local comment = comments.add(context.state, context.repository, item.number,
@@ -114,15 +107,15 @@ end
 local function find(context)
   local id = math.tointeger(tonumber(context.params.comment))
   local comment, index = data.find(context.repository.comments, "id", id)
-  if comment then return comment, index end
-  answers.not_found()
+  if not comment then answers.not_found() end
+  local _, kind = items.find(context.repository, comment.number)
+  items.check_kind(context, kind)
+  return comment, index
 end
 
 -- One's own, or with the right to push everybody's.
 local function find_to_change(context)
   local comment, index = find(context)
-  local _, kind = items.find(context.repository, comment.number)
-  check_kind(context, kind, "write")
   local token = context.token
   local may = not token.user or comment.login == token.login
     or repositories.is(context.repository, token.login, "push")
@@ -149,8 +142,7 @@ end
 
 local OF_ITEM = "/repos/{owner}/{repo}/issues/{number}/comments"
 local ALL, ONE = "/repos/{owner}/{repo}/issues/comments", "/repos/{owner}/{repo}/issues/comments/{comment}"
-local READ = { { "issues", "read" }, { "pull_requests", "read" } }
-local WRITE = { { "issues", "write" }, { "pull_requests", "write" } }
+local READ, WRITE = items.READ, items.WRITE
 
 comments.routes = {
   { "GET", OF_ITEM, of_item, permission = READ, docs = "issues/comments#list-issue-comments" },

@@ -6,7 +6,6 @@ local items = require "cloud.github.items"
 local json = require "json"
 local labels = require "cloud.github.labels"
 local links = require "cloud.github.links"
-local permissions = require "cloud.github.permissions"
 local repositories = require "cloud.github.repositories"
 local route = require "cloud.route"
 local users = require "cloud.github.users"
@@ -197,9 +196,7 @@ local function check_author(context, item)
 end
 
 local function update(context)
-  local item, kind = items.of_path(context)
-  if kind == "issue" then permissions.check(context, { "issues", "write" }, "pull") end
-  local body = answers.body(context)
+  local item, body = items.of_path(context), answers.body(context)
   items.check("Issue", body)
   items.check_people(context, body)
   if body.state_reason and not reasons[body.state_reason] then
@@ -286,8 +283,7 @@ end
 
 local ALL, ONE = "/repos/{owner}/{repo}/issues", "/repos/{owner}/{repo}/issues/{number}"
 local LABELS = ONE .. "/labels"
-local READ = { { "issues", "read" }, { "pull_requests", "read" } }
-local WRITE = { { "issues", "write" }, { "pull_requests", "write" } }
+local READ, WRITE = items.READ, items.WRITE
 
 issues.routes = {
   { "GET", ALL, list, permission = READ, docs = "issues/issues#list-repository-issues" },

@@ -8,6 +8,7 @@ local ids = require "cloud.ids"
 local json = require "json"
 local labels = require "cloud.github.labels"
 local links = require "cloud.github.links"
+local permissions = require "cloud.github.permissions"
 local repositories = require "cloud.github.repositories"
 local users = require "cloud.github.users"
 
@@ -53,12 +54,24 @@ function items.find(repository, number)
   if pull then return pull, "pull" end
 end
 
----The one that the path names by {number}.
----@param context github.Context
+---What routes of both ask for: either permission will do to come as far as items.of_path.
+items.READ = { { "issues", "read" }, { "pull_requests", "read" } }
+items.WRITE = { { "issues", "write" }, { "pull_requests", "write" } }
+
+---Refuses a token whose permission is for pull requests alone when it is about an issue.
+---@param context github.Context  of a route that needs items.READ or items.WRITE
+---@param kind string|nil
+function items.check_kind(context, kind)
+  if kind == "issue" then permissions.check(context, context.route.permission[1], context.route.role) end
+end
+
+---The one that the path names by {number}; refuses who may not do this to what it is.
+---@param context github.Context  of a route that needs items.READ or items.WRITE
 ---@return github.Item item, string kind
 function items.of_path(context)
   local item, kind = items.find(context.repository, context.params.number)
   if not item then answers.not_found() end
+  items.check_kind(context, kind)
   return item, kind
 end
 

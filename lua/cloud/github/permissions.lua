@@ -192,7 +192,6 @@ end
 ---@param needed table    { name, level }, or a list of such pairs
 ---@param role? string    that a person must have there
 function permissions.check(context, needed, role)
-  announce(context, needed)
   local may = false
   for _, pair in ipairs(alternatives(needed)) do
     may = may or permissions.allows(context.token, context.repository, pair[1], pair[2])
@@ -212,7 +211,9 @@ function permissions.authorize(context, found)
   if not permissions.sees(context.token, repository) then
     route.refuse { status = 404, message = "Not Found" }
   end
-  permissions.check(context, found.permission or { "metadata", "read" }, found.role)
+  local needed = found.permission or { "metadata", "read" }
+  announce(context, needed)
+  permissions.check(context, needed, found.role)
   if repository.archived and not reading[context.request.method] then
     route.refuse { status = 403, message = "Repository was archived so is read-only." }
   end
