@@ -49,6 +49,21 @@ test("an env file that is not there is none, and one that is there is read as ru
   equal(cloud:ask("GET", "/api/v2/projects", { token = "made-up-key" }).status, 200)
 end)
 
+test("the project's zone may be removed by a client, and the next start goes on without it", function()
+  local place <close> = places.folder { ["davit.yaml"] = PROJECT, ["seed.yaml"] = "cloudflare: { zones: [example.com], "
+    .. "tokens: [{ name: wide, value: wide-token, permissions: [Zone Read, Zone Write] }] }\n" }
+  for start = 1, 2 do
+    local cloud <close> = place:cloud("--seed", "seed.yaml")
+    if start == 1 then
+      local gone = cloud:ask("DELETE", "/client/v4/zones/" .. zone_of(cloud), { token = "wide-token" })
+      equal(gone.status, 200)
+    end
+    local shown = cloud:ask("GET", "/_davit/", {})
+    equal({ start, #cloud:zones():json().result, shown.status, shown:json().zone }, { start, 0, 200, "example.com" })
+    equal(cloud:stop().exit, 0)
+  end
+end)
+
 -- ---- without a project ------------------------------------------------------------------------
 
 test("a cloud needs no project: it has a world of its own", function()

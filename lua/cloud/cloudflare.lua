@@ -43,13 +43,14 @@ local cloudflare = {
 
 ---The part of the world that this service owns.
 function cloudflare.init(state, seed)
+  local list = zones.seeded(state, seed)
   state.cloudflare = {
     account_id = seed.account_id or ids.hex(state, "account"),
     account_name = seed.account_name, account_settings = {},
     subdomain = seed.subdomain == nil and "davit" or seed.subdomain,   -- false: none yet
     tokens = tokens.list(seed.tokens or {}),
     used = {}, records = {}, scripts = {}, domains = {}, routes = {}, assets = {}, sessions = {},
-    zones = zones.seeded(state, seed),
+    zones = list, zone = list[1].name,   -- the project's, which a client may remove
   }
 end
 

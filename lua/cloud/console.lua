@@ -88,7 +88,7 @@ end
 local function summary(cloud)
   local state, now = cloud.state, cloud.now()
   return {
-    zone = state.cloudflare.zones[1].name, repository = state.github.repository,
+    zone = state.cloudflare.zone, repository = state.github.repository,
     workers = workers_of(state, now), hosts = hosts_of(state, now), records = records_of(state),
     branches = branches_of(state, now), pulls = pulls_of(state),
     environments = environments_of(state),

@@ -116,10 +116,16 @@ local function differs(what, saved, wanted)
   }
 end
 
+-- A state of an older version has the project's zone first, unless somebody removed it.
+local function zone_of(state)
+  local first = state.cloudflare.zones[1]
+  return state.cloudflare.zone or first and first.name
+end
+
 -- What a saved world cannot take on without being another one.
 local function compare(state, fresh)
   local pairs_of = {
-    { "zone", state.cloudflare.zones[1].name, fresh.cloudflare.zones[1].name },
+    { "zone", zone_of(state), fresh.cloudflare.zone },
     { "account", state.cloudflare.account_id, fresh.cloudflare.account_id },
     { "repository", state.github.repository, fresh.github.repository },
     { "Neon project", state.neon.project_id, fresh.neon.project_id },

@@ -1,4 +1,6 @@
 ---The DNS records of a seed.
+local data = require "cloud.data"
+
 local records = {}
 
 ---What a record may have: what the API takes, and the name of its zone.
@@ -13,7 +15,7 @@ local function zone_of(state, record)
     local ends = record.name == zone.name or record.name:sub(-#zone.name - 1) == "." .. zone.name
     if record.zone == zone.name or not record.zone and ends then return zone end
   end
-  if not record.zone then return state.cloudflare.zones[1] end
+  if not record.zone then return (data.find(state.cloudflare.zones, "name", state.cloudflare.zone)) end
 end
 
 ---@param client seed.Client
