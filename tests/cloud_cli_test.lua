@@ -324,12 +324,15 @@ test("a recording holds every exchange with the services, and no secret", functi
     { token = "neon-token" }):json().uri
   cloud:ask("GET", neon .. "/operations", { token = "neon-token" })
   cloud:ask("GET", "/_davit/", {})   -- its own pages are no exchange with a service
+  cloud:ask("GET", ("/client/v4/accounts/%s/workers/scripts/web/content/v2"):format(account), { token = "workers-token" })
   local list = recorded(place)
-  equal(#list, 5)
+  equal(#list, 6)
   local put = list[2]
   equal({ put.method, put.host, put.status, put.headers.authorization }, { "PUT", "api.cloudflare.com", 200, "Bearer ***" })
   equal(json.decode(put.parts[1].body).bindings[1], { name = "KEY", type = "secret_text", text = "***" })
   equal({ put.parts[2].filename, put.parts[2].body, put.resp.success }, { "i.js", "export default {}", true })
+  equal({ list[6].parts, list[6].respBody, list[6].respParts[1].name, list[6].respParts[1].body },
+    { nil, nil, "i.js", "export default {}" })
   equal(list[3].query, { name = "***" })
   equal(list[4].resp.uri, (uri:gsub("(://[^:]+:)[^@]+@", "%1***@")))
   equal({ list[5].injected, list[5].status }, { "neon GET /projects/*/operations 503", 503 })

@@ -4,6 +4,7 @@
 ---can be masked wherever else it comes up, and every text goes through `mask`.
 local base64 = require "base64"
 local clock = require "cloud.clock"
+local data = require "cloud.data"
 local database = require "cloud.recording.database"
 local json = require "json"
 local multipart = require "cloud.multipart"
@@ -124,19 +125,21 @@ local function learn_body(content_type, body, masker)
   end
 end
 
--- Sets `json`, `parts` or `body` of the entry; an answer's names begin otherwise.
-local function put_body(entry, content_type, body, masker, json_name, body_name)
+-- How an entry calls the body of a request and of an answer, by what it is.
+local of_request = { json = "json", parts = "parts", text = "body" }
+local of_answer = { json = "resp", parts = "respParts", text = "respBody" }
+
+local function put_body(entry, names, content_type, body, masker)
   local parts = multipart.parse(content_type, body)
   if parts then
-    entry.parts = json.array {}
-    for i, part in ipairs(parts) do entry.parts[i] = part_of(part, masker) end
+    entry[names.parts] = data.array(parts, function(part) return part_of(part, masker) end)
     return
   end
   local value = decoded(body)
   if type(value) == "table" then
-    entry[json_name] = cut(value, masker)
+    entry[names.json] = cut(value, masker)
   elseif body ~= "" then
-    put_text(entry, body_name, body, masker)
+    put_text(entry, names.text, body, masker)
   end
 end
 
@@ -208,11 +211,11 @@ function recording.line(request, response, injected, now, masker)
     headers = headers_of(request.headers, masker), bodySize = #body, injected = injected and safe(injected, masker),
     cut = response.cut,
   }
-  put_body(entry, type_of(request), body, masker, "json", "body")
+  put_body(entry, of_request, type_of(request), body, masker)
   if not response.close then
     entry.status, entry.respHeaders = response.status, headers_of(response.headers or {}, masker)
     local shown = response.cut and answer:sub(1, response.cut) or answer
-    put_body(entry, "", shown, masker, "resp", "respBody")
+    put_body(entry, of_answer, type_of(response), shown, masker)
   end
   return json.encode(entry)
 end
