@@ -142,6 +142,41 @@ local function example_of(guide, heading)
   return guide:match("\n```yaml\n(.-\n)```", at)
 end
 
+test("a number is one issue or pull request, whoever gives it", function()
+  local list = "/api/v3/repos/example/codex/issues?state=all"
+  local function numbers(text)
+    local place <close> = places.folder { ["seed.yaml"] = text }
+    local cloud <close> = place:cloud("--seed", "seed.yaml")
+    local found = {}
+    for i, item in ipairs(cloud:ask("GET", list, { token = "github-token" }):json()) do
+      found[i] = ("%d%s"):format(item.number, item.pull_request and " pull" or "")
+    end
+    table.sort(found)
+    return found
+  end
+  equal(numbers "github: { issues: [{ number: 42 }] }\n", { "42", "43 pull" })
+  equal(numbers "github: { issues: [{ number: 42 }], pull_requests: [] }\n", { "42" })
+  local twice = "github: { repositories: [{ name: example/codex, pull_requests: [{ number: 7 }] }]%s }\n"
+  equal(numbers(twice:format ""), { "7 pull" })
+  local place <close> = places.folder { ["seed.yaml"] = twice:format ", issues: [{ number: 7 }]" }
+  local refused = place:davit("cloud", "--seed", "seed.yaml", "--no-data-plane")
+  equal(refused.exit, 2)
+  has(refused.errors, "seed.yaml")
+  has(refused.errors, "have the number 7")
+end)
+
+test("a reviewer of the seed can review", function()
+  local place <close> = places.folder { ["seed.yaml"] = "github: { environments: [{ name: live, reviewers: [rita] }], "
+    .. "tokens: [{ value: of-rita, login: rita }] }\n" }
+  local cloud <close> = place:cloud("--seed", "seed.yaml")
+  local run = cloud:ask("POST", "/_davit/github/runs", { json = { jobs = { { name = "ship", environment = "live" } } } }):json()
+  local path = ("/api/v3/repos/example/codex/actions/runs/%d/pending_deployments"):format(run.id)
+  local pending = cloud:ask("GET", path, { token = "of-rita" }):json()[1]
+  equal({ pending.current_user_can_approve, pending.reviewers[1].reviewer.login }, { true, "rita" })
+  equal(cloud:ask("POST", path, { token = "of-rita", json = { environment_ids = { pending.environment.id }, state = "approved",
+    comment = "" } }).status, 200)
+end)
+
 test("the seed in the guide is a world", function()
   local guide = fs.read "docs/local-cloud.md"
   local place <close> = places.folder { ["seed.yaml"] = example_of(guide, "## A world of your own"),

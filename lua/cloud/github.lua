@@ -13,7 +13,7 @@ local route = require "cloud.route"
 local sha256 = require "sha256"
 local tokens = require "cloud.github.tokens"
 
-local github = {}
+local github = { FIRST = "example/codex" }   -- the repository of whoever names none
 
 ---What a handler gets.
 ---@class github.Context
@@ -110,7 +110,7 @@ end
 ---@param state table
 ---@param seed world.Seed
 function github.init(state, seed)
-  local first = seed.repository or "example/codex"
+  local first = seed.repository or github.FIRST
   state.github = { repository = first, repositories = {}, used = {},
     tokens = tokens.list(seed, first), apps = apps.list(seed.github and seed.github.apps) }
   beginning.plant(state, first, seed, github.add_repository)

@@ -1,6 +1,7 @@
 ---Environments, settings and workflows that a repository begins with.
 local environments = require "cloud.github.environments"
 local plans = require "cloud.github.plans"
+local repositories = require "cloud.github.repositories"
 local users = require "cloud.github.users"
 local workflows = require "cloud.github.workflows"
 
@@ -9,7 +10,7 @@ local flow_seed = {}
 ---@class flow_seed.Environment
 ---@field name string
 ---@field wait_timer? integer        minutes
----@field reviewers? string[]        logins
+---@field reviewers? string[]        logins; who has no role gets that to read
 ---@field prevent_self_review? boolean
 ---@field protected_branches? boolean  whether only those may deploy
 ---@field branches? string[]         patterns of those that may deploy
@@ -30,10 +31,16 @@ local function settings(values, now)
   return made
 end
 
+-- Nobody reviews in a repository that he does not see.
+local function let_in(repository, login)
+  if not repositories.is(repository, login, "pull") then repository.collaborators[login] = "pull" end
+  return { type = "User", id = users.id(login) }
+end
+
 local function add_environment(state, repository, o, now)
   local made = environments.ensure(state, repository, o.name, now)
   made.wait_timer, made.prevent_self_review = o.wait_timer or 0, o.prevent_self_review or false
-  for i, login in ipairs(o.reviewers or {}) do made.reviewers[i] = { type = "User", id = users.id(login) } end
+  for i, login in ipairs(o.reviewers or {}) do made.reviewers[i] = let_in(repository, login) end
   if o.protected_branches then made.branch_policy = "protected" end
   for i, pattern in ipairs(o.branches or {}) do
     made.branch_policy, made.branch_rules[i] = "custom", { id = i, name = pattern, type = "branch" }
