@@ -53,6 +53,9 @@ test("what is not modelled is said, beside what GitHub says of nothing", functio
   local status, answer, headers = c:ask("GET", R .. "/milestones")
   equal({ status, answer.message, headers["x-davit-stand-in"] }, { 404, "Not Found", "not modelled" })
   equal(answer.errors[1].message:find "has nothing at this path" ~= nil, true)
+  for _, path in ipairs { "/commits/main/check-suites", "/commits/main/comments", "/branches/main/protection" } do
+    equal({ path, (select(3, c:ask("GET", R .. path))["x-davit-stand-in"]) }, { path, "not modelled" })
+  end
   status, answer = c:ask("POST", "/graphql", { query = "{ viewer { login } }" })
   equal({ status, answer.errors[1].message:find "does not answer GraphQL" ~= nil }, { 404, true })
   equal(select(3, c:ask("GET", R .. "/issues/999"))["x-davit-stand-in"], nil)

@@ -1,4 +1,6 @@
 ---Seconds since 1970 to RFC 3339 text and back, by arithmetic alone: a model has no clock.
+local json = require "json"
+
 local clock = {}
 
 -- Days since 1970-01-01 of a date of the Gregorian calendar. Years begin in March here, so that
@@ -35,6 +37,12 @@ function clock.iso(seconds, fraction)
     rest // 3600, rest // 60 % 60, rest % 60)
   if not fraction then return text .. "Z" end
   return text .. (".%0" .. fraction .. "dZ"):format(math.floor(ticks % scale))
+end
+
+---@param seconds? number
+---@return any  the same for JSON: null where there is no time
+function clock.iso_or_null(seconds)
+  return seconds and clock.iso(seconds) or json.null
 end
 
 local days_of_week = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" }

@@ -1,5 +1,6 @@
 ---The GitHub REST API: who may ask, how often, and how answers are headed. Which file knows the rest is `resources`.
 local accept = require "cloud.github.accept"
+local answers = require "cloud.github.answers"
 local apps = require "cloud.github.apps"
 local beginning = require "cloud.github.beginning"
 local clock = require "cloud.clock"
@@ -164,19 +165,12 @@ local function enter(context)
   if moved then repositories.redirect(context, repository) end
 end
 
--- GitHub has much at paths where there is nothing here. Its words stay, and beside them stands why.
-local function refuse_unknown(context)
-  local what = context.request.path == "/graphql" and "does not answer GraphQL" or "has nothing at this path"
-  route.refuse { status = 404, message = "Not Found", headers = { ["x-davit-stand-in"] = "not modelled" },
-    errors = { { message = ("Davit's local cloud %s; docs/local-cloud.md says what it models"):format(what) } } }
-end
-
 local function handle(context)
   arrive(context)
   local found, params = find(context)
   if not (found and found.free) then limits.count(context) end
   accept.check_version(context.request.headers)
-  if not found then refuse_unknown(context) end
+  if not found then answers.not_modelled(context) end
   context.route, context.params = found, params
   context.accept = accept.read(context.request.headers.accept)
   if not found.app then enter(context) end

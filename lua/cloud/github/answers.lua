@@ -28,6 +28,14 @@ function answers.not_found()
   route.refuse { status = 404, message = "Not Found" }
 end
 
+---Refuses what GitHub has and the model has not. GitHub's words stay, and beside them stands why.
+---@param context github.Context
+function answers.not_modelled(context)
+  local what = context.request.path == "/graphql" and "does not answer GraphQL" or "has nothing at this path"
+  route.refuse { status = 404, message = "Not Found", headers = { ["x-davit-stand-in"] = "not modelled" },
+    errors = { { message = ("Davit's local cloud %s; docs/local-cloud.md says what it models"):format(what) } } }
+end
+
 ---@param message string
 function answers.forbidden(message)
   route.refuse { status = 403, message = message }

@@ -7,6 +7,7 @@ local base64 = require "base64"
 local clock = require "cloud.clock"
 local hmac = require "hmac"
 local ids = require "cloud.ids"
+local links = require "cloud.github.links"
 local route = require "cloud.route"
 
 local blobs = {}
@@ -72,10 +73,6 @@ local function signature(state, path, query)
   return hmac.sha256("blob store/" .. state.seed, table.concat(lines, "\n"), { encoding = "base64" })
 end
 
-local function escape(text)
-  return (text:gsub("[^%w._~-]", function(char) return ("%%%02X"):format(char:byte()) end))
-end
-
 ---@class blobs.Grant
 ---@field blob string      its name
 ---@field may string       "r" to read, "cw" to create and write
@@ -93,7 +90,7 @@ function blobs.sign(context, grant)
     rscd = grant.disposition, rsct = grant.type }
   query.sig = signature(context.state, path, query)
   local parts = {}
-  for name, value in pairs(query) do parts[#parts + 1] = name .. "=" .. escape(value) end
+  for name, value in pairs(query) do parts[#parts + 1] = name .. "=" .. links.escape(value) end
   return origin .. path .. "?" .. table.concat(parts, "&")
 end
 

@@ -6,7 +6,6 @@ local clock = require "cloud.clock"
 local commits = require "cloud.github.commits"
 local data = require "cloud.data"
 local ids = require "cloud.ids"
-local json = require "json"
 local links = require "cloud.github.links"
 local pull_heads = require "cloud.github.pull_heads"
 local sha256 = require "sha256"
@@ -73,8 +72,6 @@ local function suite(check)
   return tonumber(sha256(check.sha .. check.app):sub(1, 9), 16)
 end
 
-local function time(seconds) return seconds and clock.iso(seconds) or json.null end
-
 local function show(context, check)
   local full = context.repository.full_name
   local url = links.api(context, ("/repos/%s/check-runs/%d"):format(full, check.id))
@@ -83,7 +80,7 @@ local function show(context, check)
     id = check.id, node_id = ("CR_%d"):format(check.id), name = check.name, head_sha = check.sha,
     external_id = data.nullable(check.external_id), url = url, html_url = html,
     details_url = check.details_url or html, status = check.status, conclusion = data.nullable(check.conclusion),
-    started_at = time(check.started), completed_at = time(check.completed),
+    started_at = clock.iso_or_null(check.started), completed_at = clock.iso_or_null(check.completed),
     output = { title = data.nullable(check.output.title), summary = data.nullable(check.output.summary),
       text = data.nullable(check.output.text), annotations_count = #check.annotations,
       annotations_url = url .. "/annotations" },

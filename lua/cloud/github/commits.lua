@@ -117,4 +117,9 @@ commits.routes = {
   { "GET", "/repos/{owner}/{repo}/commits/{ref...}", get, permission = READ, docs = "commits/commits#get-a-commit" },
 }
 
+-- What GitHub has below a commit, which a reference that may hold slashes would hide.
+for _, name in ipairs { "check-suites", "comments", "branches-where-head" } do
+  table.insert(commits.routes, { "GET", "/repos/{owner}/{repo}/commits/{ref...}/" .. name, answers.not_modelled })
+end
+
 return commits

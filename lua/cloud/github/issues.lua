@@ -47,7 +47,7 @@ local function pull_part(context, item)
   local html = links.html(("/%s/pull/%d"):format(context.repository.full_name, item.number))
   return { html_url = html, diff_url = html .. ".diff", patch_url = html .. ".patch",
     url = links.api(context, ("/repos/%s/pulls/%d"):format(context.repository.full_name, item.number)),
-    merged_at = items.time(item.merged) }
+    merged_at = clock.iso_or_null(item.merged) }
 end
 
 local function show(context, item)

@@ -81,11 +81,6 @@ local function people(context, logins)
   return data.array(logins, function(login) return users.show(context, login) end)
 end
 
----@param seconds? number
-function items.time(seconds)
-  return data.nullable(seconds and clock.iso(seconds))
-end
-
 ---The fields that both have.
 ---@param context github.Context
 ---@param item github.Item
@@ -98,7 +93,8 @@ function items.show(context, item)
     assignee = assignees[1] or json.null, milestone = json.null, locked = item.locked or false,
     active_lock_reason = data.nullable(item.lock_reason),
     author_association = repositories.association(context, item.login),
-    created_at = clock.iso(item.created), updated_at = clock.iso(item.updated), closed_at = items.time(item.closed),
+    created_at = clock.iso(item.created), updated_at = clock.iso(item.updated),
+    closed_at = clock.iso_or_null(item.closed),
   }
 end
 

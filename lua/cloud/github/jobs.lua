@@ -75,8 +75,6 @@ end
 
 -- ---- shown ------------------------------------------------------------------------------------
 
-local function time(seconds) return seconds and clock.iso(seconds) or json.null end
-
 -- Steps follow one another; those without a length share the time of the job's end.
 local function steps_of(job)
   local at, list = job.started, json.array {}
@@ -85,7 +83,8 @@ local function steps_of(job)
     local done = job.completed ~= nil and job.started ~= nil
     local conclusion = done and (step.conclusion or "success") or json.null
     list[i] = { name = step.name, number = i, status = done and "completed" or at and "in_progress" or "queued",
-      conclusion = conclusion, started_at = time(at), completed_at = done and time(ends) or json.null }
+      conclusion = conclusion, started_at = clock.iso_or_null(at),
+      completed_at = clock.iso_or_null(done and ends or nil) }
     at = ends
   end
   return list
@@ -111,7 +110,7 @@ function jobs.show(context, run, job)
     check_run_url = ("%s/check-runs/%d"):format(api, job.id), status = job.status,
     conclusion = data.nullable(job.conclusion), name = job.name, workflow_name = data.nullable(run.name),
     created_at = clock.iso(job.created), started_at = clock.iso(job.started or job.ready or job.created),
-    completed_at = time(job.completed), labels = data.array(job.plan.labels), steps = steps_of(job),
+    completed_at = clock.iso_or_null(job.completed), labels = data.array(job.plan.labels), steps = steps_of(job),
     runner_id = taken and job.runner or json.null, runner_group_id = taken and 0 or json.null,
     runner_name = taken and ("GitHub Actions %d"):format(job.runner) or json.null,
     runner_group_name = taken and "GitHub Actions" or json.null,

@@ -1,5 +1,6 @@
 ---How pull requests are shown: in lists, alone, and as what they change.
 local answers = require "cloud.github.answers"
+local clock = require "cloud.clock"
 local commits = require "cloud.github.commits"
 local data = require "cloud.data"
 local git = require "cloud.github.git"
@@ -52,7 +53,7 @@ function pull_view.show(context, pull)
   shown.base = side(context, context.repository.full_name, pull.base, pull.base_sha)
   shown.requested_reviewers, shown.requested_teams = json.array {}, json.array {}
   shown.auto_merge, shown.merge_commit_sha = json.null, data.nullable(pull.merge_sha)
-  shown.merged_at = items.time(pull.merged)
+  shown.merged_at = clock.iso_or_null(pull.merged)
   add_addresses(context, shown, pull)
   return shown
 end

@@ -151,6 +151,7 @@ local READ, WRITE = { "contents", "read" }, { "contents", "write" }
 refs.routes = {
   { "GET", BRANCHES, list, permission = READ, docs = "branches/branches#list-branches" },
   { "GET", BRANCHES .. "/{branch...}", get, permission = READ, docs = "branches/branches#get-a-branch" },
+  { "GET", BRANCHES .. "/{branch...}/protection", answers.not_modelled },   -- which a branch's name would hide
   { "GET", GIT .. "ref/{ref...}", get_ref, permission = READ, docs = "git/refs#get-a-reference" },
   { "GET", GIT .. "matching-refs/{ref...}", matching_refs, permission = READ,
     docs = "git/refs#list-matching-references" },

@@ -87,13 +87,6 @@ function repositories.by_id(state, id)
   end
 end
 
----The repository that the world begins with.
----@param state table
----@return github.Repository
-function repositories.first(state)
-  return state.github.repositories[state.github.repository]
-end
-
 ---@param repository github.Repository
 ---@return string
 function repositories.owner(repository)

@@ -28,14 +28,15 @@ local function uuid(...)
     hex:sub(21, 32))
 end
 
-local function url64(bytes) return (base64.encode(bytes):gsub("%+", "-"):gsub("/", "_"):gsub("=", "")) end
+local URL = { url = true }
 
 local function signature(state, text)
   return hmac.sha256("runtime/" .. state.seed, text, { encoding = "base64url" })
 end
 
 local function seal(state, claims)
-  local text = url64(json.encode { typ = "JWT", alg = "HS256" }) .. "." .. url64(json.encode(claims))
+  local head = base64.encode(json.encode { typ = "JWT", alg = "HS256" }, URL)
+  local text = head .. "." .. base64.encode(json.encode(claims), URL)
   return text .. "." .. signature(state, text)
 end
 
@@ -78,8 +79,7 @@ end
 local function claims_of(state, token)
   local text, payload, sign = token:match "^([%w_-]+%.([%w_-]+))%.([%w_-]+)$"
   if not text or sign ~= signature(state, text) then return nil end
-  local padded = payload:gsub("-", "+"):gsub("_", "/") .. ("="):rep(-#payload % 4)
-  return json.decode(base64.decode(padded))
+  return json.decode(base64.decode(payload, URL))
 end
 
 ---Whom a token stands for.

@@ -20,7 +20,6 @@ local tokens = {}
 ---@field account string      whose repositories it is for
 ---@field repositories? string[]  the only ones that it is for (all of the account's)
 ---@field expires? number      seconds since 1970
----@field fork? boolean        a workflow's, for a pull request from a fork
 
 ---@class github.tokens.Seed
 ---@field value string
@@ -31,7 +30,7 @@ local tokens = {}
 ---@field permissions? table<string, string>
 ---@field repositories? string[]
 ---@field expires? number
----@field fork? boolean        reads only
+---@field fork? boolean        a workflow's, for a pull request from a fork: reads only
 
 local kinds = { classic = true, ["fine-grained"] = true, installation = true, workflow = true }
 
@@ -52,7 +51,7 @@ function tokens.make(given, repository)
   end
   local user, owner = kind == "classic" or kind == "fine-grained", repository:match "^[^/]+"
   return { kind = kind, value = given.value, user = user, account = owner, expires = given.expires,
-    fork = given.fork, login = login_of(given, kind, owner),
+    login = login_of(given, kind, owner),
     scopes = kind == "classic" and (given.scopes or { "repo", "workflow" }) or nil,
     permissions = kind ~= "classic" and permissions.of(kind, given) or nil,
     repositories = given.repositories or kind == "workflow" and { repository } or nil }
