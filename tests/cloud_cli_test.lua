@@ -161,8 +161,7 @@ test("a number is one issue or pull request, whoever gives it", function()
   local place <close> = places.folder { ["seed.yaml"] = twice:format ", issues: [{ number: 7 }]" }
   local refused = place:davit("cloud", "--seed", "seed.yaml", "--no-data-plane")
   equal(refused.exit, 2)
-  has(refused.errors, "seed.yaml")
-  has(refused.errors, "have number 7")
+  has(refused.errors, "seed.yaml:1: github.repositories.1.pull_requests.1.number: another issue or pull request has this number")
 end)
 
 test("a reviewer of the seed can review", function()
@@ -203,6 +202,10 @@ test("what is wrong with a seed is named with file and line", function()
   for text, parts in pairs {
     ["cloudflare:\n  zone: [x]\n"] = { "seed.yaml:2: cloudflare.zone: unknown key, did you mean 'zones'?" },
     ["cloudflare: [\n"] = { "seed.yaml:" },
+    ["github:\n  tokens:\n    - { value: a }\n    - { value: a }\n"] = { "seed.yaml:4: github.tokens.2.value", "before it" },
+    ["github: { tokens: [{ value: '' }] }\n"] = { "seed.yaml:1: github.tokens.1.value: is empty" },
+    ["github: { repositories: [{ name: a/b, fork_of: c/d }] }\n"] = { "seed.yaml:1: github.repositories.1.fork_of", "no c/d" },
+    ["github: { workflows: [{ file: a.yml, jobs: [{ name: x, need: [y] }] }] }\n"] = { "unknown key 'need'" },
     ["settings: { dns_delay: soon }\n"] = { "seed.yaml:1: settings.dns_delay: must be a duration" },
     [""] = { "seed.yaml:1: the file is empty" },
     ["cloudflare:\n  tokens:\n    - { name: a, value: b, permissions: [DNS Wright] }\n"] =

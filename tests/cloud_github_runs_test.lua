@@ -142,6 +142,10 @@ test("what cannot be told is refused", function()
   equal({ refused { status = "done" }, refused { conclusion = "great" }, refused { head_branch = "nowhere" },
     refused { pull = 9 }, refused { jobs = { {} } }, refused { seconds = -1 }, refused { created = "yesterday" } },
     { 400, 400, 404, 404, 400, 400, 400 })
+  local function told(body) return (w:desk("POST", "/_davit/github/runs", body).message) end
+  equal({ told { jobz = {} }, told { jobs = { { name = "a", second = 3 } } }, told { jobs = { { name = "a", needs = { "b" } } } } },
+    { "the run: unknown key 'jobz', did you mean 'jobs'?", "a: unknown key 'second', did you mean 'seconds'?",
+      "a: there is no job 'b' that it could need" })
   local _, status = w:desk("PATCH", "/_davit/github/runs/1", {})
   equal({ status, #w.repository.runs }, { 404, 0 })
   w:get("admin", "PUT", "/environments/live", { wait_timer = 5 })

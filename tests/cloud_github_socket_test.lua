@@ -86,6 +86,9 @@ test("the socket stands where it is wanted, or the cloud says why it cannot", fu
   local file = place:davit("cloud", "--no-data-plane", "--state", "other", "--github-socket", "mine.txt")
   has(file.errors, "File exists")
   equal(place:read "mine.txt", "mine")
+  local nowhere = place:davit("cloud", "--no-data-plane", "--state", "other", "--github-socket", "nowhere/gh.sock")
+  equal(nowhere.exit, 2)
+  has(nowhere.errors, "--github-socket nowhere/gh.sock: there is no folder nowhere")
   equal(cloud:stop().exit, 0)
 end)
 

@@ -58,7 +58,7 @@ test("a classic token does what its scopes and its user's role allow", function(
   local c = with { login = "alice" }
   local _, headers = c:result("GET", R .. "/issues/1")
   equal({ headers["x-oauth-scopes"], headers["x-accepted-oauth-scopes"], headers["x-accepted-github-permissions"] },
-    { "repo, workflow", "repo", nil })
+    { "gist, read:org, repo, workflow", "repo", nil })
   equal(c:result("GET", "/user").login, "alice")
   equal(c:result("POST", R .. "/issues/1/comments", { body = "x" }).user.login, "alice")
   equal(c:refusal("GET", "/repos/other/secret"), HIDDEN)

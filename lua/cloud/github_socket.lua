@@ -9,7 +9,10 @@ local PRIVATE = "0600"
 local function absolute(path)
   local folder, name = path:match "^(.*)/([^/]+)$"
   if not folder then folder, name = ".", path end
-  return fs.real(folder == "" and "/" or folder) .. "/" .. name
+  local real = fs.real(folder == "" and "/" or folder)
+  if real then return (real:gsub("/$", "")) .. "/" .. name end
+  failure { code = "config", class = "misuse", about = path, hint = "make it, or name a path in one that there is",
+    message = ("--github-socket %s: there is no folder %s"):format(path, folder) }
 end
 
 -- A folder for GH_CONFIG_DIR that sends gh to the socket.

@@ -2,6 +2,7 @@
 ---
 ---A handler's options: `status` (200), `link`, `location`, `modified` (seconds: gives Last-Modified), `raw` (a body
 ---and its type that go out as they are) and `headers`.
+local core = require "core"
 local data = require "cloud.data"
 local links = require "cloud.github.links"
 local route = require "cloud.route"
@@ -67,6 +68,22 @@ end
 ---@return table
 function answers.body(context)
   return data.plain(context.body)
+end
+
+-- ---- below /_davit/ --------------------------------------------------------------------------
+
+---Refuses a name that nobody reads: what is mistyped would be left out without a word.
+---@param what string  whose
+---@param o table
+---@param known string[]
+function answers.check_keys(what, o, known)
+  for key in pairs(o) do
+    local near = core.nearest(tostring(key), known)
+    if near ~= key then
+      local hint = near and ("did you mean '%s'?"):format(near) or "known are " .. table.concat(known, ", ")
+      route.refuse { status = 400, message = ("%s: unknown key '%s', %s"):format(what, tostring(key), hint) }
+    end
+  end
 end
 
 return answers

@@ -183,6 +183,7 @@ artifacts.routes = {
 -- What an action of a job finds in its environment.
 local function environment(context)
   local body, name = answers.body(context), context.repository.full_name
+  answers.check_keys("the job", body, { "run_id", "job", "attempt", "repository" })
   local id = math.tointeger(body.run_id)
   local run = data.find(context.repository.runs, "id", id)
   if not run then

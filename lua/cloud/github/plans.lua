@@ -1,8 +1,15 @@
 ---Plans of runs: what may be told of workflows, of jobs and of how they go on. What nobody could mean is refused.
+local answers = require "cloud.github.answers"
 local data = require "cloud.data"
 local route = require "cloud.route"
 
 local plans = {}
+
+local keys = {
+  job = { "name", "environment", "needs", "labels", "steps", "queue_seconds", "seconds", "status", "conclusion" },
+  step = { "name", "seconds", "status", "conclusion" },
+  workflow = { "file", "name", "state", "workflow_dispatch", "repository_dispatch", "jobs", "repository" },
+}
 
 local LONGEST = 365 * 86400   -- seconds of a job
 
@@ -48,6 +55,7 @@ local function check_steps(what, steps)
   if type(steps) ~= "table" then refuse(("%s: steps is a list"):format(what)) end
   for _, step in ipairs(steps) do
     if type(step) ~= "table" or not data.text(step.name) then refuse(("%s: every step has a name"):format(what)) end
+    answers.check_keys(step.name, step, keys.step)
     plans.check_ending(step.name, step)
     check_seconds(step.name, step)
   end
@@ -55,6 +63,7 @@ end
 
 local function check_job(job)
   if type(job) ~= "table" or not data.text(job.name) then refuse "every job has a name" end
+  answers.check_keys(job.name, job, keys.job)
   if job.environment ~= nil and not data.text(job.environment) then
     refuse(("%s: environment is a name"):format(job.name))
   end
@@ -63,6 +72,16 @@ local function check_job(job)
   check_steps(job.name, job.steps)
   plans.check_ending(job.name, job)
   check_seconds(job.name, job)
+end
+
+-- A job that needs what there is not would never run.
+local function check_needs(list)
+  for _, job in ipairs(list) do
+    for _, name in ipairs(job.needs or {}) do
+      local needed = data.find(list, "name", name)
+      if not needed then refuse(("%s: there is no job '%s' that it could need"):format(job.name, name)) end
+    end
+  end
 end
 
 ---The jobs of a run. What it says of all of them is what those have that say nothing.
@@ -80,6 +99,7 @@ function plans.jobs(body)
     end
     check_job(job)
   end
+  check_needs(list)
   return list
 end
 
@@ -98,6 +118,7 @@ end
 ---@param body table
 ---@return workflows.New
 function plans.workflow(body)
+  answers.check_keys("the workflow", body, keys.workflow)
   if not data.text(body.file) then refuse "file is missing, such as \"deploy.yml\"" end
   for _, name in ipairs { "name", "state" } do
     if body[name] ~= nil and not data.text(body[name]) then refuse(name .. " is a text") end

@@ -43,7 +43,11 @@ local function files_of(body)
   return list
 end
 
+local keys = { "number", "title", "body", "login", "head", "base", "draft", "from", "push", "message", "files", "sha",
+  "state", "method", "conflict", "repository" }
+
 local function check(body)
+  answers.check_keys("the pull request", body, keys)
   if math.type(body.number) ~= "integer" or body.number < 1 then refuse "number is missing" end
   for _, name in ipairs(texts) do
     if body[name] ~= nil and type(body[name]) ~= "string" then refuse(name .. " is not a text") end

@@ -14,6 +14,11 @@ local workflows = require "cloud.github.workflows"
 
 local run_desk = {}
 
+-- What may be told of a new run, of one that there is, and of one of its jobs.
+local of_new = { "repository", "pull", "head_sha", "head_branch", "ref", "event", "workflow", "title", "actor",
+  "created", "jobs", "status", "conclusion", "seconds", "queue_seconds" }
+local of_run, of_job = { "repository", "jobs", "status", "conclusion" }, { "id", "name", "status", "conclusion" }
+
 local LATEST = 1 << 37        -- seconds since 1970 that have four digits for the year
 
 local function refuse(message, status)
@@ -56,6 +61,7 @@ end
 
 local function create(context)
   local body = answers.body(context)
+  answers.check_keys("the run", body, of_new)
   local list = plans.jobs(body)
   local o = body.pull and of_pull(context, body.pull) or of_ref(context, body)
   o.event = data.text(body.event) or body.pull and "pull_request" or "push"
@@ -114,6 +120,7 @@ local function named_in(body, run)
   local told = {}
   for _, wanted in ipairs(type(body.jobs) == "table" and body.jobs or {}) do
     local job = find_job(run, wanted)
+    answers.check_keys(job.name, wanted, of_job)
     plans.check_ending(job.name, wanted)
     told[#told + 1] = { job = job, to = wanted }
   end
@@ -127,6 +134,7 @@ end
 -- What is said of the run holds for all jobs that are not told of by name; those that others hold back wait as ever.
 local function change(context)
   local run, body = runs.get(context), answers.body(context)
+  answers.check_keys("the run", body, of_run)
   plans.check_ending("the run", body)
   local told = named_in(body, run)
   if body.status or body.conclusion then

@@ -26,7 +26,7 @@ local tokens = {}
 ---@field kind? string         classic (otherwise), fine-grained, installation, workflow
 ---@field login? string        of the person (the first repository's owner)
 ---@field app? string          of an installation: it writes as APP[bot]
----@field scopes? string[]     (repo, workflow)
+---@field scopes? string[]     (those that gh asks for: gist, read:org, repo, workflow)
 ---@field permissions? table<string, string>
 ---@field repositories? string[]
 ---@field expires? number
@@ -52,7 +52,7 @@ function tokens.make(given, repository)
   local user, owner = kind == "classic" or kind == "fine-grained", repository:match "^[^/]+"
   return { kind = kind, value = given.value, user = user, account = owner, expires = given.expires,
     login = login_of(given, kind, owner),
-    scopes = kind == "classic" and (given.scopes or { "repo", "workflow" }) or nil,
+    scopes = kind == "classic" and (given.scopes or { "gist", "read:org", "repo", "workflow" }) or nil,
     permissions = kind ~= "classic" and permissions.of(kind, given) or nil,
     repositories = given.repositories or kind == "workflow" and { repository } or nil }
 end

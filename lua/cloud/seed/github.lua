@@ -154,32 +154,39 @@ local function read_repository(file, path, one, seen)
   read_content(file, path, one)
 end
 
--- A fork comes after what it is a fork of; without github.repository the project says what the first one is called.
 local function read_repositories(file, value)
   local seen = {}
   for i, one in ipairs(value.repositories or {}) do
-    local path = "github.repositories." .. i
-    local known = not one.fork_of or seen[one.fork_of] or one.fork_of == (value.repository or one.fork_of)
-    if not known then shape.wrong(file, path .. ".fork_of", ("there is no %s before it"):format(one.fork_of)) end
-    read_repository(file, path, one, seen)
+    read_repository(file, "github.repositories." .. i, one, seen)
   end
 end
 
 -- ---- who may ask ---------------------------------------------------------------------------
 
-local function read_token(file, path, token)
+-- What would be looked for and find another one, or nothing.
+local function check_unique(file, path, key, item, seen)
+  local value = item[key]
+  if value == "" then shape.wrong(file, ("%s.%s"):format(path, key), "is empty") end
+  if seen[value] then shape.wrong(file, ("%s.%s"):format(path, key), "is that of another one before it") end
+  seen[value] = true
+end
+
+local function read_token(file, path, token, seen)
   shape.require_keys(file, token, path, { "value" })
+  check_unique(file, path, "value", token, seen)
   token.expires = values.time(file, path .. ".expires", token.expires)
   try_it(file, path, tokens.make, token, "owner/name")
 end
 
-local function read_app(file, path, app)
+local function read_app(file, path, app, seen)
   shape.require_keys(file, app, path, { "slug", "permissions" })
+  check_unique(file, path, "slug", app, seen)
   try_it(file, path, apps.list, { app })
 end
 
 local function each(file, list, path, read)
-  for i, item in ipairs(list or {}) do read(file, ("%s.%d"):format(path, i), item) end
+  local seen = {}
+  for i, item in ipairs(list or {}) do read(file, ("%s.%d"):format(path, i), item, seen) end
 end
 
 ---Checks what stands below `github`.
