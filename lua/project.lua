@@ -15,7 +15,7 @@ local keys = {
   env_file = "text",
   zone = "text",
   cloudflare = { account = "text" },
-  github = { repository = "text", main = "text", login = "text" },
+  github = { repository = "text", main = "text", login = "text", tests = "text" },
   workers = { map = {
     path = "text", build = "text", entry = "text", assets = "text", host = "text", health = "text",
     compatibility_date = "text", secrets = { list = "text" }, vars = secret_map,

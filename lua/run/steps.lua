@@ -1,4 +1,4 @@
----What a recipe's run offers: step, ensure, destroy, parallel, approve, lease, output. Each is looked
+---What a recipe's run offers: step, ensure, destroy, parallel, approve, lease, output, outcome. Each is looked
 ---up in the record first; what is not there yet is done and recorded.
 local approval = require "run.approval"
 local core = require "core"
@@ -301,6 +301,23 @@ function Run:output(name, value)
   self.recorder:note("output", path, value)
 end
 
+---How the run stands, for whoever has to tell it while it is taken back: why, what is taken back already, what could not
+---be and why not.
+---@return { error?: table, back: string[], left: { path: string, why: string }[] }
+function Run:outcome()
+  local past = self.recorder.history
+  local cause = type(past.undoing) == "table" and past.undoing or nil
+  local told = { error = cause, back = {}, left = {} }
+  for _, entry in ipairs(past.order) do
+    if entry.undone == "finished" then
+      table.insert(told.back, entry.path)
+    elseif entry.undone == "failed" then
+      table.insert(told.left, { path = entry.path, why = (entry.undo_error or {}).message or "no reason was given" })
+    end
+  end
+  return told
+end
+
 -- A recipe that catches an error which ends the run gets it again from whatever it calls next.
 local function guarded(self, method)
   return function(...)
@@ -317,7 +334,7 @@ end
 ---@return table
 function steps.handle(self)
   local functions = { id = self.id }
-  for _, name in ipairs { "step", "ensure", "destroy", "parallel", "approve", "lease", "output" } do
+  for _, name in ipairs { "step", "ensure", "destroy", "parallel", "approve", "lease", "output", "outcome" } do
     functions[name] = guarded(self, self[name])
   end
   return functions

@@ -1,0 +1,173 @@
+---What production's flow does beside what every environment can: what may be deployed, where to go back to, and going
+---back. The methods are flow.Environment's (lua/flow.lua).
+local bundles = require "flow.bundle"
+local commit = require "flow.commit"
+local incident = require "flow.incident"
+local log = require "log"
+local migrations = require "flow.migrations"
+local put = require "flow.put"
+local testing = require "flow.testing"
+
+local production = { methods = {} }
+
+local methods = production.methods
+
+-- ---- what may be deployed ----------------------------------------------------------------------------
+
+---The commit of the push that this run is for; raises "denied" for anything else.
+---@return flow.Commit
+function methods:require_push() return commit.pushed(self.project) end
+
+local function not_tested(sha, why)
+  failure { code = "denied", about = sha, message = ("%s has not passed its tests: %s"):format(sha:sub(1, 8), why),
+    hint = "run 'davit test' on it, or name the workflow that does in davit.yaml (github.tests)" }
+end
+
+-- The workflow that davit.yaml names has the word; without one it is the status that `test` leaves.
+local function result_of(env, sha)
+  local workflow = env.project.github.tests
+  if not workflow then
+    local found = env.github.find_status { sha = sha, context = testing.CONTEXT }
+    return found and found.state, ("the status %s"):format(testing.CONTEXT)
+  end
+  local run = env.github.find_run { workflow = workflow, sha = sha }
+  return run and not run.fork and (run.conclusion or run.status), ("the workflow %s"):format(workflow)
+end
+
+---Raises "denied" unless the tests of a commit have passed.
+---@param sha string
+---@return { by: string }
+function methods:require_tested(sha)
+  local result, who = result_of(self, sha)
+  if result == "success" then return { by = who } end
+  not_tested(sha, result and ("%s says %s"):format(who, result) or ("%s says nothing of it"):format(who))
+end
+
+-- ---- where to go back to -----------------------------------------------------------------------------
+
+---The database branch that lasts: found by its name, never made.
+---@return { id: string, name: string }
+function methods:lasting_branch()
+  local found = self.neon.find_branch(self.branch_name)
+  if found then return { id = found.id, name = found.name } end
+  failure { code = "neon-branch", class = "misuse", about = self.branch_name,
+    message = ("Neon: the project has no branch '%s'"):format(self.branch_name),
+    hint = ("davit.yaml names it: environments.%s.database"):format(self.kind) }
+end
+
+---What serves and what is stored now: where a rollback leads to.
+---@param branch { id: string }
+---@return { database: neon.RollbackPoint, workers: table<string, { version: string, tag?: string }> }
+function methods:rollback_point(branch)
+  local point = { database = self.neon.rollback_point { branch = branch.id, database = self.database.database,
+    role = self.database.role }, workers = {} }
+  for _, worker in ipairs(self.workers) do
+    local now = self.cloudflare.serving(worker.script)
+    if now and now.version then point.workers[worker.name] = { version = now.version, tag = now.tag } end
+  end
+  return point
+end
+
+-- ---- the database ------------------------------------------------------------------------------------
+
+---@param branch { id: string }
+---@return migrations.Plan
+function methods:pending_migrations(branch)
+  self.neon.ready(branch)
+  return migrations.plan(self.database, migrations.folder(self.database), self:database_url(branch))
+end
+
+---@param branch { id: string }
+---@param plan migrations.Plan
+---@return migrations.Report
+function methods:apply_migrations(branch, plan)
+  return migrations.apply { database = self.database, url = self:database_url(branch), plan = plan,
+    environment = self.kind, consented = true }
+end
+
+-- ---- Workers -----------------------------------------------------------------------------------------
+
+---Builds all Workers at once, or takes the bundles that were tested; nothing else is touched before.
+---@param run run
+---@param env flow.Environment
+---@param sha string
+function production.prepare(run, env, sha)
+  local builds = {}
+  for _, worker in ipairs(env.workers) do
+    builds[worker.name] = function()
+      local taken = run.step("tested bundle", { sha = sha }, function() return testing.take_bundle(worker, sha) end)
+      if not taken.there then run.step("build", function() bundles.build(worker) end) end
+      log.info(taken.there and ("%s: the bundle that was tested"):format(worker.name)
+        or ("%s: built anew, no tested bundle of %s is stored"):format(worker.name, sha:sub(1, 8)))
+    end
+  end
+  run.parallel(builds)
+end
+
+-- A Worker that this run has made goes; one that was there serves what it served.
+local function back(env, worker, o)
+  if not o.before then return put.away(env:worker_named(worker)) end
+  if o.no_way_back then
+    failure { code = "no-way-back", about = worker.script, message = ("the Worker %s keeps its new version: %s"):format(
+      worker.script, o.no_way_back), hint = "the issue of this run has the commands" }
+  end
+  env.cloudflare.rollback { worker = worker.script, marker = env.marker, version = o.before.version,
+    message = "taken back: the deploy has failed" }
+end
+
+---Uploads a version of a Worker and gives it all traffic; taken back, the one before has it again.
+---@param run run
+---@param env flow.Environment
+---@param worker flow.Worker
+---@param o { secrets: table, branch: table, before?: { version: string }, no_way_back?: string }
+function production.deploy(run, env, worker, o)
+  local bundle = bundles.read(worker)
+  worker.version = env:version(worker, bundle, o.branch, o.secrets)
+  local version = run.ensure(env:worker_version(worker, bundle, worker.version, o.secrets))
+  run.step("deploy " .. worker.name, { version = version.id }, function()
+    return put.there(env.cloudflare.deployment { worker = worker.script, marker = env.marker, version = version.id })
+  end, function() back(env, worker, o) end)
+end
+
+---What is asked for where davit.yaml says `approve`.
+---@param env flow.Environment
+---@param sha string
+---@param plan migrations.Plan
+---@return table
+function production.plan_of(env, sha, plan)
+  local names, hosts = {}, {}
+  for i, one in ipairs(plan.pending) do names[i] = one.name end
+  for i, worker in ipairs(env.workers) do hosts[i] = ("%s at %s"):format(worker.script, worker.host or "workers.dev") end
+  return { commit = sha, migrations = names, breaking = #plan.breaking, workers = hosts }
+end
+
+-- ---- what is told ------------------------------------------------------------------------------------
+
+---The deployment of a commit at GitHub, as run.ensure takes it.
+---@param sha string
+function methods:deployment(sha)
+  local is_production = self.is:is_production()
+  return self.github.deployment { environment = is_production and self.kind or ("%s-%s"):format(self.kind, self.key),
+    sha = sha, marker = self.marker, production = is_production, transient = not is_production }
+end
+
+---@param deployment { id: integer }
+---@param state "in_progress"|"success"|"failure"
+---@param url? string
+function methods:tell_deployed(deployment, state, url)
+  put.there(self.github.deployment_status { deployment = deployment.id, state = state, url = url })
+end
+
+---Opens the issue about a failed deploy, or brings the open one up to date.
+---@param told { sha: string, run: string, point?: table, migrated?: table }
+---@param outcome table  of run.outcome
+function methods:report_incident(told, outcome)
+  put.there(incident.issue(self, { sha = told.sha, run = told.run, point = told.point, migrated = told.migrated,
+    outcome = outcome }))
+end
+
+---@param sha string  the commit that serves now
+---@return integer|nil  the issue's number
+function methods:close_incident(sha) return incident.close(self, sha) end
+
+return production

@@ -1,0 +1,24 @@
+---Resources within a step: for what is told and not taken back, such as a status or an issue.
+local resource = require "run.resource"
+
+local put = {}
+
+---Finds it or makes it, and brings what was there up to date, as run.ensure does.
+---@param r run.Resource
+---@return any thing
+function put.there(r)
+  local found = r.find()
+  if found == nil then
+    local thing, adopted = resource.create(r)
+    return adopted and resource.update(r, thing) or thing
+  end
+  resource.check_ours(r, found)
+  return resource.update(r, found)
+end
+
+---Takes it back and looks whether it is gone.
+---@param r run.Resource
+---@return boolean  false: it was not there
+function put.away(r) return resource.destroy(r) end
+
+return put

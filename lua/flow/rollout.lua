@@ -1,0 +1,46 @@
+---How a Worker of an environment is brought out, one after the other: the names that lead to it, the version, its health.
+---A preview's Worker is deployed as it is uploaded; production's version is uploaded first and gets traffic later.
+local health = require "health"
+local reach = require "flow.reach"
+
+local rollout = {}
+
+---The DNS record of a Worker's host; without a zone the service names the host itself.
+---@param run run
+---@param env flow.Environment
+---@param worker flow.Worker
+---@param take_over? boolean  what others have at the host is replaced, and kept
+function rollout.name(run, env, worker, take_over)
+  if worker.host then run.ensure(env:dns_record(worker, take_over)) end
+end
+
+---The host that leads to a Worker: its custom domain, or its name on workers.dev. Sets `host`.
+---@param run run
+---@param env flow.Environment
+---@param worker flow.Worker
+---@param take_over? boolean
+function rollout.attach(run, env, worker, take_over)
+  if worker.host then
+    run.ensure(env:domain(worker, take_over))
+  else
+    worker.host = run.ensure(env.cloudflare.workers_dev { worker = worker.script, marker = env.marker }).host
+  end
+end
+
+---Waits until this version serves at the Worker's host, as davit.yaml says.
+---@param run run
+---@param env flow.Environment
+---@param worker flow.Worker
+---@param n integer  the how-manieth it is: the first one waits for certificates
+function rollout.wait(run, env, worker, n)
+  run.step("health of " .. worker.name, { version = worker.version }, function()
+    local policy = env:health_policy(n)
+    if env.project.zone then reach.wait_for_name(worker.host, policy.deadline or 300) end
+    policy.url = ("https://%s%s"):format(worker.host, worker.settings.health)
+    policy.expect = { json = { ["/version"] = worker.version } }   -- this version, not some 200
+    local seen = health.wait(policy)
+    return { attempts = seen.attempts, seconds = seen.seconds }
+  end)
+end
+
+return rollout
