@@ -6,70 +6,18 @@
 ---for each transaction. So every transaction looks again at what is recorded, and two runs that
 ---meet each other carry out every file once.
 local core = require "sql.core"
+local folder = require "migrations.folder"
 local fs = require "fs.core"
-local json = require "json"
 local options = require "options"
-local sha256 = require "sha256"
 
 local sql = { connect = core.connect, null = core.null }
 
 local LOCK = "select pg_advisory_xact_lock(7310309241527529316)"
-local BREAKPOINT = "--> statement-breakpoint"
 
--- Layouts of a folder ------------------------------------------------------------
-
----@class sql.Migration
----@field name string        the file's name
----@field path string
----@field key string|integer what the record is found by
----@field text string
----@field hash string        sha256 of the text
-
-local function migration(folder, name, key)
-  local path = folder .. "/" .. name
-  local text = fs.read(path)
-  return { name = name, path = path, key = key or name, text = text, hash = sha256(text) }
-end
-
----drizzle's: meta/_journal.json says which files there are, and `when` is what each is known by.
-local drizzle = {
-  journal = "/meta/_journal.json",
-  table = "drizzle.__drizzle_migrations",
-  columns = "id serial primary key, hash text not null, created_at bigint",
-  select = "select created_at as key, hash",
-  insert = "(hash, created_at) values ($1, $2)",
-}
-
-local function refuse_journal(path, reason)
-  failure {
-    code = "migration-journal", about = path,
-    message = ("%s is no journal of drizzle's: %s"):format(path, reason),
-  }
-end
-
-local function read_entries(path)
-  local journal, err = try(json.decode, fs.read(path))
-  if err then refuse_journal(path, err.message) end
-  local entries = type(journal) == "table" and journal.entries
-  if type(entries) ~= "table" then refuse_journal(path, "no entries") end
-  return entries
-end
-
-function drizzle.read(folder)
-  local path = folder .. drizzle.journal
-  local list = {}
-  for i, entry in ipairs(read_entries(path)) do
-    local key = type(entry) == "table" and math.tointeger(entry.when)
-    if not key or type(entry.tag) ~= "string" then
-      refuse_journal(path, ("entry %d lacks `tag` or `when`"):format(i))
-    end
-    list[i] = migration(folder, entry.tag .. ".sql", key)
-  end
-  return list
-end
+-- Order ------------------------------------------------------------------------------
 
 ---drizzle itself skips, without a word, a file that is older than the newest record.
-function drizzle.check_order(m, newest)
+local function check_order(m, newest)
   if not newest or m.key > newest then return end
   failure {
     code = "migration-order", about = m.path,
@@ -79,36 +27,12 @@ function drizzle.check_order(m, newest)
   }
 end
 
----Plain: every *.sql in the order of the names.
-local plain = {
-  table = "public.davit_migrations",
-  columns = "name text primary key, hash text not null, "
-    .. "applied_at timestamptz not null default now()",
-  select = "select name as key, hash",
-  insert = "(hash, name) values ($1, $2)",
-}
-
-function plain.read(folder)
-  local list = {}
-  for _, name in ipairs(fs.list(folder)) do
-    if name:find("%.sql$") then list[#list + 1] = migration(folder, name) end
-  end
-  return list
-end
-
 -- Where an error is --------------------------------------------------------------
-
----The line of the character at `position` of a statement that begins on line `first`.
-local function line_of(statement, first, position)
-  local at = utf8.len(statement) and utf8.offset(statement, position) or position
-  local _, breaks = statement:sub(1, at - 1):gsub("\n", "")
-  return first + breaks
-end
 
 local function place_of(m, number, statement, err)
   local place = ("%s, statement %d"):format(m.path, number)
   if not err.position then return place end
-  return ("%s, line %d"):format(place, line_of(statement.text, statement.line, err.position))
+  return ("%s, line %d"):format(place, folder.line_of(statement.text, statement.line, err.position))
 end
 
 ---Raises what a file met. What was committed is recorded, so that a repeat is safe even when
@@ -123,27 +47,6 @@ end
 
 -- Carrying out -------------------------------------------------------------------
 
----The pieces between breakpoints, each with the line it begins on.
-local function statements(text)
-  local list, from, line = {}, 1, 1
-  repeat
-    local first, last = text:find(BREAKPOINT, from, true)
-    local piece = text:sub(from, first and first - 1)
-    list[#list + 1] = { text = piece, line = line }
-    line = line + select(2, piece:gsub("\n", ""))
-    from = last and last + 1
-  until not from
-  return list
-end
-
----`schema.name` with both parts quoted.
-local function quote(name)
-  local schema, short = name:match("^([^.]+)%.([^.]+)$")
-  if not schema then schema, short = "public", name end
-  local function quoted(part) return '"' .. part:gsub('"', '""') .. '"' end
-  return quoted(schema) .. "." .. quoted(short), quoted(schema)
-end
-
 local Run = {}
 Run.__index = Run
 
@@ -153,7 +56,7 @@ end
 
 ---Makes the table unless it is there. A text of several statements is one transaction.
 function Run:prepare()
-  local _, schema = quote(self.table)
+  local _, schema = folder.quote(self.table)
   local create = schema == '"public"' and "" or ("create schema if not exists %s; "):format(schema)
   return self:query(("%s; %screate table if not exists %s (%s); %s from %s"):format(
     LOCK, create, self.quoted, self.layout.columns, self.layout.select, self.quoted)).rows
@@ -192,8 +95,8 @@ end
 ---@return boolean applied
 function Run:carry_out(m, rows)
   if is_recorded(m, rows) then return false end
-  if self.layout.check_order then self.layout.check_order(m, newest_key(rows)) end
-  for number, statement in ipairs(statements(m.text)) do
+  if self.layout == folder.drizzle then check_order(m, newest_key(rows)) end
+  for number, statement in ipairs(folder.pieces(m.text)) do
     local _, err = try(self.query, self, statement.text)
     if err then fail_at(m, place_of(m, number, statement, err), err) end
   end
@@ -258,13 +161,13 @@ end
 ---@return { applied: string[], already: integer }
 function sql.migrate(o)
   check(o)
-  local folder = fs.place(o.folder)
-  local layout = fs.exists(folder .. drizzle.journal) and drizzle or plain
-  local list = layout.read(folder)
+  local place = fs.place(o.folder)
+  local layout = folder.layout(place)
+  local list = layout.read(place)
   local own <close> = o.url and sql.connect { url = o.url } or nil
   local run = setmetatable({
     session = o.session or own, timeout = o.timeout or 300,
-    layout = layout, table = o.table or layout.table, quoted = quote(o.table or layout.table),
+    layout = layout, table = o.table or layout.table, quoted = folder.quote(o.table or layout.table),
   }, Run)
   local applied, already = run:all(list)
   return { applied = applied, already = already }

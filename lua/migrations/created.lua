@@ -1,0 +1,37 @@
+---What the statements so far have made: nobody uses it yet, so that whatever they do with it breaks nobody. Pure.
+local Created = {}
+Created.__index = Created
+
+---@class migrations.Created
+---@field path string  the schema of names without one
+function Created.new() return setmetatable({ things = {}, path = "public", paths = 0 }, Created) end
+
+-- Tables, views, indexes and sequences share their names; so do types and domains.
+local spaces = { table = "relation", view = "relation", index = "relation", sequence = "relation", type = "type",
+  domain = "type", ["function"] = "routine", procedure = "routine", aggregate = "routine", routine = "routine" }
+
+local function key_of(kind, name) return (spaces[kind] or kind) .. " " .. name.key end
+
+function Created:add(kind, name) if name then self.things[key_of(kind, name)] = true end end
+
+function Created:has(kind, name) return name ~= nil and self.things[key_of(kind, name)] == true end
+
+function Created:remove(kind, name) self.things[key_of(kind, name)] = nil end
+
+---What was made under one name has another now.
+---@param schema? string  where it went, if not to where it was
+function Created:rename(kind, name, last, schema)
+  self:remove(kind, name)
+  self:add(kind, { key = (schema or name.key:match "^(.*)\0") .. "\0" .. last })
+end
+
+---A name without a schema means something else from now on, and nobody knows what.
+function Created:lose_path()
+  self.paths = self.paths + 1
+  self.path = "\1" .. self.paths
+end
+
+---A transaction ended in the middle: what was made may be gone, or seen by others.
+function Created:forget() self.things = {} end
+
+return Created
