@@ -21,7 +21,10 @@ local keys = {
     compatibility_date = "text", secrets = { list = "text" }, vars = secret_map,
     crons = "any",
   } },
-  databases = { map = { neon = "text", parent = "text", migrations = "text", database = "text", role = "text" } },
+  databases = { map = {
+    neon = "text", parent = "text", database = "text", role = "text",
+    migrations = "text", kind = "text", generate = "text", migrate = "text",
+  } },
   deploy = { list = "text" },
   artifacts = { keys = { map = "text" } },
   checks = "any",
@@ -77,6 +80,22 @@ local function check_secret(file, path, one)
   end
 end
 
+local migration_kinds = { drizzle = true, sql = true, command = true }
+
+local function check_migrations(file, path, database)
+  local kind = database.kind
+  if kind and not migration_kinds[kind] then
+    wrong(file, path .. ".kind", ("is drizzle, sql or command, not '%s'"):format(kind))
+  end
+  if kind == "command" and not database.migrate then
+    wrong(file, path .. ".kind", "is command, and the key 'migrate' is missing")
+  end
+  if database.migrate and kind ~= "command" then wrong(file, path .. ".migrate", "goes with 'kind: command'") end
+  if kind and kind ~= "command" and not database.migrations then
+    wrong(file, path .. ".kind", "goes with 'migrations', the folder")
+  end
+end
+
 -- What no type can say.
 local function check_references(file, p)
   require_keys(file, p, "", { "version", "project" })
@@ -93,6 +112,7 @@ local function check_references(file, p)
   end
   for name, database in pairs(p.databases) do
     require_keys(file, database, "databases." .. name, { "neon", "parent" })
+    check_migrations(file, "databases." .. name, database)
   end
   p.checks = p.checks and checks.read(file, p.checks) or {}
   for i, name in ipairs(p.deploy) do

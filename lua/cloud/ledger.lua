@@ -182,8 +182,37 @@ local function select_from(state, session, s)
   return { columns = columns, rows = rows, affected = #rows }
 end
 
+-- Whether a session is still there: not when its branch was restored or deleted, nor when its compute was
+-- suspended or started anew.
+local function is_alive(state, session, now)
+  local branch = data.find(state.neon.branches, "id", session.branch)
+  local endpoint = branch and not branch.deleted and data.find(branch.endpoints, "id", session.endpoint)
+  if not endpoint or branch.timeline ~= session.timeline or endpoint.boots ~= session.boots then return false end
+  if endpoint.disabled or endpoints.status(state, endpoint, now) ~= "active" then return false end
+  endpoint.used = now
+  return true
+end
+
+-- An advisory lock of a session, which goes with it: those of a transaction are not modelled.
+local function try_lock(state, session, now, number)
+  for _, other in pairs(history.books(state).sessions) do
+    local same = other ~= session and other.timeline == session.timeline and other.db == session.db
+    if same and (other.locks or {})[number] and is_alive(state, other, now) then return "f", 16 end
+  end
+  session.locks = session.locks or {}
+  session.locks[number] = true
+  return "t", 16
+end
+
+local function unlock(_, session, _, number)
+  local held = (session.locks or {})[number]
+  if held then session.locks[number] = nil end
+  return held and "t" or "f", 16
+end
+
 -- What a server knows of itself: its text and the oid of its type.
 local facts = {
+  pg_try_advisory_lock = try_lock, pg_advisory_unlock = unlock,
   pg_current_wal_lsn = function(state) return history.lsn(history.head(state)), 3220 end,
   now = function(_, _, now) return (clock.iso(now, 6):gsub("T", " "):gsub("Z", "+00")), 1184 end,
   current_database = function(state, session)
@@ -197,7 +226,7 @@ local function facts_of(state, session, s, _, now)
   local columns, row = {}, {}
   for i, column in ipairs(s.columns) do
     local value, oid = column.value, column.oid
-    if column.fact then value, oid = facts[column.fact](state, session, now) end
+    if column.fact then value, oid = facts[column.fact](state, session, now, column.number) end
     columns[i] = column.as .. (oid and not column.cast and (":%d"):format(oid) or "")
     row[i] = value
   end
@@ -258,17 +287,6 @@ local function tag_of(s, answer)
   if s.verb == "clear" and s.text:find "^[Dd]" then return ("DELETE %d"):format(answer.affected) end
   if s.verb == "create" or s.verb == "drop" then return ("%s %s"):format(s.verb, s.kind):upper() end
   return ((s.text or s.verb):match("%a+") or ""):upper()
-end
-
--- Whether a session is still there: not when its branch was restored or deleted, nor when its compute was
--- suspended or started anew.
-local function is_alive(state, session, now)
-  local branch = data.find(state.neon.branches, "id", session.branch)
-  local endpoint = branch and not branch.deleted and data.find(branch.endpoints, "id", session.endpoint)
-  if not endpoint or branch.timeline ~= session.timeline or endpoint.boots ~= session.boots then return false end
-  if endpoint.disabled or endpoints.status(state, endpoint, now) ~= "active" then return false end
-  endpoint.used = now
-  return true
 end
 
 ---Carries out the statements of a text; one that fails takes back what the text did before it, or

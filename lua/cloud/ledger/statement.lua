@@ -135,6 +135,7 @@ end
 local facts = { pg_current_wal_lsn = "function", now = "function", current_database = "function",
   current_user = "word", current_timestamp = "word" }
 local same_as = { current_timestamp = "now" }
+local of_number = { pg_try_advisory_lock = true, pg_advisory_unlock = true }
 
 -- A column that needs no table: a constant, or what a server knows of itself.
 local function fact(text)
@@ -147,6 +148,8 @@ local function fact(text)
     local integer = math.tointeger(tonumber(value))
     return { value = value:match "^'(.*)'$" or value, as = as or "?column?", oid = integer and 23, cast = cast }
   end
+  local asked, number = body:lower():match "^([%a_]+)%s*%(%s*(%-?%d+)%s*%)$"
+  if of_number[asked] then return { fact = asked, as = as or asked, number = number, cast = cast } end
   local name = body:lower():gsub("%s*%(%s*%)$", "")
   local called = body:find "%)$" ~= nil
   if facts[name] ~= (called and "function" or "word") then return nil end

@@ -1,0 +1,110 @@
+---Where the recipe `migrate` works: a database of davit.yaml, the branch that its migrations go to, and the copy of
+---production on which they are tried.
+local marker = require "marker"
+local neon = require "neon"
+local options = require "options"
+local project = require "project"
+local secrets = require "flow.secrets"
+local shape = require "project.shape"
+
+local target = {}
+
+local DAY = 86400   -- a second net: Neon itself deletes a copy that nobody could
+
+local function config_error(message, hint)
+  failure { code = "config", class = "misuse", message = message, hint = hint }
+end
+
+-- The database of that name, or the only one.
+local function database_of(p, name)
+  local names = shape.names(p.databases)
+  if name then
+    return p.databases[name] or config_error(("davit.yaml: no database is called '%s'"):format(name))
+  end
+  if #names == 1 then return p.databases[names[1]] end
+  config_error(#names == 0 and "davit.yaml: no database is declared"
+    or "davit.yaml: several databases are declared: " .. table.concat(names, ", "), "say which one with --database")
+end
+
+local function check_to(to, pr)
+  if to ~= nil and to ~= "production" and to ~= "preview" then
+    options.usage(("--to is production or preview, not '%s'"):format(to))
+  end
+  if (to == "preview") ~= (pr ~= nil) then options.usage "--to preview and --pr NUMBER go together" end
+end
+
+---@class migrations.Target
+---@field database table     its part of davit.yaml
+---@field environment? string  "production" or "preview"; nil: nothing is applied
+local Target = {}
+Target.__index = Target
+
+---@param o { to?: string, pr?: integer, database?: string }
+---@return migrations.Target
+function target.open(o)
+  check_to(o.to, o.pr)
+  local p = project.current()
+  local env = { project = p, file = secrets.env_file(p) }
+  local database = database_of(p, o.database)
+  return setmetatable({
+    project = p, database = database, environment = o.to, pr = o.pr,
+    neon = neon.client { project = database.neon, key = secrets.credential(env, "NEON_API_KEY", neon.places.key) },
+  }, Target)
+end
+
+---A copy of production for one run, as run.ensure and run.destroy take it.
+---@param id string  the run's
+function Target:scratch(id)
+  return self.neon.branch {
+    name = "migration-test-" .. id, parent = self.database.parent, expires = DAY,
+    marker = marker.new { project = self.project.project, environment = "migration", key = id },
+  }
+end
+
+-- A preview's branch carries its marker; production's carries none, and is named by davit.yaml.
+local function resource_of(self)
+  local key, name = self.pr and tostring(self.pr), self.database.parent
+  if key then
+    name = (self.project.environments.preview or {}).database
+    if not (name and name:find("{pr}", 1, true)) then
+      failure { code = "refused", message = "davit.yaml: environments.preview.database has no {pr}",
+        hint = "a preview whose database is shared could touch production or another preview" }
+    end
+    name = name:gsub("{pr}", key)
+  end
+  return self.neon.branch { name = name,
+    marker = marker.new { project = self.project.project, environment = self.environment, key = key or "main" } }, name
+end
+
+---The branch that the migrations go to.
+---@return { id: string, name: string }
+function Target:branch()
+  local resource, name = resource_of(self)
+  local found = resource.find()
+  if not found then
+    failure { code = "neon-branch", about = name, message = ("Neon: there is no branch %s"):format(name),
+      hint = self.pr and "'davit preview' makes it" or "davit.yaml names it: databases.…parent" }
+  end
+  if self.pr then
+    local ours, why = resource.matches(found)
+    if not ours then failure { code = "not-ours", about = name, message = "Neon: " .. why } end
+  end
+  return { id = found.id, name = found.name }
+end
+
+---The direct connection string of a branch, for sessions and the project's command.
+---@param branch { id: string, name: string }
+---@param is_copy? boolean  made by this run
+function Target:url(branch, is_copy)
+  local to = { "sql:*" }
+  if self.database.kind == "command" then to[2] = "program:/bin/sh" end
+  return self.neon.connection_uri {
+    branch = branch.id, database = self.database.database, role = self.database.role, pooled = false,
+    preview = is_copy or self.pr ~= nil, to = to,
+  }
+end
+
+---Waits until a branch can be used.
+function Target:ready(branch) self.neon.ready(branch) end
+
+return target
