@@ -312,8 +312,26 @@ test("what a deployment leaves is in the inventory that a rehearsal compares", f
   say(w, deployment, "success", { environment_url = "https://pr-42.example.com" })
   w:get("admin", "POST", "/environments/preview%2Fpr-42/variables", { name = "URL", value = "x" })
   w:get("workflow", "POST", "/statuses/" .. w:head "topic", { state = "success", context = "preview" })
-  equal({ #inventory.lines(w.state) - before, table.unpack(inventory.lines(w.state), before + 1) }, { 4,
+  equal({ #inventory.lines(w.state) - before, table.unpack(inventory.lines(w.state), before + 1) }, { 3,
     "deployment of topic to preview/pr-42: preview, success https://pr-42.example.com",
-    "environment preview/pr-42: with 0 reviewers", "status preview: success",
-    "variable URL of preview/pr-42: x" })
+    "status preview: success", "variable URL of preview/pr-42: x" })
+end)
+
+test("the inventory has open issues, and tells remarks on an issue from comments on a pull request", function()
+  local inventory = require "rehearsal.inventory"
+  local w = github_world.new()
+  local before = #inventory.lines(w.state)
+  local open = w:get("workflow", "POST", "/issues", { title = "Broken", body = "all\nof it" })
+  w:get("workflow", "POST", ("/issues/%d/comments"):format(open.number), { body = "soon" })
+  w:get("workflow", "POST", "/issues/42/comments", { body = "ready" })
+  local closed = w:get("workflow", "POST", "/issues", { title = "Mended" })
+  w:get("workflow", "PATCH", "/issues/" .. closed.number, { state = "closed" })
+  local lines = inventory.lines(w.state)
+  local found = {}
+  for _, line in ipairs(lines) do
+    if line:find "#%d" or line:find "issue" then found[#found + 1] = { line, inventory.is_said(line) } end
+  end
+  equal({ #lines - before, table.unpack(found) }, { 3, { "comment on #42 by github-actions[bot]: ready", false },
+    { "issue 'Broken' by github-actions[bot]: all of it", false },
+    { ("remark on #%d by github-actions[bot]: soon"):format(open.number), true } })
 end)
