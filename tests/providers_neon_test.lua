@@ -236,6 +236,36 @@ test("a branch that was found has its operations looked up", function()
   equal(w:count("operations/") > 2, true)
 end)
 
+test("a branch that works costs one look, however much was done with it", function()
+  local w <close> = open()
+  local db = client()
+  local found = db.ready(ensure(db.branch(branch_of())))
+  for _ = 1, 60 do
+    db.suspend(found)
+    db.reset_password { branch = found, role = "neondb_owner", to = { "sql:*" } }
+    db.branch(branch_of { name = "other" }).create()
+    settle(w)
+    db.branch(branch_of { name = "other" }).destroy()
+    settle(w)
+  end
+  found.operations = nil
+  w:forget()
+  db.ready(found)
+  equal({ w:count "operations%?", w:count "operations/" }, { 1, 0 })
+end)
+
+test("what went wrong with a branch before something went well does not keep it from being used", function()
+  local w <close> = open()
+  local db = client()
+  local found = db.ready(ensure(db.branch(branch_of())))
+  w:fail("^POST.*suspend", { trouble = { failures = 1, ends = "error", error = "broken" } })
+  raises("is error after 1 failures: broken", db.suspend, found)
+  found.operations = nil
+  raises("is error after 1 failures: broken", db.ready, found)
+  db.suspend(found)
+  db.ready(found)
+end)
+
 test("a failed operation gets its time, and then ends the wait with its reason", function()
   local w <close> = open()
   w.state.neon.follow = true
