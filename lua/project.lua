@@ -34,6 +34,7 @@ local keys = {
   } },
   environments = { map = {
     name = "text", host = "text", database = "text", approve = "boolean", secrets = secret_map,
+    checklist = { list = "text" },
   } },
   health = {
     grace = "duration", next = "duration", attempts = "integer", backoff = "duration",

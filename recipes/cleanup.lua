@@ -1,4 +1,4 @@
----Takes a pull request's preview back: Workers, domains, DNS records, the database branch.
+---Takes a pull request's preview back: Workers, domains, DNS records, database branches, GitHub's deployments.
 local flow = require "flow"
 
 return {
@@ -8,6 +8,8 @@ return {
   run = function(p, run)
     local env = flow.environment("preview", { pr = p.pr })
     local _ <close> = run.lease("preview/" .. p.pr, { supersede = true })
+    local _ <close> = run.lease("test/" .. p.pr, { supersede = true })   -- a test would go on with its branch
+    env:require_credentials("cloudflare", "neon", "github")
     flow.remove(run, env)
     run.ensure(env:comment(("### Preview of pull request #%d\n\nRemoved: nothing of it is left."):format(p.pr)))
     run.output("inventory", "empty")

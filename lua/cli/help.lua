@@ -61,7 +61,7 @@ function help.main(root)
 end
 
 local function flag_row(name, param)
-  local flag = "--" .. name
+  local flag = "--" .. name:gsub("_", "-")
   if param.type ~= "boolean" then flag = flag .. " " .. param.type:upper() end
   local notes = param.help or ""
   if param.required then

@@ -36,6 +36,7 @@ function removal.remove(run, env)
     }
   end
   if failed then error(failed, 0) end
+  run.step("environment at GitHub", function() return env.github.remove_environment(env:deployed_as()) end)
 end
 
 return removal

@@ -1,0 +1,55 @@
+---What is particular to previews: the pull request's comment, and checks against what was deployed. The methods are
+---flow.Environment's (lua/flow.lua).
+local checks = require "flow.checks"
+local testing = require "flow.testing"
+
+local preview = { methods = {} }
+
+---Where a person begins: the last Worker that is deployed, which stands on all others.
+---@return string|nil
+function preview.methods:url()
+  local last = self.workers[#self.workers]
+  return last and last.host and "https://" .. last.host or nil
+end
+
+---The text of the pull request's comment: what is where, and what to look at.
+---@param env flow.Environment
+---@param branch { name: string }
+---@return string
+function preview.comment(env, branch)
+  local lines = {
+    ("### Preview of pull request #%d"):format(env.values.pr), "",
+    "| Worker | URL | version |", "|---|---|---|",
+  }
+  for _, worker in ipairs(env.workers) do
+    lines[#lines + 1] = ("| `%s` | https://%s | `%s` |"):format(worker.script, worker.host, worker.version)
+  end
+  lines[#lines + 1] = ("\nDatabase branch: `%s`"):format(branch.name)
+  for i, item in ipairs(env.settings.checklist or {}) do
+    lines[#lines + 1] = (i == 1 and "\n" or "") .. "- [ ] " .. item
+  end
+  return table.concat(lines, "\n")
+end
+
+-- URL_CODEX_WEB for the Worker codex-web, and PREVIEW_URL.
+local function urls(env)
+  local list = { PREVIEW_URL = env:url() }
+  for _, worker in ipairs(env.workers) do
+    list["URL_" .. worker.name:upper():gsub("[^%w]", "_")] = "https://" .. worker.host
+  end
+  return list
+end
+
+---Runs the checks that need a preview, with its URLs as variables.
+---@param run run
+---@param env flow.Environment
+function preview.check(run, env)
+  local chosen = checks.choose(env.project.checks, { stage = "preview" })
+  checks.run(run, { chosen = chosen, root = env.project.root, jobs = 1, env_of = function(check)
+    local list = urls(env)
+    for name, value in pairs(testing.variables(env, check, {})) do list[name] = value end
+    return list
+  end })
+end
+
+return preview
