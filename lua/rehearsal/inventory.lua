@@ -58,13 +58,29 @@ local function add_version(add, script, version)
   end
 end
 
+-- What serves, and what was uploaded and never did. Earlier versions stay as history: nobody can delete them.
+local function add_versions(add, script)
+  local serves, served = {}, {}
+  for i, deployment in ipairs(script.deployments) do
+    for _, share in ipairs(deployment.versions) do
+      served[share.version_id], serves[share.version_id] = true, i == #script.deployments or nil
+    end
+  end
+  for _, version in ipairs(script.versions) do
+    if serves[version.id] then add_version(add, script, version) end
+    if not served[version.id] then
+      local tag = (version.annotations or {})["workers/tag"]
+      add("Worker %s: version %s without traffic", script.name, tag or version.id)
+    end
+  end
+end
+
 local function add_scripts(add, cloudflare)
   for _, script in pairs(cloudflare.scripts) do
     add("Worker %s: tagged %s%s", script.name, table.concat(script.tags, " "),
       script.subdomain.since and ", on workers.dev" or "")
-    local newest = script.versions[#script.versions]
     for _, schedule in ipairs(script.schedules or {}) do add("Worker %s: runs at %s", script.name, schedule.cron) end
-    if newest then add_version(add, script, newest) end
+    add_versions(add, script)
   end
 end
 
