@@ -75,6 +75,29 @@ drill("a child of a moment that has passed holds what there was then, of idle br
   equal(c:value(c:make { name = "end", parent_id = main.id, parent_timestamp = last }, "(select count(*)::int from things)"), 10)
 end)
 
+-- The copy takes longer than the next statement on a session that is there.
+drill("a child of the head has what was committed until it was wanted, and says where it began", function(c)
+  local sql = require "sql"
+  local main = c:branch "production"
+  c:query(main, "create table t (n int); insert into t values (1)")
+  local session <close> = sql.connect { url = c:uri(main) }
+  local function make(fields, n)
+    local before = select(2, c:moment(main))
+    fields.parent_id = main.id
+    local made = c:api("POST", "/branches", { branch = fields, endpoints = { { type = "read_write" } } }).branch
+    session:query(("insert into t values (%d); create table later_%d ()"):format(n, n))
+    c:settle()
+    return made, before
+  end
+  local one, before = make({ name = "one" }, 2)
+  local began, after = c:branch("one").parent_lsn, select(2, c:moment(main))
+  equal({ c:value(one, "(select max(n) from t)"), one.parent_lsn, began ~= nil }, { 1, nil, true })
+  equal(c:value(main, ("'%s'::pg_lsn >= '%s' and '%s'::pg_lsn < '%s'"):format(began, before, began, after)), true)
+  equal(c:value(make({ name = "two" }, 3), "(select max(n) from t)"), 2)
+  local of_schema = make({ name = "schema", init_source = "schema-only" }, 4)
+  equal(c:value(of_schema, "to_regclass('later_3') is not null and to_regclass('later_4') is null"), true)
+end)
+
 drill("a reset takes the parent's head, and children of who was restored keep their data", function(c)
   local main = c:branch "production"
   c:query(main, "create table t (who text); insert into t values ('main')")

@@ -249,11 +249,6 @@ local function remove(self, plan, branch)
   if self.binaries and has(branch.operations, "delete_timeline") then self.timelines:remove(branch.timeline) end
 end
 
-local function head(self, branch)
-  return self.binaries and not branch.deleted and self.timelines:exists(branch.timeline)
-    and self.timelines:head(branch.timeline) or nil
-end
-
 -- What may end well later is tried again, as Neon does, for a while.
 local function retry_of(self, operation, err)
   local failures = (self.failures[operation.id] or 0) + 1
@@ -284,7 +279,7 @@ local function settle(self, plan, branch, err)
   if not err and #branch.operations > 0 then
     err = unless_cancelled(select(2, try(branch.deleted and remove or carry_out, self, plan, branch)))
   end
-  local lsn = not err and #branch.operations > 0 and try(head, self, branch) or nil
+  local lsn = not err and self.binaries and self.timelines:origin(branch.timeline) or nil
   for _, operation in ipairs(branch.operations) do
     report(self, branch, operation, err, lsn)
     if err then break end   -- those behind it wait for it

@@ -148,13 +148,14 @@ function timelines.prune(state, now)
   state.neon.timelines = kept
 end
 
----Where a branch's data begins on its parent, as the API shows it.
+---Where a branch's data begins on its parent, as the API shows it. A follower's positions are its own: until it
+---reports one there is none.
 ---@return string|nil lsn, number|nil time
 function timelines.origin(state, branch)
   local timeline = timelines.get(state, branch.timeline)
   if not timeline then return nil, nil end
   local at = timeline.at
-  local lsn = timeline.lsn or at and at.lsn or history.lsn(timeline.start)
+  local lsn = timeline.lsn or at and at.lsn or not state.neon.follow and history.lsn(timeline.start) or nil
   return lsn, at and at.time or not at and timeline.created or nil
 end
 

@@ -16,12 +16,12 @@ local LOOK = 0.2
 
 -- A database to try things on: a power failure may take what is in it, nothing else does. The log is kept where
 -- it is written, since restoring reads it there (cloud.postgres.history), and its pages are whole, since a
--- server that is killed may leave half a page.
+-- server that is killed may leave half a page. When something was committed last is asked of whoever is copied.
 local settings = {
   "unix_socket_directories=", "max_connections=100", "shared_buffers=16MB", "fsync=off",
   "synchronous_commit=on", "full_page_writes=on", "wal_compression=on", "autovacuum=off",
   "wal_level=replica", "max_wal_senders=10", "max_replication_slots=0", "max_wal_size=64MB",
-  "wal_keep_size=1000000", "wal_recycle=off", "wal_init_zero=off",
+  "track_commit_timestamp=on", "wal_keep_size=1000000", "wal_recycle=off", "wal_init_zero=off",
   "max_logical_replication_workers=0", "lc_messages=C", "log_timezone=UTC", "timezone=UTC",
 }
 

@@ -3,6 +3,9 @@
 ---A timeline is made under another name and renamed: what has its name is complete. It is made of nothing (an
 ---unpacked template), of another one's head (a physical copy), of a moment in another one's past (a base and the
 ---log after it) or of another one's schema. While something is done with a data directory, its name is locked.
+---
+---A head is what it was when the child was wanted. Nobody can copy that once more was committed: then it is a
+---moment of the past like others, which takes longer.
 local cluster = require "cloud.postgres.cluster"
 local fs = require "fs.core"
 local history = require "cloud.postgres.history"
@@ -19,6 +22,7 @@ local RECOVERY_TIMEOUT = 3600      -- seconds; a long log takes its time
 ---@field id string
 ---@field parent? string
 ---@field at? { lsn?: string, time?: number }  nil: the parent's head
+---@field created number                       when it was wanted, and which head that is
 ---@field schema_only? boolean
 
 ---@class cloud.postgres.Timelines
@@ -137,17 +141,29 @@ share_log "$1/data/pg_wal" "$2/data/pg_wal" "$first"
 share_bases "$1" "$2"
 ]]
 
-local function copy_head(self, parent, made)
+-- The position, and since when the head has been what it is. A server that nothing was committed to began with it.
+local HEAD = [[select pg_current_wal_insert_lsn()::text as lsn, extract(epoch from
+  coalesce((pg_last_committed_xact()).timestamp, pg_postmaster_start_time()))::float8 as since]]
+
+-- Ready to be copied, too.
+local function head_of(self, id)
+  if is_running(self, id) then
+    local session <close> = cluster.session(self.servers[id], self.password)
+    return session:query(HEAD).rows[1]
+  end
+  local folder = self:folder(id)
+  history.unpack(self.owner, folder)
+  settle(self, folder .. "/data")
+  local control = cluster.control(self.owner, folder .. "/data")
+  return { lsn = control.lsn, segment = control.segment, since = fs.stat(folder .. "/data/global/pg_control").mtime }
+end
+
+local function copy_head(self, parent, made, head)
   local what, from = "copying timeline " .. parent, self:folder(parent)
   local server = self.servers[parent]
-  if is_running(self, parent) then
-    self.owner:run(what, { "sh", "-ceu", COPY_LIVE, "sh", from, made, self.owner.binaries, server.address,
-      tostring(server.port), cluster.ADMIN }, { env = { PGPASSWORD = self.password, LC_ALL = "C" } })
-  else
-    history.unpack(self.owner, from)
-    settle(self, from .. "/data")
-    self.owner:shell(what, COPY, from, made, cluster.control(self.owner, from .. "/data").segment)
-  end
+  if head.segment then return self.owner:shell(what, COPY, from, made, head.segment) end
+  self.owner:run(what, { "sh", "-ceu", COPY_LIVE, "sh", from, made, self.owner.binaries, server.address,
+    tostring(server.port), cluster.ADMIN }, { env = { PGPASSWORD = self.password, LC_ALL = "C" } })
 end
 
 local UNPACK = SHARE .. [[
@@ -209,6 +225,37 @@ local function copy_past(self, parent, made, at)
   recover_to(self, made .. "/data", at)
 end
 
+-- Where the log of the parent ends and the copy's own begins: PostgreSQL notes it when it was recovered.
+local function end_of_past(self, data)
+  local control = cluster.control(self.owner, data)
+  local noted = fs.read(("%s/pg_wal/%s.history"):format(data, control.segment:sub(1, 8)))
+  return noted:match "\t(%x+/%x+)\t[^\n]*%s*$"
+end
+
+-- Does what the head is asked for, where it is the one of a time; returns its position then.
+local function with_head(self, parent, time, body)
+  local head = head_of(self, parent)
+  if time and head.since > time then return nil end
+  body(head)
+  if time and not head.segment and head_of(self, parent).since > time then return nil end
+  return head.lsn
+end
+
+-- Whoever was wanted before the past that is kept has the head as it is.
+local function copy(self, spec, made)
+  local at = spec.at
+  if not at then
+    local moment = { time = spec.created }
+    at = history.before(self:folder(spec.parent), moment) and moment
+    local function copied(head) copy_head(self, spec.parent, made, head) end
+    local lsn = with_head(self, spec.parent, at and at.time, copied)
+    if lsn then return lsn end
+    fs.remove(made)
+  end
+  copy_past(self, spec.parent, made, at)
+  return at.lsn or end_of_past(self, made .. "/data")
+end
+
 -- ---- of nothing, and of a schema ----------------------------------------------------------------
 
 local START = [[
@@ -237,30 +284,37 @@ end
 
 local function make_root(self, made)
   self.owner:shell("making a database cluster", START, make_template(self), made)
+  return cluster.control(self.owner, made .. "/data").lsn
 end
 
 -- The source is the parent's server, or one that is started for it.
-local function with_source(self, parent, at, made, body)
-  local server = self.servers[parent]
-  if not at and is_running(self, parent) then return body(server) end
+local function with_source(self, spec, made, body)
+  if not spec.at and is_running(self, spec.parent) then
+    local server = self.servers[spec.parent]
+    local lsn = with_head(self, spec.parent, spec.created, function() body(server) end)
+    if lsn then return lsn end
+  end
   local source = made .. "/source"
-  if at then copy_past(self, parent, source, at) else copy_head(self, parent, source) end
+  local lsn = copy(self, spec, source)
   in_workshop(self, source .. "/data", nil, body)
   fs.remove(source)
+  return lsn
 end
 
 local function make_of_schema(self, spec, made)
   make_root(self, made)
   local dump = made .. "/schema.sql"
-  with_source(self, spec.parent, spec.at, made, function(server)
+  local lsn = with_source(self, spec, made, function(server)
     schema.dump(self.owner, server, self.password, dump)
   end)
   in_workshop(self, made .. "/data", nil, function(server) schema.load(self.owner, server, self.password, dump) end)
   fs.remove(dump)
+  return lsn
 end
 
 -- ---- the whole --------------------------------------------------------------------------------
 
+-- Returns where its log begins.
 local function fill(self, spec, made)
   if not spec.parent then return make_root(self, made) end
   if not self:exists(spec.parent) then
@@ -269,7 +323,7 @@ local function fill(self, spec, made)
   end
   local _ <close> = self:lock(spec.parent)
   if spec.schema_only then return make_of_schema(self, spec, made) end
-  if spec.at then copy_past(self, spec.parent, made, spec.at) else copy_head(self, spec.parent, made) end
+  return copy(self, spec, made)
 end
 
 ---Makes a timeline, unless it is there.
@@ -279,12 +333,19 @@ function Timelines:make(spec)
   if self:exists(spec.id) then return end
   local made = self:folder(spec.id) .. ".new"
   fs.remove(made)   -- of an earlier attempt
-  local _, err = try(fill, self, spec, made)
+  local _, err = try(function() fs.write(made .. "/origin", fill(self, spec, made), { mode = "0600" }) end)
   if err then
     try(fs.remove, made)   -- the space is needed by others
     error(err, 0)
   end
   fs.rename(made, self:folder(spec.id))
+end
+
+---Where the log of a timeline leaves its parent's. That stands in a file: it may be asked for long after it was made.
+---@param id string
+---@return string|nil lsn  nil: it is not there, or was made by an older Davit
+function Timelines:origin(id)
+  return (try(fs.read, self:folder(id) .. "/origin"))
 end
 
 ---Removes a timeline whose servers have ended.
@@ -298,13 +359,6 @@ end
 ---Makes the data of a timeline, whose name the caller has locked, ready for a server.
 ---@param id string
 function Timelines:prepare(id) history.unpack(self.owner, self:folder(id)) end
-
----@param id string
----@return string|nil lsn  where its log ends; nil while its server runs, or as long as nobody looks
-function Timelines:head(id)
-  if is_running(self, id) or history.is_packed(self:folder(id)) then return nil end
-  return cluster.control(self.owner, self:data(id)).lsn
-end
 
 -- A base of now, where one is due.
 local function add_base(self, id, retention)
