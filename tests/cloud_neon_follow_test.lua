@@ -101,6 +101,28 @@ test("a compute that wakes although its operation failed for good is active, and
   equal(states(), { "ready", "idle" })
 end)
 
+test("a branch without a compute is ready once its data is there, although its operation failed for good", function()
+  local c = new()
+  local _, one = c:create("one", {}, {})
+  equal(find(told(c).branches, "name", "one").failed, false)
+  fail(c, one.branch.id)
+  local late = find(told(c).branches, "name", "one")
+  equal({ late.failed, neon.event(c.state, { timeline = late.timeline, made = true, lsn = "0/ABCDEF0" }, c.now) },
+    { true, true })
+  local shown = c:branch("one")
+  equal({ shown.current_state, shown.pending_state, shown.parent_lsn }, { "ready", nil, "0/ABCDEF0" })
+  equal(neon.event(c.state, { timeline = late.timeline, made = true }, c.now), false)
+end)
+
+test("a branch that was ordered to fail stays unready, whatever is there", function()
+  local c = new()
+  c:create("one", {}, {}, { trouble = { failures = 1, ends = "error", error = "no space" } })
+  c.now = c.now + 10
+  local one = find(told(c).branches, "name", "one")
+  equal({ one.failed, neon.event(c.state, { timeline = one.timeline, made = true }, c.now) }, { false, false })
+  equal(c:branch("one").current_state, "init")
+end)
+
 test("what was ordered to fail is not the follower's work before it has failed", function()
   local c = new()
   local body = { branch = { name = "pr-42" } }
@@ -240,6 +262,19 @@ test("a follower's figures are shown", function()
   local production = c:branch("production")
   equal({ production.logical_size, production.written_data_bytes }, { 31000000, 77 })
   equal(neon.event(c.state, { timeline = "none", size = 1 }, c.now), false)
+  neon.event(c.state, { timeline = timeline, size = 32000000 }, c.now)
+  equal(c:branch("production").written_data_bytes, 77)
+end)
+
+test("when a compute was used is shown, and changes nothing else", function()
+  local c = new()
+  local _, answer = c:create("pr-42")
+  finish(c)
+  local path = "/endpoints/" .. answer.endpoints[1].id
+  local function shown() return select(2, c:ask("GET", path)).endpoint end
+  c:ask("POST", path .. "/suspend")
+  equal(neon.event(c.state, { endpoint = answer.endpoints[1].id, used = c.now - 60 }, c.now), true)
+  equal({ shown().last_active, shown().pending_state }, { "2027-01-15T07:59:00Z", "idle" })
 end)
 
 test("a schema is the database's to tell: the answer says what is wanted of whom", function()

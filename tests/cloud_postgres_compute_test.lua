@@ -148,6 +148,23 @@ case("a branch that could not be made is made when it is used, over HTTP too, an
   equal({ state_of(c, made), c:branch("late").current_state }, { "active", "ready" })
 end)
 
+case("a branch without a compute that could not be made is ready once it is there", {}, function(c)
+  local main = c:branch "production"
+  local time = c:moment(main)
+  local function move(from, to)
+    process.run { command = ("for base in %s/tl-*/*.%s; do mv $base ${base%%.*}.%s; done"):format(c:data(), from, to) }
+  end
+  move("tar", "hidden")
+  c:api("POST", "/branches", { branch = { name = "late", parent_id = main.id, parent_timestamp = time } })
+  equal(c:settle().action, "create_branch")
+  equal(c:branch("late").current_state, "init")
+  move("hidden", "tar")
+  c:api("POST", "/branches", { branch = { name = "child", parent_id = c:branch("late").id } })   -- which needs it
+  neon_cloud.until_true(function() return c:branch("child").current_state == "ready" end, 60)
+  neon_cloud.until_true(function() return c:branch("late").current_state == "ready" end, 60)
+  equal(c:branch("late").parent_lsn ~= nil, true)
+end)
+
 -- ---- read-only ones ---------------------------------------------------------------------------
 
 case("a read-only compute is a hot standby of its branch, and both wake for it", {}, function(c)
@@ -169,6 +186,36 @@ case("a read-only compute is a hot standby of its branch, and both wake for it",
   c:settled(c:api("DELETE", "/endpoints/" .. standby.id))
   raises("", neon_cloud.query, uri, "select 1")
   equal(c:awake(), 1)
+end)
+
+case("where one may be awake, a read-only compute and its primary are two, and make room for others", { computes = 1 },
+  function(c)
+    local main = c:branch "production"
+    local other = c:make { name = "other" }
+    c:query(main, "create table t (n int); insert into t values (1)")
+    c:settled(c:api("POST", "/endpoints", { endpoint = { branch_id = main.id, type = "read_only" } }))
+    local uri = c:uri(main):gsub("@[%d.]+", "@" .. c:endpoint(main, "read_only").host)
+    equal(neon_cloud.query(uri, "select n from t"), { { n = 1 } })
+    equal(c:awake(), 2)
+    equal(c:value(other, "1"), 1)
+    equal(c:awake(), 1)
+    equal(neon_cloud.query(uri, "select n from t"), { { n = 1 } })
+  end)
+
+-- ---- what is told of them ---------------------------------------------------------------------
+
+case("what was written, what there is and when it was used are told", {}, function(c)
+  local main = c:branch "production"
+  local child = c:make { name = "child" }
+  local from = c:moment(child)
+  c:query(child, "create table t as select g, repeat(md5(g::text), 10) from generate_series(1, 10000) g")
+  suspend(c, child)
+  local shown = c:branch "child"
+  equal({ shown.written_data_bytes > 1000000, shown.logical_size > 3000000 }, { true, true })
+  equal(c:endpoint(child).last_active >= from:sub(1, 19), true)
+  equal(c:api("GET", "").project.written_data_bytes >= shown.written_data_bytes, true)
+  suspend(c, main)
+  equal(c:branch("production").written_data_bytes < shown.written_data_bytes, true)
 end)
 
 -- ---- TLS --------------------------------------------------------------------------------------
@@ -279,6 +326,32 @@ case("databases that are deleted, renamed and made anew at rest keep and lose th
   equal(neon_cloud.query(c:uri(main, "app"), "select to_regclass('was') is null as fresh"), { { fresh = true } })
   equal(c:query(main, [[select string_agg(datname, ' ' order by datname) as names from pg_database
     where not datistemplate]]), { { names = "app b c d neondb postgres" } })
+end)
+
+case("a child of a parent whose databases were renamed and deleted at rest has the right rows", {}, function(c)
+  local main = c:branch "production"
+  local function api(method, path, body)
+    return c:settled(c:api(method, ("/branches/%s/databases%s"):format(main.id, path), body))
+  end
+  local function rename(from, to) api("PATCH", "/" .. from, { database = { name = to } }) end
+  c:query(main, "select 1")
+  for _, name in ipairs { "a", "b", "c", "d" } do
+    api("POST", "", { database = { name = name, owner_name = "neondb_owner" } })
+    neon_cloud.query(c:uri(main, name), ("create table was (name text); insert into was values ('%s')"):format(name))
+  end
+  suspend(c, main)
+  api("DELETE", "/b")
+  rename("a", "b")
+  rename("c", "spare")
+  rename("d", "c")
+  rename("spare", "d")
+  equal(c:awake(), 0)
+  local child = c:make { name = "child" }
+  for name, was in pairs { b = "a", c = "d", d = "c" } do
+    equal({ name, neon_cloud.query(c:uri(child, name), "select name from was") }, { name, { { name = was } } })
+  end
+  equal(c:query(child, [[select string_agg(datname, ' ' order by datname) as names from pg_database
+    where not datistemplate]]), { { names = "b c d neondb postgres" } })
 end)
 
 -- ---- when it is killed ------------------------------------------------------------------------

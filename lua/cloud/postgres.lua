@@ -37,7 +37,7 @@ local REST = 600              -- seconds without a server until a timeline is pa
 ---@class cloud.Postgres.Plan
 ---@field timelines table[]  id, parent, at, schema_only
 ---@field branches table[]   id, name, timeline, former (timeline, until it is restored), history_seconds, roles,
----databases, deleted, operations (id, action, endpoint)
+---databases, deleted, failed (for good, what was to make it), operations (id, action, endpoint)
 ---@field endpoints table[]  id, branch, timeline, type, address, suspend_seconds, state, disabled
 
 ---@class cloud.Postgres
@@ -142,12 +142,22 @@ local function needed(self, plan)
   return set
 end
 
+-- Which timelines operations ask for, those included that they are to be made of.
+local function asked_for(plan)
+  local asked = {}
+  for _, branch in ipairs(plan.branches) do
+    if #branch.operations > 0 and not branch.deleted then asked[branch.timeline] = true end
+  end
+  for i = #plan.timelines, 1, -1 do
+    local timeline = plan.timelines[i]
+    if asked[timeline.id] and timeline.parent then asked[timeline.parent] = true end
+  end
+  return asked
+end
+
 -- What went wrong, by timeline.
 local function make_all(self, plan, wanted)
-  local asked, failed = {}, {}
-  for _, branch in ipairs(plan.branches) do
-    if #branch.operations > 0 then asked[branch.timeline] = true end
-  end
+  local asked, failed = asked_for(plan), {}
   for _, timeline in ipairs(plan.timelines) do
     if wanted[timeline.id] then
       local _, err = try(make, self, timeline, asked[timeline.id])
@@ -274,6 +284,12 @@ local function report(self, branch, operation, err, lsn)
   end
 end
 
+-- A branch that could not be made, and is there now.
+local function tell_late(self, branch)
+  if not branch.failed or branch.deleted or not self.timelines:exists(branch.timeline) then return end
+  self.report { timeline = branch.timeline, made = true, lsn = self.timelines:origin(branch.timeline) }
+end
+
 -- A failure is the operation's outcome, and said aloud where no operation waits for it.
 local function settle(self, plan, branch, err)
   if not err and #branch.operations > 0 then
@@ -302,6 +318,7 @@ function Postgres:follow(plan)
   for _, branch in ipairs(plan.branches) do
     local err = not branch.deleted and failed[branch.timeline] or nil
     if #branch.operations > 0 or err and self.binaries then settle(self, plan, branch, err) end
+    if self.binaries then tell_late(self, branch) end
   end
   if self.binaries then guard(self, "sweep", "of old", sweep, self, needed(self, plan)) end
 end

@@ -116,7 +116,7 @@ local function turn(state, endpoint, now, goal, operation)
   endpoint.before, endpoint.goal, endpoint.since = current, goal, now
   endpoint.operation = operation and operation.id
   if goal == "active" then
-    endpoint.boots, endpoint.used, endpoint.started = endpoint.boots + 1, nil, now
+    endpoint.boots, endpoint.started = endpoint.boots + 1, now
   else
     endpoint.suspended = now
   end
@@ -147,14 +147,19 @@ end
 
 local function has_failed(state, thing, now) return operations.outcome(state, thing.operation, now) == "bad" end
 
----A follower's report: a connection woke a compute, or it was suspended. What works has come about, although the
----operation that was to make it has failed: its branch is ready then.
+-- What works has come about, although the operation that was to make it has failed: its branch is ready then.
+local function reach_state(state, branch, endpoint, wanted, now)
+  if endpoint.goal ~= wanted or has_failed(state, endpoint, now) then turn(state, endpoint, now, wanted) end
+  if wanted == "active" and has_failed(state, branch, now) then branch.operation, branch.since = nil, now end
+end
+
+---A follower's report: a connection woke a compute, or it was suspended; when it was used last.
 ---@return boolean known
 function endpoints.event(state, event, now)
   local branch, endpoint = endpoints.find(state, event.endpoint)
   if not endpoint then return false end
-  if endpoint.goal ~= event.state or has_failed(state, endpoint, now) then turn(state, endpoint, now, event.state) end
-  if event.state == "active" and has_failed(state, branch, now) then branch.operation, branch.since = nil, now end
+  if event.state then reach_state(state, branch, endpoint, event.state, now) end
+  endpoint.used = event.used or endpoint.used
   return true
 end
 

@@ -119,6 +119,14 @@ function operations.outcome(state, id, now)
   return operation.outcome and "bad" or "pending", changed
 end
 
+---Whether an operation has failed for good by itself, and not because that was ordered.
+---@param id? string
+---@return boolean
+function operations.is_lost(state, id, now)
+  local operation = id and find(state, id)
+  return operation ~= nil and not operation.trouble and operations.outcome(state, id, now) == "bad"
+end
+
 ---Whether an operation has ended well, and since when it is as it is.
 ---@param id? string
 ---@return boolean done, number changed

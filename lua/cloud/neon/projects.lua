@@ -91,7 +91,7 @@ local function last_active(state, project)
   local last
   for _, one in ipairs(state.neon.branches) do
     for _, endpoint in ipairs(one.project_id == project.id and one.endpoints or {}) do
-      last = math.max(last or 0, endpoint.used or endpoint.started)
+      last = math.max(last or 0, endpoint.used or 0, endpoint.started)
     end
   end
   return last and clock.iso(last) or nil

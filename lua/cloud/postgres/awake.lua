@@ -68,19 +68,32 @@ local function refuse(self, compute)
     hint = "end some sessions, or let more be awake: davit cloud --computes N" }
 end
 
----Waits for room for one that starts, which somebody idle makes. One after the other: each look at what is idle
----costs it a session.
----@param compute cloud.postgres.Compute
-function Awake:enter(compute)
+local function enter(self, compute, most)
   local _ <close> = self.turns:take "room"
   local until_when = core.monotonic() + ROOM_TIMEOUT
-  while #running(self) >= self.most do
+  while #running(self) >= most do
     if not make_room(self) then
       if core.monotonic() > until_when then refuse(self, compute) end
       sleep(LOOK)
     end
   end
   self.list[compute.endpoint.id] = compute
+end
+
+---Waits for room for one that starts, which somebody idle makes. One after the other: each look at what is idle
+---costs it a session.
+---@param compute cloud.postgres.Compute
+function Awake:enter(compute) enter(self, compute, self.most) end
+
+---Waits for room for a standby and, before it, its primary, which the caller holds and which is awake then. Where
+---only one may be awake, the two may: neither is of use alone. One pair after the other: two primaries that are held
+---for standbys that wait for each other's room would never make any.
+---@param compute cloud.postgres.Compute
+---@param primary cloud.postgres.Compute
+function Awake:enter_behind(compute, primary)
+  local _ <close> = self.turns:take "pair"
+  primary:wake()
+  enter(self, compute, math.max(self.most, 2))
 end
 
 -- A server that was killed is as good as suspended: it comes back with the next connection.

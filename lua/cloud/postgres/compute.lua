@@ -8,6 +8,7 @@ local condition = require "condition"
 local core = require "core"
 local fs = require "fs.core"
 local roles = require "cloud.postgres.roles"
+local sql = require "sql"
 local task = require "task"
 local tcp = require "tcp.core"
 
@@ -37,9 +38,11 @@ Compute.__index = Compute
 ---@field password string
 ---@field access string
 ---@field crew cloud.Crew
+---@field specs table<string, cloud.postgres.Timeline>
 ---@field primary fun(timeline: string): cloud.postgres.Compute|nil
 ---@field ensure fun(timeline: string)  makes one that is not there
 ---@field report fun(event: table)
+---@field now fun(): number
 
 ---@param plane cloud.postgres.Plane
 ---@return cloud.postgres.Compute
@@ -62,7 +65,8 @@ function Compute:is_active() return self.state == "active" and self:runs() end
 local function say(self, state)
   self.state = state
   self.changed:notify()
-  if state == "active" or state == "idle" then self.plane.report { endpoint = self.endpoint.id, state = state } end
+  local used = state == "active" and self.plane.now() or nil
+  self.plane.report { endpoint = self.endpoint.id, state = state, used = used }
 end
 
 -- ---- starting ---------------------------------------------------------------------------------
@@ -78,9 +82,16 @@ end
 
 local function reconciled_file(self) return self.plane.timelines:folder(self.endpoint.timeline) .. "/reconciled" end
 
+-- At a position of the log the model does not know what there was: that position is the cluster's own.
+local function is_exact(self)
+  local spec = self.plane.specs[self.endpoint.timeline]
+  return spec ~= nil and not (spec.at and spec.at.lsn)
+end
+
 -- Asking the cluster costs a session; a file tells whether there is anything to ask.
 local function reconcile(self)
-  local wanted = { timeline = self.endpoint.timeline, roles = self.branch.roles, databases = self.branch.databases }
+  local wanted = { timeline = self.endpoint.timeline, roles = self.branch.roles, databases = self.branch.databases,
+    exact = is_exact(self) }
   local file, digest = reconciled_file(self), roles.digest(wanted)
   if fs.exists(file) and fs.read(file) == digest then return end
   roles.reconcile(self.server, self.plane.password, wanted)
@@ -89,6 +100,7 @@ end
 
 local function start_primary(self)
   local timelines, id = self.plane.timelines, self.endpoint.timeline
+  self.plane.awake:enter(self)
   self.plane.ensure(id)
   local _ <close> = timelines:lock(id)
   timelines:prepare(id)
@@ -134,7 +146,7 @@ local function start_standby(self)
       .. "which its read-only one follows"):format(self.branch.name), hint = "add a read_write endpoint to the branch" }
   end
   local _ <close> = primary:hold()
-  primary:wake()
+  plane.awake:enter_behind(self, primary)
   local _ <close> = plane.timelines:lock(id)
   plane.owner:run("copying branch " .. self.branch.name, { "sh", "-ceu", STANDBY, "sh", plane.owner.binaries,
     primary.server.address, tostring(primary.server.port), cluster.ADMIN, standby_folder(self) },
@@ -173,7 +185,6 @@ function Compute:wake()
   self.state = "starting"
   local _, err = try(function()
     if self.server then stop_server(self) end   -- of one that was killed
-    self.plane.awake:enter(self)
     start(self)
   end)
   self.used = core.monotonic()
@@ -244,14 +255,20 @@ function Compute:retire()
   self:suspend()
 end
 
-local SIZE = [[select sum(pg_database_size(oid))::bigint as size from pg_database
-where datallowconn and not datistemplate]]
+local FIGURES = [[select sum(pg_database_size(oid))::bigint as size,
+  pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::text::pg_lsn)::bigint as written
+from pg_database where datallowconn and not datistemplate]]
 
----Tells the model how many bytes the databases hold.
+---Tells the model how many bytes the databases hold, how many were written to their log since it left the parent's,
+---and when it was used.
 function Compute:measure()
-  if self:is_standby() or not self:is_active() then return end
-  local session <close> = cluster.session(self.server, self.plane.password)
-  self.plane.report { timeline = self.endpoint.timeline, size = session:query(SIZE).rows[1].size }
+  if not self:is_active() then return end
+  local plane, timeline = self.plane, self.endpoint.timeline
+  plane.report { endpoint = self.endpoint.id, used = plane.now() - self:idle() }
+  if self:is_standby() then return end
+  local session <close> = cluster.session(self.server, plane.password)
+  local row = session:query(FIGURES, { plane.timelines:origin(timeline) or sql.null }).rows[1]
+  plane.report { timeline = timeline, size = row.size, written = row.written }
 end
 
 ---Takes notice of a server that has ended by itself.

@@ -73,8 +73,8 @@ end
 -- A database keeps its key when it is called otherwise.
 local function key_of(database) return tostring(database.key or database.name) end
 
-local function forget(session, timeline, key)
-  session:query("delete from davit.said where timeline = $1 and kind = 'database' and id = $2", { timeline, key })
+local function forget(session, key)
+  session:query("delete from davit.said where kind = 'database' and id = $1", { key })
 end
 
 -- Before others get their names. One that is dropped is forgotten at once: whoever has its name next is another one.
@@ -82,9 +82,9 @@ local function drop_databases(session, wanted, said)
   local keys, there = {}, names_of(session, "select datname as name from pg_database")
   for _, database in ipairs(wanted.databases) do keys[key_of(database)] = true end
   for key, old in pairs(said) do
-    if not keys[key] then
+    if not keys[key] and (old.timeline == wanted.timeline or wanted.exact) then
       if there[old.name] then session:query(("drop database %s with (force)"):format(identifier(old.name))) end
-      forget(session, wanted.timeline, key)
+      forget(session, key)
       said[key] = nil
     end
   end
@@ -117,7 +117,7 @@ end
 
 local TERMINATE = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
 local RENAME = "alter database %s rename to %s"
-local NOTE = "update davit.said set name = %s where timeline = %s and kind = 'database' and id = %s"
+local NOTE = "update davit.said set name = %s where kind = 'database' and id = %s"
 
 -- In one transaction, with what is remembered of it. Names may go round: each is left before any is taken.
 local function rename_databases(session, wanted, said)
@@ -128,7 +128,7 @@ local function rename_databases(session, wanted, said)
   end
   for _, move in ipairs(moves) do
     parts[#parts + 1] = RENAME:format(identifier("davit renames " .. move.key), identifier(move.to))
-    parts[#parts + 1] = NOTE:format(literal(move.to), literal(wanted.timeline), literal(move.key))
+    parts[#parts + 1] = NOTE:format(literal(move.to), literal(move.key))
   end
   if #parts > 0 then session:query(table.concat(parts, ";\n")) end
 end
@@ -151,11 +151,12 @@ end
 
 -- ---- the whole --------------------------------------------------------------------------------
 
--- What was said of this timeline, by kind and id.
+-- What was said last, by kind and id: of this timeline, or of the one that it is a copy of.
 local function recall(session, timeline)
   local said = { role = {}, database = {} }
-  local query = "select kind, id, name, mark from davit.said where timeline = $1"
-  for _, row in ipairs(session:query(query, { timeline }).rows) do said[row.kind][row.id] = row end
+  for _, row in ipairs(session:query("select timeline, kind, id, name, mark from davit.said").rows) do
+    if row.kind == "database" or row.timeline == timeline then said[row.kind][row.id] = row end
+  end
   return said
 end
 
@@ -183,7 +184,8 @@ end
 ---Brings a running cluster in line.
 ---@param server cloud.postgres.Server
 ---@param password string  of cluster.ADMIN
----@param wanted { timeline: string, roles: table[], databases: table[] }  as the model lists them
+---@param wanted { timeline: string, roles: table[], databases: table[], exact: boolean }  as the model lists them;
+---exact: of a copy, too, it lists what there was where the copy begins
 function roles.reconcile(server, password, wanted)
   local session <close> = cluster.session(server, password)
   session:query(REMEMBER)
