@@ -2,18 +2,24 @@
 ---endpoint while it is awake, and a door before it.
 ---
 ---cloud/postgres/: `owner` (who runs the programs, where), `cluster` (one data directory, its server), `timelines`
----and `history` (how they are made, their past), `schema`, `roles`, `compute`, `awake` (who may be), `door`, `tls`.
+---and `history` (how they are made, their past), `schema`, `roles`, `compute`, `awake` (who may be), `door`, `tls`,
+---`hands` (what is done at the same time).
+---
+---Each project is followed in a task of its own, its parents before its children: one that waits, for room say, keeps
+---no other one from going on. Invariant: data goes only after a state was saved that does without it.
 local awake = require "cloud.postgres.awake"
 local compute = require "cloud.postgres.compute"
 local core = require "core"
 local door = require "cloud.postgres.door"
 local fs = require "fs.core"
+local hands = require "cloud.postgres.hands"
 local owner = require "cloud.postgres.owner"
 local timelines = require "cloud.postgres.timelines"
 local tls = require "cloud.postgres.tls"
 
 local postgres = { find = owner.find, reset = owner.reset }
 
+local MOST = 8                -- projects that are followed at the same time, upkeep being one
 local RETRY = 30              -- seconds before what could not be made is tried again
 local OPERATION_RETRY = 5     -- seconds before an operation is, which may end well then
 local ATTEMPTS = 4            -- of an operation
@@ -31,19 +37,22 @@ local REST = 600              -- seconds without a server until a timeline is pa
 ---@field rest? number         seconds without a server until a timeline is packed (600)
 ---@field now fun(): number
 ---@field report fun(event: table)  told what the model should know
+---@field saved fun()       saves the state as it is now, if that is possible
+---@field again fun()       asks for another call of follow(), with the plan of then
 ---@field crew cloud.Crew
 
 ---What the model wants (cloud.neon.follow), parents first.
 ---@class cloud.Postgres.Plan
 ---@field timelines table[]  id, parent, at, schema_only
----@field branches table[]   id, name, timeline, former (timeline, until it is restored), history_seconds, roles,
----databases, deleted, failed (for good, what was to make it), operations (id, action, endpoint)
+---@field branches table[]   id, project_id, name, timeline, former (timeline, until it is restored), history_seconds,
+---roles, databases, deleted, failed (for good, what was to make it), operations (id, action, endpoint)
 ---@field endpoints table[]  id, branch, timeline, type, address, suspend_seconds, state, disabled
 
 ---@class cloud.Postgres
 ---@field computes table<string, cloud.postgres.Compute>  by endpoint
 ---@field doors table<string, cloud.postgres.Door>        by endpoint
 ---@field shut table<string, table>  by endpoint: why its door cannot be opened
+---@field plan cloud.Postgres.Plan                        the newest
 ---@field tried table<string, number>                     when a timeline was tried last
 local Postgres = {}
 Postgres.__index = Postgres
@@ -66,9 +75,9 @@ end
 ---@return cloud.Postgres
 function postgres.new(o)
   local self = setmetatable({ binaries = o.binaries, computes = {}, doors = {}, shut = {}, tried = {}, crew = o.crew,
-    report = o.report, now = o.now, password = o.password, specs = {}, failures = {}, swept = "",
+    report = o.report, saved = o.saved, now = o.now, password = o.password, specs = {}, failures = {}, swept = "",
     rest = o.rest or REST,
-    tidied = core.monotonic() }, Postgres)
+    hands = hands.new(MOST, o.crew.spawn, o.again), tidied = core.monotonic() }, Postgres)
   if not o.binaries then return self end
   self.owner = owner.new(o.binaries, o.folder, o.root)
   self.access = allow_access(self, o.network)
@@ -167,13 +176,21 @@ local function make_all(self, plan, wanted)
   return failed
 end
 
-local function sweep(self, wanted)
+local function key_of(set)
   local names = {}
-  for id in pairs(wanted) do names[#names + 1] = id end
-  local key = table.concat(names, " ")
-  if key == self.swept then return end
-  self.timelines:sweep(wanted)
-  self.swept = key
+  for id in pairs(set) do names[#names + 1] = id end
+  return table.concat(names, " ")
+end
+
+-- What was there before the plan that it is held against has been looked at for long: others make timelines meanwhile.
+local function sweep(self)
+  if key_of(needed(self, self.plan)) == self.swept then return end
+  local there = self.timelines:list()
+  local wanted = needed(self, self.plan)
+  local gone = self.timelines:unknown(there, wanted)
+  if #gone > 0 then self.saved() end
+  for _, id in ipairs(gone) do self.timelines:remove(id) end
+  self.swept = key_of(wanted)
 end
 
 -- ---- endpoints --------------------------------------------------------------------------------
@@ -215,9 +232,17 @@ local function follow_endpoint(self, endpoint, branch)
   if err then complain(self, endpoint.id, branch.name, err) end
 end
 
+-- Others open and close doors while one of them is closed.
+local function computes_of(self, project)
+  local list = {}
+  for _, one in pairs(self.computes) do
+    if not project or one.branch.project_id == project then list[#list + 1] = one end
+  end
+  return list
+end
+
 local function follow_endpoints(self, plan, branches)
   local living = {}
-  self.shut = {}
   for _, endpoint in ipairs(plan.endpoints) do
     local branch = branches[endpoint.branch]
     if branch and not branch.deleted then
@@ -225,7 +250,8 @@ local function follow_endpoints(self, plan, branches)
       follow_endpoint(self, endpoint, branch)
     end
   end
-  for id, one in pairs(self.computes) do
+  for _, one in ipairs(computes_of(self, plan.project)) do
+    local id = one.endpoint.id
     if not living[id] then guard(self, id, one.branch.name, close_door, self, id) end
   end
 end
@@ -256,7 +282,9 @@ local function remove(self, plan, branch)
   for _, other in ipairs(plan.branches) do
     if other.timeline == branch.timeline and not other.deleted then return end
   end
-  if self.binaries and has(branch.operations, "delete_timeline") then self.timelines:remove(branch.timeline) end
+  if not self.binaries or not has(branch.operations, "delete_timeline") then return end
+  self.saved()
+  self.timelines:remove(branch.timeline)
 end
 
 -- What may end well later is tried again, as Neon does, for a while.
@@ -305,29 +333,63 @@ end
 
 -- ---- the whole --------------------------------------------------------------------------------
 
----Brings all of it in line with what the model wants, and reports every operation that has ended.
----@param plan cloud.Postgres.Plan
-function Postgres:follow(plan)
+local function follow_project(self, plan)
   local branches = {}
   for _, branch in ipairs(plan.branches) do branches[branch.id] = branch end
-  self.specs = {}
-  for _, timeline in ipairs(plan.timelines) do self.specs[timeline.id] = timeline end
   if self.binaries then follow_endpoints(self, plan, branches) end
-  local wanted = needed(self, plan)
-  local failed = make_all(self, plan, wanted)
+  local failed = make_all(self, plan, needed(self, plan))
   for _, branch in ipairs(plan.branches) do
     local err = not branch.deleted and failed[branch.timeline] or nil
     if #branch.operations > 0 or err and self.binaries then settle(self, plan, branch, err) end
     if self.binaries then tell_late(self, branch) end
   end
-  if self.binaries then guard(self, "sweep", "of old", sweep, self, needed(self, plan)) end
 end
+
+-- By project. One that is gone may have doors left.
+local function parts_of(self, plan)
+  local parts, owners, shut = {}, {}, {}
+  local function part(id)
+    parts[id] = parts[id] or { project = id, timelines = plan.timelines, branches = {}, endpoints = {} }
+    return parts[id]
+  end
+  for _, branch in ipairs(plan.branches) do
+    owners[branch.id] = part(branch.project_id)
+    table.insert(owners[branch.id].branches, branch)
+  end
+  for _, endpoint in ipairs(plan.endpoints) do
+    table.insert(owners[endpoint.branch].endpoints, endpoint)
+    shut[endpoint.id] = self.shut[endpoint.id]
+  end
+  for _, one in ipairs(computes_of(self)) do part(one.branch.project_id) end
+  self.shut = shut
+  return parts
+end
+
+---Brings all of it in line with what the model wants, in tasks of its own, and reports every operation that has ended.
+---@param plan cloud.Postgres.Plan
+---@return boolean all  false: what is to be done goes on for some; `again` is called when it is their turn
+function Postgres:follow(plan)
+  self.plan, self.specs = plan, {}
+  for _, timeline in ipairs(plan.timelines) do self.specs[timeline.id] = timeline end
+  local parts, projects = parts_of(self, plan), {}
+  for id in pairs(parts) do projects[#projects + 1] = id end
+  self.hands:sort(projects)
+  local all = true
+  for _, id in ipairs(projects) do
+    all = self.hands:take(id, function() follow_project(self, parts[id]) end) and all
+  end
+  return all
+end
+
+---Waits until nothing is being done.
+function Postgres:wait() self.hands:wait() end
 
 ---Says what a new start means: no compute is awake. What one that was killed left behind goes.
 ---@param plan cloud.Postgres.Plan
 function Postgres:resume(plan)
   if not self.binaries then return end
-  guard(self, "sweep", "of old", sweep, self, needed(self, plan))
+  self.plan = plan
+  guard(self, "sweep", "of old", sweep, self)
   guard(self, "tls", "of old", self.tls.clear, self.tls)
   guard(self, "attempts", "of old", self.timelines.clear, self.timelines)
   for _, endpoint in ipairs(plan.endpoints) do
@@ -348,7 +410,7 @@ local function is_time_to_tidy(self, plan)
 end
 
 local function tidy(self, plan)
-  for id, one in pairs(self.computes) do guard(self, id, one.branch.name, one.measure, one) end
+  for _, one in ipairs(computes_of(self)) do guard(self, one.endpoint.id, one.branch.name, one.measure, one) end
   local lines = self.timelines
   for _, branch in ipairs(plan.branches) do
     if not branch.deleted then
@@ -357,12 +419,17 @@ local function tidy(self, plan)
   end
 end
 
----What time alone changes: computes that nobody uses are suspended, a past that is too old goes.
----@param plan cloud.Postgres.Plan
-function Postgres:sweep(plan)
-  if not self.binaries then return end
+local function upkeep(self, plan)
+  guard(self, "sweep", "of old", sweep, self)
   self.awake:sweep(function(one, f, ...) guard(self, one.endpoint.id, one.branch.name, f, ...) end)
   if is_time_to_tidy(self, plan) then tidy(self, plan) end
+end
+
+---What time alone changes: computes that nobody uses are suspended, a past that is too old goes, and what nobody
+---wants any more.
+---@param plan cloud.Postgres.Plan
+function Postgres:sweep(plan)
+  if self.binaries then self.hands:take("upkeep", function() upkeep(self, plan) end) end
 end
 
 ---@return { name: string, pid?: integer }[]  the servers that run

@@ -8,11 +8,11 @@ local authority = require "authority"
 local blobs = require "cloud.github.blobs"
 local certificates = require "cloud.certificates"
 local cloudflare = require "cloud.cloudflare"
-local condition = require "condition"
 local core = require "core"
 local dispatch = require "cloud.dispatch"
 local environment = require "cloud.environment"
 local faults = require "cloud.faults"
+local follower = require "cloud.follower"
 local fs = require "fs.core"
 local github_secrets = require "cloud.github.secrets"
 local github_socket = require "cloud.github_socket"
@@ -25,6 +25,7 @@ local presence = require "cloud.presence"
 local recorder = require "cloud.recorder"
 local results = require "cloud.github.results"
 local runtime = require "cloud.github.runtime"
+local saver = require "cloud.saver"
 local seed = require "cloud.seed"
 local server = require "server"
 local store = require "cloud.store"
@@ -34,8 +35,6 @@ local workers = require "cloud.workers"
 local serve = {}
 
 local ADDRESS = "127.0.0.1"
-local COALESCE = 0.05          -- seconds in which changes are saved together
-local RETRY = 1                -- seconds until a save that failed is tried again
 local TICK = 0.5               -- seconds between looks at what time alone changes
 local LARGEST_BODY = 256 << 20
 
@@ -46,6 +45,7 @@ local LARGEST_BODY = 256 << 20
 ---@field now fun(): number
 ---@field changed fun()       to be called after every change of the state
 ---@field crew cloud.Crew
+---@field saver cloud.Saver
 ---@field workers cloud.Workers
 ---@field outbound cloud.Outbound
 ---@field error_page fun(code: integer, request: table): table  of the edge
@@ -151,61 +151,23 @@ end
 
 -- ---- telling who follows ----------------------------------------------------------------------
 
--- A worker that is idle until it is told, and never misses that it was.
-local function follower(work)
-  local told, changed = false, condition.new()
-  local function run()
-    while true do
-      while not told do changed:wait() end
-      told = false
-      work()
-    end
-  end
-  local function tell()
-    told = true
-    changed:notify()
-  end
-  return run, tell
-end
-
--- A disk that is full for a while does not end the cloud: what is saved stays whole, and is behind.
-local function save_until_done(cloud)
-  local complained = false
-  while true do
-    local _, err = try(task.shield, cloud.save)
-    if not err then break end
-    if err.class == "cancelled" then error(err, 0) end
-    if not complained then log(("the state is not saved, it is tried again: %s"):format(err.message)) end
-    complained = true
-    sleep(RETRY)
-  end
-  if complained then log "the state is saved again" end
-end
-
--- Once begun, a save ends before anything else is written: a later one must not be overtaken.
-local function saver(cloud)
-  return follower(function()
-    sleep(COALESCE)
-    save_until_done(cloud)
-  end)
-end
-
 -- Whoever asked for none has the model alone, whose operations end by the time.
 local function follow_databases(cloud)
-  if not cloud.state.neon.follow then return end
+  if not cloud.state.neon.follow then return true end
   local plan = neon.follow(cloud.state, cloud.now())
-  cloud.postgres:follow(plan)
+  local all = cloud.postgres:follow(plan)
   cloud.postgres:sweep(plan)
+  return all
 end
 
 local function databases(cloud)
-  return follower(function() follow_databases(cloud) end)
+  return follower.new(function() follow_databases(cloud) end)
 end
 
 local function changed(cloud)
   cloud.certificates:update(cloud.state, cloud.now())
   cloud.tell_databases()
-  cloud.tell_saver()
+  cloud.saver.tell()
 end
 
 -- Certificates are issued, versions spread and branches expire without any request.
@@ -358,9 +320,9 @@ local function new_cloud(folder, root, o)
     local page = cloudflare.error(code, { host = request.host, headers = request.headers }, cloud.now())
     return { status = page.status, headers = page.headers, body = page.body .. "\n" }
   end
-  function cloud.save()
-    cloud.store:save { world = seed.without_tokens(cloud.state), password = cloud.password }
-  end
+  cloud.saver = saver.new(cloud.store, function()
+    return { world = seed.without_tokens(cloud.state), password = cloud.password }
+  end, log)
   return cloud
 end
 
@@ -408,16 +370,17 @@ end
 local function report_to_model(cloud)
   return function(event)
     neon.event(cloud.state, event, cloud.now())
-    if cloud.tell_saver then cloud.tell_saver() end
+    cloud.saver.tell()
   end
 end
 
 local function prepare_databases(cloud, o, ca)
   cloud.postgres = postgres.new { binaries = find_postgres(o), folder = cloud.folder, root = cloud.root,
     password = cloud.password, network = cloud.state.settings.network, authority = ca, awake = o.computes,
-    rest = cloud.state.settings.pack_seconds,
+    rest = cloud.state.settings.pack_seconds, saved = function() cloud.saver:save_if_possible() end,
+    again = function() cloud.tell_databases() end,
     now = cloud.now, report = report_to_model(cloud), crew = cloud.crew }
-  if cloud.postgres.binaries then cloud.save() end   -- the databases are made with the password that stands in it
+  if cloud.postgres.binaries then cloud.saver:save() end   -- the databases are made with the password that stands in it
 end
 
 local function prepare_certificates(cloud)
@@ -429,12 +392,14 @@ end
 
 -- The databases come first: whoever is told "ready" may connect to production.
 local function start_followers(cloud)
-  if cloud.state.neon.follow then cloud.postgres:resume(neon.follow(cloud.state, cloud.now())) end
-  follow_databases(cloud)
-  local run_saver, run_databases
-  run_saver, cloud.tell_saver = saver(cloud)
+  local run_databases
   run_databases, cloud.tell_databases = databases(cloud)
-  cloud.crew.spawn("saver", run_saver)
+  if cloud.state.neon.follow then cloud.postgres:resume(neon.follow(cloud.state, cloud.now())) end
+  repeat
+    local all = follow_databases(cloud)
+    cloud.postgres:wait()
+  until all
+  cloud.crew.spawn("saver", cloud.saver.run)
   cloud.crew.spawn("databases", run_databases)
 end
 
@@ -467,7 +432,7 @@ end
 
 local function finish(cloud)
   presence.withdraw(cloud.folder)
-  local _, err = try(cloud.save)
+  local _, err = try(cloud.saver.save, cloud.saver)
   if not err then return end
   err.hint = "what was changed since the last save is lost; the state of then is whole"
   error(err, 0)

@@ -348,7 +348,7 @@ function Timelines:origin(id)
   return (try(fs.read, self:folder(id) .. "/origin"))
 end
 
----Removes a timeline whose servers have ended.
+---Removes a timeline whose servers have ended, or what an attempt left.
 ---@param id string
 function Timelines:remove(id)
   local _ <close> = self:lock(id)
@@ -405,17 +405,24 @@ function Timelines:clear()
   end
 end
 
----Removes what belongs to no timeline: of one that is gone, and of attempts that a kill cut short.
+---@return string[]  names of the folders that are there
+function Timelines:list()
+  local names = {}
+  for _, name in ipairs(fs.list(self.owner.folder)) do names[#names + 1] = name:match "^(.+)/$" end
+  return names
+end
+
+---Which of some folders belong to no timeline: to one that is gone, or an attempt that a kill cut short.
+---@param names string[]
 ---@param known table<string, any>  by id
-function Timelines:sweep(known)
-  for _, name in ipairs(fs.list(self.owner.folder)) do
-    local folder = name:match "^(.+)/$"
-    local id = folder and folder:gsub("%.new$", "")
-    if id and id ~= TEMPLATE and not (known[folder] or self.locks:is_held(id)) then
-      self.there[folder] = nil
-      fs.remove(self:folder(folder))
-    end
+---@return string[]
+function Timelines:unknown(names, known)
+  local list = {}
+  for _, name in ipairs(names) do
+    local id = name:gsub("%.new$", "")
+    if id ~= TEMPLATE and not (known[name] or self.locks:is_held(id)) then list[#list + 1] = name end
   end
+  return list
 end
 
 return timelines
