@@ -5,6 +5,7 @@
 ---the key makes the same value again, on resume and for a Worker that comes later. The key is
 ---DAVIT_GENERATE_KEY; without it a file beside the journal; where the journal is shared and has no such
 ---file, the upload token. A run records which one it was, by a fingerprint that tells nothing of it.
+local cloudflare = require "cloudflare"
 local fs = require "fs.core"
 local secret = require "secret"
 local secret_core = require "secret.core"
@@ -12,7 +13,7 @@ local secret_core = require "secret.core"
 local secrets = {}
 
 ---Values that Workers get travel in the bodies of uploads.
-secrets.WORKER_UPLOAD = "POST,PUT https://api.cloudflare.com/client/v4/accounts body"
+secrets.WORKER_UPLOAD = cloudflare.places.secrets[1]
 
 local KEY = "DAVIT_GENERATE_KEY"
 local NOWHERE = { "sealed:*" }   -- the key makes others, and is sent to nobody
