@@ -10,7 +10,7 @@ results=$build/results
 
 # Begun first, so that none of them is left to run alone at the end.
 longest="clients cloud_postgres_compute clients_neon cloud_postgres_restore kill misuse clients_github rehearsal
-  clients_differential shared_store mask_corpus flow"
+  clients_differential migrations shared_store mask_corpus migrate flow"
 
 # A program of cmocka's prints "[  PASSED  ] 3 test(s)."; one that dies counts as a failure. What the tests
 # provoke is said there too: worth reading only when one fails.
