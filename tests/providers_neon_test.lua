@@ -70,7 +70,7 @@ test("no password of the answer becomes plain text", function()
   local w <close> = open()
   local made = client().branch(branch_of()).create()
   equal(json.encode(made):find("npg_", 1, true), nil)
-  equal(json.decode(w:last("^POST").body).annotation_value, { davit = MARK })
+  equal(json.decode(w:last("^POST").body).annotation_value, { davit = MARK, davit_parent = "production" })
 end)
 
 test("a branch whose name only contains the wanted one is another", function()
