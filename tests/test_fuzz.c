@@ -50,6 +50,8 @@ static void replay(const char *target)
   static void the_corpus_of_##name##_holds(void **state) { (void)state; replay(#name); }
 TARGET(yaml)
 TARGET(json)
+TARGET(jsonc)
+TARGET(toml)
 TARGET(url)
 TARGET(headers)
 TARGET(dotenv)
@@ -68,6 +70,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_corpus_of_yaml_holds),    cmocka_unit_test(the_corpus_of_json_holds),
+    cmocka_unit_test(the_corpus_of_jsonc_holds),   cmocka_unit_test(the_corpus_of_toml_holds),
     cmocka_unit_test(the_corpus_of_url_holds),     cmocka_unit_test(the_corpus_of_headers_holds),
     cmocka_unit_test(the_corpus_of_dotenv_holds),  cmocka_unit_test(the_corpus_of_flags_holds),
     cmocka_unit_test(the_corpus_of_options_holds), cmocka_unit_test(the_corpus_of_glob_holds),
