@@ -4,6 +4,7 @@ local checks = require "project.checks"
 local crons = require "project.crons"
 local secret = require "secret.core"
 local shape = require "project.shape"
+local wrangler = require "wrangler.worker"
 
 local project = {}
 
@@ -19,7 +20,7 @@ local keys = {
   workers = { map = {
     path = "text", build = "text", entry = "text", assets = "text", host = "text", health = "text",
     compatibility_date = "text", secrets = { list = "text" }, vars = secret_map,
-    crons = "any",
+    crons = "any", wrangler = "text", bundler = "text", shared = { list = "text" },
   } },
   databases = { map = {
     neon = "text", parent = "text", database = "text", role = "text",
@@ -81,19 +82,15 @@ local function check_secret(file, path, one)
   end
 end
 
-local migration_kinds = { drizzle = true, sql = true, command = true }
-
-local function check_migrations(file, path, database)
-  local kind = database.kind
-  if kind and not migration_kinds[kind] then
-    wrong(file, path .. ".kind", ("is drizzle, sql or command, not '%s'"):format(kind))
+-- A Worker is described here or by a file of wrangler's.
+local function check_source(file, path, worker)
+  if worker.wrangler then
+    wrangler.check(file, path, worker)
+    return require_keys(file, worker, path, { "host" })
   end
-  if kind == "command" and not database.migrate then
-    wrong(file, path .. ".kind", "is command, and the key 'migrate' is missing")
-  end
-  if database.migrate and kind ~= "command" then wrong(file, path .. ".migrate", "goes with 'kind: command'") end
-  if kind and kind ~= "command" and not database.migrations then
-    wrong(file, path .. ".kind", "goes with 'migrations', the folder")
+  require_keys(file, worker, path, { "path", "entry", "host" })
+  for _, key in ipairs { "bundler", "shared" } do
+    if worker[key] then wrong(file, path .. "." .. key, "goes with 'wrangler'") end
   end
 end
 
@@ -108,7 +105,7 @@ local function check_references(file, p)
   for name, one in pairs(p.secrets) do check_secret(file, "secrets." .. name, one) end
   for name, worker in pairs(p.workers) do
     local path = "workers." .. name
-    require_keys(file, worker, path, { "path", "entry", "host" })
+    check_source(file, path, worker)
     worker.crons = worker.crons and crons.read(file, path .. ".crons", worker.crons, p.environments)
   end
   for name, database in pairs(p.databases) do
@@ -123,20 +120,23 @@ local function check_references(file, p)
   end
 end
 
-local function fill_defaults(p)
+local function fill_tables(p)
   for _, key in ipairs { "workers", "databases", "secrets", "environments", "health", "github", "cloudflare",
     "artifacts" } do
     p[key] = p[key] or {}
   end
   p.artifacts.keys = p.artifacts.keys or {}
   p.deploy = p.deploy or shape.names(p.workers)
+  for _, database in pairs(p.databases) do
+    database.database, database.role = database.database or "neondb", database.role or "neondb_owner"
+  end
+end
+
+local function fill_workers(p)
   for _, worker in pairs(p.workers) do
     worker.secrets, worker.vars = worker.secrets or {}, worker.vars or {}
     worker.health = worker.health or "/health"
-    worker.compatibility_date = worker.compatibility_date or project.compatibility_date
-  end
-  for _, database in pairs(p.databases) do
-    database.database, database.role = database.database or "neondb", database.role or "neondb_owner"
+    worker.compatibility_date = worker.compatibility_date or not worker.wrangler and project.compatibility_date or nil
   end
 end
 
@@ -147,12 +147,13 @@ project.compatibility_date = "2026-11-01"
 
 ---@param text string  the content of a davit.yaml
 ---@param name string  its file name, for errors
----@return table project
+---@return table project, table file  which says where what stands
 function project.parse(text, name)
   local p, file = shape.read(text, name, keys, "docs/recipes.md shows a davit.yaml")
-  fill_defaults(p)
+  fill_tables(p)
   check_references(file, p)
-  return p
+  fill_workers(p)
+  return p, file
 end
 
 ---The folder as everything that is made of it finds it, from the working folder and from the project's: "."
@@ -206,8 +207,11 @@ function project.read(folder)
   if fs.stat(name).kind == "other" then unreadable(name, name .. " is a pipe, socket or device, and no file") end
   local text, err = try(fs.read, name)
   if not text then unreadable(name, err.message) end
-  local p = project.parse(text, name)
+  local p, file = project.parse(text, name)
   p.root = root
+  for worker, given in pairs(p.workers) do
+    if given.wrangler then wrangler.fill(root, file, "workers." .. worker, given, p.cloudflare.account) end
+  end
   return p
 end
 

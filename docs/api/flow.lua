@@ -10,12 +10,31 @@ local flow = {}
 ---@field host string
 ---@field folder string    where it is built
 ---@field settings table   its part of davit.yaml, with defaults
+---@field environment? string  whose section of wrangler's configuration holds; without one the top of the file
+---@field siblings? table<string, string>  the environment's Workers by the names that service bindings use
 
 ---@class flow.Bundle
----@field entry string     the text of the entry module
----@field assets table<string, { body: string, type: string }>  by path, "/style.css"
----@field rules table<string, string>  the texts of _headers and _redirects, which are no assets
----@field digest string    of all of it
+---@field main string     the main module's name
+---@field entry string    and its text
+---@field modules { name: string, type: string, body: string }[]  as cloudflare.worker takes them, the main one first;
+---                       source maps among them where the configuration asks for them
+---@field assets table<string, { body: string, type?: string }>  by path, "/a.css"
+---@field rules table     what an upload says of assets: _headers, _redirects, html_handling, not_found_handling,
+---                       run_worker_first, base_path
+---@field digest string   another one when anything of the upload is
+---@field name? string    what wrangler would call the Worker; this and the following only with `wrangler`
+---@field compatibility_date? string
+---@field compatibility_flags? string[]
+---@field bindings? table[]  as an upload has them, vars and assets included, secrets not
+---@field observability? table
+---@field placement? table
+---@field limits? table
+---@field logpush? boolean
+---@field tail_consumers? table[]
+---@field streaming_tail_consumers? table[]
+---@field cache_options? table
+---@field migrations? table[]  of Durable Objects, all that the configuration lists: { tag =, new_sqlite_classes =, … }
+---@field warnings? string[]   what is read and not done
 
 ---Opens an environment of the project; nothing is sent yet. Only "preview" is known, and `pr` is
 ---required. Raises "config" for what davit.yaml lacks, "refused" when a name of the preview lacks
@@ -25,12 +44,17 @@ local flow = {}
 ---@return flow.Environment
 function flow.environment(kind, values) end
 
----Runs a Worker's build command in its folder; its output is streamed, masked. Nothing without one.
----Raises "process-exit".
+---Runs a Worker's build command in its folder, and wrangler's bundler where the Worker's configuration is wrangler's and
+---needs it (docs/wrangler.md); their output is streamed, masked. Nothing without one. Raises "process-exit", "no-wrangler"
+---(misuse) where the bundler is not installed.
 ---@param worker flow.Worker
 function flow.build(worker) end
 
----Reads what the build left. Raises "file-not-found".
+---Reads what the build left. With `wrangler`, all that the configuration says for the Worker's `environment` is there, too;
+---a service binding to a name in the Worker's `siblings` leads to what stands there.
+---
+---Raises "no-entry", "file-not-found"; with `wrangler` "config" for what is missing or not supported, and "refused" for a
+---preview's binding that leads to what production's does.
 ---@param worker flow.Worker
 ---@return flow.Bundle
 function flow.bundle(worker) end

@@ -30,7 +30,8 @@ function project.place(folder) end
 ---Reads the text of a davit.yaml.
 ---@param text string
 ---@param name string  its file name, for errors
----@return table project  without `root`
+---@return table project  without `root`, and without what a Worker's `wrangler` names
+---@return table file  where what stands, for errors about it
 function project.parse(text, name) end
 
 ---What the project declares as secrets is no plain variable from here on: os.getenv refuses it, and its value is
