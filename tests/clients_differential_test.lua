@@ -2,11 +2,11 @@
 ---afterwards is the same, ids and times and who it was apart. Where it is not, it stands below with the reason.
 local core = require "core"
 local cloud = assert(core.load_file "tests/clients/cloud.lua")()
+local twin = assert(core.load_file "tests/clients/twin.lua")()
 local wrangler = assert(core.load_file "tests/clients/wrangler.lua")()
 local fs = require "fs"
 local json = require "json"
 local process = require "process"
-local store = require "cloud.store"
 
 local why_not = wrangler.missing()
 
@@ -77,47 +77,6 @@ local function by_wrangler(place, which, o)
   w:succeeds("deploy", "--no-bundle", table.unpack(o.environment and { "--env", o.environment } or {}))
 end
 
--- ---- what lives afterwards --------------------------------------------------------------------
-
--- Ids, times, and by which client it was.
-local apart = { id = true, tag = true, created = true, modified = true, since = true, previews_since = true, source = true,
-  version_id = true, cert_id = true, zone_id = true, startup_ms = true, comment_modified = true }
-
-local function sort_by_name(list)
-  table.sort(list, function(a, b) return (a.name or a.hostname or "") < (b.name or b.hostname or "") end)
-end
-
-local function add_lines(lines, path, value)
-  if type(value) ~= "table" then
-    lines[path] = tostring(value)
-    return
-  end
-  if #value > 0 and type(value[1]) == "table" and not path:find "versions$" then sort_by_name(value) end
-  for name, item in pairs(value) do
-    if not apart[name] then add_lines(lines, ("%s.%s"):format(path, name), item) end
-  end
-end
-
--- An asset is what it holds, and goes by the same hash.
-local function with_contents(cloudflare, version)
-  for _, file in pairs(version.assets and version.assets.manifest or {}) do
-    local asset = cloudflare.assets[file.hash] or {}
-    file.content, file.type = asset.body, asset.type
-  end
-  if version.extra then version.extra = json.decode(version.extra) end
-end
-
-local function lines_of(place)
-  place:stop()
-  local cloudflare = store.new(place.state):load().world.cloudflare
-  for _, script in pairs(cloudflare.scripts) do
-    for _, version in ipairs(script.versions) do with_contents(cloudflare, version) end
-  end
-  local lines = {}
-  for _, kind in ipairs { "scripts", "domains", "routes", "records" } do add_lines(lines, kind, cloudflare[kind]) end
-  return lines
-end
-
 -- ---- differences that are meant ---------------------------------------------------------------
 
 local known = {
@@ -128,28 +87,6 @@ local known = {
   { "%.annotations%.workers/triggered_by$", "Davit uploads and deploys in one request, wrangler in two once a Worker is there" },
   { "^scripts%.twice%.observability%.", "only wrangler says, when it deploys again, that nothing is to be observed" },
 }
-
-local function reason_for(path)
-  for _, one in ipairs(known) do
-    if path:find(one[1]) then
-      one.used = true
-      return one[2]
-    end
-  end
-end
-
-local function differences(a, b)
-  local paths, found = {}, {}
-  for path in pairs(a) do paths[path] = true end
-  for path in pairs(b) do paths[path] = true end
-  for path in pairs(paths) do
-    if a[path] ~= b[path] and not reason_for(path) then
-      found[#found + 1] = ("%s: %s by wrangler, %s by Davit"):format(path, a[path] or "nothing", b[path] or "nothing")
-    end
-  end
-  table.sort(found)
-  return found
-end
 
 local function twins(name, o)
   test(name, function()
@@ -163,9 +100,9 @@ local function twins(name, o)
       parallel { old = function() by_wrangler(old, which[1], o) end, new = function() by_wrangler(new, which[2], o) end,
         own = function() by_davit(own, o) end }
     end
-    local davit, problems = lines_of(own), {}
+    local davit, problems = twin.lines(own), {}
     for i, place in ipairs { old, new } do
-      for _, text in ipairs(differences(lines_of(place), davit)) do
+      for _, text in ipairs(twin.differences(twin.lines(place), davit, known)) do
         problems[#problems + 1] = ("wrangler %s: %s"):format(which[i].version, text)
       end
     end
