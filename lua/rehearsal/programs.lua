@@ -6,6 +6,9 @@ local SECONDS = 1
 
 local UNREADABLE = "cannot start '%s': its input '%s' cannot be read: No such file or directory"
 local ENTRY = "// stands in for what the build makes of %s\nexport default {};\n"
+local FORM = "--form\r\nContent-Disposition: form-data; name=\"metadata\"\r\n\r\n{\"main_module\":\"index.js\"}\r\n"
+  .. "--form\r\nContent-Disposition: form-data; name=\"index.js\"; filename=\"index.js\"\r\n"
+  .. "Content-Type: application/javascript+module\r\n\r\nexport default {};\n\r\n--form--\r\n"
 local PAGE = "<!DOCTYPE html>\n<title>stands in for what the build makes of %s</title>\n"
 
 local function exists(files, path)
@@ -19,6 +22,13 @@ local function build(files, worker)
   local assets = worker.assets and worker.folder .. "/" .. worker.assets
   if assets and not exists(files, assets) then
     files:act("write", assets .. "/index.html", PAGE:format(worker.name))
+  end
+end
+
+-- What wrangler's bundler leaves, where it is told to.
+local function bundle(files, argv)
+  for i = 2, #argv - 1 do
+    if argv[i] == "--outfile" and not exists(files, argv[i + 1]) then files:act("write", argv[i + 1], FORM) end
   end
 end
 
@@ -48,6 +58,7 @@ function programs.run(files, workers, argv, cwd, input)
   for _, worker in ipairs(workers) do
     if worker.folder == cwd then build(files, worker) end
   end
+  bundle(files, argv)
   for _, stand_in in ipairs(programs.stand_ins) do
     if stand_in.matches(command, argv) then
       local own = stand_in.run { files = files, command = command, cwd = cwd }
