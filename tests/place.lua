@@ -131,8 +131,10 @@ function place.new(settings)
   return self
 end
 
-function Place:start()
-  local arguments = self.settings and { here .. "/tests/place_cloud.lua", json.encode(self.settings) } or { "cloud" }
+---@param flags? string[]  of davit cloud, where there are no settings
+function Place:start(flags)
+  local arguments = self.settings and { here .. "/tests/place_cloud.lua", json.encode(self.settings) }
+    or { "cloud", table.unpack(flags or {}) }
   self.cloud = process.start {
     argv = { place.program, table.unpack(arguments) }, cwd = self.folder, output = "capture",
     env = environment({ mark = "cloud" }),
