@@ -36,7 +36,7 @@ flow_test("a preview is deployed, and its Workers answer with data of their bran
   equal(products.payments, "test")
   equal(json.decode(place:ask("https://auth-preview-42.revelations.studio/users/count")).users, 3)
   local health = json.decode(place:ask("https://codex-preview-42.revelations.studio/health"))
-  equal({ health.environment, #health.version }, { "preview", 12 })
+  equal({ health.environment, #health.version }, { "preview", 21 })
 end)
 
 -- Where every origin leads to this machine it is the name that counts, and the scheme and the port.

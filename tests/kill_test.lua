@@ -99,7 +99,7 @@ end
 local function check_workers(folder, pr)
   for _, host in ipairs { "api", "auth", "codex" } do
     local health = json.decode(folder:ask(("https://%s-preview-%s.revelations.studio/health"):format(host, pr)))
-    equal({ health.environment, #health.version }, { "preview", 12 })
+    equal({ health.environment, #health.version }, { "preview", 21 })
   end
 end
 

@@ -153,7 +153,7 @@ end)
 
 test("a version is the same for the same code, settings, secrets and database, and no other", function()
   local env = open()
-  local worker, bundle, branch = env.workers[1], { digest = "d" }, { id = "br-x" }
+  local worker, bundle, branch = env.workers[1], { digest = ("d"):rep(64) }, { id = "br-x" }
   local function secrets(value)
     local made = {}
     for _, name in ipairs(worker.settings.secrets) do
@@ -163,11 +163,11 @@ test("a version is the same for the same code, settings, secrets and database, a
   end
   worker.settings.secrets = { "STRIPE_KEY" }
   local version = env:version(worker, bundle, branch, secrets "first-value")
-  equal(#version, 12)
+  equal({ #version, version:match "^(.-)%-" }, { 21, ("d"):rep(12) })
   equal(env:version(worker, bundle, branch, secrets "first-value"), version)
   equal(env:version(worker, bundle, branch, secrets "other-value") ~= version, true)
   equal(env:version(worker, bundle, { id = "br-y" }, secrets "first-value") ~= version, true)
-  equal(env:version(worker, { digest = "e" }, branch, secrets "first-value") ~= version, true)
+  equal(env:version(worker, { digest = ("e"):rep(64) }, branch, secrets "first-value") ~= version, true)
   worker.settings.vars.A = "1"
   equal(env:version(worker, bundle, branch, secrets "first-value") ~= version, true)
 end)
@@ -183,7 +183,7 @@ local function uploads(have)
   env.cloudflare.worker = function(o) return o end
   local secrets, list = env:secrets({ id = "br-x" }, plain_run), {}
   for i, worker in ipairs(env.workers) do
-    list[i] = env:worker(worker, { entry = "", assets = {} }, "v", secrets)
+    list[i] = env:worker(worker, { entry = "", assets = {}, digest = ("d"):rep(64) }, "v", secrets)
   end
   return list
 end
@@ -210,7 +210,7 @@ local function migrate(failures, fault)
   local done, err = try(env.migrate, env, { id = "br-x" })
   sql.connect = connect
   if err then error(err, 0) end
-  equal(done, { applied = {}, already = 0 })
+  equal(done, { kind = "none", applied = {}, already = 0, breaking = {}, additive = true, verified = true })
   return tried
 end
 
