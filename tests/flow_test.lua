@@ -86,7 +86,7 @@ end)
 
 -- A run that goes on in the background; its events are its output.
 local function begin(...)
-  return place:begin("run", "preview", "--local", "--json", ...)
+  return place:begin("run", "preview", "--untested", "--local", "--json", ...)
 end
 
 local function wait_for(run, pattern)

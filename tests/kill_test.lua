@@ -5,7 +5,7 @@ local json = require "json"
 local places = assert(require("core").load_file("tests/place.lua"))()
 
 local POINTS, CLOUDS = 20, 3
-local EVENTS = 61   -- of an undisturbed first preview: the points are spread over them
+local EVENTS = 72   -- of an undisturbed first preview: the points are spread over them
 
 local why_not = places.missing()
 
@@ -137,7 +137,7 @@ end
 -- an event earlier.
 local function killed_at(cloud, n, after)
   local folder, pr = pull_request(cloud)
-  local id, was_killed, event = killed(folder, n, after, "preview", "--pr", pr, "--local", "--json")
+  local id, was_killed, event = killed(folder, n, after, "preview", "--untested", "--pr", pr, "--local", "--json")
   check_processes(folder)
   if was_killed then return folder, pr, id, ("killed after event %d (%s)%s"):format(n, event, after and " and a moment" or "") end
   succeeds("cleanup", folder:davit("cleanup", "--pr", pr, "--local"))
@@ -156,12 +156,12 @@ end
 
 kill_test("an undisturbed preview is what the killed ones are compared with", function()
   local folder, pr = pull_request(clouds[1])
-  local run = succeeds("undisturbed", folder:davit("preview", "--pr", pr, "--local", "--json"))
+  local run = succeeds("undisturbed", folder:davit("preview", "--untested", "--pr", pr, "--local", "--json"))
   local _, events = run.output:gsub("\n", "")
   if events < EVENTS then error(("the flow has %d events only: the points lie beyond it"):format(events)) end
   undisturbed = inventory(folder, pr)
   local _, things = undisturbed:gsub("[^\n]+", "")
-  equal(things, 11)   -- 3 records, 3 domains, 3 Workers, a branch, a comment
+  equal(things, 12)   -- 3 records, 3 domains, 3 Workers, a branch, a comment, a deployment
   check_workers(folder, pr)
 end)
 
@@ -180,7 +180,7 @@ end)
 -- A finished preview of its own; its run's id.
 local function preview(cloud)
   local folder, pr = pull_request(cloud)
-  local run = succeeds("preview", folder:davit("preview", "--pr", pr, "--local", "--json"))
+  local run = succeeds("preview", folder:davit("preview", "--untested", "--pr", pr, "--local", "--json"))
   return folder, pr, json.decode(run.output:match "[^\n]+").run
 end
 
@@ -228,9 +228,9 @@ end)
 kill_test("the preview after a killed one waits until the lease expires, and owns what both would make", function()
   local folder, pr = pull_request(clouds[1])
   folder.env = { DAVIT_LEASE_SECONDS = "2" }
-  local id, was_killed = killed(folder, 30, nil, "preview", "--pr", pr, "--local", "--json")
+  local id, was_killed = killed(folder, 30, nil, "preview", "--untested", "--pr", pr, "--local", "--json")
   equal(was_killed, true)
-  local next_run = succeeds("the next preview", folder:davit("preview", "--pr", pr, "--local"))
+  local next_run = succeeds("the next preview", folder:davit("preview", "--untested", "--pr", pr, "--local"))
   equal(next_run.errors:match "waiting for '[^']*', held by run (%S+) %(process %d+ on [^)]+%), whose process has ended", id)
   check_finished("the next preview", folder, pr)
   equal(folder:davit("resume", id).exit, 6)

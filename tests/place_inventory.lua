@@ -1,5 +1,6 @@
 ---For place.lua: prints everything of one pull request that lives in the local cloud, as sorted lines in
----which its number is N: those of two pull requests can be compared. Asks the services' own APIs.
+---which its number is N: those of two pull requests can be compared. A version is another one on another branch.
+---Asks the services' own APIs.
 local http = require "http"
 local json = require "json"
 local project = require("project").read()
@@ -13,7 +14,7 @@ local function get(url, token)
 end
 
 local function add(format, ...)
-  local line = format:format(...):gsub("`%x+`", "`version`")
+  local line = format:format(...):gsub("`%x+%-%x+`", "`version`")
   if line:find(number, 1, true) then lines[#lines + 1] = (line:gsub(number, "N")) end
 end
 
@@ -45,6 +46,12 @@ for _, branch in ipairs(branches.branches) do add("branch %s", branch.name) end
 
 local comments = get("https://api.github.com/repos/example/codex/issues/" .. number .. "/comments", "fake-github-token-0004")
 for _, comment in ipairs(comments) do add("comment on %s: %s", number, comment.body:gsub("%s+", " "), nil) end
+
+local deployments = "https://api.github.com/repos/example/codex/deployments"
+for _, one in ipairs(get(deployments .. "?environment=preview-" .. number, "fake-github-token-0004")) do
+  local newest = get(deployments .. "/" .. one.id .. "/statuses?per_page=1", "fake-github-token-0004")[1]
+  add("deployment to %s: %s", one.environment, newest and newest.state or "pending")
+end
 
 table.sort(lines)
 print(table.concat(lines, "\n"))

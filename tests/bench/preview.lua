@@ -1,5 +1,5 @@
 ---The journal's share of the preview flow: how long the run waits for its store, of the time from the
----start of `davit preview --local` to its end, against `davit cloud` with real workerd and PostgreSQL.
+---start of `davit preview --untested --local` to its end, against `davit cloud` with real workerd and PostgreSQL.
 ---Waits of parallel branches at one time count once. And what the journal of each flow takes.
 ---`davit tests/bench/preview.lua record` writes tests/bench/flows.json, which scale.lua plays.
 local core = require "core"
@@ -98,7 +98,8 @@ local function tell(name, took)
 end
 
 local flows = {
-  { "preview, the first", "preview" }, { "preview, nothing new", "preview" }, { "cleanup", "cleanup" },
+  { "preview, the first", "preview", "--untested" }, { "preview, nothing new", "preview", "--untested" },
+  { "cleanup", "cleanup" },
 }
 
 -- Every flow of one pull request, so many times; tells the median of each by its share.
@@ -109,7 +110,7 @@ local function tell_flows(place, name, store, first, rounds)
     place:open_pull(number)
     for i, flow in ipairs(flows) do
       seen[i] = seen[i] or {}
-      table.insert(seen[i], measure_flow(place, store, flow[2], "--pr", tostring(number), "--local"))
+      table.insert(seen[i], measure_flow(place, store, flow[2], "--pr", tostring(number), "--local", flow[3]))
     end
   end
   for i, flow in ipairs(flows) do
@@ -159,7 +160,7 @@ local ROUNDS <const> = measure.rounds(3)
 
 local _ <close> = mode ~= "record" and measure.section {
   name = "preview", title = "The journal's share of a flow",
-  about = "How long `davit preview --local` and `davit cleanup --local` wait for their store, of the time from start to " ..
+  about = "How long `davit preview --untested --local` and `davit cleanup --local` wait for their store, of the time from start to " ..
     "end, against `davit cloud` with real workerd and PostgreSQL.",
 } or nil
 
