@@ -60,6 +60,31 @@ for name, client in pairs(clients) do
   end)
 end
 
+-- What an environment can do: flow.lua's own methods, and those of its parts.
+local function methods_of_environment()
+  local found = {}
+  for name in fs.read "lua/flow.lua":gmatch "\nfunction Environment:([%w_]+)%(" do found[name] = true end
+  for _, part in ipairs { "flow.database", "flow.workers" } do
+    for name in pairs(require(part)) do found[name] = true end
+  end
+  for _, entry in ipairs(fs.list "lua/flow") do
+    local module = require("flow." .. entry:match "^(.*)%.lua$")
+    for name in pairs(type(module) == "table" and module.methods or {}) do found[name] = true end
+  end
+  return found
+end
+
+test("docs/api/flow.lua documents every method of an environment and no other", function()
+  local documented_ones = {}
+  for name in fs.read "docs/api/flow.lua":gmatch "\nfunction Environment:([%w_]+)%(" do documented_ones[name] = true end
+  equal(documented_ones, methods_of_environment())
+end)
+
+test("docs/api/run.lua documents every function of a run and no other", function()
+  local handle = require("run.steps").handle { id = "x" }
+  equal(documented("docs/api/run.lua", "run"), functions_of(handle))
+end)
+
 test("the recipe in README.md is the one that is shipped", function()
   equal(fs.read("README.md"):find(fs.read("recipes/cleanup.lua"), 1, true) ~= nil, true)
 end)

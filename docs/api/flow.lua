@@ -1,63 +1,167 @@
 ---@meta flow
 
----What the flows of a project share: the names, clients, secrets and bundles of an environment, as
----davit.yaml names them. A recipe says what happens in which order.
+---What the flows of a project share: the names, clients, secrets and bundles of an environment, as davit.yaml names
+---them, and the parts of each flow. A recipe says what happens in which order; docs/flows.md shows the shipped ones.
+---
+---Everything may raise what the providers and `http.request` raise. "config" is about davit.yaml, "secret-missing"
+---about a secret or credential that is not set (both exit code 2), "preview-to-production" (exit code 9) about what is
+---production's and was asked for by another environment: nothing was changed.
 local flow = {}
 
+-- ---- the things ------------------------------------------------------------------------------------------
+
 ---@class flow.Worker
----@field name string      in davit.yaml
----@field script string    its name at Cloudflare
----@field host string
----@field folder string    where it is built
----@field settings table   its part of davit.yaml, with defaults
----@field environment? string  whose section of wrangler's configuration holds; without one the top of the file
----@field siblings? table<string, string>  the environment's Workers by the names that service bindings use
+---@field name string       in davit.yaml
+---@field script? string    its name at Cloudflare; nil in a `test`, which deploys nothing
+---@field host? string      nil without a zone, until flow.attach has learnt its name on workers.dev
+---@field folder string     where it is built
+---@field settings table    its part of davit.yaml, with defaults
+---@field environment string  whose section of wrangler's configuration holds
+---@field siblings table<string, string>  the Workers of the environment, by the names of service bindings
+---@field version? string   what is deployed: env:version
 
 ---@class flow.Bundle
----@field main string     the main module's name
----@field entry string    and its text
----@field modules { name: string, type: string, body: string }[]  as cloudflare.worker takes them, the main one first;
----                       source maps among them where the configuration asks for them
----@field assets table<string, { body: string, type?: string }>  by path, "/a.css"
----@field rules table     what an upload says of assets: _headers, _redirects, html_handling, not_found_handling,
----                       run_worker_first, base_path
----@field digest string   another one when anything of the upload is
----@field name? string    what wrangler would call the Worker; this and the following only with `wrangler`
----@field compatibility_date? string
----@field compatibility_flags? string[]
----@field bindings? table[]  as an upload has them, vars and assets included, secrets not
----@field observability? table
----@field placement? table
----@field limits? table
----@field logpush? boolean
----@field tail_consumers? table[]
----@field streaming_tail_consumers? table[]
----@field cache_options? table
----@field migrations? table[]  of Durable Objects, all that the configuration lists: { tag =, new_sqlite_classes =, … }
----@field warnings? string[]   what is read and not done
+---@field entry string     the text of the entry module
+---@field main string      its name
+---@field modules cloudflare.Module[]
+---@field assets table<string, { body: string, type: string }>  by path, "/style.css"
+---@field rules table<string, any>  the texts of _headers and _redirects, which are no assets, and settings of assets
+---@field digest string    SHA-256 of all of it, in hexadecimal digits
 
----Opens an environment of the project; nothing is sent yet. Only "preview" is known, and `pr` is
----required. Raises "config" for what davit.yaml lacks, "refused" when a name of the preview lacks
----the pull request, "secret-missing" for a credential that is not set.
----@param kind "preview"
----@param values { pr: integer }
+---@class flow.Change       what a run of the checks is about
+---@field stage "test"|"preview"  which recipe asks
+---@field pr? integer
+---@field sha? string       nil: the newest of the pull request
+---@field here? string      the commit that is checked out
+---@field branch string     "detached" where nobody knows
+---@field by_hand? boolean  no event has started it
+---@field schedule? boolean it was started by the clock
+---@field paths? string[]   what has changed below the project's folder; nil: unknown, so everything may have
+---@field why? string       why that is unknown
+---@field only? string[]    these checks, whatever `when` says
+
+---@class flow.Commit       what GitHub has started this for, of GITHUB_EVENT_NAME and GITHUB_EVENT_PATH
+---@field event string      "push", "pull_request", "workflow_run", "schedule", …; "none" outside of GitHub
+---@field sha? string       40 hexadecimal digits
+---@field branch? string    of the head
+---@field base? string      a commit that it is compared with
+---@field pr? integer
+---@field repository? string       "owner/name": where the workflow runs
+---@field head_repository? string  where the commit is from: another one for a fork
+---@field trigger? string          of a workflow_run: the event of the run before it
+---@field conclusion? string       of a workflow_run
+
+---@class project.Check     a check of davit.yaml, with defaults
+---@field run string        a command of the shell
+---@field needs? "database"|"e2e"|"preview"
+---@field setup? boolean    all others wait for it
+---@field after string[]    the checks that must have passed before
+---@field env? table<string, string>
+---@field secrets? string[] that it gets as variables
+---@field cwd? string       below the project's folder
+---@field timeout? number   seconds
+---@field when { paths?: string[], branches?: string[], schedule?: boolean }
+
+-- ---- opening -----------------------------------------------------------------------------------------------
+
+---Opens an environment of the project; nothing is sent, and no credential is read before it is needed.
+---"preview" takes `pr`; "test", of a commit that is no pull request's, `branch` and `sha`: it has a database branch and
+---nothing else; "production" and others of davit.yaml take nothing. Raises a misuse for other values, "config" for what
+---davit.yaml lacks, "refused" (exit code 9) when a name of the preview lacks the pull request, "preview-to-production"
+---when one is production's.
+---@param kind string
+---@param values? { pr?: integer, branch?: string, sha?: string }
 ---@return flow.Environment
 function flow.environment(kind, values) end
 
----Runs a Worker's build command in its folder, and wrangler's bundler where the Worker's configuration is wrangler's and
----needs it (docs/wrangler.md); their output is streamed, masked. Nothing without one. Raises "process-exit", "no-wrangler"
----(misuse) where the bundler is not installed.
+-- ---- test --------------------------------------------------------------------------------------------------
+
+---What is to be tested: what the caller says, else GitHub's event, else the checkout of git. Raises "usage" when
+---nobody says, "config" for an event that cannot be read.
+---@param params { pr?: integer, branch?: string, sha?: string, base?: string, only?: string[], all?: boolean }
+---@return flow.Change
+function flow.change(params) end
+
+---The checks that a change asks for; those that it does not are named in the log. Setups are there when anything else
+---is. Raises "usage" for a name in `only` that davit.yaml has not.
+---@param env flow.Environment
+---@param change flow.Change
+---@return table<string, project.Check>  by name; empty: nothing has to run
+function flow.choose_checks(env, change) end
+
+---The database branches that the checks need, found or created by the run, and migrated.
+---@param run run
+---@param env flow.Environment
+---@param checks table<string, project.Check>
+---@return table<string, { id: string, name: string }>  by what checks need: database, e2e
+function flow.test_databases(run, env, checks) end
+
+---Runs the checks, each as soon as those it comes after have passed, in the project's folder, as journalled steps. One
+---that comes after a failed one is not run. All are told, then it raises what went wrong: the check's name, and
+---"process-exit" or "process-timeout"; several at once as `parallel` does.
+---@param run run
+---@param env flow.Environment
+---@param checks table<string, project.Check>
+---@param o { jobs: integer, databases: table<string, table> }  how many at a time; those of test_databases
+function flow.run_checks(run, env, checks, o) end
+
+---Builds the Workers and stores what that makes as the artifacts "bundle-WORKER" of the commit: what was tested is what
+---is deployed. Raises "process-exit", and what artifact.put raises.
+---@param run run
+---@param env flow.Environment
+---@param sha string
+function flow.store_bundles(run, env, sha) end
+
+---Removes what only a test needs: all branches but a pull request's own, which its preview uses.
+---@param run run
+---@param env flow.Environment
+---@param databases table<string, { name: string }>  of test_databases
+function flow.remove_test_databases(run, env, databases) end
+
+---The names of the checks, in one line.
+---@param checks table<string, project.Check>
+---@return string
+function flow.summary(checks) end
+
+-- ---- building and bringing out ---------------------------------------------------------------------------------
+
+---Runs a Worker's build command in its folder, and wrangler's bundler where one is needed; their output is streamed,
+---masked. Nothing without one. Raises "process-exit".
 ---@param worker flow.Worker
 function flow.build(worker) end
 
----Reads what the build left. With `wrangler`, all that the configuration says for the Worker's `environment` is there, too;
----a service binding to a name in the Worker's `siblings` leads to what stands there.
----
----Raises "no-entry", "file-not-found"; with `wrangler` "config" for what is missing or not supported, and "refused" for a
----preview's binding that leads to what production's does.
+---Reads what the build left. Raises "no-entry" where the entry is not there.
 ---@param worker flow.Worker
 ---@return flow.Bundle
 function flow.bundle(worker) end
+
+---Gets all Workers ready at once, nothing else is touched: takes the bundle that a test of the commit has stored, its
+---digest compared, else builds anew, and says which. Raises "process-exit", and what artifact.get raises.
+---@param run run
+---@param env flow.Environment
+---@param sha string
+function flow.prepare(run, env, sha) end
+
+---The DNS record of a Worker's host. Nothing without a zone.
+---@param run run
+---@param env flow.Environment
+---@param worker flow.Worker
+---@param take_over? boolean  what others have at the host is replaced, and kept (false: it raises "not-ours")
+function flow.name(run, env, worker, take_over) end
+
+---The host that leads to a Worker: its custom domain, or its name on workers.dev. Sets `worker.host`.
+---@param run run
+---@param env flow.Environment
+---@param worker flow.Worker
+---@param take_over? boolean  as in flow.name
+function flow.attach(run, env, worker, take_over) end
+
+---Waits until this version serves at the Worker's host, as `health` of davit.yaml says. Raises "not-healthy".
+---@param run run
+---@param env flow.Environment
+---@param worker flow.Worker  with `version` and `host`
+---@param n integer           the how-manieth it is: the first one waits for certificates
+function flow.wait(run, env, worker, n) end
 
 ---Asks the zone's name servers until the host is known, and the machine's resolver only where those cannot be
 ---asked: it would remember for long that the name was not there. Raises "not-healthy" (pending) when it is not in time.
@@ -65,31 +169,137 @@ function flow.bundle(worker) end
 ---@param deadline number  seconds
 function flow.wait_for_name(host, deadline) end
 
+---Uploads a version of a Worker and sends all traffic to it. Taken back, the version before has it again; a Worker that
+---was not there is removed. Sets `worker.version`.
+---@param run run
+---@param env flow.Environment
+---@param worker flow.Worker
+---@param o { secrets: table, branch: table, before?: { version: string }, no_way_back?: string }  secrets: of
+---env:secrets; before: what served, of env:rollback_point; no_way_back: why the version before may not come back, which
+---is then raised as "no-way-back" instead
+function flow.deploy(run, env, worker, o) end
+
+-- ---- preview -----------------------------------------------------------------------------------------------------
+
+---The text of the pull request's comment: Workers, URLs, versions, the branch, and the environment's `checklist`.
+---@param env flow.Environment
+---@param branch { name: string }
+---@return string  Markdown
+function flow.preview_comment(env, branch) end
+
+---Runs the checks that `needs: preview`, one after the other, with PREVIEW_URL (the last Worker's) and URL_WORKER of
+---each, such as URL_CODEX_WEB, as variables. Raises as flow.run_checks does.
+---@param run run
+---@param env flow.Environment
+function flow.check_preview(run, env) end
+
+---Removes all that belongs to the environment: what davit.yaml names, then what else carries its marker.
+---Every part is tried even when another fails; raises "left-behind" (exit code 3) when something is there in the end.
+---@param run run
+---@param env flow.Environment
+function flow.remove(run, env) end
+
+-- ---- production -----------------------------------------------------------------------------------------------
+
+---Consent to statements that break who uses the database: given by `accept`, else asked for; raises "denied" (exit code
+---7) with file and line of each. It is flow.migrations.consent.
+---@param plan migrations.Plan
+---@param o { environment: string, accept?: boolean, approve?: fun(o: table) }  approve: run.approve, to be asked there
+function flow.consent(plan, o) end
+
+---What is asked for where davit.yaml says `approve`: the commit, the migrations, the Workers with their hosts.
+---@param env flow.Environment
+---@param sha string
+---@param plan migrations.Plan
+---@return table  plain data, for run.approve
+function flow.plan_of(env, sha, plan) end
+
+---What has to go back. Raises "usage" for another reason, for a database without a `time`, for a `time` without one.
+---@param why "code"|"migration"|"data"
+---@param o { time?: string, breaking?: boolean }  an RFC 3339 time; whether the migration broke what served before it
+---@return { database: boolean, says: string }
+function flow.decide_back(why, o) end
+
+---What going back does not bring back, for whoever has to decide.
+---@param decision { database: boolean }
+---@param o { time?: string }
+---@return string[]
+function flow.stays(decision, o) end
+
+---Whether a Worker wants the secret DATABASE_URL.
+---@param worker flow.Worker
+---@return boolean
+function flow.uses_database(worker) end
+
+---Which change of secrets is asked for; raises "usage" unless it is one of list, sync, and set or delete.
+---@param params { list?: boolean, sync?: boolean, set: string[], delete: string[] }
+---@return { list?: true, sync?: true, set: string[], delete: string[] }
+function flow.secret_changes(params) end
+
+-- ---- an environment -----------------------------------------------------------------------------------------
+
 ---@class flow.Environment
 ---@field project table           davit.yaml
----@field kind string             "preview"
+---@field kind string             "preview", "test", "production" or another of davit.yaml
+---@field settings table          its part of davit.yaml
 ---@field values table            { pr = 42 }
+---@field key string|integer      the last part of its marker: 42, "push-main-1a2b3c4d", "live"
+---@field is environment.Environment  its type, which refuses what is production's
 ---@field marker string           of everything that it owns
 ---@field workers flow.Worker[]   in the order of `deploy`
 ---@field branch_name string
 ---@field database table          its part of davit.yaml, with defaults
----@field cloudflare cloudflare.Client
+---@field cloudflare cloudflare.Client  opened, as the two below, when it is first used: that reads its credential
 ---@field neon neon.Client
 ---@field github github.Client
 local Environment = {}
 
----The database branch.
----@return run.Resource
-function Environment:branch() end
+---Opens these clients, so that a missing credential stops a run before anything was done. Raises "secret-missing".
+---@param ... "cloudflare"|"neon"|"github"
+function Environment:require_credentials(...) end
 
----The branch by its name alone: enough to find and to destroy it.
----@return run.Resource
-function Environment:branch_named() end
+---What davit.yaml says about the health of the n-th Worker, as options of health.wait.
+---@param n integer
+---@return table
+function Environment:health_policy(n) end
 
----The branch's connection string, which may go to the database and into Workers only.
+---Everything of the environment that is there, found without any journal, in an order in which it
+---can be removed.
+---@return (cloudflare.Item|neon.Item|github.Item)[]
+function Environment:inventory() end
+
+---Removes a thing of the inventory.
+---@param thing cloudflare.Item|neon.Item|github.Item
+function Environment:remove(thing) end
+
+---The environment's one comment in the pull request.
+---@param body string  Markdown
+---@return run.Resource
+function Environment:comment(body) end
+
+-- ---- its database
+
+---A database branch of the environment, from the parent that davit.yaml names. Neon deletes it by itself when it has
+---expired. Raises "preview-to-production" in production: what lasts is neither made nor removed by a run.
+---@param o? { name?: string, expires?: integer }  another one than its own; seconds (14 days)
+---@return run.Resource
+function Environment:branch(o) end
+
+---A branch by its name alone: enough to find and to destroy it. Raises as `branch` does.
+---@param name? string  (its own)
+---@return run.Resource
+function Environment:branch_named(name) end
+
+---The database branch that lasts, such as production's: found by the name in davit.yaml. Raises "neon-branch".
+---@return { id: string, name: string }
+function Environment:lasting_branch() end
+
+---A branch's direct connection string, which may go to the database and into Workers. Outside of production Neon is
+---asked whether the branch is a project's default or protected one: raises "preview-to-production".
 ---@param branch { id: string }
+---@param to? string[]  where else it may go: "program:/bin/sh", "sealed:e2e"
 ---@return secret.Template
-function Environment:database_url(branch) end
+function Environment:database_url(branch, to) end
 
 ---@class flow.HandOver
 ---@field name? string        "database"
@@ -98,8 +308,8 @@ function Environment:database_url(branch) end
 ---@field attempt? integer
 ---@field retention? number|string    as in artifact.put
 
----Hands the database over to a later job, as artifact.hand_over does: the branch by its id, for jobs that may ask Neon; and
----its connection string as DATABASE_URL, for those that must not, if it is sealed.
+---Hands the database over to a later job, as artifact.hand_over does: the branch by its id, for jobs that may ask
+---Neon; and its connection string as DATABASE_URL, for those that must not, if it is sealed.
 ---@param branch { id: string }
 ---@param options? flow.HandOver
 function Environment:hand_over(branch, options) end
@@ -111,48 +321,111 @@ function Environment:hand_over(branch, options) end
 ---@field attempt? integer
 
 ---Takes over the database that an earlier job has handed over, and asks Neon for its connection string. Raises what
----artifact.take_over raises, and "preview-to-production" for a branch of production. A job that has no key of Neon takes
----the sealed string: `artifact.take_over { name = "database", expect = { "DATABASE_URL" } }`.
+---artifact.take_over raises, and "preview-to-production" for a branch of production. A job that has no key of Neon
+---takes the sealed string: `artifact.take_over { name = "database", expect = { "DATABASE_URL" } }`.
 ---@param options? flow.TakeOver
 ---@return { id: string } branch
 ---@return secret.Template url
 function Environment:take_over(options) end
 
----Waits until the branch accepts connections, then carries out the migrations that are not recorded.
----@param branch table  what run.ensure returned
----@return sql.Migrated
+---Waits until the branch accepts connections, for a minute at most, then carries out the migrations that are not
+---recorded; breaking ones, too: nobody else uses it. Raises what flow.migrations.try raises.
+---@param branch { id: string }
+---@return migrations.Report
 function Environment:migrate(branch) end
 
----Looks for every secret that a Worker wants and that is not generated; raises "secret-missing", or
----"refused" where davit.yaml lets it go to other places only.
+---What `apply_migrations` would do. Changes nothing. Raises what flow.migrations.plan raises.
+---@param branch { id: string }
+---@return migrations.Plan
+function Environment:pending_migrations(branch) end
+
+---Carries a plan out, to whose breaking statements somebody has consented (flow.consent). Raises what
+---flow.migrations.apply raises.
+---@param branch { id: string }
+---@param plan migrations.Plan
+---@return migrations.Report
+function Environment:apply_migrations(branch, plan) end
+
+---A branch of the environment's database as it was at a moment, "emergency-restore-EPOCH". No sweep removes it.
+---@param time string    RFC 3339
+---@param epoch integer  seconds, when the rollback began
+---@return run.Resource
+function Environment:restored_branch(time, epoch) end
+
+-- ---- its secrets
+
+---Looks for every secret that a Worker wants and that is not generated; raises "secret-missing", "refused" (exit code
+---9) where davit.yaml lets it go to other places only, "preview-to-production" where it is production's.
 function Environment:require_secrets() end
 
+---The same for the secrets of checks.
+---@param checks table<string, project.Check>
+function Environment:require_check_secrets(checks) end
+
 ---The secrets of all Workers by name; "keep" for a generated one that every Worker has already. A
----generated one that is made is the same when the run is resumed. Raises "refused" for a secret that
----production uses.
+---generated one that is made is the same when the run is resumed. Raises as require_secrets does.
 ---@param branch { id: string }
 ---@param run run
 ---@return table<string, secret.Template|"keep">
 function Environment:secrets(branch, run) end
 
----Whether each generated secret is kept, or what it is made from; that is no secret.
----@return table<string, string>  "keep" or hexadecimal digits
-function Environment:choose_generated() end
-
 ---One of them.
 ---@param name string
----@param choice? string  of choose_generated, for one that is generated
+---@param choice? string  for one that is generated: "keep", or by which key it is made
 ---@param branch { id: string }
 ---@return secret.Template|"keep"
 function Environment:secret(name, choice, branch) end
 
----A Worker with its bundle, version and secrets.
+---Which secrets a Worker has, which of davit.yaml's it lacks, and which davit.yaml does not know. Names alone.
+---@param worker flow.Worker
+---@return { has: string[], missing: string[], unknown: string[] }
+function Environment:secret_names(worker) end
+
+---Changes a Worker's secrets: one version and one deployment, however many they are; nothing where nothing changes.
+---Those that are generated, and DATABASE_URL, stay as they are: they belong to a deploy. Raises as require_secrets
+---does.
+---@param worker flow.Worker
+---@param asked { sync?: true, set: string[], delete: string[] }  of flow.secret_changes
+---@return { set: string[], deleted: string[] }  names
+function Environment:change_secrets(worker, asked) end
+
+---Gives a Worker the connection string of a branch as DATABASE_URL: one version, one deployment.
+---@param branch { id: string }
+---@param worker flow.Worker
+---@return { set: string[], deleted: string[] }
+function Environment:use_database(branch, worker) end
+
+-- ---- its Workers
+
+---The Worker of this name, or all. Raises "usage" for a name that davit.yaml has not.
+---@param name? string
+---@return flow.Worker[]
+function Environment:chosen_workers(name) end
+
+---The same for the same code, settings and secrets on the same database; else another. It is the Worker's binding
+---VERSION and the version's tag.
+---@param worker flow.Worker
+---@param bundle flow.Bundle
+---@param branch { id: string }
+---@param secrets table<string, secret.Template|"keep">
+---@return string  "BUNDLE-REST": 12 digits of what was built, which any build of the same code has, and 8 of the rest
+function Environment:version(worker, bundle, branch, secrets) end
+
+---A Worker with its bundle, version and secrets; what is uploaded serves at once.
 ---@param worker flow.Worker
 ---@param bundle flow.Bundle
 ---@param version string
 ---@param secrets table<string, secret.Template|"keep">
 ---@return run.Resource
 function Environment:worker(worker, bundle, version, secrets) end
+
+---A version of a Worker with its bundle and secrets; it has no traffic.
+---@param worker flow.Worker
+---@param bundle flow.Bundle
+---@param version string
+---@param secrets table<string, secret.Template|"keep">
+---@return run.Resource
+function Environment:worker_version(worker, bundle, version, secrets) end
 
 ---A Worker by its name alone: enough to find and to destroy it.
 ---@param worker flow.Worker
@@ -166,36 +439,93 @@ function Environment:worker_named(worker) end
 function Environment:set_crons(run, worker) end
 
 ---@param worker flow.Worker
+---@param take_over? boolean  as in flow.name
 ---@return run.Resource
-function Environment:dns_record(worker) end
+function Environment:dns_record(worker, take_over) end
 
 ---@param worker flow.Worker
+---@param take_over? boolean
 ---@return run.Resource
-function Environment:domain(worker) end
+function Environment:domain(worker, take_over) end
 
----What davit.yaml says about the health of the n-th Worker, as options of health.wait.
----@param n integer
+---Where a person begins: the URL of the last Worker that is deployed; nil before it has a host.
+---@return string|nil
+function Environment:url() end
+
+-- ---- what may be deployed, and going back
+
+---The commit that a change is about: of a pull request the newest one, as GitHub says, unless it was named.
+---@param change flow.Change
+---@return string sha
+function Environment:commit_of(change) end
+
+---The commit of a push to the main branch of this very repository, checked out and unchanged; a workflow_run counts by
+---the event before it, and has to have succeeded. Raises "denied" (exit code 7) for anything else, and says why.
+---@return flow.Commit
+function Environment:require_push() end
+
+---Raises "denied" (exit code 7) unless the tests of a commit have passed: by the workflow that davit.yaml names in
+---`github.tests`, else by the status "davit/test" that the recipe `test` leaves.
+---@param sha string
+---@return { by: string }
+function Environment:require_tested(sha) end
+
+---What serves and what is stored now: where a rollback leads to. Workers that are not there have none.
+---@param branch { id: string }
+---@return { database: neon.RollbackPoint, workers: table<string, { version: string, tag?: string }> }
+function Environment:rollback_point(branch) end
+
+---To which version each Worker goes; all are looked at before one is changed. Raises "no-way-back" (fatal) for a
+---Worker that has no earlier version, "usage" for a version without a Worker.
+---@param worker? string   one of davit.yaml (all)
+---@param version? string  an id, of that one (what served before)
+---@return { name: string, script: string, from?: string, to: string, tag?: string, since?: string }[]
+function Environment:rollback_targets(worker, version) end
+
+---Sends all traffic of a Worker to a version, as cloudflare's client.rollback does.
+---@param target { script: string, to: string }
+---@param force? boolean  also across changed secrets, whose old values come back (false)
 ---@return table
-function Environment:health_policy(n) end
+function Environment:roll_back(target, force) end
 
----Everything of the environment that is there, found without any journal, in an order in which it
----can be removed.
----@return (cloudflare.Item|neon.Item)[]
-function Environment:inventory() end
+-- ---- what is told
 
----Removes a thing of the inventory.
----@param thing cloudflare.Item|neon.Item
-function Environment:remove(thing) end
+---Tells GitHub how the tests of a commit went, as the status "davit/test". By hand nothing is told of a commit that is
+---not the one that is checked out: what was tested is something else.
+---@param change flow.Change
+---@param sha string
+---@param err? table  what went wrong
+function Environment:tell_tested(change, sha, err) end
 
----The environment's one comment in the pull request.
----@param body string  Markdown
+---What GitHub calls this environment: "preview-42", "production".
+---@return string
+function Environment:deployed_as() end
+
+---The deployment of a commit at GitHub.
+---@param sha string
 ---@return run.Resource
-function Environment:comment(body) end
+function Environment:deployment(sha) end
 
----Removes all that belongs to the environment: what davit.yaml names, then what else carries its marker.
----Every part is tried even when another fails; raises "left-behind" when something is there in the end.
----@param run run
----@param env flow.Environment
-function flow.remove(run, env) end
+---Gives the deployment a status; with "success" those before it in the environment become inactive.
+---@param deployment { id: integer }
+---@param state "in_progress"|"success"|"failure"
+---@param url? string
+function Environment:tell_deployed(deployment, state, url) end
+
+---Ends all deployments of the environment but this one.
+---@param deployment { id: integer }
+function Environment:retire_deployments(deployment) end
+
+---Opens the one issue about a failed deploy, or brings it up to date: why, what was taken back, what not and why not,
+---what cannot be, and the commands that do the rest.
+---@param told { sha: string, run: string, point?: table, migrated?: table }  the run's id; of env:rollback_point and
+---env:apply_migrations, as far as the run got
+---@param outcome run.Outcome  of run.outcome
+function Environment:report_incident(told, outcome) end
+
+---Closes it, if there is one.
+---@param sha string  the commit that serves now
+---@return integer|nil  the issue's number
+function Environment:close_incident(sha) end
 
 return flow

@@ -74,3 +74,13 @@ function run.lease(name, options) end
 ---@param name string
 ---@param value any  plain data
 function run.output(name, value) end
+
+---@class run.Outcome
+---@field error? { code: string, message: string, hint?: string }  why it is taken back; nil when somebody asked for it
+---@field back string[]    what is taken back already: steps and resources by their paths
+---@field left { path: string, why: string }[]  what could not be
+
+---How the run stands, for whoever has to tell it while it is taken back. Undos run in reverse order of start, so the
+---`undo` of a recipe's first step knows of all others. Before anything is taken back all is empty.
+---@return run.Outcome
+function run.outcome() end
