@@ -1,5 +1,6 @@
 ---Cloudflare for recipes: Workers, their domains, DNS records, as resources for run.ensure.
 local account = require "cloudflare.account"
+local adoption = require "cloudflare.adoption"
 local crons = require "cloudflare.crons"
 local deployment = require "cloudflare.deployment"
 local dns = require "cloudflare.dns"
@@ -79,6 +80,7 @@ function cloudflare.client(o)
     verify = function(given) return verify.run(own, given) end,
     worker = function(given) return worker.resource(own, given) end,
     version = function(given) return version.resource(own, given) end,
+    adoption = function(given) return adoption.resource(own, given) end,
     deployment = function(given) return deployment.resource(own, given) end,
     serving = about_worker(own, "serving", history.serving),
     versions = about_worker(own, "versions", function(_, name) return history.versions(own, name) or json.array {} end),
