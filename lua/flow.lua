@@ -120,12 +120,16 @@ end
 
 -- What lives -------------------------------------------------------------------------------------
 
+local SERVICES <const> = { "cloudflare", "neon", "github" }
+Environment.services = SERVICES
+
 ---Everything of this environment that is there, found without any journal, in an order in which
 ---it can be removed.
+---@param services? string[]  of these only
 ---@return { kind: string, name: string, id: string, marker: string }[]
-function Environment:inventory()
+function Environment:inventory(services)
   local list = {}
-  for _, name in ipairs { "cloudflare", "neon", "github" } do
+  for _, name in ipairs(services or SERVICES) do
     local options = name == "github" and { environment = self:deployed_as() } or nil
     for _, thing in ipairs(self[name].inventory(self.marker, options)) do list[#list + 1] = thing end
   end

@@ -2,39 +2,69 @@
 ---The live inventory has the first and the last word; no journal is needed.
 local removal = {}
 
+-- One part after the other, each whatever became of those before it; raises the first error in the end.
+local function one_by_one(parts)
+  local first
+  for _, part in ipairs(parts) do
+    local _, err = try(part)
+    if err and err.class == "cancelled" then error(err, 0) end
+    first = first or err
+  end
+  if first then error(first, 0) end
+end
+
 local function remove_named(run, env)
   local parts = { all = true, database = function() run.destroy(env:branch_named()) end }
   for _, worker in ipairs(env.workers) do
     parts[worker.name] = function()
-      run.destroy(env:domain(worker))
-      run.destroy(env:worker_named(worker))
-      run.destroy(env:dns_record(worker))
+      one_by_one {
+        function() if worker.host then run.destroy(env:domain(worker)) end end,   -- without a zone it has none
+        function() run.destroy(env:worker_named(worker)) end,
+        function() if worker.host then run.destroy(env:dns_record(worker)) end end,
+      }
     end
   end
-  local _, failed = try(run.parallel, parts)
-  return failed
+  run.parallel(parts)
 end
 
--- What davit.yaml names no more.
+-- What davit.yaml names no more, and what no name of it leads to. One service that does not answer keeps nothing of
+-- another one's.
 local function remove_strays(run, env)
-  for _, thing in ipairs(run.step("strays", function() return env:inventory() end)) do
-    run.step(("remove the %s %s"):format(thing.kind, thing.name), function() env:remove(thing) end)
+  local parts = { all = true }
+  for _, service in ipairs(env.services) do
+    parts[service] = function()
+      local things = run.step("strays", function() return env:inventory { service } end)
+      for i, thing in ipairs(things) do
+        local name = ("remove the %s %s"):format(thing.kind, thing.name)
+        things[i] = function() run.step(name, { id = thing.id }, function() env:remove(thing) end) end
+      end
+      one_by_one(things)
+    end
   end
+  run.parallel(parts)
+end
+
+local function verify(run, env, failed)
+  local left = run.step("inventory", function() return env:inventory() end)
+  if #left == 0 then return end
+  failure {
+    code = "left-behind", message = ("%d things of this environment are still there: %s %s%s"):format(
+      #left, left[1].kind, left[1].name, #left > 1 and ", …" or ""), hint = failed and failed.message or "run it again",
+  }
 end
 
 ---Every part is tried even when another fails; "left-behind" when something is there in the end.
 ---@param run run
 ---@param env flow.Environment
 function removal.remove(run, env)
-  local failed = remove_named(run, env)
-  if not failed then remove_strays(run, env) end
-  local left = run.step("inventory", function() return env:inventory() end)
-  if #left > 0 then
-    failure {
-      code = "left-behind", message = ("%d things of this environment are still there: %s %s, …"):format(
-        #left, left[1].kind, left[1].name), hint = failed and failed.message or "run it again",
-    }
+  local failed
+  for _, part in ipairs { remove_named, remove_strays } do
+    local _, err = try(part, run, env)
+    if err and err.class == "cancelled" then error(err, 0) end
+    failed = failed or err
   end
+  local _, unseen = try(verify, run, env, failed)
+  failed = unseen and unseen.code == "left-behind" and unseen or failed or unseen
   if failed then error(failed, 0) end
   run.step("environment at GitHub", function() return env.github.remove_environment(env:deployed_as()) end)
 end

@@ -70,6 +70,15 @@ local function held(store)
   return json.array(list)
 end
 
+-- What a recipe leaves although it is taken back, with the run's parameters in its names.
+local function kept()
+  local list = {}
+  for i, name in ipairs(ready.recipe.keeps or {}) do
+    list[i] = name:gsub("{([%w_]+)}", function(param) return tostring(ready.settings.params[param]) end)
+  end
+  return json.array(list)
+end
+
 -- What the shell would be told, and what the store still says.
 local function outcome(store, run, err)
   err = err or run and run.error
@@ -78,7 +87,7 @@ local function outcome(store, run, err)
   return json.encode {
     code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
     error = err and tostring(err), left = json.array(left), changed = json.array(run and run.changed or {}),
-    leases = held(store),
+    leases = held(store), kept = kept(),
   }
 end
 
