@@ -32,6 +32,15 @@ function connection.running(folder, place)
   return facts
 end
 
+local connected   -- what the cloud wrote that this process is led to
+
+---Where a browser on this machine finds what a host serves: with --local at the local cloud.
+---@param host string
+---@return string url
+function connection.url(host)
+  return connected and ("http://%s.localhost:%d"):format(host, connected.http_port) or "https://" .. host
+end
+
 ---Leads every origin of this process to the running local cloud; raises when none runs.
 ---@param p table  the project
 function connection.connect(p)
@@ -44,6 +53,7 @@ function connection.connect(p)
     http_port = cloud.http_port, https_port = cloud.https_port, dns = cloud.dns,
     ca_file = cloud.ca_file, hosts = cloud.hosts,
   }
+  connected = cloud
 end
 
 return connection

@@ -47,7 +47,10 @@ end
 
 local function new_folder(folder)
   process.run { argv = { "cp", "-R", "tests/projects/codex", folder } }
-  process.run { argv = { "ln", "-s", here .. "/build/npm/node_modules", folder .. "/node_modules" } }
+  process.run { command = [[mkdir "$TO/node_modules" && cd "$TO/node_modules" && ln -s "$FROM"/npm/node_modules/* . &&
+    if [ -d "$FROM/clients-npm/node_modules/puppeteer-core" ]; then
+      ln -s "$FROM/clients-npm/node_modules/puppeteer-core" .
+    fi]], env = { FROM = here .. "/build", TO = folder } }
   process.run { argv = { "chmod", "600", folder .. "/secrets.env" } }
   return setmetatable({ folder = folder, mark = folder }, Folder)
 end

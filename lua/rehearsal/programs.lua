@@ -1,5 +1,7 @@
 ---Programs in a rehearsal: none is started. A stand-in for a program says how it ends, what it
 ---prints, and which files it leaves.
+local checkout = require "rehearsal.checkout"
+
 local programs = {}
 
 local SECONDS = 1
@@ -40,6 +42,8 @@ end
 ---Stand-ins, tried in order: each is { matches = function(command, argv), run = function(context) }, where run
 ---returns what differs from a program that ends well. The last one is for every program.
 programs.stand_ins = {
+  { matches = function(_, argv) return argv[1] == "git" end,
+    run = function(context) return checkout.run(context.here, context.argv) end },
   { matches = function() return true end, run = function() return {} end },
 }
 
@@ -48,8 +52,9 @@ programs.stand_ins = {
 ---@param argv string[]
 ---@param cwd string
 ---@param input? string    the file it reads
+---@param here? table      what is checked out, of rehearsal.checkout
 ---@return table answer    exit, output, errors, delay
-function programs.run(files, workers, argv, cwd, input)
+function programs.run(files, workers, argv, cwd, input, here)
   if input and not exists(files, input) then
     return { fault = { "process-failed", "fatal", UNREADABLE:format(argv[1], input) } }
   end
@@ -61,7 +66,7 @@ function programs.run(files, workers, argv, cwd, input)
   bundle(files, argv)
   for _, stand_in in ipairs(programs.stand_ins) do
     if stand_in.matches(command, argv) then
-      local own = stand_in.run { files = files, command = command, cwd = cwd }
+      local own = stand_in.run { files = files, command = command, argv = argv, cwd = cwd, here = here }
       for field, value in pairs(own) do answer[field] = value end
       return answer
     end

@@ -1,5 +1,6 @@
 ---The models of a rehearsal, as its world (host/rehearsal.h) asks them: the three services, the edge,
 ---the databases, programs and files, in one Lua state of their own.
+local checkout = require "rehearsal.checkout"
 local cloud = require "cloud.world"
 local internet = require "rehearsal.internet"
 local inventory = require "rehearsal.inventory"
@@ -75,7 +76,10 @@ return function(text, disk)
     dns = function(name, kind, server, now) return net:dns(name, kind, server, now) end,
     connect = function(url, now) return late(ledger.connect(state, url, now), SQL) end,
     query = function(id, query, params, now) return late(ledger.query(state, id, query, params, now), SQL) end,
-    process = function(argv, cwd, input) return programs.run(files, settings.workers, argv, cwd, input) end,
+    process = function(argv, cwd, input)
+      local here = checkout.of(state.github, settings.cloud.repository, settings.params.pr)
+      return programs.run(files, settings.workers, argv, cwd, input, here)
+    end,
     file = function(action, ...) return files:act(action, ...) end,
   }
 

@@ -1,14 +1,10 @@
+// On the branch that this test has: what is written here goes with it, or stays on the pull request's own.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connectionUrl, countUsers, listProducts, withDatabase } from "../src/index.mjs";
+import { countUsers, deleteExpiredSessions, listProducts, withDatabase } from "../src/index.mjs";
 
 const url = process.env.DATABASE_URL;
 const needsDatabase = { skip: !url && "DATABASE_URL is not set" };
-
-test("a setting the client does not know is left out of the URL", () => {
-  const given = "postgresql://u:p@h/db?sslmode=require&channel_binding=require";
-  assert.equal(connectionUrl(given), "postgresql://u:p@h/db?sslmode=require");
-});
 
 test("the catalogue lists published products by title", needsDatabase, async () => {
   const products = await withDatabase(url, listProducts);
@@ -19,4 +15,9 @@ test("the catalogue lists published products by title", needsDatabase, async () 
 
 test("users are counted as a number", needsDatabase, async () => {
   assert.equal(typeof (await withDatabase(url, countUsers)), "number");
+});
+
+test("expired sessions go, and a second time there are none", needsDatabase, async () => {
+  await withDatabase(url, deleteExpiredSessions);
+  assert.equal(await withDatabase(url, deleteExpiredSessions), 0);
 });
