@@ -44,7 +44,7 @@ end
 
 -- The triggers have no marker of their own, their Worker has.
 local function ours(account, o)
-  return marker.same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
+  return account:same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
 end
 
 local function put(account, o, list, gone)

@@ -92,6 +92,7 @@ end
 local function create(account, o)
   local attached = o.take_over and domain.at(account, o.host)
   if not attached then return (o.take_over and replace_records or write)(account, o) end
+  worker.check(account, attached.worker)   -- nobody agrees to that for production
   local kept = taken.keep(account, o.host, o.marker, { by = "record", worker = attached.worker })
   domain.detach(account, attached)
   local thing = write(account, o)
@@ -117,7 +118,7 @@ end
 local function destroy(account, o)
   local thing = find(account, o)
   if not thing then return end
-  worker.refuse_foreign(thing.marker, o.marker, "the DNS record " .. o.host)
+  worker.refuse_foreign(account, thing.marker, o.marker, "the DNS record " .. o.host)
   if thing.managed then refuse_managed(thing) end
   if not thing.gone then delete(account, o.host, thing.id) end
   if thing.took_over then taken.undo(account, o.host, o.marker, "record") end
@@ -141,7 +142,7 @@ function dns.record(account, given)
     name,
     find = function() return find(account, o) end,
     create = function() return create(account, o) end,
-    matches = function(thing) return marker.same(thing.marker, o.marker, "the " .. name) end,
+    matches = function(thing) return account:same(thing.marker, o.marker, "the " .. name) end,
     update = function(thing) return update(account, thing, o) end,
     destroy = function() destroy(account, o) end,
   }

@@ -47,7 +47,9 @@ end
 local function owner_of(account, o)
   local holder = worker.find(account, o.worker)
   if holder and o.marker then
-    worker.refuse_foreign(holder.marker, o.marker, "the Worker " .. o.worker)
+    worker.refuse_foreign(account, holder.marker, o.marker, "the Worker " .. o.worker)
+  elseif holder then
+    account.environment:check_marker(holder.marker, "the Worker " .. o.worker)
   end
   return o.marker or holder and holder.marker
 end
@@ -58,7 +60,7 @@ local function has_own_record(account, o, text)
   local own = false
   for _, record in ipairs(records.at(account, o.host)) do
     if not record.managed then
-      worker.refuse_foreign(record.marker, text, "the DNS record " .. o.host)
+      worker.refuse_foreign(account, record.marker, text, "the DNS record " .. o.host)
       own = true
     end
   end
@@ -95,6 +97,7 @@ local function take_over(account, o)
   local attached, before = domain.at(account, o.host), { by = "domain" }
   if attached then
     before.worker = attached.worker ~= o.worker and attached.worker or nil
+    worker.check(account, attached.worker)   -- nobody agrees to that for production
   else
     before.records = taken.foreign(account, o.host, o.marker)
   end
@@ -119,9 +122,13 @@ local function matches(account, thing, o)
     return false, ("the domain %s leads to the Worker %s, not to %s"):format(thing.host,
       thing.worker, o.worker)
   end
-  local holder = o.marker and worker.find(account, o.worker)
+  if not o.marker then
+    worker.check(account, o.worker)
+    return true
+  end
+  local holder = worker.find(account, o.worker)
   if not holder then return true end
-  return marker.same(holder.marker, o.marker, "the Worker " .. o.worker)
+  return account:same(holder.marker, o.marker, "the Worker " .. o.worker)
 end
 
 -- What was taken over is ours until it is put back, though our domain may be gone already.

@@ -19,11 +19,12 @@ function worker.refuse(reason, about)
 end
 
 ---Raises unless the marker found is the one wanted.
+---@param account cloudflare.Account
 ---@param found? string
 ---@param wanted? string
 ---@param thing string  what it is called
-function worker.refuse_foreign(found, wanted, thing)
-  local ours, reason = marker.same(found, wanted, thing)
+function worker.refuse_foreign(account, found, wanted, thing)
+  local ours, reason = account:same(found, wanted, thing)
   if not ours then worker.refuse(reason, thing) end
 end
 
@@ -37,6 +38,16 @@ end
 function worker.find(account, name)
   local found = settings(account, name)
   return found and { name = name, marker = marker.of_tags(found.tags) }
+end
+
+---Raises "preview-to-production" for a Worker of production, by its name or by its marker, in any other environment.
+---@param account cloudflare.Account
+---@param name string
+function worker.check(account, name)
+  local env = account.environment
+  if env:is_production() then return end
+  env:check("worker", name)
+  env:check_marker(worker.marker_of(account, name), "the Worker " .. name)
 end
 
 ---The marker of a Worker; nil when it has none, or is not there.
@@ -57,7 +68,7 @@ function worker.require_ours(account, name, wanted)
     failure { code = "cloudflare-10007", about = name, message = ("Cloudflare: there is no Worker %s"):format(name),
       hint = "deploy it first" }
   end
-  worker.refuse_foreign(found.marker, wanted, "the Worker " .. name)
+  worker.refuse_foreign(account, found.marker, wanted, "the Worker " .. name)
   account.own.markers[name] = wanted
 end
 
@@ -115,7 +126,7 @@ end
 local function destroy(account, o)
   local thing = worker.find(account, o.name)
   if not thing then return end
-  worker.refuse_foreign(thing.marker, o.marker, "the Worker " .. o.name)
+  worker.refuse_foreign(account, thing.marker, o.marker, "the Worker " .. o.name)
   account.own.markers[o.name] = nil
   account:workers(script(o.name), { method = "DELETE", absent = true, query = { force = true },
     what = "delete the Worker " .. o.name })
@@ -124,16 +135,23 @@ end
 ---@return table resource
 function worker.resource(account, o)
   upload.read("cloudflare.worker", { "name", "string", true }, o)
+  local looked = false   -- whether `matches` has seen whose it is, or `find` that it is nobody's
   local function deploy()
     upload.check_complete("cloudflare.worker", o.name, o)
+    if not looked then worker.check(account, o.name) end
     return worker.deploy(account, o)
   end
   return {
     "Worker " .. o.name,
-    find = function() return worker.find(account, o.name) end,
+    find = function()
+      local found = worker.find(account, o.name)
+      looked = not found
+      return found
+    end,
     create = deploy,
     matches = function(thing)
-      return marker.same(thing.marker, o.marker, "the Worker " .. o.name)
+      looked = true
+      return account:same(thing.marker, o.marker, "the Worker " .. o.name)
     end,
     update = function()
       local current = as_wanted(account, o)

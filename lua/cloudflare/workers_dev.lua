@@ -39,7 +39,7 @@ end
 -- The switch has no marker of its own, its Worker has.
 local function ours(account, o)
   local thing = "the Worker " .. o.worker
-  return marker.same(worker.marker_of(account, o.worker), o.marker, thing)
+  return account:same(worker.marker_of(account, o.worker), o.marker, thing)
 end
 
 local function destroy(account, o)
