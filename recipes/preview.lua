@@ -11,8 +11,8 @@ return {
 
   run = function(p, run)
     local env = flow.environment("preview", { pr = p.pr })
-    local _ <close> = run.lease("preview/" .. p.pr, { supersede = true })   -- a newer push takes over
     env:require_credentials("cloudflare", "neon", "github")
+    local _ <close> = run.lease("preview/" .. p.pr, { supersede = true })   -- a newer push takes over
     local sha = run.step("pull request is open", { pr = p.pr }, function() return env.github.open_pull(p.pr).sha end)
     if not p.untested then run.step("tests", { sha = sha }, function() return env:require_tested(sha) end) end
     run.step("credentials", env.cloudflare.verify)

@@ -1,5 +1,6 @@
 ---The Neon provider against the models, and against what the models do not do.
 local core = require "core"
+local environment = require "environment"
 local endpoints = require "cloud.neon.endpoints"
 local json = require "json"
 local log = require "log"
@@ -11,8 +12,8 @@ local ensure, open = provider_world.ensure, provider_world.open
 local MARK, OTHER = "codex/preview/42", "codex/preview/7"
 local PROJECT = "wandering-moon-123456"
 
-local function client()
-  return neon.client { project = PROJECT, key = "neon-token" }
+local function client(env)
+  return neon.client { project = PROJECT, key = "neon-token", environment = env }
 end
 
 local function branch_of(o)
@@ -33,7 +34,7 @@ local function settle(w) w.now = w.now + 10 end
 test("a client of Neon says what is missing or misspelt", function()
   raises("neon.client: option 'project' is required", neon.client, { key = "k" })
   raises("neon.client: option 'key' is required", neon.client, { project = PROJECT })
-  raises("unknown option 'token' %(expected project, key%)", neon.client,
+  raises("unknown option 'token' %(expected project, key, environment%)", neon.client,
     { project = PROJECT, token = "k" })
 end)
 
@@ -342,7 +343,8 @@ test("a connection string is the named branch's, direct, and only a secret", fun
   equal({ query:find("branch_id=" .. made.id, 1, true) ~= nil, query:find("pooled=false", 1,
     true) ~= nil },
     { true, true })
-  equal(db.connection_uri(uri_of { branch = made.id, pooled = true, preview = true }) ~= nil, true)
+  local preview = client(environment.new { project = "codex", kind = "preview", key = 42 })
+  equal(preview.connection_uri(uri_of { branch = made.id, pooled = true }) ~= nil, true)
   equal(w:last("connection_uri").query:find("pooled=true", 1, true) ~= nil, true)
 end)
 
@@ -362,8 +364,9 @@ test("a preview gets no connection string of production", function()
   local w <close> = open()
   local db = client()
   local production = db.branch(branch_of { name = "production" }).find()
-  local err = raises("is production's and was asked for by a preview", db.connection_uri,
-    uri_of { branch = production, preview = true })
+  local preview = client(environment.new { project = "codex", kind = "preview", key = 42 })
+  local err = raises("branch production is production's, and was asked for by codex/preview/42", preview.connection_uri,
+    uri_of { branch = production })
   equal({ err.code, w:count("connection_uri") }, { "preview-to-production", 0 })
   equal(db.connection_uri(uri_of { branch = production }) ~= nil, true)
 end)
