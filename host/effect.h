@@ -28,7 +28,9 @@ void effect_free(struct effect *e);
 /* ---- for bindings ----------------------------------------------------------- */
 
 /* Pushes an empty box, marked to-be-closed: fill it with what the world returns. Raises when a
- * fence does not let effects pass. */
+ * fence does not let effects pass. Who goes on after the wait in the same call, and pops it, closes it before, by
+ * lua_closeslot(): lua_settop() and lua_pop() of Lua 5.4.4 leave the top of the stack where the stack was when closing
+ * moves it. */
 struct effect **effect_box(lua_State *L);
 /* The same for what no fence stops: the store's own calls, by which a lease is kept. */
 struct effect **effect_box_unfenced(lua_State *L);

@@ -216,9 +216,11 @@ static void take_secret(lua_State *L, int secrets, struct http_exchange *x)
     return;
   }
   struct buf *value = buf_push(L, x->body.len + 1);
+  int at = lua_gettop(L);
   bool ok = json_unescape(x->body.data + from, to - from, value);
   if (ok)
     secret_push(L, m.name, value->data, value->len, bindings);
+  lua_closeslot(L, at);
   snprintf(note, sizeof note, "[secret %.100s]", m.name);
   if (!ok || !replace_span(&x->body, from, to, note))
     failure_memory(L);

@@ -359,14 +359,15 @@ static const char *path_of(lua_State *L, const struct process_args *o)
   return path;
 }
 
-void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p,
-                          struct process_recipient *program)
+int process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p,
+                         struct process_recipient *program)
 {
   luaL_checkstack(L, 20, o->what);
   p->cwd = o->cwd ? files_path(L, o->cwd) : folder(L);
   p->argv = read_argv(L, o);
   *program = (struct process_recipient){
     .world = host_of(L)->world->process, .place = {p->argv[0], path_of(L, o), p->cwd}, .root = files_root(L)};
+  int env = lua_gettop(L) + 1;
   p->env = read_env(L, o, program);
   read_extras(L, o, program, p);
   p->terminal = wants_terminal(L, o);
@@ -376,7 +377,8 @@ void process_args_resolve(lua_State *L, const struct process_args *o, struct pro
   p->input_file = o->input_file ? files_path(L, o->input_file) : NULL;
   p->input_open = o->input_open;
   if (!o->input || o->input_file || o->input_open)
-    return;
+    return env;
   struct destination to = process_destination(program, "input");
   p->input = secret_resolve(L, o->input, &to, &p->input_len);
+  return env;
 }

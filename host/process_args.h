@@ -18,8 +18,9 @@ struct process_args {
 /* Reads the table at index 1 strictly, pushing what must be kept; `what` is "process.run", or
  * "process.start", which knows fewer options. */
 void process_args_read(lua_State *L, const char *what, struct process_args *o);
-/* Fills argv, env, cwd, input, merged, terminal and memory of *p, secrets resolved; pushes what they point into, marked
- * to-be-closed where it is wiped then. *program is who gets the secrets, as long as all that stands there. */
-void process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p,
-                          struct process_recipient *program);
+/* Fills argv, env, cwd, input, merged, terminal and memory of *p, secrets resolved; pushes what they point into. Returns
+ * the index of the variables, which are to be closed before that is popped: they are wiped then. *program is who gets
+ * the secrets, as long as all that stands there. */
+int process_args_resolve(lua_State *L, const struct process_args *o, struct process_options *p,
+                         struct process_recipient *program);
 #endif

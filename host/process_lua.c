@@ -204,7 +204,7 @@ static void launch(lua_State *L, struct handle *h, const struct process_args *o)
 {
   struct process_options p = {.changed = wake_all, .output_arg = h};
   struct process_recipient program;
-  process_args_resolve(L, o, &p, &program);
+  int env = process_args_resolve(L, o, &p, &program);
   p.output = h->discards ? NULL : on_output;
   struct world_process *world = host_of(L)->world->process;
   h->begun = sched_now(h->sched);
@@ -212,6 +212,7 @@ static void launch(lua_State *L, struct handle *h, const struct process_args *o)
     h->child = world->start(world, &p, on_finished, h);
   if (!h->child)
     failure_memory(L);
+  lua_closeslot(L, env);
 }
 
 /* The handle and the waiter hold nothing until the child is started. */

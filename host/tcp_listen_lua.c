@@ -62,7 +62,7 @@ static int listen_at(lua_State *L)
   return l->tcp ? 1 : failure_raise(L, &fault, o.address);
 }
 
-static int accepted(lua_State *L, int status, lua_KContext ctx);
+static int accepted(lua_State *L, int status, lua_KContext box);
 
 static int wait_for_one(lua_State *L, struct tcp_listener *l)
 {
@@ -72,22 +72,24 @@ static int wait_for_one(lua_State *L, struct tcp_listener *l)
   return effect_wait(L, lua_gettop(L), accepted);
 }
 
-/* Another task may have taken it meanwhile. */
-static int accepted(lua_State *L, int status, lua_KContext ctx)
+/* Another task may have taken it meanwhile. `box` is 0 before the first wait. */
+static int accepted(lua_State *L, int status, lua_KContext box)
 {
-  (void)status, (void)ctx;
+  (void)status;
   struct fault fault;
-  struct tcp_listener *l = check_listener(L)->tcp;
+  if (box)
+    lua_closeslot(L, (int)box);
   lua_settop(L, 1);
+  struct tcp_listener *l = check_listener(L)->tcp;
   if (!l) {
     lua_pushnil(L);
     return 1;
   }
   if (!tcp_listener_ready(l))
     return wait_for_one(L, l);
-  struct tcp **box = tcp_push(L);
-  *box = tcp_listener_take(l, &fault);
-  return *box ? 1 : failure_raise(L, &fault, NULL);
+  struct tcp **tcp = tcp_push(L);
+  *tcp = tcp_listener_take(l, &fault);
+  return *tcp ? 1 : failure_raise(L, &fault, NULL);
 }
 
 /* listener:accept() -> connection, once somebody comes; nil when it is closed */

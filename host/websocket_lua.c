@@ -106,18 +106,14 @@ static int message_close(lua_State *L)  /* __close and __gc */
   return 0;
 }
 
-static int received(lua_State *L, int status, lua_KContext ctx);
+static int received(lua_State *L, int status, lua_KContext box);
 
-/* Gives the next message, or waits for it; another task may have taken the one that came. */
-static int receive(lua_State *L)
+/* Gives the next message in the box at index 2, or waits for it; another task may have taken the one that came. */
+static int take_message(lua_State *L)
 {
   struct handle *h = check_handle(L);
-  lua_settop(L, 1);
   struct task *task = task_current(L);
-  struct websocket_message **message = lua_newuserdatauv(L, sizeof *message, 0);
-  *message = NULL;
-  luaL_setmetatable(L, MESSAGE);
-  lua_toclose(L, -1);
+  struct websocket_message **message = lua_touserdata(L, 2);
   *message = h->ws ? h->ws->kind->take(h->ws) : NULL;
   if (*message) {
     lua_pushlstring(L, (*message)->data, (*message)->len);
@@ -131,10 +127,24 @@ static int receive(lua_State *L)
   return effect_wait(L, lua_gettop(L), received);
 }
 
-static int received(lua_State *L, int status, lua_KContext ctx)
+static int received(lua_State *L, int status, lua_KContext box)
 {
-  (void)status, (void)ctx;
-  return receive(L);
+  (void)status;
+  lua_closeslot(L, (int)box);
+  lua_settop(L, 2);
+  return take_message(L);
+}
+
+static int receive(lua_State *L)
+{
+  check_handle(L);
+  task_current(L);
+  lua_settop(L, 1);
+  struct websocket_message **message = lua_newuserdatauv(L, sizeof *message, 0);
+  *message = NULL;
+  luaL_setmetatable(L, MESSAGE);
+  lua_toclose(L, -1);
+  return take_message(L);
 }
 
 /* ws:messages() -> for message, kind in … */
