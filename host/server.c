@@ -229,15 +229,15 @@ static int on_certificate(gnutls_session_t session, const gnutls_datum_t *cas, i
 
 static void on_timer(uv_timer_t *timer);
 
-/* What libmicrohttpd wants to do at once it may do, a few times; then 1 ms passes. It wants to
- * without end while a TLS client is silent, and a timer of 0 ms that restarts itself would
- * keep libuv from ever looking at a descriptor. */
+/* What libmicrohttpd wants to do at once it may do, a few times, or many times while it carries bytes of
+ * WebSockets; then 1 ms passes. It wants to without end while a TLS client is silent, and a timer of 0 ms
+ * that restarts itself would keep libuv from ever looking at a descriptor. */
 static void run(struct server *s)
 {
-  enum { AT_ONCE = 4 };
+  enum { AT_ONCE = 4, CARRYING = 512 };
   MHD_UNSIGNED_LONG_LONG ms = 0;
   bool wants = true;
-  for (int i = 0; i < AT_ONCE && wants && ms == 0; i++) {
+  for (int i = 0; wants && ms == 0 && (i < AT_ONCE || (i < CARRYING && server_carries(s))); i++) {
     MHD_run(s->daemon);
     wants = MHD_get_timeout(s->daemon, &ms) == MHD_YES;
   }

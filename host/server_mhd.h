@@ -81,6 +81,8 @@ void server_ends_tell(struct server *s);
 void server_upgrade_lost(struct request *r);
 /* Ends all WebSockets: the server goes. */
 void server_end_upgraded(struct server *s);
+/* Whether bytes of WebSockets over TLS are on their way through libmicrohttpd: it can go on at once. */
+bool server_carries(struct server *s);
 
 /* ---- server_listen.c ---- */
 

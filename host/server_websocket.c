@@ -2,7 +2,9 @@
  * session has it from then on.
  *
  * libmicrohttpd wants every socket back before it stops: `upgraded` lists them. With TLS the socket
- * is one end of a pair that libmicrohttpd serves while the loop lets it run. */
+ * is one end of a pair that libmicrohttpd serves while the loop lets it run. What it writes its answer
+ * from has all memory of the connection by then, so that 4 bytes (0.9.75) go each way each time: it must be
+ * let run often, or a large message takes minutes. */
 #include "server_mhd.h"
 #include "websocket_session.h"
 #include "websocket_upgrade.h"
@@ -10,12 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 struct upgraded {
   struct server *server;
   struct MHD_UpgradeResponseHandle *handle;
   int fd;
+  int received;  /* bytes that waited for the session when server_carries() looked last */
   struct websocket *socket;
   struct upgraded *next;
 };
@@ -57,6 +61,24 @@ void server_end_upgraded(struct server *s)
 {
   while (s->upgraded)
     websocket_session_break(s->upgraded->socket, "the server was closed");
+}
+
+/* Whether more than before has come out of the TLS connection, or something waits to go into it. */
+static bool carries(struct upgraded *u)
+{
+  int received = 0, waiting = 0, before = u->received;
+  if (ioctl(u->fd, FIONREAD, &received) != 0 || ioctl(u->fd, TIOCOUTQ, &waiting) != 0)
+    return false;
+  u->received = received;
+  return received > before || waiting > 0;
+}
+
+bool server_carries(struct server *s)
+{
+  bool any = false;
+  for (struct upgraded *u = s->authority ? s->upgraded : NULL; u; u = u->next)
+    any |= carries(u);
+  return any;
 }
 
 /* ---- handing over --------------------------------------------------------------------------------- */
