@@ -65,7 +65,11 @@ FUZZ_OBJ := $(patsubst %,$B/tests/%.o,fuzz/fuzz fuzz/sealed fuzz/unpack mask_cas
 $B/test_fuzz: $(FUZZ_OBJ)
 # The masker against a naive one.
 $B/test_mask_stream: $B/tests/mask_case.o
-units: $B/davit $B/peer $(UNITS)
+# Preloaded by a test: it ends a program that pops what is still to be closed. A sanitizer has to be loaded first.
+$B/closed.so: tests/closed.c
+	@mkdir -p $(@D) && echo "  LD   $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
+units: $B/davit $B/peer $(UNITS) $(if $(SAN),,$B/closed.so)
 
 # What the fuzzers have found so far stays in tests/fuzz/corpus, which every check replays. The short form
 # is the same each time; make fuzz TIME=3600 searches, make fuzz-afl does it with AFL++.
