@@ -299,6 +299,27 @@ case("a role that is deleted and made anew at rest is another one", {}, function
   equal(c:value(main, "(select count(*)::int from pg_roles where rolname like 'davit %')"), 0)
 end)
 
+case("a child of a parent whose roles were deleted and made anew at rest has none of the old ones", {}, function(c)
+  local main = c:branch "production"
+  local function api(method, path, body)
+    return c:settled(c:api(method, ("/branches/%s/roles%s"):format(main.id, path), body))
+  end
+  c:query(main, "create table t (n int); create role of_sql")
+  for _, name in ipairs { "second", "third", "fourth" } do api("POST", "", { role = { name = name } }) end
+  c:query(main, "grant select on t to second, fourth")
+  suspend(c, main)
+  api("DELETE", "/second")
+  local password = api("POST", "", { role = { name = "second" } }).role.password
+  api("DELETE", "/third")
+  equal(c:awake(), 0)
+  local child = c:make { name = "child" }
+  password = c:api("GET", ("/branches/%s/roles/second/reveal_password"):format(child.id)).password or password
+  raises("permission denied", neon_cloud.query, with_password(c:uri(child), "second", password), "select n from t")
+  equal(c:query(child, [[select string_agg(rolname, ' ' order by rolname) as names from pg_roles
+    where rolname !~ '^pg_' and rolname <> 'cloud_admin']]), { { names = "fourth neondb_owner of_sql second" } })
+  equal(c:value(child, "has_table_privilege('fourth', 't', 'select')"), true)
+end)
+
 case("databases that are deleted, renamed and made anew at rest keep and lose the right rows", {}, function(c)
   local main = c:branch "production"
   local function api(method, path, body)

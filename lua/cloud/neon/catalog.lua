@@ -1,7 +1,7 @@
 ---The roles and databases of a branch as the model keeps them, and what a child gets of them.
 ---
----A database has a key that its copies on other branches share, whatever they are called later: the ledger
----keeps what stands in a database by that.
+---Roles and databases have keys that their copies on other branches share: a database keeps it whatever it is
+---called later, and the ledger keeps what stands in it by that; a role that is made anew gets another one.
 local clock = require "cloud.clock"
 local data = require "cloud.data"
 local ids = require "cloud.ids"
@@ -38,7 +38,8 @@ function catalog.inherit(state, branch, roles, databases, fresh, now)
   for i, role in ipairs(roles) do
     local old = data.find(had, "name", role.name)
     local password = old and old.password or fresh and catalog.password(state, branch, role.name) or role.password
-    branch.roles[i] = { name = role.name, password = password, no_login = role.no_login, created = now, updated = now }
+    branch.roles[i] = { key = role.key, name = role.name, password = password, no_login = role.no_login,
+      created = now, updated = now }
   end
   for i, database in ipairs(databases) do
     branch.databases[i] = catalog.database(state, database.name, database.owner, now, database.key)

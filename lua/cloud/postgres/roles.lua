@@ -2,7 +2,7 @@
 ---
 ---The cluster remembers what the model said last, in a table that goes with its data: only what the model knew
 ---and knows no more is removed, and only where it differs anything is changed. What a copy has from its parent was
----said of the parent: there nothing is removed or renamed.
+---said of the parent: at a position of its log, nothing of that is removed.
 local cluster = require "cloud.postgres.cluster"
 local json = require "json"
 local sha256 = require "sha256"
@@ -32,21 +32,21 @@ local ATTRIBUTES = "createdb createrole bypassrls replication"
 
 local function mark_of(role) return sha256(role.password .. (role.no_login and " nologin" or "")) end
 
--- A role that is made anew is another one. Those that the model had from another branch have no key.
+-- A role that is made anew is another one. Those of worlds that an older Davit saved have no key, and are by name
+-- what they were.
 local function id_of(role) return role.key and "key " .. tostring(role.key) or role.name end
 
 local PARK = [[alter role %s rename to %s;
-update davit.said set name = %s where timeline = %s and kind = 'role' and id = %s]]
+update davit.said set name = %s where kind = 'role' and id = %s]]
 
 -- Whose name another role has now makes room for it, until what it owns is somebody else's.
 local function park_roles(session, wanted, said)
   local ids, names, there = {}, {}, names_of(session, "select rolname as name from pg_roles")
-  for _, role in ipairs(wanted.roles) do ids[id_of(role)], names[role.name] = true, true end
+  for _, role in ipairs(wanted.roles) do ids[id_of(role)], names[role.name] = true, role.key ~= nil end
   for id, old in pairs(said) do
     if not ids[id] and names[old.name] and there[old.name] then
       local parked = "davit drops " .. sha256(id):sub(1, 16)
-      session:query(PARK:format(identifier(old.name), identifier(parked), literal(parked), literal(wanted.timeline),
-        literal(id)))
+      session:query(PARK:format(identifier(old.name), identifier(parked), literal(parked), literal(id)))
       old.name = parked
     end
   end
@@ -152,10 +152,11 @@ end
 -- ---- the whole --------------------------------------------------------------------------------
 
 -- What was said last, by kind and id: of this timeline, or of the one that it is a copy of.
-local function recall(session, timeline)
+local function recall(session, wanted)
   local said = { role = {}, database = {} }
   for _, row in ipairs(session:query("select timeline, kind, id, name, mark from davit.said").rows) do
-    if row.kind == "database" or row.timeline == timeline then said[row.kind][row.id] = row end
+    local counts = row.kind == "database" or row.timeline == wanted.timeline or wanted.exact
+    if counts then said[row.kind][row.id] = row end
   end
   return said
 end
@@ -189,7 +190,7 @@ end
 function roles.reconcile(server, password, wanted)
   local session <close> = cluster.session(server, password)
   session:query(REMEMBER)
-  local said = recall(session, wanted.timeline)
+  local said = recall(session, wanted)
   park_roles(session, wanted, said.role)
   local there = names_of(session, "select rolname as name from pg_roles")
   for _, role in ipairs(wanted.roles) do set_role(session, role, said.role[id_of(role)], there[role.name]) end
