@@ -234,6 +234,26 @@ test("a restore that is ordered to fail leaves the branch, its children and its 
   end
 end)
 
+test("what was written to data that a restore took the place of stays in the books", function()
+  local c, id = written()
+  local production = c:branch("production").id
+  local function books()
+    local _, answer = c:ask("GET", (BRANCHES:gsub("/branches$", "")))
+    return { c:branch("pr-42").written_data_bytes, answer.project.written_data_bytes }
+  end
+  local before = books()
+  restore(c, id, { source_branch_id = production })
+  equal(books(), before)
+  c:settle()
+  equal({ before[1] > 0, books() }, { true, before })
+  local text = "create table mine (n int)"
+  c:sql(id, text)
+  equal(books(), { before[1] + #text, before[2] + #text })
+  restored(c, id, { source_branch_id = production, preserve_under_name = "kept" })
+  equal({ c:branch("pr-42").written_data_bytes, c:branch("kept").written_data_bytes, books()[2] },
+    { before[1], #text, before[2] + #text })
+end)
+
 test("a restored branch whose computes rest stays at rest", function()
   local c, id, point = written()
   c.now = c.now + 1000

@@ -25,7 +25,7 @@ local refuse = body.refuse
 ---@field timeline string
 ---@field default? boolean
 ---@field protected? boolean
----@field roles table[]       key (of one made here), name, password
+---@field roles table[]       key, name, password
 ---@field databases table[]   id, key, name, owner
 ---@field endpoints neon.Endpoint[]
 ---@field leaving? table[]    computes that are being deleted: number, operation
@@ -33,6 +33,7 @@ local refuse = body.refuse
 ---@field operation? string   until it is done, the branch is `before`, not ready
 ---@field before? "init"|"resetting"
 ---@field former? neon.Former  while it is being restored
+---@field wrote? integer      bytes, to data that restores have taken the place of
 ---@field expires? number
 ---@field ttl? integer        seconds that it was given to live
 ---@field deleted? number
@@ -161,11 +162,18 @@ function branch.used(state, one, now)
   return sum
 end
 
+---@return integer bytes  that were written to it: to its data, and to data that a restore has taken the place of
+function branch.written(state, one)
+  local sum = (one.wrote or 0) + history.written(state, one.timeline)
+  if one.former and not one.former.backup then sum = sum + history.written(state, one.former.timeline) end
+  return sum
+end
+
 local function forget(state, one, now)
   local project = data.find(state.neon.projects, "id", one.project_id)
   local used = branch.used(state, one, now)
   add_use(project.ran, used.active, used.compute)
-  project.written = project.written + history.written(state, one.timeline)
+  project.written = project.written + branch.written(state, one)
 end
 
 -- Whether a deleted branch is to go now. One whose time to be recovered is over is deleted for good first.
@@ -226,7 +234,7 @@ function branch.show(context, one)
     default = one.default or false, primary = one.default or false, protected = one.protected or false,
     init_source = one.init_source or "parent-data", logical_size = history.size(state, one.timeline),
     cpu_used_sec = math.floor(used.compute), compute_time_seconds = math.floor(used.compute),
-    active_time_seconds = math.floor(used.active), written_data_bytes = history.written(state, one.timeline),
+    active_time_seconds = math.floor(used.active), written_data_bytes = branch.written(state, one),
     data_transfer_bytes = 0, created_at = clock.iso(one.created), updated_at = clock.iso(one.updated),
     expires_at = time(one.expires), ttl_interval_seconds = one.expires and one.ttl or nil,
     last_reset_at = time(one.last_reset), recovery = recovery(one),

@@ -4,6 +4,7 @@
 ---Assumed: that a restore which fails leaves no trace, the branch that was to preserve the past included.
 local data = require "cloud.data"
 local endpoints = require "cloud.neon.endpoints"
+local history = require "cloud.ledger.history"
 local operations = require "cloud.neon.operations"
 
 local former = {}
@@ -40,6 +41,11 @@ local function put_back(state, one, before, ended)
   for _, endpoint in ipairs(one.endpoints) do endpoints.stay(state, endpoint, ended) end
 end
 
+-- Without another branch that has the old data, what was written to that stays with this one.
+local function let_go(state, one, before)
+  if not before.backup then one.wrote = (one.wrote or 0) + history.written(state, before.timeline) end
+end
+
 ---Ends what has been waiting for the end of a restore.
 ---@param state table
 ---@param now number
@@ -51,7 +57,7 @@ function former.settle(state, now)
     local outcome, ended = operations.outcome(state, before.operation, now)
     if outcome ~= "pending" then
       changed, one.former = true, nil
-      if outcome == "bad" then put_back(state, one, before, ended) end
+      if outcome == "bad" then put_back(state, one, before, ended) else let_go(state, one, before) end
     end
   end
   return changed

@@ -80,7 +80,7 @@ local function used(state, project, now)
     if one.project_id == project.id then
       local of_branch = branch.used(state, one, now)
       sum.active, sum.compute = sum.active + of_branch.active, sum.compute + of_branch.compute
-      sum.written = sum.written + history.written(state, one.timeline)
+      sum.written = sum.written + branch.written(state, one)
       sum.size = sum.size + history.size(state, one.timeline)
     end
   end
