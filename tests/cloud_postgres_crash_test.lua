@@ -97,6 +97,12 @@ case("a disk that is full fails an operation in words, which ends well when ther
   end)
 end)
 
+case("a disk that is too small for a database from the beginning is the reason that is told", function()
+  with_small_disk(12, function(c)
+    raises("No space left on device", c.query, c, c:branch "production", "select 1")
+  end)
+end)
+
 case("a server that meets a full disk refuses or ends, and comes back when there is room", function()
   with_small_disk(90, function(c, disk)
     local main = c:branch "production"

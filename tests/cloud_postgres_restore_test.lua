@@ -145,6 +145,7 @@ drill("a restore that fails leaves the branch and its data, with or without a na
     c:api("POST", ("/branches/%s/restore"):format(child.id), { source_branch_id = main.id, source_lsn = "7F/0",
       preserve_under_name = name })
     neon_cloud.until_true(function() return c:branch("child").current_state == "ready" end, 60)
+    equal(c:settle().action, "create_timeline")
     equal({ c:value(child, SUM), c:branch "kept" }, { before })
   end
   fail()

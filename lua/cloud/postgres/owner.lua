@@ -113,16 +113,18 @@ end
 ---@return string  the path of one of PostgreSQL's programs
 function Owner:program(name) return ("%s/%s"):format(self.binaries, name) end
 
+local function full(message)
+  return message:find("No space left on device", 1, true) or message:find "[Qq]uota exceeded"
+end
+
+-- A disk that is full is the reason, whatever is said of it at last.
 local function last_line(result)
   local last
   for line in (result.output .. "\n" .. result.errors):gmatch "[^\n]*%S[^\n]*" do
+    if full(line) then return line end
     last = line:find "removing" and last or line   -- what programs say while they tidy up
   end
   return last or result.signal or ("exit code %d"):format(result.exit)
-end
-
-local function full(message)
-  return message:find("No space left on device", 1, true) or message:find "[Qq]uota exceeded"
 end
 
 local function hint_of(message, folder)
