@@ -3,6 +3,7 @@
 ---
 ---The server sees a client's own address, since the connection to it is made from there.
 local compute_module = require "cloud.postgres.compute"
+local core = require "core"
 local message = require "cloud.postgres.message"
 local task = require "task"
 local tcp = require "tcp.core"
@@ -13,19 +14,32 @@ local PORT = 5432
 local GREETING_TIMEOUT = 60    -- seconds in which a client must say something, as PostgreSQL has it
 local BREATH = 0.05            -- seconds after a connection that could not be taken
 local MOST = 200               -- connections of one door; a server takes 100
+local AGAIN = 30               -- seconds until the same is said again
 
 ---@class cloud.postgres.Door
 ---@field compute cloud.postgres.Compute
 ---@field count integer  connections
+---@field log fun(text: string)
+---@field said table<string, number>  monotonic seconds, by what was said
 local Door = {}
 Door.__index = Door
 
-local function refuse(client, code, text)
+-- Who wants TLS believes no word before it: what is wrong stands in nobody's terminal but ours.
+local function tell(self, text)
+  local now = core.monotonic()
+  if now - (self.said[text] or -AGAIN) < AGAIN then return end
+  self.said[text] = now
+  self.log(("branch %s: a client that wants TLS is refused: %s"):format(self.compute.branch.name, text))
+end
+
+local function refuse(self, client, first, code, text)
   try(client.send, client, message.refusal(code, text))
+  if message.wants_tls(first) then tell(self, text) end
 end
 
 -- Assumed: Neon's words for it.
 local DISABLED = "endpoint is disabled. Enable it using the Neon API and retry."
+local TOO_MANY = "sorry, too many clients already"
 
 local function dial(compute, client)
   return tcp.connect { address = compute.endpoint.address, port = compute_module.PORT, from = client:peer() }
@@ -43,15 +57,15 @@ local function reach(compute, client)
   return dial(compute, client)
 end
 
-local function admit(compute, client)
-  local server, err
+local function admit(self, client, first)
+  local compute, server, err = self.compute, nil, nil
   do
     local _ <close> = compute:hold()
     server, err = try(reach, compute, client)
   end
   if not err then return compute:join(client, server) end
   if err.class == "cancelled" then error(err, 0) end
-  refuse(client, "57P03", err.message:gsub("%s*\n%s*", "; "))
+  refuse(self, client, first, "57P03", (err.message:gsub("%s*\n%s*", "; ")))
 end
 
 local function serve(self, client)
@@ -59,10 +73,10 @@ local function serve(self, client)
   local first, err = try(task.deadline, GREETING_TIMEOUT, client.peek, client)
   if err and err.class == "cancelled" then error(err, 0) end
   if not first or client:peer() == "" then return end   -- it went away again
-  if compute.endpoint.disabled then return refuse(client, "57P03", DISABLED) end
+  if compute.endpoint.disabled then return refuse(self, client, first, "57P03", DISABLED) end
   if message.is_cancel(first) and not compute:is_active() then return end
-  if self.count > MOST then return refuse(client, "53300", "sorry, too many clients already") end
-  admit(compute, client)
+  if self.count > MOST then return refuse(self, client, first, "53300", TOO_MANY) end
+  admit(self, client, first)
 end
 
 -- A connection that breaks is an ordinary end.
@@ -96,7 +110,7 @@ end
 ---@param crew cloud.Crew
 ---@return cloud.postgres.Door  raises "tcp-listen"
 function door.open(compute, crew)
-  local self = setmetatable({ compute = compute, count = 0 }, Door)
+  local self = setmetatable({ compute = compute, count = 0, log = crew.log, said = {} }, Door)
   self.listener = tcp.listen { address = compute.endpoint.address, port = PORT }
   crew.spawn("door", function() keep_open(self, crew.spawn) end)
   return self

@@ -1,7 +1,9 @@
 ---The few messages of PostgreSQL's protocol that stand before a session. Pure.
 local message = {}
 
-local CANCEL = 80877102       -- in place of a version: end another session's statement
+-- In place of a version:
+local CANCEL = 80877102       -- end another session's statement
+local TLS = 80877103          -- begin with a handshake
 
 ---An ErrorResponse, after which the connection ends.
 ---@param code string  SQLSTATE
@@ -14,12 +16,14 @@ function message.refusal(code, text, severity)
   return "E" .. (">I4"):pack(#fields + 4) .. fields
 end
 
+local function code_of(bytes) return #bytes >= 8 and select(2, (">I4I4"):unpack(bytes)) or nil end
+
 ---@param bytes string  the first that a client sends
 ---@return boolean  that it wants a statement of another session ended
-function message.is_cancel(bytes)
-  if #bytes < 8 then return false end
-  local _, code = (">I4I4"):unpack(bytes)
-  return code == CANCEL
-end
+function message.is_cancel(bytes) return code_of(bytes) == CANCEL end
+
+---@param bytes string  the first that a client sends
+---@return boolean  that it wants TLS
+function message.wants_tls(bytes) return code_of(bytes) == TLS end
 
 return message
