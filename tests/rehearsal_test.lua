@@ -50,6 +50,37 @@ test("cleanup of a preview ends with nothing left wherever it is killed", functi
   equal(#result.reference.inventory, 2)
 end)
 
+-- What is left of the sample project's database branches.
+local function branches_of(ending)
+  local list = {}
+  for _, line in ipairs(ending.inventory) do list[#list + 1] = line:match "^database branch ([^:]+)" end
+  return table.concat(list, " ")
+end
+
+test("a test of a pull request leaves its branch and nothing else wherever it is killed", function()
+  local result = rehearse(CODEX, { recipe = "test", params = { pr = 42 }, every = 2 * EVERY })
+  equal(result.failed, {})
+  equal({ result.reference.outcome.code, branches_of(result.reference) }, { 0, "pr-42 production" })
+end)
+
+test("a test of a push leaves nothing wherever it is killed, and its bundles are built", function()
+  local result = rehearse(CODEX, { recipe = "test", params = { bundles = true }, every = 3 * EVERY })
+  equal(result.failed, {})
+  equal({ result.reference.outcome.code, branches_of(result.reference) }, { 0, "production" })
+end)
+
+test("a test that fails leaves nothing of its own wherever it is killed, and says that it failed", function()
+  local folder = process.run({ argv = { "mktemp", "-d" } }).output:match("[^\n]+")
+  local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
+  process.run { argv = { "cp", "-R", CODEX .. "/.", folder } }
+  local text = fs.read(folder .. "/davit.yaml"):gsub("\nchecks:\n", "%0  broken: exit 3\n")
+  fs.write(folder .. "/davit.yaml", text)
+  local result = rehearse(folder, { recipe = "test", params = { pr = 42 }, every = 3 * EVERY })
+  equal(result.failed, {})
+  equal({ result.reference.outcome.code, branches_of(result.reference) }, { 1, "pr-42 production" })
+  equal(table.concat(result.reference.inventory, "\n"):match "status davit/test: %a+", "status davit/test: failure")
+end)
+
 test("the same seed gives the same events, byte for byte, in two processes", function()
   local function log(seed)
     return rehearse(CODEX, { recipe = "preview", params = { pr = 42 }, seed = seed, log = true, every = 1000 }).log
