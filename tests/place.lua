@@ -9,7 +9,7 @@ local process = require "process"
 local place = {}
 
 local here = process.run { argv = { "pwd" } }.output:match("[^\n]+")
-local fakes = { "fake%-", "sk_test_", "sk_live_", "npg_", "postgresql://[^*]*:[^*]+@" }
+local fakes = { "fake%-", "sk_test_", "sk_live_", "whsec_", "npg_", "postgresql://[^*]*:[^*]+@" }
 
 place.program = here .. "/" .. (os.getenv "DAVIT" or "build/davit")
 place.fakes = fakes

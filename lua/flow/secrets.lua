@@ -98,10 +98,27 @@ end
 
 -- Secrets of Workers ------------------------------------------------------------------------------
 
+-- What davit.yaml calls the source of a Worker's secret.
+local function mapped(env, name)
+  local kind = env.kind == "test" and "preview" or env.kind
+  return ((env.project.environments[kind] or {}).secrets or {})[name] or name, kind
+end
+
 ---@param env flow.Environment
 ---@param name string
----@return integer|nil  bytes of it that are made
-function secrets.is_generated(env, name) return declared(env, name).generate end
+---@return integer|nil  bytes of it that are made; nil where this environment takes it from elsewhere
+function secrets.is_generated(env, name) return declared(env, mapped(env, name)).generate end
+
+---The variable that a secret comes from, by the name that GitHub has it under; nil for another kind of source.
+---@param env flow.Environment
+---@param name string
+---@return string|nil
+function secrets.variable_of(env, name)
+  local from = mapped(env, name)
+  local d = declared(env, from)
+  if d.file or d.fd or d.command or d.generate then return nil end
+  return d.from or from
+end
 
 local function admits(list, kind)
   for _, one in ipairs(list) do
@@ -141,8 +158,7 @@ end
 
 -- Where a secret of the environment comes from.
 local function source_name(env, name)
-  local kind = env.kind == "test" and "preview" or env.kind
-  local from = ((env.project.environments[kind] or {}).secrets or {})[name] or name
+  local from, kind = mapped(env, name)
   check_source(env, kind, name, from)
   return from
 end
@@ -162,6 +178,15 @@ function secrets.of_worker(env, name)
     }
   end
   return secrets.source(env, from, to)
+end
+
+---A secret of a Worker as GitHub gets it, where davit.yaml does not forbid it.
+---@param env flow.Environment
+---@param name string
+---@param places string[]  GitHub's
+function secrets.for_github(env, name, places)
+  local from = source_name(env, name)
+  return secrets.source(env, from, declared(env, from).to or places)
 end
 
 ---A secret that a program of the project gets as a variable.
@@ -261,6 +286,25 @@ function secrets.generate(env, name, choice, branch)
   if choice == "keep" then return choice end
   return secret.derive(name, chosen_key(env, name, choice), ("%s %s %s"):format(env.marker, name, branch.id),
     secrets.is_generated(env, name), { to = { secrets.WORKER_UPLOAD } })
+end
+
+---Which key new values are made with: for the journal.
+---@param env flow.Environment
+---@return string
+function secrets.newest_key(env) return fingerprint_of(keys(env)[1]) end
+
+local ROTATED <const> = 32   -- bytes, where davit.yaml does not say how many
+
+---A new value, the same again when the run is resumed.
+---@param env flow.Environment
+---@param name string
+---@param choice string  of secrets.newest_key
+---@param run string     the run's id
+---@param to string[]    where it may go
+---@return any  a secret
+function secrets.rotate(env, name, choice, run, to)
+  return secret.derive(name, chosen_key(env, name, choice), ("rotate %s %s %s"):format(env.marker, name, run),
+    secrets.is_generated(env, name) or ROTATED, { to = to })
 end
 
 return secrets
