@@ -1,6 +1,7 @@
 ---Options of a function in Lua, read as the primitives read theirs: types checked, unknown
 ---names refused; and the errors for who called wrongly.
 local core = require "core"
+local planned = require "run.planned"
 local secret = require "secret.core"
 
 local options = {}
@@ -35,6 +36,7 @@ local articles = {
 }
 
 local function fits(value, kind)
+  if planned.is(value) then return true end   -- a plan does not know it yet
   if kind == "integer" then return math.type(value) == "integer" end
   if kind == "text" then return type(value) == "string" or type(value) == "userdata" end
   if kind == "any" then return true end

@@ -26,7 +26,7 @@ execute.flags = {
   keep = { type = "boolean" }, ["break-lease"] = { type = "list" },
 }
 
-local run_flags = { ["local"] = { type = "boolean" } }
+local run_flags = { ["local"] = { type = "boolean" }, plan = { type = "boolean" } }
 local resume_flags = { ["accept-changes"] = { type = "boolean" } }
 
 local function joined(...)
@@ -37,7 +37,7 @@ local function joined(...)
   return all
 end
 
-local not_yet = { env = true, plan = true, explain = true }
+local not_yet = { env = true, explain = true }
 
 local function refuse_missing_flags(arguments)
   for _, argument in ipairs(arguments) do
@@ -167,6 +167,7 @@ end
 local function start(r, own, global, folder)
   local p = project.read(folder)
   prepare(p, global["local"])
+  if global.plan then return require("cli.plan").run(r, own, global.json) end
   local store <close>, shared = place.open(p.root)
   check_ci(r, global, shared)
   local o = run_options(r, own, global, p, store)
@@ -301,6 +302,7 @@ function execute.undo(arguments)
       ("'davit undo RUN' takes back what a run recorded; else give it undo = function(p, run) … end"))
   end
   local own, global = parse(arguments, r)
+  if global.plan then usage("--plan is for a recipe that is run", "'davit cleanup --plan' says what would go") end
   return start(taking_back(r), own, global, folder)
 end
 

@@ -101,6 +101,10 @@ function crons.resource(account, o)
     create = function() return create(account, o) end,
     matches = function() return ours(account, o) end,
     update = function(thing) return update(account, o, thing) end,
+    plan = function(thing)
+      if same(thing.crons, o.crons or {}) then return "keep" end
+      return "change", table.concat(o.crons, ", ")
+    end,
     destroy = function() destroy(account, o) end,
   }
 end

@@ -144,6 +144,11 @@ function dns.record(account, given)
     create = function() return create(account, o) end,
     matches = function(thing) return account:same(thing.marker, o.marker, "the " .. name) end,
     update = function(thing) return update(account, thing, o) end,
+    plan = function(thing)
+      if thing.gone then return "change", "taken over again" end
+      if is_current(thing, o) then return "keep" end
+      return "change", ("%s %s"):format(o.type, o.content)
+    end,
     destroy = function() destroy(account, o) end,
   }
 end

@@ -1,6 +1,7 @@
 ---Workers as resources: a script with its modules, bindings and assets, ours by its tag.
 local history = require "cloudflare.history"
 local marker = require "marker"
+local planned = require "run.planned"
 local retry = require "retry"
 local upload = require "cloudflare.upload"
 
@@ -132,6 +133,14 @@ local function destroy(account, o)
     what = "delete the Worker " .. o.name })
 end
 
+-- What an upload would change.
+local function plan(account, o)
+  if planned.is(o.version_tag) then return "change", "a new version, unless what is built serves already" end
+  local serving = history.serving(account, o.name) or {}
+  if serving.tag and serving.tag == o.version_tag and not o.always and same_names(account, o) then return "keep" end
+  return "change", ("version %s after %s"):format(o.version_tag or "without a tag", serving.tag or "one without a tag")
+end
+
 ---@return table resource
 function worker.resource(account, o)
   upload.read("cloudflare.worker", { "name", "string", true }, o)
@@ -158,6 +167,7 @@ function worker.resource(account, o)
       if current and same_names(account, o) then return current end
       return deploy()
     end,
+    plan = function() return plan(account, o) end,
     destroy = function() destroy(account, o) end,
   }
 end

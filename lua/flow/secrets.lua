@@ -7,6 +7,7 @@
 ---file, the upload token. A run records which one it was, by a fingerprint that tells nothing of it.
 local cloudflare = require "cloudflare"
 local fs = require "fs.core"
+local planned = require "run.planned"
 local secret = require "secret"
 local secret_core = require "secret.core"
 
@@ -220,7 +221,7 @@ end
 local function keys(env)
   local given = find_in_environment(env, KEY, { to = NOWHERE, name = KEY })
   local list = { given }
-  if has_own_journal() then list[#list + 1] = key_file(env, not given) end
+  if has_own_journal() then list[#list + 1] = key_file(env, not (given or planned.active())) end
   list[#list + 1] = env.upload_token
   return list
 end

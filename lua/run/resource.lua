@@ -3,7 +3,7 @@ local task = require "task"
 
 local resource = {}
 
-local fields = { "find", "create", "destroy", "matches", "update" }   -- the first three are required
+local fields = { "find", "create", "destroy", "matches", "update", "plan" }   -- the first three are required
 
 local function misuse(message, ...)
   failure { code = "misuse", class = "misuse", message = message:format(...) }

@@ -42,6 +42,8 @@ local function check_name(what, name)
   end
 end
 
+steps.check_name = check_name
+
 ---Where this task is: the branches of the parallels and the steps around it, as the store has it.
 ---@return string
 function steps.place()
@@ -188,19 +190,30 @@ function Run:attempt(kind, path, inputs, digest, way_back, f)
   return self.recorder.history.entries[key].result
 end
 
+---Raises a misuse unless inputs and function of a step are what they should be.
+function steps.check_inputs(what, name, inputs, f)
+  if inputs ~= nil and type(inputs) ~= "table" then
+    misuse("%s '%s': inputs are a table, not a %s", what, name, type(inputs))
+  end
+  if type(f) ~= "function" then misuse("%s '%s': expected a function", what, name) end
+end
+
 function Run:step(name, inputs, f, way_back)
   check_name("run.step", name)
   if type(inputs) == "function" then inputs, f, way_back = nil, inputs, f end
-  if inputs ~= nil and type(inputs) ~= "table" then
-    misuse("run.step '%s': inputs are a table, not a %s", name, type(inputs))
-  end
-  if type(f) ~= "function" then misuse("run.step '%s': expected a function", name) end
+  steps.check_inputs("run.step", name, inputs, f)
   if way_back ~= nil and type(way_back) ~= "function" then misuse("run.step '%s': undo must be a function", name) end
   if way_back then refuse_within(self, "step", name) end
   local digest = sha256(recorder.encode("run.step '" .. name .. "'", inputs)):sub(1, 16)
   local path = path_of(self, "step", name)
   refuse_ambiguous(self, "step", name, digest)
   return self:attempt("step", path, inputs, digest, way_back, function() return (f()) end)
+end
+
+---A step that only reads, so that a plan may run it. In a run it is a step as any other.
+function Run:look(name, inputs, f, more)
+  if more ~= nil then misuse("run.look '%s': what only reads has nothing to take back", tostring(name)) end
+  return self:step(name, inputs, f)
 end
 
 -- Creates, with the intent journalled apart: from then on the thing may be there and ours to take back.
@@ -334,7 +347,8 @@ end
 ---@return table
 function steps.handle(self)
   local functions = { id = self.id }
-  for _, name in ipairs { "step", "ensure", "destroy", "parallel", "approve", "lease", "output", "outcome" } do
+  for _, name in ipairs { "step", "look", "ensure", "destroy", "parallel", "approve", "lease", "output",
+    "outcome" } do
     functions[name] = guarded(self, self[name])
   end
   return functions

@@ -1,0 +1,48 @@
+---Whether a plan is made (lua/run/plan.lua), and what it does not know yet: ids of what is not there, what a build will
+---make. Such a value may be indexed, called, joined and printed, and stays unknown.
+local planned = {}
+
+-- What each is known after; they have no keys of their own, so that nothing is found in them.
+local texts = setmetatable({}, { __mode = "k" })
+
+local Unknown = {}
+
+---@param after string  what it is known after: "Database branch pr-42"
+---@return any
+function planned.unknown(after)
+  local value = setmetatable({}, Unknown)
+  texts[value] = after
+  return value
+end
+
+---@param value any
+---@return boolean
+function planned.is(value) return texts[value] ~= nil end
+
+-- As a list it is empty: nobody can walk what is not known.
+function Unknown.__index(value, key)
+  if type(key) == "string" then return planned.unknown(texts[value]) end
+end
+
+function Unknown.__call(value) return planned.unknown(texts[value]) end
+
+function Unknown.__tostring(value) return ("(known after %s)"):format(texts[value]) end
+
+function Unknown.__concat(a, b) return tostring(a) .. tostring(b) end
+
+local active = false
+
+---Whether this process makes a plan: then nothing is written anywhere.
+---@return boolean
+function planned.active() return active end
+
+---Makes a plan by f.
+---@param f fun()
+function planned.during(f)
+  active = true
+  local _, err = try(f)
+  active = false
+  if err then error(err, 0) end
+end
+
+return planned
