@@ -118,7 +118,7 @@ test("a preview whose names are shared is refused", function()
 end)
 
 -- Steps that are simply called.
-local plain_run = { step = function(_, f) return f() end }
+local plain_run = { step = function(_, f) return f() end, look = function(_, f) return f() end }
 
 test("a secret that production uses is refused to a preview", function()
   local function taken(from, to)
