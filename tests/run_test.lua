@@ -226,7 +226,7 @@ test("misuse names the function and what is wrong", function()
   misuse("'thing': the field 'matches' must be a function", function(run)
     run.ensure(resource({}, { matches = "ours" }))
   end)
-  misuse("'thing': unknown field 'match' %(expected find, create, destroy, matches, update%)", function(run)
+  misuse("'thing': unknown field 'match' %(expected find, create, destroy, matches, update, plan%)", function(run)
     local r = resource {}
     r.match = r.find
     run.ensure(r)

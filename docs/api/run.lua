@@ -14,6 +14,8 @@ local run = {}
 ---@field destroy fun(thing: any)          succeeds when it is already gone
 ---@field matches? fun(thing: any): boolean, string?  whether it is ours and as it should be; else why not
 ---@field update? fun(thing: any): any     brings one that was found up to date
+---@field plan? fun(thing: any): "keep"|"change", string?  whether `update` would change one that was found, and what;
+---sends nothing that changes anything
 
 ---Runs f with its intent journalled before and its result after. Raises "misuse" when a step of the
 ---same name and inputs was in the same place already, "run-changed" (the run stays as it is) when it was
@@ -27,6 +29,14 @@ local run = {}
 ---with nil when f has not finished; may be called again; what passes is tried for 120 s
 ---@return any  f's result, as it was recorded
 function run.step(name, inputs, f, undo) end
+
+---A step that only reads: a plan (`--plan`) runs it, as its result decides what comes next, and refuses whatever in it
+---would change something ("plan-effect"). In a run it is a step as any other, without an `undo`.
+---@param name string
+---@param inputs? table
+---@param f fun(): any
+---@return any
+function run.look(name, inputs, f) end
 
 ---Finds the resource or creates it. When the reply to create was lost, or somebody was faster, it looks
 ---again before anything else, also when the run is cancelled meanwhile; what is then there is brought up
