@@ -21,7 +21,7 @@ local cause
 -- Branches that failed together have the code that all of them have.
 local function common_cause(failures)
   local code
-  for _, err in pairs(failures) do
+  for _, err in pairs(failures or {}) do   -- of an old record none are known
     local one = cause(err)
     if code and one ~= code then return 1 end
     code = one

@@ -28,11 +28,22 @@ function recorder.encode(what, value)
   return masked, kept
 end
 
+-- What kinds of errors several branches failed with: the exit code depends on it, also after a resume.
+local function kinds_of(failures)
+  if not failures then return nil end
+  local list = {}
+  for name, err in pairs(failures) do
+    list[tostring(name)] = { code = err.code, class = err.class, failures = kinds_of(err.failures) }
+  end
+  return list
+end
+
 ---An error as the journal keeps it.
 ---@param err table
 ---@return table
 function recorder.describe(err)
-  return { code = err.code, class = err.class, message = err.message, hint = err.hint, where = err.where }
+  return { code = err.code, class = err.class, message = err.message, hint = err.hint, where = err.where,
+    failures = kinds_of(err.failures) }
 end
 
 ---@class run.Recorder
