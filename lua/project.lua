@@ -82,6 +82,22 @@ local function check_secret(file, path, one)
   end
 end
 
+local migration_kinds = { drizzle = true, sql = true, command = true }
+
+local function check_migrations(file, path, database)
+  local kind = database.kind
+  if kind and not migration_kinds[kind] then
+    wrong(file, path .. ".kind", ("is drizzle, sql or command, not '%s'"):format(kind))
+  end
+  if kind == "command" and not database.migrate then
+    wrong(file, path .. ".kind", "is command, and the key 'migrate' is missing")
+  end
+  if database.migrate and kind ~= "command" then wrong(file, path .. ".migrate", "goes with 'kind: command'") end
+  if kind and kind ~= "command" and not database.migrations then
+    wrong(file, path .. ".kind", "goes with 'migrations', the folder")
+  end
+end
+
 -- A Worker is described here or by a file of wrangler's.
 local function check_source(file, path, worker)
   if worker.wrangler then

@@ -132,9 +132,9 @@ test("a mistake on the command line exits with 2 and says what was meant", funct
     ["davit show: which run%?"] = { "show" }, ["davit runs: unexpected argument 'x'"] = { "runs", "x" },
     ["did you mean 'runs'%?"] = { "rums" }, ["'check' is not available"] = { "check", "x" },
     ["flags come after the verb"] = { "--local", "preview" }, ["davit run: which recipe%?"] = { "run" },
-    ["%-%-env is reserved and not available"] = { "preview", "--pr", "1", "--env", "production" },
-    ["did you mean %-%-local%?"] = { "preview", "--pr", "1", "--locl" }, ["davit eval: which Lua%?"] = { "eval" },
-    ["no davit.yaml in this folder or above it"] = { "preview", "--pr", "1" },
+    ["%-%-env is reserved and not available"] = { "preview", "--untested", "--pr", "1", "--env", "production" },
+    ["did you mean %-%-local%?"] = { "preview", "--untested", "--pr", "1", "--locl" }, ["davit eval: which Lua%?"] = { "eval" },
+    ["no davit.yaml in this folder or above it"] = { "preview", "--untested", "--pr", "1" },
   } do
     local result = run("/", table.unpack(arguments))
     equal({ result.exit, result.output }, { 2, "" })

@@ -25,7 +25,7 @@ local place <close> = not why_not and places.new() or nil
 if place then place:start() end
 
 flow_test("a preview is deployed, and its Workers answer with data of their branch", function()
-  local result = succeeds(place:davit("run", "preview", "--pr", "42", "--local"))
+  local result = succeeds(place:davit("run", "preview", "--untested", "--pr", "42", "--local"))
   equal(result.output, table.concat({
     "ecom-api: https://api-preview-42.revelations.studio",
     "auth-worker: https://auth-preview-42.revelations.studio",
@@ -72,7 +72,7 @@ end)
 
 flow_test("the second run makes nothing and deploys nothing new", function()
   local before = place:ask("https://api-preview-42.revelations.studio/health")
-  local result = succeeds(place:davit("preview", "--pr", "42", "--local"))
+  local result = succeeds(place:davit("preview", "--untested", "--pr", "42", "--local"))
   equal(result.errors:find("(made)", 1, true), nil)
   equal(place:ask("https://api-preview-42.revelations.studio/health"), before)
 end)
@@ -99,7 +99,7 @@ flow_test("a newer preview of the same pull request supersedes the older one, wh
   place:open_pull(48)
   local older = begin("--pr", "48")
   wait_for(older, '"lease%-taken"')
-  local newer = succeeds(place:davit("run", "preview", "--pr", "48", "--local"))
+  local newer = succeeds(place:davit("run", "preview", "--untested", "--pr", "48", "--local"))
   local superseded = older:wait()
   equal({ superseded.exit, superseded.errors:find("superseded by run preview%-") ~= nil }, { 6, true })
   equal(superseded.errors:find("taken back", 1, true), nil)
@@ -149,7 +149,7 @@ flow_test("a Worker that joins on a later push gets the generated secret that th
   equal(#before, 1)
   fs.write(place.folder .. "/davit.yaml", (yaml:gsub("STRIPE_SECRET_KEY%]", "STRIPE_SECRET_KEY, SESSION_SECRET]", 1)))
   delete_journal()
-  succeeds(place:davit("preview", "--pr", "42", "--local"))
+  succeeds(place:davit("preview", "--untested", "--pr", "42", "--local"))
   local after, scripts
   for _ = 1, 100 do   -- the state is written now and then
     after, scripts = session_secrets()
@@ -158,7 +158,7 @@ flow_test("a Worker that joins on a later push gets the generated secret that th
   end
   equal({ after == before or after[1] == before[1], #after, scripts }, { true, 1, 3 })
   fs.write(place.folder .. "/davit.yaml", yaml)
-  succeeds(place:davit("preview", "--pr", "42", "--local"))
+  succeeds(place:davit("preview", "--untested", "--pr", "42", "--local"))
 end)
 
 flow_test("Ctrl-C stops a run with 10 and says how to go on; resume finishes it, undo takes it back", function()
@@ -174,7 +174,7 @@ flow_test("Ctrl-C stops a run with 10 and says how to go on; resume finishes it,
   local undone = succeeds(place:davit("undo", id))
   equal(undone.errors:find("take back Worker ecom-api-preview-44", 1, true) ~= nil, true)
   equal(place:davit("resume", id).exit, 2)
-  succeeds(place:davit("preview", "--pr", "44", "--local"))
+  succeeds(place:davit("preview", "--untested", "--pr", "44", "--local"))
 end)
 
 flow_test("cleanup removes what davit.yaml names no more", function()

@@ -131,13 +131,13 @@ end)
 
 test("--local without a running cloud says so at once, whatever an earlier one left", function()
   local state = folder .. "/.davit/local"
-  told(2, "no local cloud is running for this project; start it", "preview", "--pr", "1", "--local")
+  told(2, "no local cloud is running for this project; start it", "preview", "--untested", "--pr", "1", "--local")
   fs.make(state)
   fs.write(state .. "/cloud.json", '{ "pid": 1, "http_port": 9, "https_port": 9, "dns": "127.0.0.1:9" }')
-  told(2, "the local cloud has ended without saying so; start it", "preview", "--pr", "1", "--local")
+  told(2, "the local cloud has ended without saying so; start it", "preview", "--untested", "--pr", "1", "--local")
   local lock <close> = require("filelock").take(state .. "/cloud.lock", "this test")
   fs.write(state .. "/cloud.json", "{")
-  told(2, "cloud.json does not say where the local cloud listens", "preview", "--pr", "1", "--local")
+  told(2, "cloud.json does not say where the local cloud listens", "preview", "--untested", "--pr", "1", "--local")
   equal(lock ~= nil, true)
 end)
 

@@ -30,7 +30,7 @@ end
 local CODEX = "tests/projects/codex"
 
 test("preview ends as if nothing had happened, or as if it had never run, wherever it is killed", function()
-  local result = rehearse(CODEX, { recipe = "preview", params = { pr = 42 } })
+  local result = rehearse(CODEX, { recipe = "preview", params = { pr = 42, untested = true } })
   equal(result.failed, {})
   equal(result.reference.outcome.code, 0)
   equal(result.points.journal > 40 and result.points.http > 40 and result.points.sql > 10, true)
@@ -43,7 +43,7 @@ end)
 
 test("cleanup of a preview ends with nothing left wherever it is killed", function()
   local result = rehearse(CODEX, {
-    recipe = "cleanup", params = { pr = 42 }, after = { recipe = "preview", params = { pr = 42 } },
+    recipe = "cleanup", params = { pr = 42 }, after = { recipe = "preview", params = { pr = 42, untested = true } },
   })
   equal(result.failed, {})
   equal(#result.before > 40, true)
@@ -89,7 +89,7 @@ end)
 
 test("the same seed gives the same events, byte for byte, in two processes", function()
   local function log(seed)
-    return rehearse(CODEX, { recipe = "preview", params = { pr = 42 }, seed = seed, log = true, every = 1000 }).log
+    return rehearse(CODEX, { recipe = "preview", params = { pr = 42, untested = true }, seed = seed, log = true, every = 1000 }).log
   end
   local first = log(1)
   equal(#first > 5000, true)
@@ -405,7 +405,7 @@ end)
 test("what cannot be rehearsed is a usage error", function()
   equal(davit(CODEX, "preview").exit, 2)
   equal(davit(CODEX, "nothing").exit, 2)
-  equal(davit(CODEX, "preview", "--pr", "42", "--jobs", "1000").exit, 2)
+  equal(davit(CODEX, "preview", "--untested", "--pr", "42", "--jobs", "1000").exit, 2)
 end)
 
 -- The ledger -----------------------------------------------------------------------------------
