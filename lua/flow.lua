@@ -3,10 +3,7 @@
 ---
 ---Its parts: flow/names.lua how davit.yaml names things, flow/database.lua and flow/workers.lua what an environment
 ---can do with them, flow/secrets.lua where values come from, flow/bundle.lua what is deployed, flow/removal.lua how
----it is taken back, flow/reach.lua when a host is known, flow/rollout.lua how a Worker is brought out;
----flow/testing.lua and flow/checks.lua are the tests, flow/commit.lua what they and production are about,
----flow/production.lua and flow/incident.lua what only production does.
-local back = require "flow.back"
+---it is taken back, flow/reach.lua when a host is known.
 local bundles = require "flow.bundle"
 local cloudflare = require "cloudflare"
 local database = require "flow.database"
@@ -20,29 +17,17 @@ local production = require "flow.production"
 local project = require "project"
 local reach = require "flow.reach"
 local removal = require "flow.removal"
-local restore = require "flow.restore"
-local rollout = require "flow.rollout"
-local secret_changes = require "flow.secret_changes"
 local secrets = require "flow.secrets"
 local testing = require "flow.testing"
 local workers = require "flow.workers"
 
-local flow = {
-  build = bundles.build, bundle = bundles.read, remove = removal.remove, wait_for_name = reach.wait_for_name,
-  change = testing.change, choose_checks = testing.choose_checks, test_databases = testing.test_databases,
-  remove_test_databases = testing.remove_test_databases, run_checks = testing.run_checks,
-  store_bundles = testing.store_bundles, summary = testing.summary,
-  name = rollout.name, attach = rollout.attach, wait = rollout.wait,
-  preview_comment = preview.comment, check_preview = preview.check,
-  prepare = production.prepare, deploy = production.deploy, plan_of = production.plan_of, adopt = production.adopt,
-  tell = production.tell, consent = migrations.consent,
-  decide_back = back.decide, stays = back.stays, restore = restore.run, wait_back = rollout.wait_back,
-  secret_changes = secret_changes.read,
-}
+local flow = { build = bundles.build, bundle = bundles.read, remove = removal.remove,
+  wait_for_name = reach.wait_for_name, change = testing.change, choose_checks = testing.choose_checks,
+  test_databases = testing.test_databases, remove_test_databases = testing.remove_test_databases,
+  run_checks = testing.run_checks, store_bundles = testing.store_bundles, summary = testing.summary }
 
 local Environment = {}
-for _, part in ipairs { database, workers, testing.methods, preview.methods, production.methods,
-  back.methods, secret_changes.methods } do
+for _, part in ipairs { database, workers, testing.methods } do
   for name, method in pairs(part) do Environment[name] = method end
 end
 
@@ -56,19 +41,17 @@ function clients.cloudflare(env)
   return cloudflare.client {
     account = p.cloudflare.account or os.getenv "CLOUDFLARE_ACCOUNT_ID", zone = p.zone, token = env.upload_token,
     dns_token = p.zone and secrets.credential(env, "CLOUDFLARE_DNS_API_TOKEN", cloudflare.places.dns_token) or nil,
-    environment = env.is,
   }
 end
 
 function clients.neon(env)
-  return neon.client { project = env.database.neon, key = secrets.credential(env, "NEON_API_KEY", neon.places.key),
-    environment = env.is }
+  return neon.client { project = env.database.neon, key = secrets.credential(env, "NEON_API_KEY", neon.places.key) }
 end
 
 function clients.github(env)
   return github.client {
     repository = env.project.github.repository, login = env.project.github.login,
-    token = secrets.credential(env, "GITHUB_TOKEN", github.places.token), environment = env.is,
+    token = secrets.credential(env, "GITHUB_TOKEN", github.places.token),
   }
 end
 
@@ -97,17 +80,17 @@ function flow.environment(kind, values)
   local p = project.current()
   local settings = names.settings(p, kind)
   if not p.github.repository then names.wrong "davit.yaml: the key 'github.repository' is missing" end
-  local env = setmetatable({ project = p, kind = kind, settings = settings, values = values, key = key, urls = {} },
+  local env = setmetatable({ project = p, kind = kind, settings = settings, values = values, key = key },
     { __index = index })
   env.is = environment.new { project = p.project, kind = kind, key = key, production = names.production(p) }
   env.marker = env.is.marker
   env.file = secrets.env_file(p)
-  env.workers = names.workers(p, kind, settings, values)
+  env.workers = settings.name and names.workers(p, kind, settings, values) or {}
   env.database = names.database(p)
   env.branch_name = kind == "test" and key or names.expand(settings.database, values)
   for _, worker in ipairs(env.workers) do
-    if worker.script then env.is:check("worker", worker.script) end
-    if worker.host then env.is:check("host", worker.host) end
+    env.is:check("worker", worker.script)
+    env.is:check("host", worker.host)
   end
   env.is:check("branch", env.branch_name)
   return env

@@ -6,7 +6,6 @@ return {
   description = [[
 The branch is pr-NUMBER of a pull request, which its preview will use, else push-BRANCH-SHA; end-to-end tests have one
 of their own. What is not said is taken from GitHub's event, else from the checkout.]],
-  keeps = { "database branch pr-{pr}" },   -- until the pull request is closed: its preview has it, too
   params = {
     pr = { type = "integer", help = "pull request number" },
     branch = { type = "string", help = "of the commit" },
@@ -14,7 +13,7 @@ of their own. What is not said is taken from GitHub's event, else from the check
     base = { type = "string", help = "the commit whose differences decide which checks run" },
     only = { type = "list", default = {}, help = "these checks, whatever has changed" },
     all = { type = "boolean", default = false, help = "all checks, whatever has changed" },
-    parallel = { type = "integer", default = 4, help = "how many run at a time" },
+    jobs = { type = "integer", default = 4, help = "how many run at a time" },
     bundles = { type = "boolean", default = false, help = "store what the Workers' builds make, by commit" },
   },
 
@@ -22,30 +21,19 @@ of their own. What is not said is taken from GitHub's event, else from the check
     local change = run.step("change", function() return flow.change(p) end)
     local env = flow.environment(change.pr and "preview" or "test", change)
     local _ <close> = run.lease("test/" .. env.key, { supersede = true })
-    local sha = run.step("commit", function() return env:commit_of(change) end)
-    local checks = flow.choose_checks(env, change, p.bundles)
+    local checks = flow.choose_checks(env, change)
     env:require_check_secrets(checks)
+    local databases = flow.test_databases(run, env, checks)
 
-    local databases, err = try(function()
-      local made = flow.test_databases(run, env, checks)
-      flow.run_checks(run, env, checks, { jobs = p.parallel, databases = made })
-      if p.bundles then flow.store_bundles(run, env, sha) end
-      return made
-    end)
-    run.step("tell GitHub", { ok = not err }, function() env:tell_tested(change, sha, err) end)
-    flow.remove_test_databases(run, env, checks)   -- whatever has happened
+    local _, err = try(flow.run_checks, run, env, checks, { jobs = p.jobs, databases = databases })
+    if p.bundles and not err then flow.store_bundles(run, env, change.sha) end
+    run.step("tell GitHub", { ok = not err }, function() env:tell_tested(change.sha, err) end)
     if err then error(err, 0) end
 
+    flow.remove_test_databases(run, env, databases)
     if change.pr and databases.database then
       run.step("hand over", function() env:hand_over(databases.database) end)
     end
     run.output("checks", flow.summary(checks))
-  end,
-
-  undo = function(p, run)   -- without a journal: from what lives
-    local change = run.step("change", function() return flow.change(p) end)
-    local env = flow.environment(change.pr and "preview" or "test", change)
-    local _ <close> = run.lease("test/" .. env.key, { supersede = true })
-    flow.remove_test_databases(run, env)
   end,
 }

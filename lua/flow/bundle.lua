@@ -95,83 +95,15 @@ function bundle.assets(folder, left_out)
   return assets, take_rules(assets)
 end
 
--- By wrangler's configuration --------------------------------------------------------------------------
-
-local METAFILES = "/.assetsignore\n"
-
--- The Worker's code among the files that everybody may read is a mistake that wrangler refuses as well.
-local function refuse_code(settings, assets)
-  for _, name in ipairs { "/_worker.js", "/_worker.js/index.js" } do
-    if assets[name] then
-      settings:wrong("assets.directory", ("holds %s, which would be public"):format(name:sub(2)),
-        "write _worker.js into an .assetsignore there")
-    end
-  end
-end
-
-local function assets_of(worker, settings)
-  local given, rules = upload.assets(settings)
-  if not given then return {}, {} end
-  local folder = worker.folder .. "/" .. given.directory
-  local file = folder .. "/.assetsignore"
-  local listed = METAFILES .. (fs.exists(file) and fs.read(file) or "")
-  local left_out = ignore.matcher(listed)
-  local assets, found = bundle.assets(folder, function(name, is_folder)
-    return name ~= "_headers" and name ~= "_redirects" and left_out(name, is_folder)
-  end)
-  refuse_code(settings, assets)
-  rules._headers, rules._redirects = found._headers, found._redirects
-  return assets, rules
-end
-
--- All that makes an upload another one.
-local function digest_of(found)
-  local told = {}
-  for name, value in pairs(found) do
-    if name ~= "entry" and name ~= "modules" and name ~= "assets" and name ~= "warnings" then told[name] = value end
-  end
-  local parts = { json.encode(told) }
-  for _, module in ipairs(found.modules) do
-    parts[#parts + 1] = json.encode { module.name, module.type, sha256(module.body) }
-  end
-  for name, asset in pairs(found.assets) do parts[#parts + 1] = name .. "=" .. sha256(asset.body) end
-  return sha256(table.concat(parts, "\n"))
-end
-
-local function read_configured(worker, settings)
-  local found = upload.of(settings, worker)
-  local bundled = bundler.wanted(settings, worker)
-  upload.check_bundler(settings, bundled)
-  found.modules = (bundled and bundler or modules).read(settings, worker)
-  found.main, found.entry = found.modules[1].name, found.modules[1].body
-  found.assets, found.rules = assets_of(worker, settings)
-  found.digest = digest_of(found)
-  for _, text in ipairs(found.warnings) do log.warn(text) end
-  return found
-end
-
--- All ----------------------------------------------------------------------------------------------------
-
 ---Where a build leaves what is deployed, from the Worker's folder.
 ---@param worker flow.Worker
 ---@return string[]
 function bundle.paths(worker)
-  local settings = settings_of(worker)
-  if not settings then return { worker.settings.entry, worker.settings.assets } end
-  local bundled = bundler.wanted(settings, worker)
-  local list = bundled and { bundler.form(settings, worker) } or modules.paths(settings, worker)
-  local assets = upload.assets(settings)
-  list[#list + 1] = assets and path.normalise(assets.directory)
-  return list
+  return { worker.settings.entry, worker.settings.assets }
 end
 
-local MODULE = "application/javascript+module"
-
----Reads what the build left: the modules, the assets and their rules; of a Worker with `wrangler`, all that its
----configuration says for the Worker's `environment`, too.
----@param worker flow.Worker  with `environment` where its configuration has sections; `siblings`, the environment's
----Workers by the names that service bindings use
----@return flow.Bundle
+---Reads what the build left: the entry module, the assets and their rules.
+---@return table bundle  entry, assets, digest
 function bundle.read(worker)
   local settings = settings_of(worker)
   if planned.active() and (settings or worker.settings.build) then   -- a build is not run for a plan

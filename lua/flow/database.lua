@@ -1,8 +1,7 @@
 ---The database of an environment: its branch, how it is reached, how it is brought up to date. These are methods
 ---of flow.Environment (lua/flow.lua).
 local artifact = require "artifact"
-local migrations = require "flow.migrations"
-local planned = require "run.planned"
+local json = require "json"
 local retry = require "retry"
 local secrets = require "flow.secrets"
 local sql = require "sql"
@@ -35,22 +34,19 @@ function database:branch_named(name)
 end
 
 local function connection_uri(env, id, to)
-  if planned.is(id) then return planned.unknown("Database branch " .. env.branch_name) end
   return env.neon.connection_uri {
     branch = id, database = env.database.database, role = env.database.role, to = to,
+    preview = not env.is:is_production(),
   }
 end
 
----The branch's connection string, which may go to the database and into Workers only. Neon is asked once for each
----branch and places.
+---The branch's connection string, which may go to the database and into Workers only.
 ---@param branch table  what run.ensure returned
 ---@param to? string[]  where else it may go
 function database:database_url(branch, to)
   local places = { "sql:*", secrets.WORKER_UPLOAD }
   for _, place in ipairs(to or {}) do places[#places + 1] = place end
-  local key = ("%s %s"):format(branch.id, table.concat(places, " "))
-  self.urls[key] = self.urls[key] or connection_uri(self, branch.id, places)
-  return self.urls[key]
+  return connection_uri(self, branch.id, places)
 end
 
 -- For whom it is sealed.
@@ -100,12 +96,13 @@ local function wait_for_connection(url)
 end
 
 ---Waits until the branch accepts connections and applies what the folder has and it has not.
----@return migrations.Report
+---@return { applied: string[], already: integer }
 function database:migrate(branch)
   self.neon.ready(branch)
   local url = self:database_url(branch)
   wait_for_connection(url)
-  return migrations.try { database = self.database, url = url, environment = self.kind, newer = true }
+  if not self.database.migrations then return { applied = json.array {}, already = 0 } end
+  return sql.migrate { url = url, folder = self.project.root .. "/" .. self.database.migrations }
 end
 
 return database

@@ -91,23 +91,9 @@ local function refuse_same(kind, list, field, key)
   end
 end
 
--- Without a zone the service itself names the host (on workers.dev); what is tested alone has none.
+-- Without a zone the service itself names the host (on workers.dev).
 local function host_of(p, settings, values)
-  return settings.name and p.zone and names.expand(settings.host or "{host}", values) .. "." .. p.zone or nil
-end
-
--- What service bindings of wrangler's configurations call the Workers of this environment.
-local function siblings_of(list, kind)
-  local siblings = {}
-  for _, worker in ipairs(list) do
-    local config = worker.settings.config
-    siblings[worker.name] = worker.script
-    for _, environment in ipairs(config and { false, kind } or {}) do
-      local name = config:resolve(environment or nil):get "name"
-      if name then siblings[name] = worker.script end
-    end
-  end
-  return siblings
+  return p.zone and names.expand(settings.host or "{host}", values) .. "." .. p.zone or nil
 end
 
 ---The Workers of an environment, in the order of `deploy`.
@@ -123,12 +109,10 @@ function names.workers(p, kind, settings, values)
     local all = { worker = name, host = worker.host }
     for key, value in pairs(values) do all[key] = value end
     list[#list + 1] = {
-      name = name, settings = worker, script = settings.name and names.expand(settings.name, all),
-      host = host_of(p, settings, all), folder = p.root .. "/" .. worker.path,
-      environment = kind == "test" and "preview" or kind,
+      name = name, settings = worker, script = names.expand(settings.name, all), host = host_of(p, settings, all),
+      folder = p.root .. "/" .. worker.path,
     }
   end
-  for _, worker in ipairs(list) do worker.siblings = settings.name and siblings_of(list, kind) or {} end
   refuse_same(kind, list, "script", "name")
   refuse_same(kind, list, "host", "host")
   return list

@@ -5,7 +5,6 @@ local checks = require "flow.checks"
 local commit = require "flow.commit"
 local log = require "log"
 local project = require "project"
-local put = require "flow.put"
 local secrets = require "flow.secrets"
 
 local testing = {}
@@ -27,10 +26,8 @@ end
 ---The checks that a change asks for; those that it does not are named.
 ---@param env flow.Environment
 ---@param change flow.Change
----@param builds? boolean  the Workers are built, too: what is to be set up is set up for them
 ---@return table<string, project.Check>
-function testing.choose_checks(env, change, builds)
-  change.builds = builds
+function testing.choose_checks(env, change)
   if change.why then log.warn(change.why .. "; so everything may have changed") end
   local chosen, others = checks.choose(env.project.checks, change)
   for name, why in pairs(others) do log.info(("the check %s is left out: %s"):format(name, why)) end
@@ -48,25 +45,10 @@ end
 
 -- ---- databases ---------------------------------------------------------------------------------------
 
-local SHORT_LIFE <const> = 86400   -- of a test's own branch, should nobody come to remove it: a day
-
--- Of every need its branch, and whether it outlives the test: a pull request's own one is its preview's, too.
-local function names_of(env)
-  return {
-    database = { name = env.branch_name, lasts = env.kind == "preview" },
-    e2e = { name = env.branch_name .. "-e2e", lasts = false },
-  }
-end
-
--- Found or made, and migrated. One that lasts is not taken back with the run: its preview may stand on it by now.
-local function database(run, env, one)
-  local branch
-  if one.lasts then
-    branch = run.step("Database branch " .. one.name, function() return put.there(env:branch { name = one.name }) end)
-  else
-    branch = run.ensure(env:branch { name = one.name, expires = SHORT_LIFE })
-  end
-  run.step("migrate " .. one.name, { branch = branch.id }, function() return env:migrate(branch) end)
+-- Those that a check of this kind works on, migrated.
+local function database(run, env, name)
+  local branch = run.ensure(env:branch { name = name })
+  run.step("migrate " .. name, { branch = branch.id }, function() return env:migrate(branch) end)
   return branch
 end
 
@@ -76,40 +58,32 @@ end
 ---@param chosen table<string, project.Check>
 ---@return table<string, table>  by what checks need: database, e2e
 function testing.test_databases(run, env, chosen)
-  local made, tasks = {}, {}
-  for need, one in pairs(names_of(env)) do
-    if checks.need(chosen, need) then
-      tasks[need] = function() made[need] = database(run, env, one) end
-    end
+  local wanted, made = {}, {}
+  if checks.need(chosen, "database") then wanted.database = env.branch_name end
+  if checks.need(chosen, "e2e") then wanted.e2e = env.branch_name .. "-e2e" end
+  local tasks = {}
+  for need, name in pairs(wanted) do
+    tasks[need] = function() made[need] = database(run, env, name) end
   end
   if next(tasks) then run.parallel(tasks) end
   return made
 end
 
----Removes what only a test needs, whoever made it: all branches but a pull request's own.
+---Removes what only a test needs: all branches but a pull request's own, which its preview uses.
 ---@param run run
 ---@param env flow.Environment
----@param chosen? table<string, project.Check>  what was needed; without them all are looked for
-function testing.remove_test_databases(run, env, chosen)
-  local tasks = {}
-  for need, one in pairs(names_of(env)) do
-    if not one.lasts and (not chosen or checks.need(chosen, need)) then
-      tasks[need] = function() run.destroy(env:branch_named(one.name)) end
-    end
+---@param made table<string, table>  of test_databases
+function testing.remove_test_databases(run, env, made)
+  for need, branch in pairs(made) do
+    local lasting = need == "database" and env.kind == "preview"
+    if not lasting then run.destroy(env:branch_named(branch.name)) end
   end
-  if not next(tasks) then return end
-  tasks.all = true
-  run.parallel(tasks)
 end
 
 -- ---- running -----------------------------------------------------------------------------------------
 
----The variables of one check: its secrets, and the database that it needs.
----@param env flow.Environment
----@param check project.Check
----@param made table<string, table>  of test_databases
----@return table<string, any>
-function testing.variables(env, check, made)
+-- The variables of one check.
+local function variables(env, check, made)
   local list = {}
   for _, name in ipairs(check.secrets or {}) do list[name] = secrets.of_program(env, name, checks.places) end
   local branch = made[check.needs]
@@ -124,7 +98,7 @@ end
 ---@param o { jobs: integer, databases: table<string, table> }
 function testing.run_checks(run, env, chosen, o)
   checks.run(run, { chosen = chosen, root = env.project.root, jobs = o.jobs,
-    env_of = function(check) return testing.variables(env, check, o.databases) end })
+    env_of = function(check) return variables(env, check, o.databases) end })
 end
 
 ---Builds the Workers and stores what that makes, by commit: what was tested is what is deployed.
@@ -146,19 +120,6 @@ function testing.store_bundles(run, env, sha)
   run.parallel(builds)
 end
 
----Takes what a test of the commit has built to where the Worker's own build would leave it. What was stored is what
----is taken: an artifact's digest is compared.
----@param worker flow.Worker
----@param sha string
----@return { there: boolean, digest?: string }
-function testing.take_bundle(worker, sha)
-  local key = { name = "bundle-" .. worker.name, run = sha }
-  local entry = artifact.find(key)
-  if not entry then return { there = false } end
-  artifact.get { name = key.name, run = sha, into = worker.folder, replace = true, digest = "sha256:" .. entry.sha256 }
-  return { there = true, digest = entry.sha256 }
-end
-
 -- ---- these are methods of flow.Environment -----------------------------------------------------------
 
 testing.methods = {}
@@ -171,24 +132,12 @@ function testing.methods:require_check_secrets(chosen)
   end
 end
 
----The commit that a change is about: of a pull request the newest one, as GitHub says, unless it was named.
----@param change flow.Change
----@return string sha
-function testing.methods:commit_of(change)
-  return change.sha or self.github.pull(change.pr).sha
-end
-
----Tells GitHub how the tests of a commit went, where preview and production look. Nothing is told of a commit that
----somebody's checkout is not, for what was tested there is something else, nor of some checks for all.
----@param change flow.Change
+---Tells GitHub how the tests of a commit went, where preview and production look.
 ---@param sha string
 ---@param err? table
-function testing.methods:tell_tested(change, sha, err)
-  local why = #(change.only or {}) > 0 and "these were some checks only"
-    or commit.differs(change.here, sha, change.by_hand)
-  if why then return log.warn(("GitHub is told nothing of %s: %s"):format(sha:sub(1, 8), why)) end
-  put.there(self.github.status { sha = sha, context = testing.CONTEXT, state = err and "failure" or "success",
-    description = err and "they have not passed" or "all checks have passed" })
+function testing.methods:tell_tested(sha, err)
+  self.github.set_status { sha = sha, context = testing.CONTEXT, state = err and "failure" or "success",
+    description = err and "a check has failed" or "all checks have passed" }
 end
 
 return testing

@@ -1,7 +1,6 @@
 ---The Workers of an environment: their secrets, versions, bindings, hosts and crons. These are methods of
 ---flow.Environment (lua/flow.lua).
 local json = require "json"
-local planned = require "run.planned"
 local secret = require "secret"
 local secrets = require "flow.secrets"
 local sha256 = require "sha256"
@@ -14,7 +13,7 @@ local workers = {}
 ---@param run run
 ---@return table<string, any> templates, or "keep"
 function workers:secrets(branch, run)
-  local values, choices = {}, run.look("generated secrets", function() return secrets.choose(self) end)
+  local values, choices = {}, run.step("generated secrets", function() return secrets.choose(self) end)
   for _, worker in ipairs(self.workers) do
     for _, name in ipairs(worker.settings.secrets) do
       values[name] = values[name] or self:secret(name, choices[name], branch)
@@ -57,28 +56,19 @@ local function fingerprints(env, worker, values)
   return found
 end
 
--- Whether a plan is made, and what goes into a version is not there yet.
-local function is_unknown(worker, bundle, branch, values)
-  local unknown = planned.is(bundle) or planned.is(branch)
-  for _, name in ipairs(worker.settings.secrets) do unknown = unknown or planned.is(values[name]) end
-  return unknown
-end
-
 ---The same for the same code, settings and secrets on the same database; else another.
 ---@param values table<string, any>  of env:secrets
----@return string  "BUNDLE-SETTINGS": 12 digits of what was built, 8 of the rest
+---@return string  12 hex digits
 function workers:version(worker, bundle, branch, values)
-  if is_unknown(worker, bundle, branch, values) then return planned.unknown("the build of " .. worker.name) end
   local settings = json.encode {
     vars = worker.settings.vars, secrets = json.array(worker.settings.secrets),
     values = fingerprints(self, worker, values), date = worker.settings.compatibility_date,
   }
-  return ("%s-%s"):format(bundle.digest:sub(1, 12), sha256(branch.id .. settings):sub(1, 8))
+  return sha256(bundle.digest .. branch.id .. settings):sub(1, 12)
 end
 
--- What wrangler's configuration binds stays; davit.yaml's own come after, and have the word where a name is in both.
-local function bindings_of(env, worker, bundle, version, values)
-  local own, list = {}, {
+local function bindings_of(env, worker, version, values)
+  local list = {
     { type = "plain_text", name = "VERSION", text = version },
     { type = "plain_text", name = "ENVIRONMENT", text = env.kind },
   }
@@ -90,39 +80,19 @@ local function bindings_of(env, worker, bundle, version, values)
     list[#list + 1] = value == "keep" and { type = "inherit", name = name }
       or { type = "secret_text", name = name, text = value }
   end
-  for _, binding in ipairs(list) do own[binding.name] = true end
-  for _, binding in ipairs(bundle.bindings or {}) do
-    if not own[binding.name] then list[#list + 1] = binding end
-  end
   return list
 end
 
--- What an upload consists of, be it deployed at once or not.
-local function upload_of(env, worker, bundle, version, values)
-  return {
-    marker = env.marker, main = bundle.main, modules = bundle.modules,
-    compatibility_date = bundle.compatibility_date or worker.settings.compatibility_date,
-    compatibility_flags = bundle.compatibility_flags, version_tag = version,
-    message = ("bundle %s"):format(bundle.digest:sub(1, 12)),
-    bindings = bindings_of(env, worker, bundle, version, values),
-    assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules,
-    observability = bundle.observability, placement = bundle.placement, limits = bundle.limits,
-    logpush = bundle.logpush, tail_consumers = bundle.tail_consumers, migrations = bundle.migrations,
-  }
-end
-
----A Worker of the environment with this bundle, as run.ensure takes it: what is uploaded serves.
+---A Worker of the environment with this bundle, as run.ensure takes it.
 function workers:worker(worker, bundle, version, values)
-  local o = upload_of(self, worker, bundle, version, values)
-  o.name, o.always = worker.script, gets_another(self, worker, values)
-  return self.cloudflare.worker(o)
-end
-
----A version of a Worker with this bundle, as run.ensure takes it: it has no traffic yet.
-function workers:worker_version(worker, bundle, version, values)
-  local o = upload_of(self, worker, bundle, version, values)
-  o.worker = worker.script
-  return self.cloudflare.version(o)
+  return self.cloudflare.worker {
+    name = worker.script, marker = self.marker, main = "index.js",
+    modules = { { name = "index.js", type = "application/javascript+module", body = bundle.entry } },
+    compatibility_date = worker.settings.compatibility_date, version_tag = version,
+    bindings = bindings_of(self, worker, version, values),
+    assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules,
+    always = gets_another(self, worker, values),
+  }
 end
 
 ---A Worker by its name alone: enough to find and to destroy it.
@@ -140,15 +110,12 @@ function workers:set_crons(run, worker)
   act(self.cloudflare.crons { worker = worker.script, marker = self.marker, crons = list })
 end
 
----@param take_over? boolean  what others have there is replaced, and kept
-function workers:dns_record(worker, take_over)
-  return self.cloudflare.dns_record { host = worker.host, marker = self.marker, take_over = take_over }
+function workers:dns_record(worker)
+  return self.cloudflare.dns_record { host = worker.host, marker = self.marker }
 end
 
----@param take_over? boolean
-function workers:domain(worker, take_over)
-  return self.cloudflare.domain { host = worker.host, worker = worker.script, marker = self.marker,
-    take_over = take_over }
+function workers:domain(worker)
+  return self.cloudflare.domain { host = worker.host, worker = worker.script, marker = self.marker }
 end
 
 return workers
