@@ -3,7 +3,6 @@ local api = require "github.api"
 local authors = require "github.authors"
 local marker = require "marker"
 local mask = require "mask"
-local planned = require "run.planned"
 local options = require "options"
 local pulls = require "github.pulls"
 
@@ -19,14 +18,14 @@ local function show(client, comment)
 end
 
 local function list_of(o)
-  return { path = ("/issues/%d/comments"):format(o.pr), needs = (o.needs:gsub("write", "read")),
+  return { path = ("/issues/%d/comments"):format(o.pr), needs = "pull-requests: read",
     what = ("list the comments of %s %d"):format(o.of, o.pr) }
 end
 
 ---@return github.Comment[]
 function comments.all(client, n)
   pulls.check_number("github.comments", n)
-  local list = api.all(client, list_of { pr = n, of = "the pull request", needs = WRITE })
+  local list = api.all(client, list_of { pr = n, of = "the pull request" })
   for i, comment in ipairs(list) do list[i] = show(client, comment) end
   return list
 end
@@ -117,10 +116,6 @@ function comments.resource(client, given)
     create = function() return create(client, o) end,
     matches = function() return true end,   -- find looks at marker and author already
     update = function(thing) return update(client, thing, o) end,
-    plan = function(thing)
-      if thing.body == o.text then return "keep" end
-      return "change", planned.within(o.text) and "as far as it differs" or "another text"
-    end,
     destroy = function() destroy(client, o) end,
   }
 end
