@@ -1,8 +1,8 @@
 ---Whose marker counts in a text that anybody may write: a comment's, an issue's.
 ---
----Ours is what `login` names and what a workflow's token wrote, which only workflows of the repository have. The token
----may be another one tomorrow: a person's today, a workflow's then. So what somebody wrote who belongs to the repository
----counts, too, where nothing of the first kind is there; a stranger's never does.
+---Ours is what `login` names and what a workflow's token wrote, which only workflows of the repository have. The
+---token may be another one tomorrow: a person's today, a workflow's then. So what somebody wrote who belongs to the
+---repository counts, too, where nothing of the first kind is there; a stranger's never does.
 local api = require "github.api"
 local marker = require "marker"
 local options = require "options"

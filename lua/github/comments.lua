@@ -18,14 +18,14 @@ local function show(client, comment)
 end
 
 local function list_of(o)
-  return { path = ("/issues/%d/comments"):format(o.pr), needs = "pull-requests: read",
+  return { path = ("/issues/%d/comments"):format(o.pr), needs = (o.needs:gsub("write", "read")),
     what = ("list the comments of %s %d"):format(o.of, o.pr) }
 end
 
 ---@return github.Comment[]
 function comments.all(client, n)
   pulls.check_number("github.comments", n)
-  local list = api.all(client, list_of { pr = n, of = "the pull request" })
+  local list = api.all(client, list_of { pr = n, of = "the pull request", needs = WRITE })
   for i, comment in ipairs(list) do list[i] = show(client, comment) end
   return list
 end
