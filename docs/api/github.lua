@@ -31,7 +31,7 @@ github.places = {}
 
 ---@class github.ClientOptions
 ---@field repository string             "owner/name"
----@field token string|secret.Template  "pull-requests: write" for comments
+---@field token string|secret.Template
 ---@field login? string|string[]        who else writes for us (github-actions[bot] always does): see `client.comment`
 
 ---A client; nothing is sent yet. Raises a misuse for an unknown, missing or mistyped option.
@@ -84,11 +84,12 @@ function client.comments(number) end
 ---@field body string  Markdown; at most 65536 characters with the marker
 
 ---The comment of this key. `update` writes only when the text differs, and writes a new one when
----somebody deleted it. The body is masked. The thing is a `github.Comment`. Needs "pull-requests: write".
+---somebody deleted it. The body is masked. The thing is a `github.Comment`.
 ---
 ---Anybody can write a marker, so its author is looked at. What `login` names and github-actions[bot] wrote is ours.
----Where there is none of those, what an owner, a member or a collaborator of the repository wrote counts: a person's token
----of today may be a workflow's tomorrow. A stranger's never does. An app writes as "NAME[bot]", which `login` has to say.
+---Where there is none of those, what an owner, a member or a collaborator of the repository wrote counts: a person's
+---token of today may be a workflow's tomorrow. A stranger's never does. An app writes as "NAME[bot]", which `login`
+---has to say.
 ---@param options github.CommentOptions
 ---@return run.Resource
 function client.comment(options) end
