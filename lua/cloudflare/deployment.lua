@@ -83,7 +83,7 @@ local function destroy(account, o)
   worker.require_ours(account, o.worker, o.marker)
   local before = history.last_good(account, o.worker)
   if not before then refuse_no_way_back(o) end
-  deploy(account, { worker = o.worker, version = before.version, message = history.BACK .. "from " .. o.version })
+  deploy(account, { worker = o.worker, version = before.version, message = "back from " .. o.version })
 end
 
 ---Sends all traffic to an earlier version. Nothing is sent when it has it already.
@@ -93,13 +93,10 @@ function deployment.rollback(account, o)
   if o.marker then
     marker.check("cloudflare.rollback", o.marker)
     worker.require_ours(account, o.worker, o.marker)
-  else
-    worker.check(account, o.worker)
   end
   local newest = history.deployments(account, o.worker)[1]
   local changed = not newest or newest.version ~= o.version
-  local told = setmetatable({ message = history.BACK .. (o.message or "by hand") }, { __index = o })
-  local thing = changed and deploy(account, told) or thing_of(o, newest.id)
+  local thing = changed and deploy(account, o) or thing_of(o, newest.id)
   return { worker = o.worker, version = o.version, from = newest and newest.version, deployment = thing.id,
     changed = changed, back = deployment.reach.back, stays = deployment.reach.stays }
 end
@@ -110,7 +107,7 @@ function deployment.last_good(account, name, text)
   marker.check("cloudflare.last_good", text)
   local holder = worker.find(account, name)
   if not holder then return nil end
-  worker.refuse_foreign(account, holder.marker, text, "the Worker " .. name)
+  worker.refuse_foreign(holder.marker, text, "the Worker " .. name)
   return history.last_good(account, name)
 end
 
@@ -126,7 +123,7 @@ function deployment.resource(account, o)
     find = function() return find(account, o) end,
     create = function() return create(account, o) end,
     matches = function()
-      return account:same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
+      return marker.same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
     end,
     update = function(thing)
       set(account, o)

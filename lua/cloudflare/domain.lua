@@ -97,7 +97,6 @@ local function take_over(account, o)
   local attached, before = domain.at(account, o.host), { by = "domain" }
   if attached then
     before.worker = attached.worker ~= o.worker and attached.worker or nil
-    worker.check(account, attached.worker)   -- nobody agrees to that for production
   else
     before.records = taken.foreign(account, o.host, o.marker)
   end
@@ -144,6 +143,19 @@ local function find(account, o)
   return thing
 end
 
+-- What was taken over is ours until it is put back, though our domain may be gone already.
+local function find(account, o)
+  local thing = domain.at(account, o.host)
+  if not o.take_over then return thing end
+  if thing and thing.worker ~= o.worker then thing = nil end
+  local before = taken.find(account, o.host, o.marker, "domain")
+  if before then
+    thing = thing or { host = o.host, worker = o.worker, gone = true }
+    thing.took_over = before
+  end
+  return thing
+end
+
 local function destroy(account, o)
   local thing = find(account, o)
   if not thing then return end
@@ -165,10 +177,6 @@ function domain.resource(account, given)
     create = function() return create(account, o) end,
     matches = function(thing) return matches(account, thing, o) end,
     update = function(thing) return thing.gone and create(account, o) or thing end,
-    plan = function(thing)
-      if thing.gone then return "change", "attached again" end
-      return "keep"
-    end,
     destroy = function() destroy(account, o) end,
   }
 end

@@ -8,7 +8,6 @@ local records = require "cloudflare.records"
 local taken = {}
 
 local PREFIX, BEGIN = "_davit-before.", "davit-before="
-local PIECE = 250   -- bytes; a string of a TXT record has 255 at most
 
 ---What somebody else had at a host.
 ---@class cloudflare.Taken
@@ -16,13 +15,7 @@ local PIECE = 250   -- bytes; a string of a TXT record has 255 at most
 ---@field worker? string   whose custom domain it was
 ---@field records? table[] DNS records: type, content, proxied, ttl, comment, tags
 
--- A long text goes, and comes back, in quoted pieces.
-local function quoted(text)
-  local pieces = {}
-  for i = 1, #text, PIECE do pieces[#pieces + 1] = '"' .. text:sub(i, i + PIECE - 1) .. '"' end
-  return table.concat(pieces, " ")
-end
-
+-- A long text comes back in quoted pieces.
 local function unquoted(content)
   return (content:gsub('"%s+"', ""):gsub('^"', ""):gsub('"$', ""))
 end
@@ -61,9 +54,9 @@ end
 function taken.keep(account, host, text, before)
   local kept = taken.find(account, host, text, before.by)
   if kept then return kept end
-  local content = quoted(BEGIN .. base64.encode(json.encode(before), { url = true }))
+  local content = BEGIN .. base64.encode(json.encode(before), { url = true })
   account:dns("cloudflare.dns_record", "", { method = "POST", what = "keep what was at " .. host,
-    json = { type = "TXT", name = PREFIX .. host, content = content, ttl = 1,
+    json = { type = "TXT", name = PREFIX .. host, content = '"' .. content .. '"', ttl = 1,
       comment = marker.to_comment(text) } })
   return before
 end
@@ -84,14 +77,10 @@ local function put_record(account, host, record)
   if err and not is_there(err) then error(err, 0) end
 end
 
--- A Worker that is gone meanwhile has no domains any more.
 local function put_domain(account, host, name)
-  local _, err = try(function()
-    account:workers("/domains", { method = "PUT", json = { hostname = host, service = name, environment = "production",
-      zone_id = account:zone("cloudflare.domain").id },
-      what = ("give the domain %s back to the Worker %s"):format(host, name) })
-  end)
-  if err and err.code ~= "cloudflare-10007" then error(err, 0) end
+  account:workers("/domains", { method = "PUT", json = { hostname = host, service = name, environment = "production",
+    zone_id = account:zone("cloudflare.domain").id },
+    what = ("give the domain %s back to the Worker %s"):format(host, name) })
 end
 
 -- Nothing of ours is at the host any more. The record that says what was there goes last.
@@ -118,7 +107,6 @@ function taken.foreign(account, host, text)
   local list, things = json.array {}, {}
   for _, thing in ipairs(records.at(account, host)) do
     if not thing.managed and thing.marker ~= text then
-      account.environment:check_marker(thing.marker, "the DNS record " .. host)
       things[#things + 1] = thing
       list[#list + 1] = { type = thing.type, content = thing.content, proxied = thing.proxied, ttl = thing.ttl,
         comment = thing.comment, tags = thing.tags }

@@ -3,6 +3,7 @@
 ---The service makes no version of a Worker that is not there: the first one is deployed as it is uploaded, and its
 ---thing says so.
 local history = require "cloudflare.history"
+local marker = require "marker"
 local options = require "options"
 local retry = require "retry"
 local upload = require "cloudflare.upload"
@@ -17,9 +18,8 @@ local function thing_of(o, found, deployed)
 end
 
 local function at_tag(account, o)
-  local list = history.versions(account, o.worker) or {}
-  for _, found in ipairs(list) do
-    if found.tag == o.version_tag then return found, list[1].id end
+  for _, found in ipairs(history.versions(account, o.worker) or {}) do
+    if found.tag == o.version_tag then return found end
   end
 end
 
@@ -31,12 +31,9 @@ local function has_traffic(account, o, id)
   return false
 end
 
--- An older version without traffic has the secrets of its time, those that were inherited too: another one is made in
--- its place.
 local function find(account, o)
-  local found, newest = at_tag(account, o)
-  local deployed = found and has_traffic(account, o, found.id)
-  return found and (deployed or found.id == newest) and thing_of(o, found, deployed) or nil
+  local found = at_tag(account, o)
+  return found and thing_of(o, found, has_traffic(account, o, found.id))
 end
 
 -- ---- making ------------------------------------------------------------------------------
@@ -64,7 +61,7 @@ end
 local function create(account, o)
   upload.check_complete("cloudflare.version", o.worker, o)
   local holder = worker.find(account, o.worker)
-  if holder then worker.refuse_foreign(account, holder.marker, o.marker, "the Worker " .. o.worker) end
+  if holder then worker.refuse_foreign(holder.marker, o.marker, "the Worker " .. o.worker) end
   local thing = (holder and add or make_worker)(account, o)
   account.own.markers[o.worker] = o.marker
   return thing
@@ -88,23 +85,11 @@ local function delete(account, o, thing)
   return err ~= nil
 end
 
--- Whether a Worker is what the upload of its first version has made, and nothing has come since.
-local function is_alone(account, o)
-  return #(history.versions(account, o.worker) or {}) == 1 and #history.deployments(account, o.worker) == 1
-end
-
--- A Worker goes with the version that has made it.
-local function destroy_serving(account, o, thing)
-  if not (thing.first and is_alone(account, o)) then refuse_serving(o, thing) end
-  worker.destroy(account, { name = o.worker, marker = o.marker })
-end
-
 local function destroy(account, o)
   local thing = find(account, o)
   if not thing then return false end
   worker.require_ours(account, o.worker, o.marker)
-  account.own.markers[o.worker] = nil   -- it may be gone afterwards
-  if thing.deployed then return destroy_serving(account, o, thing) end
+  if thing.deployed then refuse_serving(o, thing) end
   return delete(account, o, thing)
 end
 
@@ -120,9 +105,9 @@ function version.resource(account, o)
     find = function() return not is_history and find(account, o) or nil end,
     create = function() return create(account, o) end,
     matches = function()
-      return account:same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
+      return marker.same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
     end,
-    destroy = function() is_history = destroy(account, o) == true end,
+    destroy = function() is_history = destroy(account, o) end,
   }
 end
 

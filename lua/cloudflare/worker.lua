@@ -1,7 +1,6 @@
 ---Workers as resources: a script with its modules, bindings and assets, ours by its tag.
 local history = require "cloudflare.history"
 local marker = require "marker"
-local planned = require "run.planned"
 local retry = require "retry"
 local upload = require "cloudflare.upload"
 
@@ -69,7 +68,7 @@ function worker.require_ours(account, name, wanted)
     failure { code = "cloudflare-10007", about = name, message = ("Cloudflare: there is no Worker %s"):format(name),
       hint = "deploy it first" }
   end
-  worker.refuse_foreign(account, found.marker, wanted, "the Worker " .. name)
+  worker.refuse_foreign(found.marker, wanted, "the Worker " .. name)
   account.own.markers[name] = wanted
 end
 
@@ -133,30 +132,16 @@ local function destroy(account, o)
     what = "delete the Worker " .. o.name })
 end
 
--- What an upload would change.
-local function plan(account, o)
-  if planned.is(o.version_tag) then return "change", "a new version, unless what is built serves already" end
-  local serving = history.serving(account, o.name) or {}
-  if serving.tag and serving.tag == o.version_tag and not o.always and same_names(account, o) then return "keep" end
-  return "change", ("version %s after %s"):format(o.version_tag or "without a tag", serving.tag or "one without a tag")
-end
-
 ---@return table resource
 function worker.resource(account, o)
   upload.read("cloudflare.worker", { "name", "string", true }, o)
-  local looked = false   -- whether `matches` has seen whose it is, or `find` that it is nobody's
   local function deploy()
     upload.check_complete("cloudflare.worker", o.name, o)
-    if not looked then worker.check(account, o.name) end
     return worker.deploy(account, o)
   end
   return {
     "Worker " .. o.name,
-    find = function()
-      local found = worker.find(account, o.name)
-      looked = not found
-      return found
-    end,
+    find = function() return worker.find(account, o.name) end,
     create = deploy,
     matches = function(thing)
       looked = true
