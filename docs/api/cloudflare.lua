@@ -29,10 +29,6 @@ cloudflare.rollback_reach = {}
 ---@field dns_token? string|secret.Template  may read the zone and edit its DNS records; `token` never stands in for it
 ---@field account? string  the account's id; without it the zone's, else the only one `token` sees
 ---@field zone? string     "example.com"; domains, routes and DNS records need it, and `dns_token`
----@field environment? environment.Environment  whom it works for (a person, whom nothing but the token limits). A client
----of anything but production raises "preview-to-production" (exit code 9) before it sends anything for a
----Worker, host or marker of production's, be it in a binding or covered by "*", and before it changes what carries
----production's marker under another name; nobody's `take_over` reaches it
 
 ---A client. Nothing is sent yet; account and zone are looked up once, when they are first needed.
 ---Raises a misuse for an unknown, missing or mistyped option.
@@ -103,25 +99,16 @@ function client.verify(options) end
 ---@return run.Resource
 function client.worker(options) end
 
----Makes a Worker ours that was deployed before without Davit, by wrangler for example: its marker is added to the
----Worker's tags. What it serves stays as it is. `find` is nil while the Worker has no marker; one of somebody else is
----"not-ours", a Worker that is not there "cloudflare-10007". `destroy` takes the marker away.
----The thing: worker, marker.
----@param options { worker: string, marker: string }
----@return run.Resource
-function client.adoption(options) end
-
 ---@class cloudflare.VersionOptions: cloudflare.UploadOptions
 ---@field worker string        its name
----@field version_tag string   by which the version is found, if it is the Worker's newest or has traffic: an older one
----has the secrets of its time
+---@field version_tag string   by which the version is found
 
 ---A version of a Worker without traffic. The service makes none of a Worker that is not there: then the Worker is made,
 ---as `worker` does it, with all traffic. Migrations of Durable Objects are refused ("cloudflare-10123"), too.
 ---Observability, logpush and tail consumers take effect with `settings` of the deployment.
 ---The thing: worker, id, tag, number, deployed (it has traffic), first (it is the Worker's first). `destroy` deletes a
----version that was never deployed, and a Worker with its first version while there is no other; what was deployed before
----stays as history; for a version that has traffic it raises "cloudflare-version-serves".
+---version that was never deployed; one that was stays as history; for one that has traffic it raises
+---"cloudflare-version-serves".
 ---@param options cloudflare.VersionOptions
 ---@return run.Resource
 function client.version(options) end
@@ -150,15 +137,8 @@ function client.serving(worker) end
 ---@return { id: string, number: integer, tag: string?, message: string?, created: string }[]
 function client.versions(worker) end
 
----One version with its plain variables; nil when it is not there.
----@param worker string
----@param id string
----@return { id: string, number: integer, tag: string?, message: string?, created: string, variables: table<string, string> }|nil
-function client.find_version(worker, id) end
-
 ---Where to go back to: the newest deployment before the current one that sent all traffic to another version, which
----can still be deployed and from which nobody went back (by `rollback`, or a deployment that was destroyed); nil when
----there is none. Raises "not-ours".
+---can still be deployed; nil when there is none. Raises "not-ours".
 ---@param worker string
 ---@param marker string
 ---@return { version: string, tag: string?, message: string?, deployment: string, created: string }|nil
@@ -168,7 +148,7 @@ function client.last_good(worker, marker) end
 ---@field worker string
 ---@field version string   an id
 ---@field marker? string   whose the Worker has to be
----@field message? string  "back: " is put before it
+---@field message? string
 ---@field force? boolean   also across changed secrets, whose old values come back (false)
 
 ---Sends all traffic to an earlier version; nothing is sent when it has it already. What this brings back, and what

@@ -44,6 +44,8 @@ local meanings = {
   [10214] = undeployed, [10215] = undeployed,
   [10220] = { class = "fatal", hint = "secrets were changed since that version: a person has to say whether it may "
     .. "come back with its old ones (force = true)" },
+  [10063] = { class = "fatal",
+    hint = "choose a name on workers.dev in the dashboard: Workers & Pages, Your subdomain" },
   [10057] = { class = "fatal",
     hint = "the version before has no such binding to inherit: give it a value" },
   [10020] = already, [81057] = already, [81058] = already, [81062] = already,

@@ -77,10 +77,14 @@ local function put_record(account, host, record)
   if err and not is_there(err) then error(err, 0) end
 end
 
+-- A Worker that is gone meanwhile has no domains any more.
 local function put_domain(account, host, name)
-  account:workers("/domains", { method = "PUT", json = { hostname = host, service = name, environment = "production",
-    zone_id = account:zone("cloudflare.domain").id },
-    what = ("give the domain %s back to the Worker %s"):format(host, name) })
+  local _, err = try(function()
+    account:workers("/domains", { method = "PUT", json = { hostname = host, service = name, environment = "production",
+      zone_id = account:zone("cloudflare.domain").id },
+      what = ("give the domain %s back to the Worker %s"):format(host, name) })
+  end)
+  if err and err.code ~= "cloudflare-10007" then error(err, 0) end
 end
 
 -- Nothing of ours is at the host any more. The record that says what was there goes last.
