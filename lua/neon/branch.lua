@@ -16,7 +16,6 @@ end
 ---@field name string
 ---@field parent_id? string
 ---@field marker? string
----@field made_from? string    the name of the branch that it was made from by us
 ---@field at? string           the moment of its parent that it was asked for
 ---@field schema_only? boolean
 ---@field default boolean
@@ -31,8 +30,8 @@ end
 function branch.thing(found, annotation)
   local value = given((annotation or {}).value) or {}
   return { id = found.id, name = found.name, parent_id = given(found.parent_id),
-    marker = marker.of_annotation(value), made_from = value.davit_parent, at = value.davit_at,
-    default = found.default == true, schema_only = found.init_source == "schema-only" or nil,
+    marker = marker.of_annotation(value), at = value.davit_at, default = found.default == true,
+    schema_only = found.init_source == "schema-only" or nil,
     protected = found.protected == true, expires_at = given(found.expires_at),
     created_at = found.created_at }
 end
@@ -104,6 +103,18 @@ end
 ---@return boolean
 function branch.is_root(thing)
   return thing.default or thing.protected or not thing.parent_id and not thing.schema_only
+end
+
+---Raises "preview-to-production" for a branch that no preview made.
+---@param thing neon.Branch
+function branch.refuse_production(thing)
+  local parts = marker.parse(thing.marker)
+  local foreign = branch.is_root(thing) or parts and parts.environment == "production"
+  if parts and not foreign then return end
+  failure { code = "preview-to-production", about = thing.name,
+    message = ("Neon: the branch %s %s and was asked for by a preview"):format(thing.name,
+      foreign and "is production's" or "carries no marker of Davit"),
+    hint = "a preview has a branch of its own: create that" }
 end
 
 -- ---- inventory ---------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 ---A database branch as a resource: ours by its annotation, made of its parent's head or past, prolonged, deleted.
 local api = require "neon.api"
 local branch = require "neon.branch"
-local guard = require "neon.guard"
 local json = require "json"
 local log = require "log"
 local marker = require "marker"
@@ -35,30 +34,21 @@ local function parent_of(project, o)
     hint = "no other branch is taken in its place: look at the name and the project" }
 end
 
--- What Neon shows as the parent is another branch once the parent was restored: its children go to what it was. So
--- the name in the annotation counts, which was written when the branch was made, and is one request less.
-local function has_parent(project, thing, o)
-  return thing.made_from == (o.parent or "production") or thing.parent_id == parent_of(project, o).id
-end
-
 -- A branch of another moment, or with rows where only a schema was wanted, is another one.
 local function has_origin(project, thing, o, name)
   if o.at and thing.at ~= point.text(o.at) then
     return false, ("%s was made of %s, not of %s"):format(name, thing.at or "its parent's head", point.text(o.at))
   end
-  if o.schema_only and not thing.schema_only then
+  if o.schema_only then
+    if thing.schema_only then return true end
     return false, name .. " holds rows, and a schema without rows was asked for"
   end
-  if o.parent and thing.schema_only and not o.schema_only then
-    return false, name .. " holds a schema without rows, and its parent's rows were asked for"
-  end
-  if not o.parent or has_parent(project, thing, o) then return true end
+  if not o.parent or thing.parent_id == parent_of(project, o).id then return true end
   return false, ("%s was made from another branch than %s"):format(name, o.parent)
 end
 
 local function matches(project, thing, o)
   local name = "the database branch " .. o.name
-  guard.check_thing(project.environment, thing, o.protected)
   if thing.default or thing.protected and not o.protected then
     return false, name .. " is the project's default or a protected branch"
   end
@@ -90,7 +80,6 @@ end
 
 local function annotation_of(o)
   local value = marker.to_annotation(o.marker)
-  value.davit_parent = o.parent or "production"
   value.davit_at = o.at and point.text(o.at) or nil
   return value
 end
@@ -202,11 +191,6 @@ function branch_resource.new(project, given_options)
     create = function() return create(project, o) end,
     matches = function(thing) return matches(project, thing, o) end,
     update = function(thing) return update(project, thing, o) end,
-    plan = function(thing)
-      local change = change_of(thing, o)
-      if not next(change) then return "keep" end
-      return "change", change.expires_at and "expires " .. change.expires_at or "protected"
-    end,
     destroy = function() destroy(project, o) end,
   }
 end

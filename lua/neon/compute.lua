@@ -2,7 +2,6 @@
 local api = require "neon.api"
 local branch = require "neon.branch"
 local core = require "core"
-local guard = require "neon.guard"
 local json = require "json"
 local operations = require "neon.operations"
 local options = require "options"
@@ -55,18 +54,12 @@ end
 
 -- ---- changing ----------------------------------------------------------------------------
 
--- A compute has no marker; its branch has.
-local function check_owner(project, o)
-  if not project.environment:is_production() then guard.branch(project, o.branch) end
-end
-
 local function wanted(o)
   return { suspend_timeout_seconds = o.suspend_seconds, autoscaling_limit_min_cu = o.min_cu,
     autoscaling_limit_max_cu = o.max_cu }
 end
 
 local function create(project, o)
-  check_owner(project, o)
   local endpoint = wanted(o)
   endpoint.branch_id, endpoint.type = o.branch, o.type
   endpoint.name = o.type == "read_only" and OUR_NAME or nil
@@ -83,7 +76,6 @@ local function update(project, thing, o)
     same = same and (o[field] == nil or o[field] == thing[field])
   end
   if same then return thing end
-  check_owner(project, o)
   local reply = api.call(project, { path = "/endpoints/" .. url.encode(thing.id), method = "PATCH",
     what = "change the " .. thing.name, json = { endpoint = wanted(o) } })
   local changed = thing_of(reply.endpoint)
@@ -91,18 +83,12 @@ local function update(project, thing, o)
   return changed
 end
 
-local function refuse(owner, reason, hint)
-  failure { code = "not-ours", about = owner.name, hint = hint,
-    message = ("Neon: the branch %s is %s, so its compute stays"):format(owner.name, reason) }
-end
-
--- Without the compute that takes writes nobody reaches a branch, and the branch's marker says whose it is. Neon deletes
--- none of a protected branch.
+-- Without the compute that takes writes nobody reaches a branch, and this one's marker says whose it is.
 local function destroy(project, thing, o)
-  local owner = guard.branch(project, o.branch)
-  if owner.protected then refuse(owner, "protected", "nothing was changed; take its protection away first") end
-  if o.type == "read_write" and (owner.default or not owner.marker) then
-    refuse(owner, "not one of ours", "nothing was changed")
+  local owner = o.type == "read_write" and branch.get(project, o.branch)
+  if owner and (not owner.marker or owner.default or owner.protected) then
+    failure { code = "not-ours", about = owner.name, hint = "nothing was changed",
+      message = ("Neon: the branch %s is not one of ours, so its compute stays"):format(owner.name) }
   end
   api.call(project, { path = "/endpoints/" .. url.encode(thing.id), method = "DELETE", absent = true,
     what = "delete the " .. thing.name })
@@ -151,7 +137,7 @@ end
 ---@param id string
 ---@return string[] ids  of those that were suspended
 function compute.suspend(project, id)
-  local thing = guard.branch(project, id)
+  local thing = branch.get(project, id)
   local stop, ids = core.monotonic() + operations.BUDGET, {}
   for _, found in ipairs(list(project, id)) do
     local one = thing_of(found)

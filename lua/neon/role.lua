@@ -1,7 +1,6 @@
 ---Roles of a branch, and new passwords for them.
 local api = require "neon.api"
 local branch = require "neon.branch"
-local guard = require "neon.guard"
 local operations = require "neon.operations"
 local options = require "options"
 local retry = require "retry"
@@ -9,7 +8,8 @@ local url = require "url"
 
 local role = {}
 
-local fields = { { "branch", "any", true }, { "role", "string", true }, { "to", "table", true }, { "name", "string" } }
+local fields = { { "branch", "any", true }, { "role", "string", true }, { "to", "table", true }, { "name", "string" },
+  { "preview", "boolean" } }
 
 ---@class neon.Role
 ---@field name string
@@ -42,7 +42,8 @@ end
 ---@return any password  a secret
 function role.reset_password(project, o)
   options.read("neon.reset_password", o, fields)
-  local thing = guard.branch(project, branch.id_of("neon.reset_password", o.branch))
+  local thing = branch.get(project, branch.id_of("neon.reset_password", o.branch))
+  if o.preview then branch.refuse_production(thing) end
   local reset = retry.run(retry.policies.after_looking, function() return request(project, thing, o) end)
   operations.wait(project, thing.name, reset.ids)
   if reset.password then return reset.password end
