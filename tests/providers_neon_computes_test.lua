@@ -51,6 +51,8 @@ end)
 test("the compute that writes is deleted where the branch is ours, never production's", function()
   local w <close>, db, made = with_branch()
   local production = db.endpoint { branch = db.find_branch "production" }
+  raises("the branch production is protected, so its compute stays", production.destroy, production.find())
+  w.state.neon.branches[1].protected = nil
   raises("the branch production is not one of ours, so its compute stays", production.destroy, production.find())
   equal(w:count "^DELETE", 0)
   local ours = db.endpoint { branch = made }

@@ -143,7 +143,8 @@ function client.restore(options) end
 ---@field max_cu? number
 
 ---A compute. The one that writes is there with every branch of client.branch: ensuring it sets its size. Of those that
----only read the one named "davit" is ours. `destroy` leaves the writing compute of a branch without marker alone.
+---only read the one named "davit" is ours. `destroy` leaves the writing compute of a branch without marker alone, and
+---every compute of a protected branch, as Neon does ("not-ours").
 ---The thing: id, branch_id, name, type, host, state (init, active, idle), pending, disabled, suspend_seconds, min_cu,
 ---max_cu, created_at and, after a change, operations for client.ready.
 ---@param options neon.EndpointOptions

@@ -83,12 +83,18 @@ local function update(project, thing, o)
   return changed
 end
 
--- Without the compute that takes writes nobody reaches a branch, and this one's marker says whose it is.
+local function refuse(owner, reason, hint)
+  failure { code = "not-ours", about = owner.name, hint = hint,
+    message = ("Neon: the branch %s is %s, so its compute stays"):format(owner.name, reason) }
+end
+
+-- Without the compute that takes writes nobody reaches a branch, and the branch's marker says whose it is. Neon deletes
+-- none of a protected branch.
 local function destroy(project, thing, o)
-  local owner = o.type == "read_write" and branch.get(project, o.branch)
-  if owner and (not owner.marker or owner.default or owner.protected) then
-    failure { code = "not-ours", about = owner.name, hint = "nothing was changed",
-      message = ("Neon: the branch %s is not one of ours, so its compute stays"):format(owner.name) }
+  local owner = branch.get(project, o.branch)
+  if owner.protected then refuse(owner, "protected", "nothing was changed; take its protection away first") end
+  if o.type == "read_write" and (owner.default or not owner.marker) then
+    refuse(owner, "not one of ours", "nothing was changed")
   end
   api.call(project, { path = "/endpoints/" .. url.encode(thing.id), method = "DELETE", absent = true,
     what = "delete the " .. thing.name })
