@@ -91,7 +91,7 @@ end
 local function refuse_number(from, number)
   local where = from.file and from.file.name .. ": " or ""
   failure { code = "config", class = "misuse", about = from.repository,
-    message = ("%sgithub: two issues or pull requests of the first repository have the number %d"):format(where, number),
+    message = ("%sgithub: two issues or pull requests of the first repository have number %d"):format(where, number),
     hint = "they are counted together, below github and where github.repositories lists it" }
 end
 
