@@ -75,48 +75,6 @@ local function merged(a, b)
   return made
 end
 
--- ---- what the first repository begins with ------------------------------------------------------
-
--- The issues and the pull requests that a file names: below `github`, and where that lists the repository itself.
-local function named_in(from)
-  local issues, pulls = { from.github and from.github.issues or {} }, { from.pull_requests }
-  for _, one in ipairs(from.github and from.github.repositories or {}) do
-    if one.name == (from.repository or github.FIRST) then
-      issues[#issues + 1], pulls[#pulls + 1] = one.issues or {}, one.pull_requests
-    end
-  end
-  return issues, pulls
-end
-
-local function refuse_number(from, number)
-  local where = from.file and from.file.name .. ": " or ""
-  failure { code = "config", class = "misuse", about = from.repository,
-    message = ("%sgithub: two issues or pull requests of the first repository have number %d"):format(where, number),
-    hint = "they are counted together, below github and where github.repositories lists it" }
-end
-
--- The numbers of some lists.
-local function taken(from, lists)
-  local seen = {}
-  for _, list in ipairs(lists) do
-    for _, item in ipairs(list) do
-      if seen[item.number] then refuse_number(from, item.number) end
-      seen[item.number] = true
-    end
-  end
-  return seen
-end
-
--- One open pull request, so that a preview can be tried at once; of a file that names some there are those.
-local function first_pulls(from)
-  local issues, pulls = named_in(from)
-  local seen = taken(from, table.move(pulls, 1, #pulls, #issues + 1, issues))
-  if #pulls > 0 then return from.pull_requests end
-  local number = 42
-  while seen[number] do number = number + 1 end
-  return { { number = number, title = "Try a preview", head = "feature/try-a-preview" } }
-end
-
 ---@param project table  as davit.yaml has it: zone, github, databases, cloudflare, env_file, root
 ---@param o { tokens?: table, pull_requests?: table[], settings?: table, world?: table }  world: of cloud.seed_file
 ---@param folder string  where the cloud's state is, absolute
@@ -133,7 +91,7 @@ function seed.of(project, o, folder)
     settings = settings_of(folder, file.settings or {}, o.settings or {}),
     pull_requests = o.pull_requests,
   }, file)
-  made.neon, made.pull_requests = of_neon, first_pulls(made)
+  made.neon, made.pull_requests = of_neon, first_repository.pull_requests(made)
   return made
 end
 

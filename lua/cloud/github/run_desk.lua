@@ -134,6 +134,7 @@ end
 -- What is said of the run holds for all jobs that are not told of by name; those that others hold back wait as ever.
 local function change(context)
   local run, body = runs.get(context), answers.body(context)
+  answers.check_keys("the run", body, of_run)
   plans.check_ending("the run", body)
   local told = named_in(body, run)
   if body.status or body.conclusion then

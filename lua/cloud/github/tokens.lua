@@ -52,7 +52,7 @@ function tokens.make(given, repository)
   local user, owner = kind == "classic" or kind == "fine-grained", repository:match "^[^/]+"
   return { kind = kind, value = given.value, user = user, account = owner, expires = given.expires,
     login = login_of(given, kind, owner),
-    scopes = kind == "classic" and (given.scopes or { "repo", "workflow" }) or nil,
+    scopes = kind == "classic" and (given.scopes or { "gist", "read:org", "repo", "workflow" }) or nil,
     permissions = kind ~= "classic" and permissions.of(kind, given) or nil,
     repositories = given.repositories or kind == "workflow" and { repository } or nil }
 end
