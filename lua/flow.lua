@@ -3,7 +3,9 @@
 ---
 ---Its parts: flow/names.lua how davit.yaml names things, flow/database.lua and flow/workers.lua what an environment
 ---can do with them, flow/secrets.lua where values come from, flow/bundle.lua what is deployed, flow/removal.lua how
----it is taken back, flow/reach.lua when a host is known.
+---it is taken back, flow/reach.lua when a host is known, flow/rollout.lua how a Worker is brought out;
+---flow/testing.lua and flow/checks.lua are the tests, flow/commit.lua what they and production are about,
+---flow/production.lua and flow/incident.lua what only production does.
 local bundles = require "flow.bundle"
 local cloudflare = require "cloudflare"
 local database = require "flow.database"
@@ -12,22 +14,26 @@ local github = require "github"
 local names = require "flow.names"
 local neon = require "neon"
 local migrations = require "flow.migrations"
-local preview = require "flow.preview"
 local production = require "flow.production"
 local project = require "project"
 local reach = require "flow.reach"
 local removal = require "flow.removal"
+local rollout = require "flow.rollout"
 local secrets = require "flow.secrets"
 local testing = require "flow.testing"
 local workers = require "flow.workers"
 
-local flow = { build = bundles.build, bundle = bundles.read, remove = removal.remove,
-  wait_for_name = reach.wait_for_name, change = testing.change, choose_checks = testing.choose_checks,
-  test_databases = testing.test_databases, remove_test_databases = testing.remove_test_databases,
-  run_checks = testing.run_checks, store_bundles = testing.store_bundles, summary = testing.summary }
+local flow = {
+  build = bundles.build, bundle = bundles.read, remove = removal.remove, wait_for_name = reach.wait_for_name,
+  change = testing.change, choose_checks = testing.choose_checks, test_databases = testing.test_databases,
+  remove_test_databases = testing.remove_test_databases, run_checks = testing.run_checks,
+  store_bundles = testing.store_bundles, summary = testing.summary,
+  name = rollout.name, attach = rollout.attach, wait = rollout.wait,
+  prepare = production.prepare, deploy = production.deploy, plan_of = production.plan_of, consent = migrations.consent,
+}
 
 local Environment = {}
-for _, part in ipairs { database, workers, testing.methods } do
+for _, part in ipairs { database, workers, testing.methods, production.methods } do
   for name, method in pairs(part) do Environment[name] = method end
 end
 

@@ -5,6 +5,7 @@ local checks = require "flow.checks"
 local commit = require "flow.commit"
 local log = require "log"
 local project = require "project"
+local put = require "flow.put"
 local secrets = require "flow.secrets"
 
 local testing = {}
@@ -120,6 +121,19 @@ function testing.store_bundles(run, env, sha)
   run.parallel(builds)
 end
 
+---Takes what a test of the commit has built to where the Worker's own build would leave it. What was stored is what
+---is taken: an artifact's digest is compared.
+---@param worker flow.Worker
+---@param sha string
+---@return { there: boolean, digest?: string }
+function testing.take_bundle(worker, sha)
+  local key = { name = "bundle-" .. worker.name, run = sha }
+  local entry = artifact.find(key)
+  if not entry then return { there = false } end
+  artifact.get { name = key.name, run = sha, into = worker.folder, replace = true, digest = "sha256:" .. entry.sha256 }
+  return { there = true, digest = entry.sha256 }
+end
+
 -- ---- these are methods of flow.Environment -----------------------------------------------------------
 
 testing.methods = {}
@@ -136,8 +150,8 @@ end
 ---@param sha string
 ---@param err? table
 function testing.methods:tell_tested(sha, err)
-  self.github.set_status { sha = sha, context = testing.CONTEXT, state = err and "failure" or "success",
-    description = err and "a check has failed" or "all checks have passed" }
+  put.there(self.github.status { sha = sha, context = testing.CONTEXT, state = err and "failure" or "success",
+    description = err and "a check has failed" or "all checks have passed" })
 end
 
 return testing

@@ -58,13 +58,13 @@ end
 
 ---The same for the same code, settings and secrets on the same database; else another.
 ---@param values table<string, any>  of env:secrets
----@return string  12 hex digits
+---@return string  "BUNDLE-SETTINGS": 12 digits of what was built, which any build of the same code has, and 8 of the rest
 function workers:version(worker, bundle, branch, values)
   local settings = json.encode {
     vars = worker.settings.vars, secrets = json.array(worker.settings.secrets),
     values = fingerprints(self, worker, values), date = worker.settings.compatibility_date,
   }
-  return sha256(bundle.digest .. branch.id .. settings):sub(1, 12)
+  return ("%s-%s"):format(bundle.digest:sub(1, 12), sha256(branch.id .. settings):sub(1, 8))
 end
 
 local function bindings_of(env, worker, version, values)
@@ -83,16 +83,29 @@ local function bindings_of(env, worker, version, values)
   return list
 end
 
----A Worker of the environment with this bundle, as run.ensure takes it.
-function workers:worker(worker, bundle, version, values)
-  return self.cloudflare.worker {
-    name = worker.script, marker = self.marker, main = "index.js",
+-- What an upload consists of, be it deployed at once or not.
+local function upload_of(env, worker, bundle, version, values)
+  return {
+    marker = env.marker, main = "index.js",
     modules = { { name = "index.js", type = "application/javascript+module", body = bundle.entry } },
     compatibility_date = worker.settings.compatibility_date, version_tag = version,
-    bindings = bindings_of(self, worker, version, values),
+    message = ("bundle %s"):format(bundle.digest:sub(1, 12)), bindings = bindings_of(env, worker, version, values),
     assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules,
-    always = gets_another(self, worker, values),
   }
+end
+
+---A Worker of the environment with this bundle, as run.ensure takes it: what is uploaded serves.
+function workers:worker(worker, bundle, version, values)
+  local o = upload_of(self, worker, bundle, version, values)
+  o.name, o.always = worker.script, gets_another(self, worker, values)
+  return self.cloudflare.worker(o)
+end
+
+---A version of a Worker with this bundle, as run.ensure takes it: it has no traffic yet.
+function workers:worker_version(worker, bundle, version, values)
+  local o = upload_of(self, worker, bundle, version, values)
+  o.worker = worker.script
+  return self.cloudflare.version(o)
 end
 
 ---A Worker by its name alone: enough to find and to destroy it.
@@ -110,12 +123,15 @@ function workers:set_crons(run, worker)
   act(self.cloudflare.crons { worker = worker.script, marker = self.marker, crons = list })
 end
 
-function workers:dns_record(worker)
-  return self.cloudflare.dns_record { host = worker.host, marker = self.marker }
+---@param take_over? boolean  what others have there is replaced, and kept
+function workers:dns_record(worker, take_over)
+  return self.cloudflare.dns_record { host = worker.host, marker = self.marker, take_over = take_over }
 end
 
-function workers:domain(worker)
-  return self.cloudflare.domain { host = worker.host, worker = worker.script, marker = self.marker }
+---@param take_over? boolean
+function workers:domain(worker, take_over)
+  return self.cloudflare.domain { host = worker.host, worker = worker.script, marker = self.marker,
+    take_over = take_over }
 end
 
 return workers

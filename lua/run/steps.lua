@@ -314,8 +314,8 @@ function Run:output(name, value)
   self.recorder:note("output", path, value)
 end
 
----How the run stands, for whoever has to tell it while it is taken back: why, what is taken back already, what could
----not be and why not.
+---How the run stands, for whoever has to tell it while it is taken back: why, what is taken back already, what could not
+---be and why not.
 ---@return { error?: table, back: string[], left: { path: string, why: string }[] }
 function Run:outcome()
   local past = self.recorder.history
@@ -347,8 +347,7 @@ end
 ---@return table
 function steps.handle(self)
   local functions = { id = self.id }
-  for _, name in ipairs { "step", "look", "ensure", "destroy", "parallel", "approve", "lease", "output",
-    "outcome" } do
+  for _, name in ipairs { "step", "ensure", "destroy", "parallel", "approve", "lease", "output", "outcome" } do
     functions[name] = guarded(self, self[name])
   end
   return functions
