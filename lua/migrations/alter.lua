@@ -7,13 +7,8 @@ local alter = {}
 
 -- ALTER TABLE ------------------------------------------------------------------------
 
--- Follows a table of ours to its new name or schema. With a partition it takes in what may not be ours.
+-- Follows a table of ours to its new name or schema.
 local function follow(r, created, kind, name)
-  if r:accept("attach", "partition") then
-    local part = r:name(created.path)
-    if created:has("table", part) then return nil end
-    return ("takes %s in as a partition: its rows are checked while it is locked"):format(part and part.text or "?")
-  end
   if r:accept("rename", "to") then
     created:rename(kind, name, r:name().last)
   elseif r:accept("set", "schema") then
@@ -29,11 +24,6 @@ local function table_(r, created)
   r:accept "*"
   if not name then return "a table without a name" end
   if created:has("table", name) then return follow(r, created, "table", name) end
-  if r:is "validate" and created:is_locked(name) then
-    return ("%s: all rows are checked while the table is locked by what this migration did to it before (validate in a "
-      .. "migration of its own)"):format(name.text)
-  end
-  if not r:is "validate" then created:lock(name) end
   local reason = alter_table.reason(r)
   return reason and ("%s: %s"):format(name.text, reason) or nil
 end
@@ -99,7 +89,7 @@ end
 local lost = {
   table = "its rows are lost, and code that names it fails", view = "code that names it fails",
   index = "queries that need it are slow, and what it kept unique is not any more", type = "code that names it fails",
-  ["function"] = "code that calls it fails", procedure = "code that calls it fails",
+  ["function"] = "code that calls it fails",
 }
 
 -- "f(int), g(text)": without what is in brackets.
