@@ -26,6 +26,10 @@ local keys = {
     neon = "text", parent = "text", database = "text", role = "text",
     migrations = "text", kind = "text", generate = "text", migrate = "text",
   } },
+  databases = { map = {
+    neon = "text", parent = "text", database = "text", role = "text",
+    migrations = "text", kind = "text", generate = "text", migrate = "text",
+  } },
   deploy = { list = "text" },
   artifacts = { keys = { map = "text" } },
   checks = "any",
@@ -95,18 +99,6 @@ local function check_migrations(file, path, database)
   if database.migrate and kind ~= "command" then wrong(file, path .. ".migrate", "goes with 'kind: command'") end
   if kind and kind ~= "command" and not database.migrations then
     wrong(file, path .. ".kind", "goes with 'migrations', the folder")
-  end
-end
-
--- A Worker is described here or by a file of wrangler's.
-local function check_source(file, path, worker)
-  if worker.wrangler then
-    wrangler.check(file, path, worker)
-    return require_keys(file, worker, path, { "host" })
-  end
-  require_keys(file, worker, path, { "path", "entry", "host" })
-  for _, key in ipairs { "bundler", "shared" } do
-    if worker[key] then wrong(file, path .. "." .. key, "goes with 'wrangler'") end
   end
 end
 

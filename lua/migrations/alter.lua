@@ -24,6 +24,11 @@ local function table_(r, created)
   r:accept "*"
   if not name then return "a table without a name" end
   if created:has("table", name) then return follow(r, created, "table", name) end
+  if r:is "validate" and created:is_locked(name) then
+    return ("%s: all rows are checked while the table is locked by what this migration did to it before (validate in a "
+      .. "migration of its own)"):format(name.text)
+  end
+  if not r:is "validate" then created:lock(name) end
   local reason = alter_table.reason(r)
   return reason and ("%s: %s"):format(name.text, reason) or nil
 end

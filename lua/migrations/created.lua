@@ -4,7 +4,7 @@ Created.__index = Created
 
 ---@class migrations.Created
 ---@field path string  the schema of names without one
-function Created.new() return setmetatable({ things = {}, path = "public", paths = 0 }, Created) end
+function Created.new() return setmetatable({ things = {}, locked = {}, path = "public", paths = 0 }, Created) end
 
 -- Tables, views, indexes and sequences share their names; so do types and domains.
 local spaces = { table = "relation", view = "relation", index = "relation", sequence = "relation", type = "type",
@@ -30,6 +30,13 @@ function Created:lose_path()
   self.paths = self.paths + 1
   self.path = "\1" .. self.paths
 end
+
+---A table that stays locked until the transaction ends, so that what is slow on it comes after that.
+function Created:lock(name) self.locked[name.key] = true end
+
+function Created:is_locked(name) return self.locked[name.key] == true end
+
+function Created:next_transaction() self.locked = {} end
 
 ---A transaction ended in the middle: what was made may be gone, or seen by others.
 function Created:forget() self.things = {} end

@@ -56,11 +56,28 @@ local function told_of(self, ending, line)
   return objects_of(self.before)[inventory.object(line)] == true
 end
 
--- An undone run leaves nothing that it made, but for what was said and cannot be taken back. What was there before
--- is there again, unless removing or changing it is what the recipe is for.
+local function lines_of(lines, object)
+  local list = {}
+  for _, line in ipairs(lines) do
+    if inventory.object(line) == object then list[#list + 1] = line end
+  end
+  return list
+end
+
+-- Migrations that were committed are not taken back where the branch was there before; but none is there by half.
+local function is_migrated(self, ending, line)
+  local object = inventory.object(line)
+  local branch = object:match "^%+? ?database (.*)$"
+  if not branch or not objects_of(self.before)["database branch " .. branch] then return false end
+  local is, whole = lines_of(ending.inventory, object), lines_of(self.reference.inventory, object)
+  return #is == #whole and #without(is, whole) == 0
+end
+
+-- An undone run leaves nothing that it made. What was there before is there again, unless removing
+-- or changing it is what the recipe is for.
 local function after_undo(self, problems, ending)
   for _, line in ipairs(without(ending.inventory, self.before)) do
-    if not inventory.is_said(line) and not told_of(self, ending, line) then
+    if not told_of(self, ending, line) and not is_migrated(self, ending, line) then
       problems[#problems + 1] = { what = "left over", line = line }
     end
   end
