@@ -248,6 +248,16 @@ test("an environment goes when the token may and nothing is deployed there any m
   equal(#repository(w).environments, 0)
 end)
 
+test("a 404 for the deletion of an environment that is there is no success", function()
+  local w <close> = open()
+  local resource = client().deployment(wanted(w))
+  resource.destroy(ensure(resource))
+  w:fail("^DELETE", answer(404, "Not Found"))
+  equal(client("github-owner-token").remove_environment("preview/pr-42").state, "not-allowed")
+  w:fail("^DELETE", { lost = "after" })
+  equal(client("github-owner-token").remove_environment("preview/pr-42").state, "absent")
+end)
+
 test("an environment that somebody gave rules is kept", function()
   local w <close> = open()
   local gh = client "github-owner-token"

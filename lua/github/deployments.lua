@@ -206,6 +206,21 @@ local function if_allowed(client, o)
   return nil, kept("not-allowed", err.hint)
 end
 
+local function find_environment(client, name)
+  return if_allowed(client, { path = environment_path(name), absent = true, needs = "actions: read",
+    what = "read the environment " .. name })
+end
+
+-- Who may not even know is told 404, whether it is there or not: then it is looked at again.
+local function delete_environment(client, name)
+  local done, refused = if_allowed(client, { method = "DELETE", path = environment_path(name), absent = true,
+    needs = "administration: write", what = "delete the environment " .. name })
+  if refused or done then return refused or kept "removed" end
+  if not find_environment(client, name) then return kept "absent" end
+  return kept("not-allowed", "it is there, and GitHub says that there is none to delete: "
+    .. "the token lacks 'administration: write'")
+end
+
 ---Deletes an environment that deployments have left behind.
 ---@param name string
 ---@return { state: "removed"|"absent"|"in-use"|"protected"|"not-allowed", reason?: string }
@@ -213,14 +228,9 @@ function deployments.remove_environment(client, name)
   if type(name) ~= "string" or not name:find "%S" then
     options.misuse("github.remove_environment: expected the name of an environment")
   end
-  local found, refused = if_allowed(client, { path = environment_path(name), absent = true, needs = "actions: read",
-    what = "read the environment " .. name })
+  local found, refused = find_environment(client, name)
   if not found then return refused or kept "absent" end
-  local reason = obstacle(client, name, found)
-  if reason then return reason end
-  refused = select(2, if_allowed(client, { method = "DELETE", path = environment_path(name), absent = true,
-    needs = "administration: write", what = "delete the environment " .. name }))
-  return refused or kept "removed"
+  return obstacle(client, name, found) or delete_environment(client, name)
 end
 
 return deployments
