@@ -91,7 +91,7 @@ end)
 test("a secret that is too large is refused here, and a lost reply is no trouble", function()
   local w <close> = open()
   raises("github.secret: BIG has more than GitHub's 48 KiB",
-    client().secret({ name = "BIG", value = value(("x"):rep((48 << 10) + 1)) }).create)
+    client().secret({ name = "BIG", value = value(("too-large/"):rep(4916)) }).create)
   w:fail("^PUT", { lost = "after" })
   ensure(client().secret { name = "A", value = value "sealed-twice" })
   equal({ kept(w).secrets.A, w:count("^PUT") }, { "sealed-twice", 2 })
