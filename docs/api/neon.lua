@@ -32,23 +32,23 @@ function neon.client(options) end
 local client = {}
 
 ---@class neon.BranchOptions
----@field name string       letters, digits, "/", "_", ".", "-"; not "br-…", which tools take for an id; see neon.names
+---@field name string       letters, digits, "/", "_", ".", "-"; not "br-…", which tools take for an id (neon.names)
 ---@field marker string     kept in the branch's annotation
 ---@field parent? string    the name of the branch to copy (production); a branch of another is refused
----@field at? { time: number|string } | { lsn: string }  a moment of the parent's past: seconds since 1970 or RFC 3339
----with its zone, sent on with all its digits; or a position of its log (its head)
+---@field at? { time: number|string } | { lsn: string }  a moment of the parent's past: seconds since 1970 or RFC
+---3339 with its zone, sent on with all its digits; or a position of its log (its head)
 ---@field schema_only? boolean  the parent's schema without a row; the branch has no parent then, and never other rows
 ---@field expires? integer  seconds until Neon deletes it by itself, at most 30 days
 ---@field protected? boolean    deleted by the resource's `destroy` only; such a branch cannot expire
 
 ---A branch, with a compute to read and write. It is found by its exact name; it is ours when it
----carries the marker, comes from the parent that is named, at the moment that is named, and is neither default nor, unless
----that was asked for, protected. `update` moves its end once less than half of its life is left, and protects it.
+---carries the marker, comes from the parent that is named, at the moment that is named, and is neither default nor,
+---unless that was asked for, protected. `update` moves its end once less than half of its life is left, and protects.
 ---`destroy` deletes the branches made from it first when they carry the same marker; with a child that does not it
 ---raises "not-ours", and nothing was deleted.
 ---
----Raises "neon-parent" when the parent is not there; no other branch takes its place. A child of the default branch that
----is not protected gets its passwords, which is logged as a warning; a protected parent's get their own.
+---Raises "neon-parent" when the parent is not there; no other branch takes its place. A child of the default branch
+---that is not protected gets its passwords, which is logged as a warning; a protected parent's get their own.
 ---A moment before the project's history, and a parent that expires, are refused by Neon ("neon-422").
 ---The thing: a neon.Branch and, from `create`, the ids of its operations.
 ---@param options neon.BranchOptions
@@ -123,9 +123,9 @@ function client.rollback_point(options) end
 
 ---Gives a branch the data of another moment or branch, in place, and waits until it can be used. Sessions are dropped.
 ---
----Made for run.step: called again it finds the branch `preserve_as` and that the restore was done, and only waits. So it
----does after a lost reply. There is no undo: what was written since would be lost once more. The way back is a restore to
----`{ branch = restored.preserved.id }`. The preserved branch has no marker, as Neon lets nobody annotate it, and cannot
+---Made for run.step: called again it finds the branch `preserve_as` and that the restore was done, and only waits. So
+---it does after a lost reply. There is no undo: what was written since would be lost once more. The way back is a
+---restore to `{ branch = restored.preserved.id }`. The preserved branch has no marker, as Neon lets nobody annotate it, and cannot
 ---be deleted while it is the parent of what was restored; children of the branch are its children now.
 ---
 ---A branch with a marker is restored by its own marker only ("not-ours"), one without by a marker of the environment
@@ -159,10 +159,10 @@ function client.suspend(branch) end
 ---The roles of a branch; no passwords.
 ---
 ---Roles that Neon's API makes are members of neon_superuser and may do everything, as the owner may. A role for an app
----that shall not is made in SQL, in a migration: `create role app login password …; grant select, insert, update, delete
----on all tables in schema public to app; alter default privileges …`. It is copied to branches like data, with its
----password. Do not count on Neon's API to know it (roles, connection_uri, reset_password): its password is a secret of the
----project's own, set by `alter role`, and its connection string is made of the owner's host and database.
+---that shall not is made in SQL: `create role app login password …; grant select, insert, update, delete on all tables
+---in schema public to app; alter default privileges …`. It is copied to branches like data, with its password, so keep
+---that out of migrations' files. Do not count on Neon's API to know it (roles, connection_uri, reset_password): its
+---password is a secret of the project's own, set by `alter role`, and its connection string is made of the owner's host and database.
 ---@param branch table|string
 ---@return { name: string, protected: boolean, created_at: string }[]
 function client.roles(branch) end
@@ -210,15 +210,15 @@ function client.connection_uri(options) end
 ---@return neon.Item[]
 function client.inventory(prefix) end
 
----Destroys an item of the inventory if it still carries its marker, after its children with the same marker; nothing when
----it is gone. Returns when no list has it any more; raises "still-there" (pending) after 30 s. A protected branch is
+---Destroys an item of the inventory if it still carries its marker, after its children with the same marker; nothing
+---when it is gone. Returns when no list has it any more; raises "still-there" (pending) after 30 s. A protected branch is
 ---refused ("not-ours"): whoever protected it meant that.
 ---@param item neon.Item
 function client.destroy(item) end
 
----How branches are called: pure functions, no request. A character that is no letter, digit, ".", "_" or "-" becomes "-".
----Names have at most 63 bytes; of a longer one the end of its variable part gives way to eight digits of a hash, so that
----two that begin alike do not meet. (`feature/a` and `feature-a` at one commit have one name.)
+---How branches are called: pure functions, no request. A character that is no letter, digit, ".", "_" or "-" becomes
+---"-". Names have at most 63 bytes; of a longer one the end of its variable part gives way to eight digits of a hash, so
+---that two that begin alike do not meet. (`feature/a` and `feature-a` at one commit have one name.)
 neon.names = {}
 local names = neon.names
 
@@ -255,7 +255,7 @@ function names.emergency_restore(epoch) end
 
 ---@class neon.NameParts
 ---@field kind "pull"|"pull_e2e"|"push"|"dev"|"migration_test"|"emergency_restore"
----@field lives "pull"|"run"|"kept"  until the pull request is closed, until its run has ended, until somebody deletes it
+---@field lives "pull"|"run"|"kept"  until the pull request closes, its run has ended, somebody deletes it
 ---@field pull? integer
 
 ---What a name says; nil for one that none of these functions makes.

@@ -22,19 +22,21 @@ function operations.ids(reply)
   return ids
 end
 
----The operations of a branch since a time, the oldest first: of a chain that broke, the first says why. Neon lists the
----newest first, so one that is older ends the list. Times are compared to the second, as only some have fractions.
+---The operations of a branch since a time that something is still to come of, the oldest first: of a chain that broke,
+---the first says why. Neon lists the newest first, and takes up one chain at a time, so one that has ended well is the
+---end of the list; so is one that is too old. Times are compared to the second, as only some have fractions.
 ---@param branch { id: string, name: string }
 ---@param since string  RFC 3339
 ---@return string[] ids
-function operations.since(project, branch, since)
+function operations.open(project, branch, since)
   local ids = {}
   local walk = api.walk(project, { style = "cursor", items = "/operations", cursor = "/pagination/cursor",
     last = "empty" }, { path = "/operations", query = { limit = 100 },
     what = "list the operations of the branch " .. branch.name })
   for operation in walk do
-    if operation.created_at:sub(1, 19) < since:sub(1, 19) then break end
-    if operation.branch_id == branch.id then table.insert(ids, 1, operation.id) end
+    local ours = operation.branch_id == branch.id
+    if operation.created_at:sub(1, 19) < since:sub(1, 19) or ours and operation.status == "finished" then break end
+    if ours then table.insert(ids, 1, operation.id) end
   end
   return ids
 end

@@ -8,7 +8,8 @@ local operations = require "neon.operations"
 
 local ready = {}
 
----Waits for the operations of a thing. One that was found and not created has them looked up.
+---Waits for the operations of a thing. Of one that was found and not created those are looked up
+---that are not over.
 ---@param project table
 ---@param thing table  of run.ensure, or of client.restore
 ---@return table thing
@@ -16,7 +17,7 @@ function ready.wait(project, thing)
   local stop = core.monotonic() + operations.BUDGET
   local known = thing.created_at and thing or branch.get(project, thing.id)
   local of = { id = thing.branch_id or thing.id, name = known.name }
-  operations.wait(project, of.name, thing.operations or operations.since(project, of, known.created_at), stop)
+  operations.wait(project, of.name, thing.operations or operations.open(project, of, known.created_at), stop)
   return thing
 end
 
