@@ -6,6 +6,7 @@
 ---it is taken back, flow/reach.lua when a host is known, flow/rollout.lua how a Worker is brought out;
 ---flow/testing.lua and flow/checks.lua are the tests, flow/commit.lua what they and production are about,
 ---flow/production.lua and flow/incident.lua what only production does.
+local back = require "flow.back"
 local bundles = require "flow.bundle"
 local cloudflare = require "cloudflare"
 local database = require "flow.database"
@@ -14,11 +15,13 @@ local github = require "github"
 local names = require "flow.names"
 local neon = require "neon"
 local migrations = require "flow.migrations"
+local preview = require "flow.preview"
 local production = require "flow.production"
 local project = require "project"
 local reach = require "flow.reach"
 local removal = require "flow.removal"
 local rollout = require "flow.rollout"
+local secret_changes = require "flow.secret_changes"
 local secrets = require "flow.secrets"
 local testing = require "flow.testing"
 local workers = require "flow.workers"
@@ -29,11 +32,14 @@ local flow = {
   remove_test_databases = testing.remove_test_databases, run_checks = testing.run_checks,
   store_bundles = testing.store_bundles, summary = testing.summary,
   name = rollout.name, attach = rollout.attach, wait = rollout.wait,
-  prepare = production.prepare, deploy = production.deploy, plan_of = production.plan_of, consent = migrations.consent,
+  preview_comment = preview.comment, check_preview = preview.check, prepare = production.prepare, deploy = production.deploy,
+  plan_of = production.plan_of, consent = migrations.consent,
+  decide_back = back.decide, stays = back.stays, uses_database = back.uses_database, secret_changes = secret_changes.read,
 }
 
 local Environment = {}
-for _, part in ipairs { database, workers, testing.methods, production.methods } do
+for _, part in ipairs { database, workers, testing.methods, preview.methods, production.methods,
+  back.methods, secret_changes.methods } do
   for name, method in pairs(part) do Environment[name] = method end
 end
 
@@ -122,7 +128,7 @@ Environment.services = SERVICES
 ---@return { kind: string, name: string, id: string, marker: string }[]
 function Environment:inventory(services)
   local list = {}
-  for _, name in ipairs(services or SERVICES) do
+  for _, name in ipairs { "cloudflare", "neon", "github" } do
     local options = name == "github" and { environment = self:deployed_as() } or nil
     for _, thing in ipairs(self[name].inventory(self.marker, options)) do list[#list + 1] = thing end
   end

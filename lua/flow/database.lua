@@ -1,7 +1,7 @@
 ---The database of an environment: its branch, how it is reached, how it is brought up to date. These are methods
 ---of flow.Environment (lua/flow.lua).
 local artifact = require "artifact"
-local json = require "json"
+local migrations = require "flow.migrations"
 local retry = require "retry"
 local secrets = require "flow.secrets"
 local sql = require "sql"
@@ -96,13 +96,12 @@ local function wait_for_connection(url)
 end
 
 ---Waits until the branch accepts connections and applies what the folder has and it has not.
----@return { applied: string[], already: integer }
+---@return migrations.Report
 function database:migrate(branch)
   self.neon.ready(branch)
   local url = self:database_url(branch)
   wait_for_connection(url)
-  if not self.database.migrations then return { applied = json.array {}, already = 0 } end
-  return sql.migrate { url = url, folder = self.project.root .. "/" .. self.database.migrations }
+  return migrations.try { database = self.database, url = url, environment = self.kind, newer = true }
 end
 
 return database

@@ -1,8 +1,6 @@
 ---What is particular to previews: the pull request's comment, and checks against what was deployed. The methods are
 ---flow.Environment's (lua/flow.lua).
 local checks = require "flow.checks"
-local commit = require "flow.commit"
-local connection = require "local"
 local testing = require "flow.testing"
 
 local preview = { methods = {} }
@@ -33,12 +31,11 @@ function preview.comment(env, branch)
   return table.concat(lines, "\n")
 end
 
--- URL_CODEX_WEB for the Worker codex-web, and PREVIEW_URL, as a browser on this machine finds them.
+-- URL_CODEX_WEB for the Worker codex-web, and PREVIEW_URL.
 local function urls(env)
-  local list = {}
+  local list = { PREVIEW_URL = env:url() }
   for _, worker in ipairs(env.workers) do
-    list["URL_" .. worker.name:upper():gsub("[^%w]", "_")] = connection.url(worker.host)
-    list.PREVIEW_URL = connection.url(worker.host)   -- of the last one, which stands on all others
+    list["URL_" .. worker.name:upper():gsub("[^%w]", "_")] = "https://" .. worker.host
   end
   return list
 end
@@ -47,10 +44,7 @@ end
 ---@param run run
 ---@param env flow.Environment
 function preview.check(run, env)
-  if not checks.need(env.project.checks, "preview") then return end
-  local change = run.step("what changed", function() return commit.change(env.project, { pr = env.values.pr }) end)
-  change.stage = "preview"
-  local chosen = checks.choose(env.project.checks, change)
+  local chosen = checks.choose(env.project.checks, { stage = "preview" })
   checks.run(run, { chosen = chosen, root = env.project.root, jobs = 1, env_of = function(check)
     local list = urls(env)
     for name, value in pairs(testing.variables(env, check, {})) do list[name] = value end

@@ -143,12 +143,17 @@ end
 
 -- ---- what is told ------------------------------------------------------------------------------------
 
+---What GitHub calls this environment.
+---@return string
+function methods:deployed_as()
+  return self.kind == "preview" and ("%s-%s"):format(self.kind, self.key) or self.kind
+end
+
 ---The deployment of a commit at GitHub, as run.ensure takes it.
 ---@param sha string
 function methods:deployment(sha)
-  local is_production = self.is:is_production()
-  return self.github.deployment { environment = is_production and self.kind or ("%s-%s"):format(self.kind, self.key),
-    sha = sha, marker = self.marker, production = is_production, transient = not is_production }
+  return self.github.deployment { environment = self:deployed_as(), sha = sha, marker = self.marker,
+    production = self.is:is_production(), transient = not self.is:is_production() }
 end
 
 ---@param deployment { id: integer }
@@ -156,6 +161,17 @@ end
 ---@param url? string
 function methods:tell_deployed(deployment, state, url)
   put.there(self.github.deployment_status { deployment = deployment.id, state = state, url = url })
+  if state == "success" then self:retire_deployments(deployment) end
+end
+
+---Ends what was deployed here before: one deployment stands in an environment, and what is old is history.
+---@param deployment { id: integer }
+function methods:retire_deployments(deployment)
+  for _, item in ipairs(self.github.inventory(self.marker, { environment = self:deployed_as() })) do
+    if item.id ~= deployment.id then
+      put.there(self.github.deployment_status { deployment = item.id, state = "inactive" })
+    end
+  end
 end
 
 ---Opens the issue about a failed deploy, or brings the open one up to date.

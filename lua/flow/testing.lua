@@ -83,8 +83,12 @@ end
 
 -- ---- running -----------------------------------------------------------------------------------------
 
--- The variables of one check.
-local function variables(env, check, made)
+---The variables of one check: its secrets, and the database that it needs.
+---@param env flow.Environment
+---@param check project.Check
+---@param made table<string, table>  of test_databases
+---@return table<string, any>
+function testing.variables(env, check, made)
   local list = {}
   for _, name in ipairs(check.secrets or {}) do list[name] = secrets.of_program(env, name, checks.places) end
   local branch = made[check.needs]
@@ -99,7 +103,7 @@ end
 ---@param o { jobs: integer, databases: table<string, table> }
 function testing.run_checks(run, env, chosen, o)
   checks.run(run, { chosen = chosen, root = env.project.root, jobs = o.jobs,
-    env_of = function(check) return variables(env, check, o.databases) end })
+    env_of = function(check) return testing.variables(env, check, o.databases) end })
 end
 
 ---Builds the Workers and stores what that makes, by commit: what was tested is what is deployed.
