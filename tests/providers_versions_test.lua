@@ -101,8 +101,17 @@ test("a version that was never deployed is deleted, one that serves is not", fun
   ensure(version_of "v1")
   local second = version_of "v2"
   ensure(second)
-  equal({ resource.destroy(second), second.find(), #script(w).versions }, { true, nil, 1 })
   raises("has traffic; deploy another one first", resource.destroy, version_of "v1")
+  equal({ resource.destroy(second), second.find(), #script(w).versions }, { true, nil, 1 })
+end)
+
+test("a Worker goes with the version that made it, while there is no other", function()
+  local w <close> = open()
+  ensure(version_of "v1")
+  equal({ resource.destroy(version_of "v1"), script(w) }, { true, nil })
+  deploy(2)
+  raises("has traffic; deploy another one first", resource.destroy, version_of "v2")
+  equal(#script(w).versions, 2)
 end)
 
 test("a version that has served stays as history when it is destroyed", function()

@@ -107,8 +107,8 @@ function client.worker(options) end
 ---as `worker` does it, with all traffic. Migrations of Durable Objects are refused ("cloudflare-10123"), too.
 ---Observability, logpush and tail consumers take effect with `settings` of the deployment.
 ---The thing: worker, id, tag, number, deployed (it has traffic), first (it is the Worker's first). `destroy` deletes a
----version that was never deployed; one that was stays as history; for one that has traffic it raises
----"cloudflare-version-serves".
+---version that was never deployed, and a Worker with its first version while there is no other; what was deployed before
+---stays as history; for a version that has traffic it raises "cloudflare-version-serves".
 ---@param options cloudflare.VersionOptions
 ---@return run.Resource
 function client.version(options) end

@@ -85,11 +85,23 @@ local function delete(account, o, thing)
   return err ~= nil
 end
 
+-- Whether a Worker is what the upload of its first version has made, and nothing has come since.
+local function is_alone(account, o)
+  return #(history.versions(account, o.worker) or {}) == 1 and #history.deployments(account, o.worker) == 1
+end
+
+-- A Worker goes with the version that has made it.
+local function destroy_serving(account, o, thing)
+  if not (thing.first and is_alone(account, o)) then refuse_serving(o, thing) end
+  worker.destroy(account, { name = o.worker, marker = o.marker })
+end
+
 local function destroy(account, o)
   local thing = find(account, o)
   if not thing then return false end
   worker.require_ours(account, o.worker, o.marker)
-  if thing.deployed then refuse_serving(o, thing) end
+  account.own.markers[o.worker] = nil   -- it may be gone afterwards
+  if thing.deployed then return destroy_serving(account, o, thing) end
   return delete(account, o, thing)
 end
 
@@ -107,7 +119,7 @@ function version.resource(account, o)
     matches = function()
       return marker.same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
     end,
-    destroy = function() is_history = destroy(account, o) end,
+    destroy = function() is_history = destroy(account, o) == true end,
   }
 end
 

@@ -126,7 +126,7 @@ end
 local function destroy(account, o)
   local thing = worker.find(account, o.name)
   if not thing then return end
-  worker.refuse_foreign(account, thing.marker, o.marker, "the Worker " .. o.name)
+  worker.refuse_foreign(thing.marker, o.marker, "the Worker " .. o.name)
   account.own.markers[o.name] = nil
   account:workers(script(o.name), { method = "DELETE", absent = true, query = { force = true },
     what = "delete the Worker " .. o.name })
