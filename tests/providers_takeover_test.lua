@@ -134,6 +134,19 @@ test("without any journal the inventory puts back what was taken over", function
   equal({ records(w), client().inventory(MARK) }, { { "A codex.revelations.studio 192.0.2.1" }, {} })
 end)
 
+test("of a host with many records every one is put back", function()
+  local w <close> = open()
+  for i = 1, 12 do foreign(w, "192.0.2." .. i, { comment = ("record %d of the old shop"):format(i) }) end
+  local before = records(w)
+  ensure(record_of())
+  equal(records(w), { OWN, NOTE })
+  for _, record in ipairs(w.state.cloudflare.records) do
+    for piece in record.type == "TXT" and record.content:gmatch '"(.-)"' or function() end do equal(#piece <= 255, true) end
+  end
+  resource.destroy(record_of())
+  equal(records(w), before)
+end)
+
 test("a record is kept with the time to live that was asked for", function()
   local w <close> = open()
   local function record(ttl)

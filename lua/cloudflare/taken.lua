@@ -8,6 +8,7 @@ local records = require "cloudflare.records"
 local taken = {}
 
 local PREFIX, BEGIN = "_davit-before.", "davit-before="
+local PIECE = 250   -- bytes; a string of a TXT record has 255 at most
 
 ---What somebody else had at a host.
 ---@class cloudflare.Taken
@@ -15,7 +16,13 @@ local PREFIX, BEGIN = "_davit-before.", "davit-before="
 ---@field worker? string   whose custom domain it was
 ---@field records? table[] DNS records: type, content, proxied, ttl, comment, tags
 
--- A long text comes back in quoted pieces.
+-- A long text goes, and comes back, in quoted pieces.
+local function quoted(text)
+  local pieces = {}
+  for i = 1, #text, PIECE do pieces[#pieces + 1] = '"' .. text:sub(i, i + PIECE - 1) .. '"' end
+  return table.concat(pieces, " ")
+end
+
 local function unquoted(content)
   return (content:gsub('"%s+"', ""):gsub('^"', ""):gsub('"$', ""))
 end
@@ -54,9 +61,9 @@ end
 function taken.keep(account, host, text, before)
   local kept = taken.find(account, host, text, before.by)
   if kept then return kept end
-  local content = BEGIN .. base64.encode(json.encode(before), { url = true })
+  local content = quoted(BEGIN .. base64.encode(json.encode(before), { url = true }))
   account:dns("cloudflare.dns_record", "", { method = "POST", what = "keep what was at " .. host,
-    json = { type = "TXT", name = PREFIX .. host, content = '"' .. content .. '"', ttl = 1,
+    json = { type = "TXT", name = PREFIX .. host, content = content, ttl = 1,
       comment = marker.to_comment(text) } })
   return before
 end
