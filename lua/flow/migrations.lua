@@ -124,9 +124,9 @@ end
 
 -- Of what the command did not tell, what the server says.
 local function explanation(o, state, s, files)
-  if not (o.explain and state) then return nil end
+  if not (o.explain and state) then return false end
   local err = carry_out.rehearse(s, state, files)
-  return err and err.message
+  return true, err and err.message
 end
 
 local function run_command(o, s, state, files)

@@ -27,22 +27,24 @@ end
 
 -- Applying -----------------------------------------------------------------------------
 
+local SILENT = "its statements run on this database: does the command use DATABASE_URL? (pg, below drizzle-kit, takes "
+  .. "sslmode=require for verify-full)"
+
 ---Runs the project's command on a database. Raises "migration-command" with everything that it printed.
----@param o { command: string, cwd: string, url: any, timeout?: number }
----@param explain fun(): string|nil  what else is known when it fails
+---@param o { command: string, cwd: string, url: any }
+---@param explain fun(): boolean, string|nil  when it fails: whether its files were tried without it, and what they met
 function command.migrate(o, explain)
   local result = process.run {
-    command = o.command, cwd = o.cwd, env = { DATABASE_URL = o.url }, check = false, timeout = o.timeout, pty = false,
+    command = o.command, cwd = o.cwd, env = { DATABASE_URL = o.url }, check = false, output = "stream", pty = false,
   }
   if result.exit == 0 then return end
-  local said, why = told(result), explain()
+  local said, tried, why = told(result), explain()
   local ending = result.signal and "was ended by " .. result.signal or ("ended with %d"):format(result.exit)
   failure {
     code = "migration-command", class = "fatal", about = options.beginning(o.command, 200),
     message = ("'%s' %s%s%s"):format(options.beginning(o.command, 200), ending, why and ": " .. why or "",
       said == "" and "; it printed nothing" or "; it printed:\n" .. said),
-    hint = not why and "its statements run on this database: does it use DATABASE_URL? (pg, below drizzle-kit, takes "
-      .. "sslmode=require for verify-full)" or nil,
+    hint = tried and not why and SILENT or nil,
   }
 end
 
