@@ -21,13 +21,14 @@ of their own. What is not said is taken from GitHub's event, else from the check
     local change = run.step("change", function() return flow.change(p) end)
     local env = flow.environment(change.pr and "preview" or "test", change)
     local _ <close> = run.lease("test/" .. env.key, { supersede = true })
+    local sha = run.step("commit", function() return env:commit_of(change) end)
     local checks = flow.choose_checks(env, change)
     env:require_check_secrets(checks)
     local databases = flow.test_databases(run, env, checks)
 
     local _, err = try(flow.run_checks, run, env, checks, { jobs = p.jobs, databases = databases })
-    if p.bundles and not err then flow.store_bundles(run, env, change.sha) end
-    run.step("tell GitHub", { ok = not err }, function() env:tell_tested(change.sha, err) end)
+    if p.bundles and not err then flow.store_bundles(run, env, sha) end
+    run.step("tell GitHub", { ok = not err }, function() env:tell_tested(change, sha, err) end)
     if err then error(err, 0) end
 
     flow.remove_test_databases(run, env, databases)

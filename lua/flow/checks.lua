@@ -31,6 +31,10 @@ end
 
 ---@class flow.Change  what a run of the checks is about
 ---@field stage "test"|"preview"  which recipe asks
+---@field pr? integer
+---@field sha? string             nil: the newest of the pull request
+---@field here? string            the commit that is checked out
+---@field by_hand? boolean        no event has started it
 ---@field branch? string
 ---@field schedule? boolean       it was started by the clock
 ---@field paths? string[]         what changed; nil: unknown, so everything may have

@@ -119,10 +119,11 @@ end
 function commit.change(p, o)
   local found, here = commit.event(), commit.checked_out(p.root) or {}
   local change = {
-    pr = o.pr or found.pr, branch = o.branch or found.branch or here.branch or "detached",
-    sha = o.sha or found.sha or here.sha, schedule = found.event == "schedule" or nil,
+    pr = o.pr or found.pr, branch = o.branch or found.branch or here.branch or "detached", here = here.sha,
+    sha = o.sha or found.sha, schedule = found.event == "schedule" or nil, by_hand = found.event == "none" or nil,
   }
-  if not change.sha then
+  if not change.pr then change.sha = change.sha or here.sha end   -- of a pull request GitHub knows the newest
+  if not (change.sha or change.pr) then
     failure { code = "usage", class = "misuse", hint = "name it with --sha",
       message = "nobody says which commit is tested: this is no checkout of git" }
   end

@@ -150,10 +150,23 @@ function testing.methods:require_check_secrets(chosen)
   end
 end
 
----Tells GitHub how the tests of a commit went, where preview and production look.
+---The commit that a change is about: of a pull request the newest one, as GitHub says, unless it was named.
+---@param change flow.Change
+---@return string sha
+function testing.methods:commit_of(change)
+  return change.sha or self.github.pull(change.pr).sha
+end
+
+---Tells GitHub how the tests of a commit went, where preview and production look. Nothing is told of a commit that
+---somebody's checkout is not: what was tested there is something else.
+---@param change flow.Change
 ---@param sha string
 ---@param err? table
-function testing.methods:tell_tested(sha, err)
+function testing.methods:tell_tested(change, sha, err)
+  if change.by_hand and change.here and change.here ~= sha then
+    log.warn(("GitHub is told nothing: %s is checked out, and the commit is %s"):format(change.here:sub(1, 8), sha:sub(1, 8)))
+    return
+  end
   put.there(self.github.status { sha = sha, context = testing.CONTEXT, state = err and "failure" or "success",
     description = err and "a check has failed" or "all checks have passed" })
 end
