@@ -292,9 +292,7 @@ local function remove(self, plan, branch)
   for _, other in ipairs(plan.branches) do
     if other.timeline == branch.timeline and not other.deleted then return end
   end
-  if not self.binaries or not has(branch.operations, "delete_timeline") then return end
-  self.saved()
-  self.timelines:remove(branch.timeline)
+  if self.binaries and has(branch.operations, "delete_timeline") then self.timelines:remove(branch.timeline) end
 end
 
 -- What may end well later is tried again, as Neon does, for a while.
@@ -345,10 +343,10 @@ local function settle(self, plan, branch, err)
   if made and #branch.operations > 0 then
     err = unless_cancelled(select(2, try(branch.deleted and remove or carry_out, self, plan, branch)))
   end
-  local lsn = made and self.binaries and self.timelines:origin(branch.timeline) or nil
-  local last = err and math.min(culprit(branch.operations, made), #branch.operations) or #branch.operations
-  for i = 1, last do   -- those behind one that fails wait for it
-    report(self, branch, branch.operations[i], i == last and err or nil, lsn)
+  local lsn = not err and self.binaries and self.timelines:origin(branch.timeline) or nil
+  for _, operation in ipairs(branch.operations) do
+    report(self, branch, operation, err, lsn)
+    if err then break end   -- those behind it wait for it
   end
   if err then log_of(self, branch.name, err) end
 end
