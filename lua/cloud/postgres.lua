@@ -44,8 +44,8 @@ local REST = 600              -- seconds without a server until a timeline is pa
 ---What the model wants (cloud.neon.follow), parents first.
 ---@class cloud.Postgres.Plan
 ---@field timelines table[]  id, parent, at, schema_only
----@field branches table[]   id, project_id, name, timeline, former (timeline, until it is restored), history_seconds,
----roles, databases, deleted, failed (for good, what was to make it), operations (id, action, endpoint)
+---@field branches table[]   id, name, timeline, former (timeline, until it is restored), history_seconds, roles,
+---databases, deleted, failed (for good, what was to make it), operations (id, action, endpoint)
 ---@field endpoints table[]  id, branch, timeline, type, address, suspend_seconds, state, disabled
 
 ---@class cloud.Postgres
@@ -324,17 +324,6 @@ end
 local function tell_late(self, branch)
   if not branch.failed or branch.deleted or not self.timelines:exists(branch.timeline) then return end
   self.report { timeline = branch.timeline, made = true, lsn = self.timelines:origin(branch.timeline) }
-end
-
--- Which one of a chain goes wrong: that which makes the data, or that which does something with it, even where all
--- is tried at once.
-local function culprit(operations, made)
-  for i, operation in ipairs(operations) do
-    local makes = operation.action == "create_branch" or operation.action == "create_timeline"
-    local acts = operation.action == "start_compute" or operation.action == "delete_timeline"
-    if not made and makes or made and acts then return i end
-  end
-  return 1
 end
 
 -- A failure is the operation's outcome, and said aloud where no operation waits for it.
