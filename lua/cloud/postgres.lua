@@ -44,8 +44,8 @@ local REST = 600              -- seconds without a server until a timeline is pa
 ---What the model wants (cloud.neon.follow), parents first.
 ---@class cloud.Postgres.Plan
 ---@field timelines table[]  id, parent, at, schema_only
----@field branches table[]   id, name, timeline, former (timeline, until it is restored), history_seconds, roles,
----databases, deleted, failed (for good, what was to make it), operations (id, action, endpoint)
+---@field branches table[]   id, project_id, name, timeline, former (timeline, until it is restored), history_seconds,
+---roles, databases, deleted, failed (for good, what was to make it), operations (id, action, endpoint)
 ---@field endpoints table[]  id, branch, timeline, type, address, suspend_seconds, state, disabled
 
 ---@class cloud.Postgres
@@ -241,16 +241,6 @@ local function computes_of(self, project)
   return list
 end
 
--- Whoever was told of an endpoint may connect at once. Work that goes on is of an older plan, and would close it.
-local function open_doors(self, plan)
-  local branches = {}
-  for _, branch in ipairs(plan.branches) do branches[branch.id] = branch end
-  for _, endpoint in ipairs(plan.endpoints) do
-    local branch = branches[endpoint.branch]
-    if not branch.deleted and not self.computes[endpoint.id] then follow_endpoint(self, endpoint, branch) end
-  end
-end
-
 local function follow_endpoints(self, plan, branches)
   local living = {}
   for _, endpoint in ipairs(plan.endpoints) do
@@ -292,7 +282,9 @@ local function remove(self, plan, branch)
   for _, other in ipairs(plan.branches) do
     if other.timeline == branch.timeline and not other.deleted then return end
   end
-  if self.binaries and has(branch.operations, "delete_timeline") then self.timelines:remove(branch.timeline) end
+  if not self.binaries or not has(branch.operations, "delete_timeline") then return end
+  self.saved()
+  self.timelines:remove(branch.timeline)
 end
 
 -- What may end well later is tried again, as Neon does, for a while.
@@ -385,7 +377,6 @@ function Postgres:follow(plan)
   self.hands:sort(projects)
   local all = true
   for _, id in ipairs(projects) do
-    if self.binaries and not self.hands:is_busy(id) then open_doors(self, parts[id]) end
     all = self.hands:take(id, function() follow_project(self, parts[id]) end) and all
   end
   return all

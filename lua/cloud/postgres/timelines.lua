@@ -348,7 +348,7 @@ function Timelines:origin(id)
   return (try(fs.read, self:folder(id) .. "/origin"))
 end
 
----Removes a timeline whose servers have ended.
+---Removes a timeline whose servers have ended, or what an attempt left.
 ---@param id string
 function Timelines:remove(id)
   local _ <close> = self:lock(id)
