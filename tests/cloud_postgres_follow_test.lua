@@ -40,6 +40,15 @@ test("one key's work is done one after the other, others' at the same time, and 
     s.done.b, s.done.c = true, true
     s.hands:wait()
     equal({ s.log, s.again }, { { "a", "b", "c" }, 2 })
+    s.done.a = nil
+    s.take "a"
+    equal(s.take "a", false)
+    s.take "b"
+    neon_cloud.until_true(function() return not s.hands:is_busy "b" end, 30)
+    equal(s.again, 2)   -- that nobody waited for
+    s.done.a = true
+    s.hands:wait()
+    equal(s.again, 3)
   end)
 end)
 

@@ -241,6 +241,16 @@ local function computes_of(self, project)
   return list
 end
 
+-- Whoever was told of an endpoint may connect at once. Work that goes on is of an older plan, and would close it.
+local function open_doors(self, plan)
+  local branches = {}
+  for _, branch in ipairs(plan.branches) do branches[branch.id] = branch end
+  for _, endpoint in ipairs(plan.endpoints) do
+    local branch = branches[endpoint.branch]
+    if not branch.deleted and not self.computes[endpoint.id] then follow_endpoint(self, endpoint, branch) end
+  end
+end
+
 local function follow_endpoints(self, plan, branches)
   local living = {}
   for _, endpoint in ipairs(plan.endpoints) do
@@ -377,6 +387,7 @@ function Postgres:follow(plan)
   self.hands:sort(projects)
   local all = true
   for _, id in ipairs(projects) do
+    if self.binaries and not self.hands:is_busy(id) then open_doors(self, parts[id]) end
     all = self.hands:take(id, function() follow_project(self, parts[id]) end) and all
   end
   return all

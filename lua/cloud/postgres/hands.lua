@@ -9,7 +9,8 @@ local hands = {}
 ---@field count integer
 ---@field turn integer                  of whoever began last
 ---@field turns table<string, integer>  by key: when it was its turn
----@field waits boolean                 whether somebody found no hand free
+---@field waiting table<string, boolean>  keys that found their own work going on
+---@field crowded boolean               whether somebody found all hands busy
 local Hands = {}
 Hands.__index = Hands
 
@@ -19,15 +20,15 @@ Hands.__index = Hands
 ---@return cloud.postgres.Hands
 function hands.new(most, spawn, again)
   return setmetatable({ most = most, spawn = spawn, again = again, busy = {}, count = 0, turn = 0, turns = {},
-    waits = false, ended = condition.new() }, Hands)
+    waiting = {}, crowded = false, ended = condition.new() }, Hands)
 end
 
 local function release(self, key)
   self.busy[key], self.count = nil, self.count - 1
   self.ended:notify()
-  if not self.waits then return end
-  self.waits = false
-  self.again()
+  local wanted = self.waiting[key] or self.crowded
+  self.waiting[key], self.crowded = nil, false
+  if wanted then self.again() end
 end
 
 ---Begins work in a task of its own.
@@ -35,10 +36,8 @@ end
 ---@param work fun()
 ---@return boolean begun  false: the key's work goes on, or so do too many others'
 function Hands:take(key, work)
-  if self.busy[key] or self.count >= self.most then
-    self.waits = true
-    return false
-  end
+  if self.busy[key] then self.waiting[key] = true elseif self.count >= self.most then self.crowded = true end
+  if self.busy[key] or self.count >= self.most then return false end
   self.busy[key], self.count, self.turn = true, self.count + 1, self.turn + 1
   self.turns[key] = self.turn
   self.spawn("databases", function()
@@ -59,6 +58,10 @@ function Hands:sort(keys)
     return a < b
   end)
 end
+
+---@param key string
+---@return boolean
+function Hands:is_busy(key) return self.busy[key] == true end
 
 ---Waits until no hand is busy.
 function Hands:wait()
