@@ -97,12 +97,12 @@ function flow.environment(kind, values)
   env.is = environment.new { project = p.project, kind = kind, key = key, production = names.production(p) }
   env.marker = env.is.marker
   env.file = secrets.env_file(p)
-  env.workers = settings.name and names.workers(p, kind, settings, values) or {}
+  env.workers = names.workers(p, kind, settings, values)
   env.database = names.database(p)
   env.branch_name = kind == "test" and key or names.expand(settings.database, values)
   for _, worker in ipairs(env.workers) do
-    env.is:check("worker", worker.script)
-    env.is:check("host", worker.host)
+    if worker.script then env.is:check("worker", worker.script) end
+    if worker.host then env.is:check("host", worker.host) end
   end
   env.is:check("branch", env.branch_name)
   return env

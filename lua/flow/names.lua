@@ -91,9 +91,9 @@ local function refuse_same(kind, list, field, key)
   end
 end
 
--- Without a zone the service itself names the host (on workers.dev).
+-- Without a zone the service itself names the host (on workers.dev); what is tested alone has none.
 local function host_of(p, settings, values)
-  return p.zone and names.expand(settings.host or "{host}", values) .. "." .. p.zone or nil
+  return settings.name and p.zone and names.expand(settings.host or "{host}", values) .. "." .. p.zone or nil
 end
 
 ---The Workers of an environment, in the order of `deploy`.
@@ -109,7 +109,7 @@ function names.workers(p, kind, settings, values)
     local all = { worker = name, host = worker.host }
     for key, value in pairs(values) do all[key] = value end
     list[#list + 1] = {
-      name = name, settings = worker, script = names.expand(settings.name, all), host = host_of(p, settings, all),
+      name = name, settings = worker, script = settings.name and names.expand(settings.name, all), host = host_of(p, settings, all),
       folder = p.root .. "/" .. worker.path,
     }
   end
