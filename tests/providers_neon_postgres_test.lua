@@ -85,3 +85,14 @@ story("a new password opens, the old one does not, and a suspended compute wakes
   db.destroy(db.inventory(MARK)[1])
   equal(db.branches { prefix = "pr-" }, {})
 end)
+
+story("a role that is made in SQL is copied with its password, and may do what it was granted only", function(db)
+  local production = db.find_branch "production"
+  query(db, production, "create table t (n int); insert into t values (1); "
+    .. "create role app login password 'app-word'; grant select on t to app")
+  local branch = made(db, { name = "pr-42" })
+  local host = db.endpoint({ branch = branch }).find().host
+  local session <close> = sql.connect { url = ("postgresql://app:app-word@%s/neondb?sslmode=disable"):format(host) }
+  equal(session:query("select n from t").rows[1].n, 1)
+  equal(raises("permission denied", session.query, session, "insert into t values (2)").sqlstate, "42501")
+end)

@@ -125,8 +125,9 @@ function client.rollback_point(options) end
 ---
 ---Made for run.step: called again it finds the branch `preserve_as` and that the restore was done, and only waits. So
 ---it does after a lost reply. There is no undo: what was written since would be lost once more. The way back is a
----restore to `{ branch = restored.preserved.id }`. The preserved branch has no marker, as Neon lets nobody annotate it, and cannot
----be deleted while it is the parent of what was restored; children of the branch are its children now.
+---restore to `{ branch = restored.preserved.id }`. The preserved branch has no compute (client.endpoint makes one) and no
+---marker, as Neon lets nobody annotate it, and cannot be deleted while it is the parent of what was restored; children
+---of the branch are its children now.
 ---
 ---A branch with a marker is restored by its own marker only ("not-ours"), one without by a marker of the environment
 ---`production` only ("preview-to-production"). Raises "neon-restore" when another branch has the name `preserve_as`,
@@ -159,10 +160,11 @@ function client.suspend(branch) end
 ---The roles of a branch; no passwords.
 ---
 ---Roles that Neon's API makes are members of neon_superuser and may do everything, as the owner may. A role for an app
----that shall not is made in SQL: `create role app login password …; grant select, insert, update, delete on all tables
----in schema public to app; alter default privileges …`. It is copied to branches like data, with its password, so keep
----that out of migrations' files. Do not count on Neon's API to know it (roles, connection_uri, reset_password): its
----password is a secret of the project's own, set by `alter role`, and its connection string is made of the owner's host and database.
+---that shall not is made in SQL: `create role app login password …; grant select, insert, update, delete on all
+---tables in schema public to app; alter default privileges …`. It is copied to branches like data, with its password,
+---so keep that out of migrations' files. Do not count on Neon's API to know it (roles, connection_uri,
+---reset_password): its password is a secret of the project's own, set by `alter role`, and its connection string has
+---the `host` of client.endpoint.
 ---@param branch table|string
 ---@return { name: string, protected: boolean, created_at: string }[]
 function client.roles(branch) end
