@@ -33,6 +33,24 @@ test("migrations that are only tried leave nothing", function()
   equal(#result.reference.inventory, 1)
 end)
 
+test("in a rehearsal a lock belongs to one session of a database until that lets go, or ends", function()
+  local cloud_world = require "cloud.world"
+  local ledger = require "cloud.ledger"
+  local state = cloud_world.new {}
+  local branch = state.neon.branches[1]
+  local role, host = branch.roles[1], require("cloud.neon.hosts").name(branch.endpoints[1])
+  local url = ("postgresql://%s:%s@%s/neondb"):format(role.name, role.password, host)
+  local function open() return assert(ledger.connect(state, url, 1800000000).session) end
+  local function ask(session, what)
+    return ledger.query(state, session, ("select pg_%s(7) as locked"):format(what), {}, 1800000000).rows[1][1]
+  end
+  local one, two = open(), open()
+  equal({ ask(one, "try_advisory_lock"), ask(two, "try_advisory_lock"), ask(one, "try_advisory_lock") }, { "t", "f", "t" })
+  equal({ ask(two, "advisory_unlock"), ask(one, "advisory_unlock"), ask(two, "try_advisory_lock") }, { "f", "t", "t" })
+  ledger.close(state, two)
+  equal(ask(one, "try_advisory_lock"), "t")
+end)
+
 -- The local cloud -----------------------------------------------------------------------------
 
 local why_not = places.missing()
