@@ -60,6 +60,8 @@ function client.branch(options) end
 ---@field name string
 ---@field parent_id? string     nil: what others come from, or a schema
 ---@field marker? string
+---@field made_from? string     the name of the branch that client.branch made it from; its parent_id may be another
+---one's since, as restoring a branch gives its children to what it was
 ---@field at? string            the moment it was asked for: "time 2026-01-31T12:00:00Z", "lsn 0/1DE2850"
 ---@field schema_only? boolean
 ---@field default boolean

@@ -16,6 +16,7 @@ end
 ---@field name string
 ---@field parent_id? string
 ---@field marker? string
+---@field made_from? string    the name of the branch that it was made from by us
 ---@field at? string           the moment of its parent that it was asked for
 ---@field schema_only? boolean
 ---@field default boolean
@@ -30,8 +31,8 @@ end
 function branch.thing(found, annotation)
   local value = given((annotation or {}).value) or {}
   return { id = found.id, name = found.name, parent_id = given(found.parent_id),
-    marker = marker.of_annotation(value), at = value.davit_at, default = found.default == true,
-    schema_only = found.init_source == "schema-only" or nil,
+    marker = marker.of_annotation(value), made_from = value.davit_parent, at = value.davit_at,
+    default = found.default == true, schema_only = found.init_source == "schema-only" or nil,
     protected = found.protected == true, expires_at = given(found.expires_at),
     created_at = found.created_at }
 end

@@ -34,16 +34,24 @@ local function parent_of(project, o)
     hint = "no other branch is taken in its place: look at the name and the project" }
 end
 
+-- What Neon shows as the parent is another branch once the parent was restored: its children go to what it was. So
+-- the name in the annotation counts, which was written when the branch was made, and is one request less.
+local function has_parent(project, thing, o)
+  return thing.made_from == (o.parent or "production") or thing.parent_id == parent_of(project, o).id
+end
+
 -- A branch of another moment, or with rows where only a schema was wanted, is another one.
 local function has_origin(project, thing, o, name)
   if o.at and thing.at ~= point.text(o.at) then
     return false, ("%s was made of %s, not of %s"):format(name, thing.at or "its parent's head", point.text(o.at))
   end
-  if o.schema_only then
-    if thing.schema_only then return true end
+  if o.schema_only and not thing.schema_only then
     return false, name .. " holds rows, and a schema without rows was asked for"
   end
-  if not o.parent or thing.parent_id == parent_of(project, o).id then return true end
+  if o.parent and thing.schema_only and not o.schema_only then
+    return false, name .. " holds a schema without rows, and its parent's rows were asked for"
+  end
+  if not o.parent or has_parent(project, thing, o) then return true end
   return false, ("%s was made from another branch than %s"):format(name, o.parent)
 end
 
@@ -80,6 +88,7 @@ end
 
 local function annotation_of(o)
   local value = marker.to_annotation(o.marker)
+  value.davit_parent = o.parent or "production"
   value.davit_at = o.at and point.text(o.at) or nil
   return value
 end
