@@ -106,7 +106,12 @@ classes.list = {
   { "aaa", "create table t (id int); delete from t; truncate t" },
   { "aa", "create table t (id int); create trigger x before insert on t for each row execute function noted()" },
   { "aa", "create table t (id int); create policy p on t using (true)" },
-  { "aaa", "create table t (id int); create rule r as on insert to t do nothing; drop rule r on t" },
+  { "aab", "create table t (id int); create rule r as on delete to t do instead delete from orders; delete from t" },
+  { "aau", "create table t (id int); create trigger x before insert on t for each row execute function noted(); delete from t" },
+  { "aab", "create view v as select * from orders; create table t (id int); delete from v" },
+  { "ab", "create table t (like spare) partition by range (day); alter table t attach partition spare default" },
+  { "aaa", "create table t (day date) partition by range (day); create table u (day date); alter table t attach partition u default" },
+  { "au", "create table t (id int); lock table t, users" },
   { "aa", "create table t (id int); lock table t" },
   { "ab", "create table if not exists users (id int); alter table users drop column age" },
   { "aab", "create table t (id int); drop table t; drop table users cascade" },
@@ -123,12 +128,13 @@ classes.list = {
   { "aaa", "create view v as select 1 as one; create or replace view v as select 1 as one, 2 as two; drop view v" },
   { "aa", "create view v as select double(id) from users; comment on view v is 'x'" },
   { "aa", "create materialized view new_m as select id from users; create index on new_m (id)" },
-  { "aa", "create function f() returns int language sql as 'select 1'; "
+  { "au", "create function f() returns int language sql as 'select 1'; "
     .. "create or replace function f() returns int language sql as 'select 2'" },
-  { "aa", "create function f(a int) returns int language sql begin atomic select case when a > 0 then 1 else 2 end; "
+  { "au", "create function f(a int) returns int language sql begin atomic select case when a > 0 then 1 else 2 end; "
     .. "select 3; end; drop function f(int)" },
   { "aa", "create table t (id int primary key); create table u (id int references t (id) on delete cascade on update set null)" },
   { "a", "create table days_new partition of days for values from ('2021-01-01') to ('2022-01-01')" },
+  { "ab", "create function double(text) returns int language sql as 'select 1'; drop function double(int)" },
   { "a", "create collation new_c (locale = 'C')" },
   { "a", "create statistics new_s on id, email from users" },
   { "a", "create extension if not exists plpgsql" },

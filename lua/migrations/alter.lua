@@ -7,8 +7,13 @@ local alter = {}
 
 -- ALTER TABLE ------------------------------------------------------------------------
 
--- Follows a table of ours to its new name or schema.
+-- Follows a table of ours to its new name or schema. With a partition it takes in what may not be ours.
 local function follow(r, created, kind, name)
+  if r:accept("attach", "partition") then
+    local part = r:name(created.path)
+    if created:has("table", part) then return nil end
+    return ("takes %s in as a partition: its rows are checked while it is locked"):format(part and part.text or "?")
+  end
   if r:accept("rename", "to") then
     created:rename(kind, name, r:name().last)
   elseif r:accept("set", "schema") then
@@ -94,7 +99,7 @@ end
 local lost = {
   table = "its rows are lost, and code that names it fails", view = "code that names it fails",
   index = "queries that need it are slow, and what it kept unique is not any more", type = "code that names it fails",
-  ["function"] = "code that calls it fails",
+  ["function"] = "code that calls it fails", procedure = "code that calls it fails",
 }
 
 -- "f(int), g(text)": without what is in brackets.

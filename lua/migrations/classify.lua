@@ -32,10 +32,13 @@ end
 
 local function lock(r, created)
   r:accept "table"
-  r:accept "only"
-  local name = r:name(created.path)
-  if created:has("table", name) then return nil end
-  return ("locks %s until the migration ends"):format(name and name.text or "?")
+  for _, item in ipairs(r:items()) do
+    item:accept "only"
+    local name = item:name(created.path)
+    if not created:has("table", name) then
+      return ("locks %s until the migration ends"):format(name and name.text or "?")
+    end
+  end
 end
 
 -- "reindex (verbose) table concurrently t"

@@ -53,14 +53,14 @@ local function plain(kind)
   end
 end
 
--- On a table in use it meets what old code does.
+-- On a table in use it meets what old code does. On one of ours it makes of a change of that table who knows what.
 local function on_table(what)
   return function(r, created)
     local on = r:find "on"
     if on then
       r.at = on + 1
       local name = r:name(created.path)
-      if created:has("table", name) then return nil end
+      if created:has("table", name) then return created:remove("table", name) end
       return ("puts %s on %s, which what old code does there meets"):format(what, name and name.text or "?")
     end
     return ("puts %s on what is not understood"):format(what)
@@ -71,7 +71,8 @@ local function rule(r, created)
   local to = r:find "to"
   if to then
     r.at = to + 1
-    if created:has("table", r:name(created.path)) then return nil end
+    local name = r:name(created.path)
+    if created:has("table", name) then return created:remove("table", name) end
   end
   return "puts a rule on a table, which what old code does there meets"
 end

@@ -6,13 +6,14 @@ Created.__index = Created
 ---@field path string  the schema of names without one
 function Created.new() return setmetatable({ things = {}, locked = {}, path = "public", paths = 0 }, Created) end
 
--- Tables, views, indexes and sequences share their names; so do types and domains.
-local spaces = { table = "relation", view = "relation", index = "relation", sequence = "relation", type = "type",
-  domain = "type", ["function"] = "routine", procedure = "routine", aggregate = "routine", routine = "routine" }
+-- A view is no table: what is done to its rows is done to another's. Routines are not kept at all, for a name says too
+-- little of them: there may be others with other arguments.
+local spaces = { domain = "type" }
+local unknown = { ["function"] = true, procedure = true, aggregate = true, routine = true }
 
 local function key_of(kind, name) return (spaces[kind] or kind) .. " " .. name.key end
 
-function Created:add(kind, name) if name then self.things[key_of(kind, name)] = true end end
+function Created:add(kind, name) if name and not unknown[kind] then self.things[key_of(kind, name)] = true end end
 
 function Created:has(kind, name) return name ~= nil and self.things[key_of(kind, name)] == true end
 

@@ -17,6 +17,7 @@ local function host_of(s) return tostring(s):match "^sql session on (%S+)" or "?
 local function refuse_pooler(s)
   local host = host_of(s)
   if not host:match("^[^.]*"):find "%-pooler$" then return end
+  s:close()
   failure { code = "migration-pooler", class = "misuse", about = host,
     message = host .. " is a pooler, and migrations need the database itself",
     hint = "take the direct connection string: without '-pooler' in its host" }
