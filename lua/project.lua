@@ -22,14 +22,6 @@ local keys = {
     compatibility_date = "text", secrets = { list = "text" }, vars = secret_map,
     crons = "any", wrangler = "text", bundler = "text", shared = { list = "text" },
   } },
-  databases = { map = {
-    neon = "text", parent = "text", database = "text", role = "text",
-    migrations = "text", kind = "text", generate = "text", migrate = "text",
-  } },
-  databases = { map = {
-    neon = "text", parent = "text", database = "text", role = "text",
-    migrations = "text", kind = "text", generate = "text", migrate = "text",
-  } },
   deploy = { list = "text" },
   artifacts = { keys = { map = "text" } },
   checks = "any",
@@ -86,19 +78,15 @@ local function check_secret(file, path, one)
   end
 end
 
-local migration_kinds = { drizzle = true, sql = true, command = true }
-
-local function check_migrations(file, path, database)
-  local kind = database.kind
-  if kind and not migration_kinds[kind] then
-    wrong(file, path .. ".kind", ("is drizzle, sql or command, not '%s'"):format(kind))
+-- A Worker is described here or by a file of wrangler's.
+local function check_source(file, path, worker)
+  if worker.wrangler then
+    wrangler.check(file, path, worker)
+    return require_keys(file, worker, path, { "host" })
   end
-  if kind == "command" and not database.migrate then
-    wrong(file, path .. ".kind", "is command, and the key 'migrate' is missing")
-  end
-  if database.migrate and kind ~= "command" then wrong(file, path .. ".migrate", "goes with 'kind: command'") end
-  if kind and kind ~= "command" and not database.migrations then
-    wrong(file, path .. ".kind", "goes with 'migrations', the folder")
+  require_keys(file, worker, path, { "path", "entry", "host" })
+  for _, key in ipairs { "bundler", "shared" } do
+    if worker[key] then wrong(file, path .. "." .. key, "goes with 'wrangler'") end
   end
 end
 

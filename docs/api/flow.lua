@@ -11,22 +11,36 @@ local flow = {}
 -- ---- the things ------------------------------------------------------------------------------------------
 
 ---@class flow.Worker
----@field name string       in davit.yaml
----@field script? string    its name at Cloudflare; nil in a `test`, which deploys nothing
----@field host? string      nil without a zone, until flow.attach has learnt its name on workers.dev
----@field folder string     where it is built
----@field settings table    its part of davit.yaml, with defaults
----@field environment string  whose section of wrangler's configuration holds
----@field siblings table<string, string>  the Workers of the environment, by the names of service bindings
----@field version? string   what is deployed: env:version
+---@field name string      in davit.yaml
+---@field script string    its name at Cloudflare
+---@field host string
+---@field folder string    where it is built
+---@field settings table   its part of davit.yaml, with defaults
+---@field environment? string  whose section of wrangler's configuration holds; without one the top of the file
+---@field siblings? table<string, string>  the environment's Workers by the names that service bindings use
 
 ---@class flow.Bundle
----@field entry string     the text of the entry module
----@field main string      its name
----@field modules cloudflare.Module[]
----@field assets table<string, { body: string, type: string }>  by path, "/style.css"
----@field rules table<string, any>  the texts of _headers and _redirects, which are no assets, and settings of assets
----@field digest string    SHA-256 of all of it, in hexadecimal digits
+---@field main string     the main module's name
+---@field entry string    and its text
+---@field modules { name: string, type: string, body: string }[]  as cloudflare.worker takes them, the main one first;
+---                       source maps among them where the configuration asks for them
+---@field assets table<string, { body: string, type?: string }>  by path, "/a.css"
+---@field rules table     what an upload says of assets: _headers, _redirects, html_handling, not_found_handling,
+---                       run_worker_first, base_path
+---@field digest string   another one when anything of the upload is
+---@field name? string    what wrangler would call the Worker; this and the following only with `wrangler`
+---@field compatibility_date? string
+---@field compatibility_flags? string[]
+---@field bindings? table[]  as an upload has them, vars and assets included, secrets not
+---@field observability? table
+---@field placement? table
+---@field limits? table
+---@field logpush? boolean
+---@field tail_consumers? table[]
+---@field streaming_tail_consumers? table[]
+---@field cache_options? table
+---@field migrations? table[]  of Durable Objects, all that the configuration lists: { tag =, new_sqlite_classes =, … }
+---@field warnings? string[]   what is read and not done
 
 ---@class flow.Change       what a run of the checks is about
 ---@field stage "test"|"preview"  which recipe asks
@@ -81,65 +95,17 @@ local flow = {}
 ---@return flow.Environment
 function flow.environment(kind, values) end
 
--- ---- test --------------------------------------------------------------------------------------------------
-
----What is to be tested: what the caller says, else GitHub's event, else the checkout of git. Raises "usage" when
----nobody says, "config" for an event that cannot be read.
----@param params { pr?: integer, branch?: string, sha?: string, base?: string, only?: string[], all?: boolean }
----@return flow.Change
-function flow.change(params) end
-
----The checks that a change asks for; those that it does not are named in the log. Setups are there when anything else
----is. Raises "usage" for a name in `only` that davit.yaml has not, or that needs a preview.
----@param env flow.Environment
----@param change flow.Change
----@param builds? boolean  the Workers are built, too: setups are there for them
----@return table<string, project.Check>  by name; empty: nothing has to run
-function flow.choose_checks(env, change, builds) end
-
----The database branches that the checks need, found or created, and migrated. A pull request's own one lasts, as its
----preview may stand on it; the others are taken back with the run, and expire after a day.
----@param run run
----@param env flow.Environment
----@param checks table<string, project.Check>
----@return table<string, { id: string, name: string }>  by what checks need: database, e2e
-function flow.test_databases(run, env, checks) end
-
----Runs the checks, each as soon as those it comes after have passed, in the project's folder, as journalled steps. One
----that comes after a failed one is not run. All are told, then it raises what went wrong: the check's name, and
----"process-exit" or "process-timeout"; several at once as `parallel` does.
----@param run run
----@param env flow.Environment
----@param checks table<string, project.Check>
----@param o { jobs: integer, databases: table<string, table> }  how many at a time; those of test_databases
-function flow.run_checks(run, env, checks, o) end
-
----Builds the Workers and stores what that makes as the artifacts "bundle-WORKER" of the commit: what was tested is what
----is deployed. Raises "process-exit", and what artifact.put raises.
----@param run run
----@param env flow.Environment
----@param sha string
-function flow.store_bundles(run, env, sha) end
-
----Removes what only a test needs, whoever made it: all branches but a pull request's own, which its preview uses.
----@param run run
----@param env flow.Environment
----@param checks? table<string, project.Check>  what was needed; without them all are looked for
-function flow.remove_test_databases(run, env, checks) end
-
----The names of the checks, in one line.
----@param checks table<string, project.Check>
----@return string
-function flow.summary(checks) end
-
--- ---- building and bringing out ---------------------------------------------------------------------------------
-
----Runs a Worker's build command in its folder, and wrangler's bundler where one is needed; their output is streamed,
----masked. Nothing without one. Raises "process-exit".
+---Runs a Worker's build command in its folder, and wrangler's bundler where the Worker's configuration is wrangler's and
+---needs it (docs/wrangler.md); their output is streamed, masked. Nothing without one. Raises "process-exit", "no-wrangler"
+---(misuse) where the bundler is not installed.
 ---@param worker flow.Worker
 function flow.build(worker) end
 
----Reads what the build left. Raises "no-entry" where the entry is not there.
+---Reads what the build left. With `wrangler`, all that the configuration says for the Worker's `environment` is there, too;
+---a service binding to a name in the Worker's `siblings` leads to what stands there.
+---
+---Raises "no-entry", "file-not-found"; with `wrangler` "config" for what is missing or not supported, and "refused" for a
+---preview's binding that leads to what production's does.
 ---@param worker flow.Worker
 ---@return flow.Bundle
 function flow.bundle(worker) end

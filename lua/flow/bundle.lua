@@ -6,8 +6,6 @@ local ignore = require "wrangler.ignore"
 local json = require "json"
 local log = require "log"
 local modules = require "wrangler.modules"
-local path = require "path"
-local planned = require "run.planned"
 local process = require "process"
 local sha256 = require "sha256"
 local upload = require "wrangler.upload"
@@ -26,10 +24,10 @@ local content_types = {
   woff2 = "font/woff2", xml = "application/xml",
 }
 
-local function read_folder(folder, below, files, left_out)
-  for _, entry in ipairs(fs.list(folder .. below)) do
+local function read_folder(folder, path, files, left_out)
+  for _, entry in ipairs(fs.list(folder .. path)) do
     local name = entry:match("^(.*)/$")
-    local here = below .. "/" .. (name or entry)
+    local here = path .. "/" .. (name or entry)
     local out = left_out(here:sub(2), name ~= nil)
     if name and not out then
       read_folder(folder, here, files, left_out)
@@ -47,9 +45,10 @@ local function settings_of(worker)
   return config and config:resolve(worker.environment)
 end
 
-local function run_command(worker, command, folder)
+local function run_command(worker)
+  local folder = worker.settings.build_folder
   local _, err = try(process.run, {
-    command = command, cwd = worker.folder .. (folder and "/" .. folder or ""), output = "stream",
+    command = worker.settings.build, cwd = worker.folder .. (folder and "/" .. folder or ""), output = "stream",
     prefix = worker.name .. " | ",
   })
   if not err then return end
@@ -61,8 +60,7 @@ end
 ---masked.
 function bundle.build(worker)
   local settings = settings_of(worker)
-  local own = settings and upload.build(settings) or { command = worker.settings.build }
-  if own.command then run_command(worker, own.command, own.cwd) end
+  if worker.settings.build then run_command(worker) end
   if settings and bundler.wanted(settings, worker) then bundler.run(settings, worker) end
 end
 
@@ -95,26 +93,78 @@ function bundle.assets(folder, left_out)
   return assets, take_rules(assets)
 end
 
----Where a build leaves what is deployed, from the Worker's folder.
----@param worker flow.Worker
----@return string[]
-function bundle.paths(worker)
-  return { worker.settings.entry, worker.settings.assets }
+-- By wrangler's configuration --------------------------------------------------------------------------
+
+local METAFILES = "/.assetsignore\n"
+
+-- The Worker's code among the files that everybody may read is a mistake that wrangler refuses as well.
+local function refuse_code(settings, assets)
+  for _, name in ipairs { "/_worker.js", "/_worker.js/index.js" } do
+    if assets[name] then
+      settings:wrong("assets.directory", ("holds %s, which would be public"):format(name:sub(2)),
+        "write _worker.js into an .assetsignore there")
+    end
+  end
 end
 
----Reads what the build left: the entry module, the assets and their rules.
----@return table bundle  entry, assets, digest
+local function assets_of(worker, settings)
+  local given, rules = upload.assets(settings)
+  if not given then return {}, {} end
+  local folder = worker.folder .. "/" .. given.directory
+  local file = folder .. "/.assetsignore"
+  local listed = METAFILES .. (fs.exists(file) and fs.read(file) or "")
+  local left_out = ignore.matcher(listed)
+  local assets, found = bundle.assets(folder, function(path, is_folder)
+    return path ~= "_headers" and path ~= "_redirects" and left_out(path, is_folder)
+  end)
+  refuse_code(settings, assets)
+  rules._headers, rules._redirects = found._headers, found._redirects
+  return assets, rules
+end
+
+-- All that makes an upload another one.
+local function digest_of(found)
+  local told = {}
+  for name, value in pairs(found) do
+    if name ~= "entry" and name ~= "modules" and name ~= "assets" and name ~= "warnings" then told[name] = value end
+  end
+  local parts = { json.encode(told) }
+  for _, module in ipairs(found.modules) do
+    parts[#parts + 1] = json.encode { module.name, module.type, sha256(module.body) }
+  end
+  for path, asset in pairs(found.assets) do parts[#parts + 1] = path .. "=" .. sha256(asset.body) end
+  return sha256(table.concat(parts, "\n"))
+end
+
+local function read_configured(worker, settings)
+  local found = upload.of(settings, worker)
+  local bundled = bundler.wanted(settings, worker)
+  upload.check_bundler(settings, bundled)
+  found.modules = (bundled and bundler or modules).read(settings, worker)
+  found.main, found.entry = found.modules[1].name, found.modules[1].body
+  found.assets, found.rules = assets_of(worker, settings)
+  found.digest = digest_of(found)
+  for _, text in ipairs(found.warnings) do log.warn(text) end
+  return found
+end
+
+-- All ----------------------------------------------------------------------------------------------------
+
+local MODULE = "application/javascript+module"
+
+---Reads what the build left: the modules, the assets and their rules; of a Worker with `wrangler`, all that its
+---configuration says for the Worker's `environment`, too.
+---@param worker flow.Worker  with `environment` where its configuration has sections; `siblings`, the environment's
+---Workers by the names that service bindings use
+---@return flow.Bundle
 function bundle.read(worker)
   local settings = settings_of(worker)
-  if planned.active() and (settings or worker.settings.build) then   -- a build is not run for a plan
-    return planned.unknown("the build of " .. worker.name)
-  end
   if settings then return read_configured(worker, settings) end
   local entry = entry_of(worker)
   local assets, rules = {}, {}
   if worker.settings.assets then assets, rules = bundle.assets(worker.folder .. "/" .. worker.settings.assets) end
   local parts = { sha256(entry), json.encode(rules) }
-  for name, asset in pairs(assets) do parts[#parts + 1] = name .. "=" .. sha256(asset.body) end
+  for path, asset in pairs(assets) do parts[#parts + 1] = path .. "=" .. sha256(asset.body) end
   return { entry = entry, main = "index.js", modules = { { name = "index.js", type = MODULE, body = entry } },
     assets = assets, rules = rules, digest = sha256(table.concat(parts, "\n")) }
 end

@@ -86,22 +86,14 @@ local function skipper(settings, base, worker)
   end
 end
 
--- Without their bodies.
 local function additional(settings, worker, base, entry_name)
   if settings:get("find_additional_modules", "boolean") == false then return {} end
   local rules, list = rules_of(settings), {}
   for _, name in ipairs(find({}, base, "", skipper(settings, base, worker))) do
     local kind = name ~= entry_name and type_of(rules, name)
-    if kind then list[#list + 1] = { name = name, type = kind } end
+    if kind then list[#list + 1] = { name = name, type = kind, body = fs.read(base .. "/" .. name) } end
   end
   return list
-end
-
--- The entry, and the folder that modules are named from.
-local function places_of(settings, worker)
-  local file = path.normalise(path.join(worker.folder, settings:need("main", "text")))
-  local base_dir = settings:get("base_dir", "text")
-  return file, base_dir and path.normalise(path.join(worker.folder, base_dir)) or path.dirname(file)
 end
 
 -- ---- source maps -------------------------------------------------------------------------------
@@ -111,28 +103,7 @@ local function map_url(body)
   return last and last:match "^//# sourceMappingURL=(%S+)"
 end
 
-local function stripped(text, prefix)
-  while text:sub(1, #prefix) == prefix do text = text:sub(#prefix + 1) end
-  return text
-end
-
--- Sources are told from the project, not from where the bundle happens to stand.
-local function clean(source) return stripped(stripped(source, "./"), "../") end
-
--- A map as it is uploaded: with the module's own name. One that has it stays as it was written.
-local function told(map, text, name)
-  local changed = map.file ~= name
-  map.file = name
-  for i, source in ipairs(map.sources or {}) do
-    if type(source) == "string" and clean(source) ~= source then map.sources[i], changed = clean(source), true end
-  end
-  if type(map.sourceRoot) == "string" and clean(map.sourceRoot) ~= map.sourceRoot then
-    map.sourceRoot, changed = clean(map.sourceRoot), true
-  end
-  return changed and json.encode(map) or text
-end
-
--- One that is missing is missed where the file asks for maps.
+-- A map tells the module's own name. One that is missing is missed where the file asks for maps.
 local function map_of(settings, module, folder)
   local url = map_url(module.body)
   if not url then return nil end
@@ -141,9 +112,9 @@ local function map_of(settings, module, folder)
     settings:wrong("upload_source_maps", ("the map of %s, %s, is no file beside it"):format(module.name,
       url:sub(1, 80)))
   end
-  local text = fs.read(file)
-  local body = told(json.decode(text, { name = file }), text, module.name)
-  return { name = module.name .. ".map", type = "application/source-map", body = body }
+  local map = json.decode(fs.read(file), { name = file })
+  map.file = module.name
+  return { name = module.name .. ".map", type = "application/source-map", body = json.encode(map) }
 end
 
 local function add_maps(settings, list, base)
@@ -172,39 +143,20 @@ local function check_entry(settings, body)
     "export default { fetch(request, env) { … } }")
 end
 
----Where what is uploaded stands, source maps included, from the Worker's folder.
----@param settings wrangler.Resolved
----@param worker { name: string, folder: string, settings: table }
----@return string[]
-function modules.paths(settings, worker)
-  local file, base = places_of(settings, worker)
-  local folder, list = path.normalise(worker.folder), {}
-  local function add(name)
-    list[#list + 1] = path.relative(folder, name)
-    if settings:get("upload_source_maps", "boolean") and fs.exists(name .. ".map") then
-      list[#list + 1] = path.relative(folder, name .. ".map")
-    end
-  end
-  add(file)
-  for _, module in ipairs(additional(settings, worker, base, path.relative(base, file))) do
-    add(path.join(base, module.name))
-  end
-  return list
-end
-
 ---Reads what is uploaded.
 ---@param settings wrangler.Resolved
 ---@param worker { name: string, folder: string, settings: table }
 ---@return { name: string, type: string, body: string }[]  the main one first
 function modules.read(settings, worker)
-  local file, base = places_of(settings, worker)
-  local body = read_entry(worker, settings:need("main", "text"))
+  local entry = settings:need("main", "text")
+  local body = read_entry(worker, entry)
   check_entry(settings, body)
+  local file = path.normalise(path.join(worker.folder, entry))
+  local base_dir = settings:get("base_dir", "text")
+  local base = base_dir and path.normalise(path.join(worker.folder, base_dir)) or path.dirname(file)
   local list = { { name = path.basename(file), type = JAVASCRIPT, body = body } }
-  for _, module in ipairs(additional(settings, worker, base, path.relative(base, file))) do
-    module.body = fs.read(path.join(base, module.name))
-    list[#list + 1] = module
-  end
+  local others = additional(settings, worker, base, path.relative(base, file))
+  table.move(others, 1, #others, 2, list)
   if settings:get("upload_source_maps", "boolean") then add_maps(settings, list, base) end
   return list
 end
