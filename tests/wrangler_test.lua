@@ -303,6 +303,14 @@ test("modules are what rules name below the entry's folder", function()
   equal(modules_of(above:bundle())["f.txt"], "text/plain")
 end)
 
+test("what a build left is known by its paths", function()
+  local bundle = require "flow.bundle"
+  local here <close> = place(base { assets = { directory = "./public" } }, { ["apps/web/dist/a.wasm"] = "\0asm" })
+  equal(bundle.paths(here:worker()), { "dist/index.js", "dist/a.wasm", "public" })
+  local bundled <close> = place(base { main = "src/index.ts", env = { staging = {} } })
+  equal(bundle.paths(bundled:worker "staging"), { ".davit/web.staging.form" })
+end)
+
 test("source maps are uploaded where the file asks for them", function()
   local files = { ["apps/web/dist/index.js"] = "export default {};\n//# sourceMappingURL=index.js.map\n",
     ["apps/web/dist/index.js.map"] = '{"version":3,"sources":["a.ts"],"mappings":""}' }
@@ -359,8 +367,9 @@ end)
 -- ---- building ----------------------------------------------------------------------------------------
 
 test("build.command runs where it says, and what it leaves is read", function()
-  local here <close> = place(base { main = "out/index.js", build = { command = "mkdir -p ../out && echo 'export default 3' > ../out/index.js",
-    cwd = "src" } }, { ["apps/web/src/x"] = "" })
+  local command = "mkdir -p ../out && echo 'export default 3' > ../out/index.js"
+  local here <close> = place(base { main = "out/index.js", build = { command = command, cwd = "src" } },
+    { ["apps/web/src/x"] = "" })
   flow.build(here:worker())
   equal(here:bundle().entry, "export default 3\n")
 end)

@@ -6,6 +6,7 @@ local ignore = require "wrangler.ignore"
 local json = require "json"
 local log = require "log"
 local modules = require "wrangler.modules"
+local path = require "path"
 local process = require "process"
 local sha256 = require "sha256"
 local upload = require "wrangler.upload"
@@ -24,10 +25,10 @@ local content_types = {
   woff2 = "font/woff2", xml = "application/xml",
 }
 
-local function read_folder(folder, path, files, left_out)
-  for _, entry in ipairs(fs.list(folder .. path)) do
+local function read_folder(folder, below, files, left_out)
+  for _, entry in ipairs(fs.list(folder .. below)) do
     local name = entry:match("^(.*)/$")
-    local here = path .. "/" .. (name or entry)
+    local here = below .. "/" .. (name or entry)
     local out = left_out(here:sub(2), name ~= nil)
     if name and not out then
       read_folder(folder, here, files, left_out)
@@ -114,8 +115,8 @@ local function assets_of(worker, settings)
   local file = folder .. "/.assetsignore"
   local listed = METAFILES .. (fs.exists(file) and fs.read(file) or "")
   local left_out = ignore.matcher(listed)
-  local assets, found = bundle.assets(folder, function(path, is_folder)
-    return path ~= "_headers" and path ~= "_redirects" and left_out(path, is_folder)
+  local assets, found = bundle.assets(folder, function(name, is_folder)
+    return name ~= "_headers" and name ~= "_redirects" and left_out(name, is_folder)
   end)
   refuse_code(settings, assets)
   rules._headers, rules._redirects = found._headers, found._redirects
@@ -132,7 +133,7 @@ local function digest_of(found)
   for _, module in ipairs(found.modules) do
     parts[#parts + 1] = json.encode { module.name, module.type, sha256(module.body) }
   end
-  for path, asset in pairs(found.assets) do parts[#parts + 1] = path .. "=" .. sha256(asset.body) end
+  for name, asset in pairs(found.assets) do parts[#parts + 1] = name .. "=" .. sha256(asset.body) end
   return sha256(table.concat(parts, "\n"))
 end
 
@@ -150,6 +151,19 @@ end
 
 -- All ----------------------------------------------------------------------------------------------------
 
+---Where a build leaves what is deployed, from the Worker's folder.
+---@param worker flow.Worker
+---@return string[]
+function bundle.paths(worker)
+  local settings = settings_of(worker)
+  if not settings then return { worker.settings.entry, worker.settings.assets } end
+  local bundled = bundler.wanted(settings, worker)
+  local list = bundled and { bundler.form(settings, worker) } or modules.paths(settings, worker)
+  local assets = upload.assets(settings)
+  list[#list + 1] = assets and path.normalise(assets.directory)
+  return list
+end
+
 local MODULE = "application/javascript+module"
 
 ---Reads what the build left: the modules, the assets and their rules; of a Worker with `wrangler`, all that its
@@ -164,7 +178,7 @@ function bundle.read(worker)
   local assets, rules = {}, {}
   if worker.settings.assets then assets, rules = bundle.assets(worker.folder .. "/" .. worker.settings.assets) end
   local parts = { sha256(entry), json.encode(rules) }
-  for path, asset in pairs(assets) do parts[#parts + 1] = path .. "=" .. sha256(asset.body) end
+  for name, asset in pairs(assets) do parts[#parts + 1] = name .. "=" .. sha256(asset.body) end
   return { entry = entry, main = "index.js", modules = { { name = "index.js", type = MODULE, body = entry } },
     assets = assets, rules = rules, digest = sha256(table.concat(parts, "\n")) }
 end

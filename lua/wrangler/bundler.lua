@@ -31,10 +31,11 @@ local function root_of(settings) return core.real(settings.config.root) end
 local function folder_of(settings) return path.join(root_of(settings), settings.config.folder) end
 
 ---Where the upload of a Worker is kept between its build and its deploy.
----@return string
-function bundler.form_file(settings, worker)
-  local name = settings.section and worker.name .. "." .. settings.section or worker.name
-  return ("%s/.davit/bundles/%s.form"):format(root_of(settings), name)
+---@param settings wrangler.Resolved
+---@param worker { name: string }
+---@return string  from the Worker's folder
+function bundler.form(settings, worker)
+  return (".davit/%s.form"):format(settings.section and worker.name .. "." .. settings.section or worker.name)
 end
 
 -- The folders whose programs the project has installed, the nearest first.
@@ -100,7 +101,7 @@ end
 ---@param settings wrangler.Resolved
 ---@param worker { name: string, folder: string, settings: table }
 function bundler.run(settings, worker)
-  local form, folders = bundler.form_file(settings, worker), program_folders(settings)
+  local form, folders = path.join(folder_of(settings), bundler.form(settings, worker)), program_folders(settings)
   local scratch <close> = fs.temporary()
   local config <close> = config_for(settings, worker)
   core.remove(form)
@@ -140,7 +141,7 @@ end
 ---@param worker { name: string, folder: string, settings: table }
 ---@return { name: string, type: string, body: string }[]
 function bundler.read(settings, worker)
-  local file = bundler.form_file(settings, worker)
+  local file = path.join(worker.folder, bundler.form(settings, worker))
   if not core.exists(file) then
     failure { code = "no-entry", about = file, hint = "the step that builds makes it",
       message = ("%s: wrangler's bundle is not there (%s)"):format(worker.name, file) }

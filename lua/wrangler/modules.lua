@@ -86,14 +86,22 @@ local function skipper(settings, base, worker)
   end
 end
 
+-- Without their bodies.
 local function additional(settings, worker, base, entry_name)
   if settings:get("find_additional_modules", "boolean") == false then return {} end
   local rules, list = rules_of(settings), {}
   for _, name in ipairs(find({}, base, "", skipper(settings, base, worker))) do
     local kind = name ~= entry_name and type_of(rules, name)
-    if kind then list[#list + 1] = { name = name, type = kind, body = fs.read(base .. "/" .. name) } end
+    if kind then list[#list + 1] = { name = name, type = kind } end
   end
   return list
+end
+
+-- The entry, and the folder that modules are named from.
+local function places_of(settings, worker)
+  local file = path.normalise(path.join(worker.folder, settings:need("main", "text")))
+  local base_dir = settings:get("base_dir", "text")
+  return file, base_dir and path.normalise(path.join(worker.folder, base_dir)) or path.dirname(file)
 end
 
 -- ---- source maps -------------------------------------------------------------------------------
@@ -143,20 +151,39 @@ local function check_entry(settings, body)
     "export default { fetch(request, env) { … } }")
 end
 
+---Where what is uploaded stands, source maps included, from the Worker's folder.
+---@param settings wrangler.Resolved
+---@param worker { name: string, folder: string, settings: table }
+---@return string[]
+function modules.paths(settings, worker)
+  local file, base = places_of(settings, worker)
+  local folder, list = path.normalise(worker.folder), {}
+  local function add(name)
+    list[#list + 1] = path.relative(folder, name)
+    if settings:get("upload_source_maps", "boolean") and fs.exists(name .. ".map") then
+      list[#list + 1] = path.relative(folder, name .. ".map")
+    end
+  end
+  add(file)
+  for _, module in ipairs(additional(settings, worker, base, path.relative(base, file))) do
+    add(path.join(base, module.name))
+  end
+  return list
+end
+
 ---Reads what is uploaded.
 ---@param settings wrangler.Resolved
 ---@param worker { name: string, folder: string, settings: table }
 ---@return { name: string, type: string, body: string }[]  the main one first
 function modules.read(settings, worker)
-  local entry = settings:need("main", "text")
-  local body = read_entry(worker, entry)
+  local file, base = places_of(settings, worker)
+  local body = read_entry(worker, settings:need("main", "text"))
   check_entry(settings, body)
-  local file = path.normalise(path.join(worker.folder, entry))
-  local base_dir = settings:get("base_dir", "text")
-  local base = base_dir and path.normalise(path.join(worker.folder, base_dir)) or path.dirname(file)
   local list = { { name = path.basename(file), type = JAVASCRIPT, body = body } }
-  local others = additional(settings, worker, base, path.relative(base, file))
-  table.move(others, 1, #others, 2, list)
+  for _, module in ipairs(additional(settings, worker, base, path.relative(base, file))) do
+    module.body = fs.read(path.join(base, module.name))
+    list[#list + 1] = module
+  end
   if settings:get("upload_source_maps", "boolean") then add_maps(settings, list, base) end
   return list
 end
