@@ -313,12 +313,15 @@ end)
 
 test("source maps are uploaded where the file asks for them", function()
   local files = { ["apps/web/dist/index.js"] = "export default {};\n//# sourceMappingURL=index.js.map\n",
-    ["apps/web/dist/index.js.map"] = '{"version":3,"sources":["a.ts"],"mappings":""}' }
+    ["apps/web/dist/index.js.map"] = '{"version":3,"sources":["../src/a.ts"],"mappings":""}' }
   local without <close> = place(base(), files)
   equal(#without:bundle().modules, 1)
   local with <close> = place(base { upload_source_maps = true }, files)
   local map = with:bundle().modules[2]
-  equal({ map.name, map.type, json.decode(map.body).file }, { "index.js.map", "application/source-map", "index.js" })
+  equal({ map.name, map.type, json.decode(map.body) }, { "index.js.map", "application/source-map",
+    { version = 3, file = "index.js", sources = { "src/a.ts" }, mappings = "" } })
+  with:write { ["apps/web/dist/index.js.map"] = '{"version":3, "sources":["a.ts"],"file":"index.js"}' }
+  equal(with:bundle().modules[2].body, '{"version":3, "sources":["a.ts"],"file":"index.js"}')
   fs.remove(with.root .. "/apps/web/dist/index.js.map")
   raises("the map of index.js, index.js.map, is no file", function() with:bundle() end)
 end)

@@ -111,7 +111,28 @@ local function map_url(body)
   return last and last:match "^//# sourceMappingURL=(%S+)"
 end
 
--- A map tells the module's own name. One that is missing is missed where the file asks for maps.
+local function stripped(text, prefix)
+  while text:sub(1, #prefix) == prefix do text = text:sub(#prefix + 1) end
+  return text
+end
+
+-- Sources are told from the project, not from where the bundle happens to stand.
+local function clean(source) return stripped(stripped(source, "./"), "../") end
+
+-- A map as it is uploaded: with the module's own name. One that has it stays as it was written.
+local function told(map, text, name)
+  local changed = map.file ~= name
+  map.file = name
+  for i, source in ipairs(map.sources or {}) do
+    if type(source) == "string" and clean(source) ~= source then map.sources[i], changed = clean(source), true end
+  end
+  if type(map.sourceRoot) == "string" and clean(map.sourceRoot) ~= map.sourceRoot then
+    map.sourceRoot, changed = clean(map.sourceRoot), true
+  end
+  return changed and json.encode(map) or text
+end
+
+-- One that is missing is missed where the file asks for maps.
 local function map_of(settings, module, folder)
   local url = map_url(module.body)
   if not url then return nil end
@@ -120,9 +141,9 @@ local function map_of(settings, module, folder)
     settings:wrong("upload_source_maps", ("the map of %s, %s, is no file beside it"):format(module.name,
       url:sub(1, 80)))
   end
-  local map = json.decode(fs.read(file), { name = file })
-  map.file = module.name
-  return { name = module.name .. ".map", type = "application/source-map", body = json.encode(map) }
+  local text = fs.read(file)
+  local body = told(json.decode(text, { name = file }), text, module.name)
+  return { name = module.name .. ".map", type = "application/source-map", body = body }
 end
 
 local function add_maps(settings, list, base)
