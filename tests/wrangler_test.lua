@@ -440,3 +440,32 @@ test("wrangler's failure is told with its words, its absence with what to do", f
   fs.write(here.root .. "/node_modules/.bin/wrangler", "#!/bin/sh\necho 'no such import' >&2\nexit 3\n", { mode = "0755" })
   raises("wrangler's bundle of web: .* exited with code 3: no such import", flow.build, here:worker())
 end)
+
+-- ---- rehearsal ---------------------------------------------------------------------------------------
+
+local RECIPE = [[
+local cloudflare = require "cloudflare"
+local flow = require "flow"
+local project = require "project"
+local secret = require "secret"
+
+return { summary = "Deploys what wrangler bundles", run = function(_, run)
+  local own = project.current()
+  local settings = own.workers.web
+  local worker = { name = "web", settings = settings, folder = own.root .. "/" .. settings.path }
+  local cf = cloudflare.client { token = secret.env("CLOUDFLARE_API_TOKEN", { to = cloudflare.places.token }) }
+  run.step("build", function() flow.build(worker) end)
+  local bundle = flow.bundle(worker)
+  run.ensure(cf.worker { name = bundle.name, marker = "t/preview/1", main = bundle.main, modules = bundle.modules,
+    compatibility_date = bundle.compatibility_date, bindings = bundle.bindings, version_tag = bundle.digest:sub(1, 12) })
+end }
+]]
+
+test("in a rehearsal wrangler is not started, and the recipe holds wherever it is killed", function()
+  local here <close> = with_stand_in(base { main = "src/index.ts", vars = { A = "b" } })
+  here:write { ["recipes/ship.lua"] = RECIPE }
+  local result = require("rehearsal.explore").run(project.read(here.root), { recipe = "ship", params = {}, seed = 1, jobs = 2,
+    pull_requests = { 42 }, every = 5, limit = 60 }, function() end)
+  equal({ result.failed, result.reference.outcome.code }, { {}, 0 })
+  equal(fs.exists(here.root .. "/called"), false)
+end)
