@@ -96,6 +96,20 @@ local function host_of(p, settings, values)
   return settings.name and p.zone and names.expand(settings.host or "{host}", values) .. "." .. p.zone or nil
 end
 
+-- What service bindings of wrangler's configurations call the Workers of this environment.
+local function siblings_of(list, kind)
+  local siblings = {}
+  for _, worker in ipairs(list) do
+    local config = worker.settings.config
+    siblings[worker.name] = worker.script
+    for _, environment in ipairs(config and { false, kind } or {}) do
+      local name = config:resolve(environment or nil):get "name"
+      if name then siblings[name] = worker.script end
+    end
+  end
+  return siblings
+end
+
 ---The Workers of an environment, in the order of `deploy`.
 ---@param p table
 ---@param kind string
@@ -109,10 +123,12 @@ function names.workers(p, kind, settings, values)
     local all = { worker = name, host = worker.host }
     for key, value in pairs(values) do all[key] = value end
     list[#list + 1] = {
-      name = name, settings = worker, script = settings.name and names.expand(settings.name, all), host = host_of(p, settings, all),
-      folder = p.root .. "/" .. worker.path,
+      name = name, settings = worker, script = settings.name and names.expand(settings.name, all),
+      host = host_of(p, settings, all), folder = p.root .. "/" .. worker.path,
+      environment = kind == "test" and "preview" or kind,
     }
   end
+  for _, worker in ipairs(list) do worker.siblings = settings.name and siblings_of(list, kind) or {} end
   refuse_same(kind, list, "script", "name")
   refuse_same(kind, list, "host", "host")
   return list

@@ -58,7 +58,7 @@ end
 
 ---The same for the same code, settings and secrets on the same database; else another.
 ---@param values table<string, any>  of env:secrets
----@return string  "BUNDLE-SETTINGS": 12 digits of what was built, which any build of the same code has, and 8 of the rest
+---@return string  "BUNDLE-SETTINGS": 12 digits of what was built, 8 of the rest
 function workers:version(worker, bundle, branch, values)
   local settings = json.encode {
     vars = worker.settings.vars, secrets = json.array(worker.settings.secrets),
@@ -67,8 +67,9 @@ function workers:version(worker, bundle, branch, values)
   return ("%s-%s"):format(bundle.digest:sub(1, 12), sha256(branch.id .. settings):sub(1, 8))
 end
 
-local function bindings_of(env, worker, version, values)
-  local list = {
+-- What wrangler's configuration binds stays; davit.yaml's own come after, and have the word where a name is in both.
+local function bindings_of(env, worker, bundle, version, values)
+  local own, list = {}, {
     { type = "plain_text", name = "VERSION", text = version },
     { type = "plain_text", name = "ENVIRONMENT", text = env.kind },
   }
@@ -80,17 +81,24 @@ local function bindings_of(env, worker, version, values)
     list[#list + 1] = value == "keep" and { type = "inherit", name = name }
       or { type = "secret_text", name = name, text = value }
   end
+  for _, binding in ipairs(list) do own[binding.name] = true end
+  for _, binding in ipairs(bundle.bindings or {}) do
+    if not own[binding.name] then list[#list + 1] = binding end
+  end
   return list
 end
 
 -- What an upload consists of, be it deployed at once or not.
 local function upload_of(env, worker, bundle, version, values)
   return {
-    marker = env.marker, main = "index.js",
-    modules = { { name = "index.js", type = "application/javascript+module", body = bundle.entry } },
-    compatibility_date = worker.settings.compatibility_date, version_tag = version,
-    message = ("bundle %s"):format(bundle.digest:sub(1, 12)), bindings = bindings_of(env, worker, version, values),
+    marker = env.marker, main = bundle.main, modules = bundle.modules,
+    compatibility_date = bundle.compatibility_date or worker.settings.compatibility_date,
+    compatibility_flags = bundle.compatibility_flags, version_tag = version,
+    message = ("bundle %s"):format(bundle.digest:sub(1, 12)),
+    bindings = bindings_of(env, worker, bundle, version, values),
     assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules,
+    observability = bundle.observability, placement = bundle.placement, limits = bundle.limits,
+    logpush = bundle.logpush, tail_consumers = bundle.tail_consumers, migrations = bundle.migrations,
   }
 end
 
