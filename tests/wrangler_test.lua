@@ -377,6 +377,15 @@ test("build.command runs where it says, and what it leaves is read", function()
   equal(here:bundle().entry, "export default 3\n")
 end)
 
+test("an environment's section may build otherwise", function()
+  local here <close> = place(base { build = { command = "echo top >> built" },
+    env = { staging = { build = { command = "echo staging >> built" } }, production = { build = {} } } })
+  flow.build(here:worker "preview")
+  flow.build(here:worker "staging")
+  flow.build(here:worker "production")
+  equal(fs.read(here.root .. "/apps/web/built"), "top\nstaging\n")
+end)
+
 -- Stands in for wrangler: says with what it was called and leaves an upload.
 local STAND_IN = [[#!/bin/sh
 { pwd; env; echo "$@"; } > "%s/called"

@@ -46,10 +46,9 @@ local function settings_of(worker)
   return config and config:resolve(worker.environment)
 end
 
-local function run_command(worker)
-  local folder = worker.settings.build_folder
+local function run_command(worker, command, folder)
   local _, err = try(process.run, {
-    command = worker.settings.build, cwd = worker.folder .. (folder and "/" .. folder or ""), output = "stream",
+    command = command, cwd = worker.folder .. (folder and "/" .. folder or ""), output = "stream",
     prefix = worker.name .. " | ",
   })
   if not err then return end
@@ -61,7 +60,8 @@ end
 ---masked.
 function bundle.build(worker)
   local settings = settings_of(worker)
-  if worker.settings.build then run_command(worker) end
+  local own = settings and upload.build(settings) or { command = worker.settings.build }
+  if own.command then run_command(worker, own.command, own.cwd) end
   if settings and bundler.wanted(settings, worker) then bundler.run(settings, worker) end
 end
 

@@ -20,6 +20,12 @@ local function placement_of(settings)
   end
 end
 
+---@param settings wrangler.Resolved
+---@return { command?: string, cwd?: string }|nil
+function upload.build(settings)
+  return settings:get("build", { command = "text", cwd = "text", watch_dir = "any" })
+end
+
 -- ---- assets --------------------------------------------------------------------------------------
 
 local function check_run_worker_first(settings, value)

@@ -3,6 +3,7 @@
 local config = require "wrangler.config"
 local path = require "path"
 local shape = require "project.shape"
+local upload = require "wrangler.upload"
 
 local worker = {}
 
@@ -52,16 +53,16 @@ local function check_account(settings, account)
 end
 
 local function set_build(given, settings, file, place)
-  local build = settings:get("build", { command = "text", cwd = "text", watch_dir = "any" }) or {}
+  local build = upload.build(settings) or {}
   if not build.command then return end
   if given.build then
     shape.wrong(file, place .. ".build", ("stands in %s already, as build.command"):format(given.wrangler))
   end
-  given.build, given.build_folder = build.command, build.cwd
+  given.build = build.command
 end
 
 ---Reads the file and fills the settings in: `config` (wrangler.Config), and what the top of the file says of `name`,
----`path`, `entry`, `assets`, `build`, `build_folder` and `crons` by environment.
+---`path`, `entry`, `assets`, `build` and `crons` by environment.
 ---@param root string
 ---@param file table
 ---@param place string
