@@ -11,7 +11,8 @@ local reasons = {
   code = { database = false, says = "a fault in the code: the Workers go back, the data stays" },
   migration = { database = false, says = "a migration that the Workers before it can live with: the Workers go back, "
     .. "the schema stays" },
-  data = { database = true, says = "data is damaged: the database goes back to a moment before, and all Workers use it" },
+  data = { database = true, says = "data is damaged: the database goes back to a moment before, and all Workers "
+    .. "use it" },
 }
 
 local function misuse(message, hint)

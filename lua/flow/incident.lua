@@ -37,7 +37,8 @@ local function commands(env, point)
     end
   end
   if point.database then
-    lines[#lines + 1] = ("davit rollback --why data --time %s   # loses what was written since"):format(point.database.time)
+    lines[#lines + 1] = ("davit rollback --why data --time %s   # loses what was written since"):format(
+      point.database.time)
   end
   return #lines == 0 and "" or ("\n**By hand**\n\n```sh\n%s\n```\n"):format(table.concat(lines, "\n"))
 end
@@ -51,7 +52,8 @@ function incident.body(env, o)
   local applied = o.migrated and o.migrated.applied or {}
   local stays = {}
   for _, name in ipairs(applied) do
-    stays[#stays + 1] = ("the migration `%s` is applied and stays: nothing takes a migration back by itself"):format(name)
+    stays[#stays + 1] = ("the migration `%s` is applied and stays: nothing takes a migration back by itself"):format(
+      name)
   end
   return table.concat {
     ("The deploy of `%s` has failed: %s\n"):format(o.sha:sub(1, 8), cause.message or "it was stopped"),

@@ -137,7 +137,9 @@ end
 function production.plan_of(env, sha, plan)
   local names, hosts = {}, {}
   for i, one in ipairs(plan.pending) do names[i] = one.name end
-  for i, worker in ipairs(env.workers) do hosts[i] = ("%s at %s"):format(worker.script, worker.host or "workers.dev") end
+  for i, worker in ipairs(env.workers) do
+    hosts[i] = ("%s at %s"):format(worker.script, worker.host or "workers.dev")
+  end
   return { commit = sha, migrations = names, breaking = #plan.breaking, workers = hosts }
 end
 

@@ -1,4 +1,5 @@
----How a Worker of an environment is brought out, one after the other: the names that lead to it, the version, its health.
+---How a Worker of an environment is brought out, one after the other: the names that lead to it, the version, its
+---health.
 ---A preview's Worker is deployed as it is uploaded; production's version is uploaded first and gets traffic later.
 local health = require "health"
 local reach = require "flow.reach"

@@ -14,7 +14,9 @@ end
 ---@return { list?: true, sync?: true, set: string[], delete: string[] }
 function changes.read(p)
   local kinds = (p.list and 1 or 0) + (p.sync and 1 or 0) + ((#p.set > 0 or #p.delete > 0) and 1 or 0)
-  if kinds ~= 1 then misuse("one of --list, --sync, --set and --delete is needed", "davit secrets --list shows what there is") end
+  if kinds ~= 1 then
+    misuse("one of --list, --sync, --set and --delete is needed", "davit secrets --list shows what there is")
+  end
   return { list = p.list or nil, sync = p.sync or nil, set = p.set, delete = p.delete }
 end
 

@@ -164,7 +164,8 @@ end
 ---@param err? table
 function testing.methods:tell_tested(change, sha, err)
   if change.by_hand and change.here and change.here ~= sha then
-    log.warn(("GitHub is told nothing: %s is checked out, and the commit is %s"):format(change.here:sub(1, 8), sha:sub(1, 8)))
+    log.warn(("GitHub is told nothing: %s is checked out, and the commit is %s"):format(
+      change.here:sub(1, 8), sha:sub(1, 8)))
     return
   end
   put.there(self.github.status { sha = sha, context = testing.CONTEXT, state = err and "failure" or "success",

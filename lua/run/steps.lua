@@ -314,8 +314,8 @@ function Run:output(name, value)
   self.recorder:note("output", path, value)
 end
 
----How the run stands, for whoever has to tell it while it is taken back: why, what is taken back already, what could not
----be and why not.
+---How the run stands, for whoever has to tell it while it is taken back: why, what is taken back already, what could
+---not be and why not.
 ---@return { error?: table, back: string[], left: { path: string, why: string }[] }
 function Run:outcome()
   local past = self.recorder.history
