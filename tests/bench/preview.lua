@@ -160,8 +160,8 @@ local ROUNDS <const> = measure.rounds(3)
 
 local _ <close> = mode ~= "record" and measure.section {
   name = "preview", title = "The journal's share of a flow",
-  about = "How long `davit preview --untested --local` and `davit cleanup --local` wait for their store, of the time from start to " ..
-    "end, against `davit cloud` with real workerd and PostgreSQL.",
+  about = "How long `davit preview --untested --local` and `davit cleanup --local` wait for their store, of the time from " ..
+    "start to end, against `davit cloud` with real workerd and PostgreSQL.",
 } or nil
 
 local why_not = places.missing()
