@@ -11,55 +11,34 @@ local flow = {}
 -- ---- the things ------------------------------------------------------------------------------------------
 
 ---@class flow.Worker
----@field name string      in davit.yaml
----@field script string    its name at Cloudflare
----@field host string
----@field folder string    where it is built
----@field settings table   its part of davit.yaml, with defaults
----@field environment? string  whose section of wrangler's configuration holds; without one the top of the file
----@field siblings? table<string, string>  the environment's Workers by the names that service bindings use
+---@field name string       in davit.yaml
+---@field script? string    its name at Cloudflare; nil in a `test`, which deploys nothing
+---@field host? string      nil without a zone, until flow.attach has learnt its name on workers.dev
+---@field folder string     where it is built
+---@field settings table    its part of davit.yaml, with defaults
+---@field environment string  whose section of wrangler's configuration holds
+---@field siblings table<string, string>  the Workers of the environment, by the names of service bindings
+---@field version? string   what is deployed: env:version
 
 ---@class flow.Bundle
----@field main string     the main module's name
----@field entry string    and its text
----@field modules { name: string, type: string, body: string }[]  as cloudflare.worker takes them, the main one first;
----                       source maps among them where the configuration asks for them
----@field assets table<string, { body: string, type?: string }>  by path, "/a.css"
----@field rules table     what an upload says of assets: _headers, _redirects, html_handling, not_found_handling,
----                       run_worker_first, base_path
----@field digest string   another one when anything of the upload is
----@field name? string    what wrangler would call the Worker; this and the following only with `wrangler`
----@field compatibility_date? string
----@field compatibility_flags? string[]
----@field bindings? table[]  as an upload has them, vars and assets included, secrets not
----@field observability? table
----@field placement? table
----@field limits? table
----@field logpush? boolean
----@field tail_consumers? table[]
----@field streaming_tail_consumers? table[]
----@field cache_options? table
----@field migrations? table[]  of Durable Objects, all that the configuration lists: { tag =, new_sqlite_classes =, … }
----@field warnings? string[]   what is read and not done
+---@field entry string     the text of the entry module
+---@field main string      its name
+---@field modules cloudflare.Module[]
+---@field assets table<string, { body: string, type: string }>  by path, "/style.css"
+---@field rules table<string, any>  the texts of _headers and _redirects, which are no assets, and settings of assets
+---@field digest string    SHA-256 of all of it, in hexadecimal digits
 
 ---@class flow.Change       what a run of the checks is about
 ---@field stage "test"|"preview"  which recipe asks
 ---@field pr? integer
 ---@field sha? string       nil: the newest of the pull request
----@field here? flow.Checkout  nil: no checkout of git
+---@field here? string      the commit that is checked out
 ---@field branch string     "detached" where nobody knows
 ---@field by_hand? boolean  no event has started it
 ---@field schedule? boolean it was started by the clock
 ---@field paths? string[]   what has changed below the project's folder; nil: unknown, so everything may have
 ---@field why? string       why that is unknown
 ---@field only? string[]    these checks, whatever `when` says
----@field builds? boolean   Workers are built as well, so that setups are wanted
-
----@class flow.Checkout
----@field sha string
----@field branch? string    nil: none, as in most of CI
----@field clean boolean     no file that git knows differs
----@field parents string[]  of the commit
 
 ---@class flow.Commit       what GitHub has started this for, of GITHUB_EVENT_NAME and GITHUB_EVENT_PATH
 ---@field event string      "push", "pull_request", "workflow_run", "schedule", …; "none" outside of GitHub
@@ -95,17 +74,63 @@ local flow = {}
 ---@return flow.Environment
 function flow.environment(kind, values) end
 
----Runs a Worker's build command in its folder, and wrangler's bundler where the Worker's configuration is wrangler's and
----needs it (docs/wrangler.md); their output is streamed, masked. Nothing without one. Raises "process-exit", "no-wrangler"
----(misuse) where the bundler is not installed.
+-- ---- test --------------------------------------------------------------------------------------------------
+
+---What is to be tested: what the caller says, else GitHub's event, else the checkout of git. Raises "usage" when
+---nobody says, "config" for an event that cannot be read.
+---@param params { pr?: integer, branch?: string, sha?: string, base?: string, only?: string[], all?: boolean }
+---@return flow.Change
+function flow.change(params) end
+
+---The checks that a change asks for; those that it does not are named in the log. Setups are there when anything else
+---is. Raises "usage" for a name in `only` that davit.yaml has not.
+---@param env flow.Environment
+---@param change flow.Change
+---@return table<string, project.Check>  by name; empty: nothing has to run
+function flow.choose_checks(env, change) end
+
+---The database branches that the checks need, found or created by the run, and migrated.
+---@param run run
+---@param env flow.Environment
+---@param checks table<string, project.Check>
+---@return table<string, { id: string, name: string }>  by what checks need: database, e2e
+function flow.test_databases(run, env, checks) end
+
+---Runs the checks, each as soon as those it comes after have passed, in the project's folder, as journalled steps. One
+---that comes after a failed one is not run. All are told, then it raises what went wrong: the check's name, and
+---"process-exit" or "process-timeout"; several at once as `parallel` does.
+---@param run run
+---@param env flow.Environment
+---@param checks table<string, project.Check>
+---@param o { jobs: integer, databases: table<string, table> }  how many at a time; those of test_databases
+function flow.run_checks(run, env, checks, o) end
+
+---Builds the Workers and stores what that makes as the artifacts "bundle-WORKER" of the commit: what was tested is what
+---is deployed. Raises "process-exit", and what artifact.put raises.
+---@param run run
+---@param env flow.Environment
+---@param sha string
+function flow.store_bundles(run, env, sha) end
+
+---Removes what only a test needs: all branches but a pull request's own, which its preview uses.
+---@param run run
+---@param env flow.Environment
+---@param databases table<string, { name: string }>  of test_databases
+function flow.remove_test_databases(run, env, databases) end
+
+---The names of the checks, in one line.
+---@param checks table<string, project.Check>
+---@return string
+function flow.summary(checks) end
+
+-- ---- building and bringing out ---------------------------------------------------------------------------------
+
+---Runs a Worker's build command in its folder, and wrangler's bundler where one is needed; their output is streamed,
+---masked. Nothing without one. Raises "process-exit".
 ---@param worker flow.Worker
 function flow.build(worker) end
 
----Reads what the build left. With `wrangler`, all that the configuration says for the Worker's `environment` is there, too;
----a service binding to a name in the Worker's `siblings` leads to what stands there.
----
----Raises "no-entry", "file-not-found"; with `wrangler` "config" for what is missing or not supported, and "refused" for a
----preview's binding that leads to what production's does.
+---Reads what the build left. Raises "no-entry" where the entry is not there.
 ---@param worker flow.Worker
 ---@return flow.Bundle
 function flow.bundle(worker) end
@@ -189,64 +214,26 @@ function flow.consent(plan, o) end
 ---@return table  plain data, for run.approve
 function flow.plan_of(env, sha, plan) end
 
----Marks as ours the Workers of the environment that others have deployed, for example wrangler: their versions stay,
----and are what a failure goes back to. Raises "not-ours" without `take_over`, before anything is changed.
----@param run run
----@param env flow.Environment
----@param take_over? boolean
-function flow.adopt(run, env, take_over) end
-
----A step for what is told when everything is healthy. That it could not be told is a warning, and no reason to take
----production back.
----@param run run
----@param name string
----@param f fun()
-function flow.tell(run, name, f) end
-
----What has to go back. Raises "usage" for another reason, for a database without a `time`, for a `time` without one,
----for a Worker or a version beside a database, for a version without its Worker.
+---What has to go back. Raises "usage" for another reason, for a database without a `time`, for a `time` without one.
 ---@param why "code"|"migration"|"data"
----@param o { time?: string, breaking?: boolean, worker?: string, version?: string }  an RFC 3339 time; whether the
----migration broke what served before it
+---@param o { time?: string, breaking?: boolean }  an RFC 3339 time; whether the migration broke what served before it
 ---@return { database: boolean, says: string }
 function flow.decide_back(why, o) end
 
 ---What going back does not bring back, for whoever has to decide.
----@param env flow.Environment
 ---@param decision { database: boolean }
 ---@param o { time?: string }
 ---@return string[]
-function flow.stays(env, decision, o) end
+function flow.stays(decision, o) end
 
----Brings production to its database of an earlier moment: asks first, builds all Workers of the commit that is checked
----out, makes the branch "emergency-restore-EPOCH", deploys each Worker on it and waits for its health. What fails is
----taken back. Raises "usage" where the checkout is not clean, and all that flow.deploy and flow.wait raise.
----@param run run
----@param env flow.Environment
----@param time string     RFC 3339
----@param stays string[]  of flow.stays: what is agreed to
-function flow.restore(run, env, time, stays) end
+---Whether a Worker wants the secret DATABASE_URL.
+---@param worker flow.Worker
+---@return boolean
+function flow.uses_database(worker) end
 
----Waits until a version serves that was there before. One that does not say which it is has to be healthy, no more.
----Raises "not-healthy".
----@param run run
----@param env flow.Environment
----@param target flow.Target
----@param n integer  as in flow.wait
-function flow.wait_back(run, env, target, n) end
-
----@class flow.SecretChanges
----@field list? true
----@field sync? true         all that davit.yaml maps
----@field github? true       what is set becomes a secret of the repository, too
----@field set string[]       names, from where davit.yaml takes them
----@field rotate string[]    names that get a value that is made anew
----@field delete string[]
-
----Which change of secrets is asked for; raises "usage" unless it is one of list, sync, and names to set, rotate or
----delete.
----@param params table  the parameters of the recipe `secrets`
----@return flow.SecretChanges
+---Which change of secrets is asked for; raises "usage" unless it is one of list, sync, and set or delete.
+---@param params { list?: boolean, sync?: boolean, set: string[], delete: string[] }
+---@return { list?: true, sync?: true, set: string[], delete: string[] }
 function flow.secret_changes(params) end
 
 -- ---- an environment -----------------------------------------------------------------------------------------
@@ -279,9 +266,8 @@ function Environment:health_policy(n) end
 
 ---Everything of the environment that is there, found without any journal, in an order in which it
 ---can be removed.
----@param services? string[]  of these only (env.services: cloudflare, neon, github)
 ---@return (cloudflare.Item|neon.Item|github.Item)[]
-function Environment:inventory(services) end
+function Environment:inventory() end
 
 ---Removes a thing of the inventory.
 ---@param thing cloudflare.Item|neon.Item|github.Item
@@ -396,38 +382,19 @@ function Environment:secret(name, choice, branch) end
 ---@return { has: string[], missing: string[], unknown: string[] }
 function Environment:secret_names(worker) end
 
----Raises "usage" for what cannot be, before anything is changed: a name that none of these Workers wants, DATABASE_URL,
----a generated one to be set, one to be rotated that comes from a file or a program.
----@param workers flow.Worker[]
----@param asked flow.SecretChanges
-function Environment:check_changes(workers, asked) end
-
----Whether GitHub gets values: what is rotated would otherwise come back old with the next deploy.
----@param asked flow.SecretChanges
----@return boolean
-function Environment:tells_github(asked) end
-
----The values that are to be changed. Nobody is asked; a rotated one is the same when the run is resumed. Raises as
----require_secrets does.
----@param run run
----@param workers flow.Worker[]
----@param asked flow.SecretChanges
----@return table<string, secret.Template> values  by name
----@return { name: string, value: secret.Template }[] of_github  by the variables that davit.yaml takes them from
-function Environment:new_values(run, workers, asked) end
-
----Stores values as secrets of the repository, where the next deploy takes them from: a step each.
----@param run run
----@param list { name: string, value: secret.Template }[]  of new_values
-function Environment:change_at_github(run, list) end
-
 ---Changes a Worker's secrets: one version and one deployment, however many they are; nothing where nothing changes.
----Raises "cloudflare-10215" while its newest version does not serve.
+---Those that are generated, and DATABASE_URL, stay as they are: they belong to a deploy. Raises as require_secrets
+---does.
 ---@param worker flow.Worker
----@param values table<string, secret.Template>  by name; those that the Worker does not want are left out
----@param delete string[]  names
+---@param asked { sync?: true, set: string[], delete: string[] }  of flow.secret_changes
 ---@return { set: string[], deleted: string[] }  names
-function Environment:change_secrets(worker, values, delete) end
+function Environment:change_secrets(worker, asked) end
+
+---Gives a Worker the connection string of a branch as DATABASE_URL: one version, one deployment.
+---@param branch { id: string }
+---@param worker flow.Worker
+---@return { set: string[], deleted: string[] }
+function Environment:use_database(branch, worker) end
 
 -- ---- its Workers
 
@@ -509,46 +476,23 @@ function Environment:require_tested(sha) end
 ---@return { database: neon.RollbackPoint, workers: table<string, { version: string, tag?: string }> }
 function Environment:rollback_point(branch) end
 
----What each Worker serves now. Workers that are not there have none.
----@return table<string, { version: string, tag?: string }>
-function Environment:served_now() end
-
----@class flow.Target        where a Worker goes back to
----@field name string        in davit.yaml
----@field script string
----@field from? string       the version that serves
----@field to string          the version that will
----@field tag? string
----@field since? string      when it was made
----@field serves_as? string  what it says of itself at its health's address
-
 ---To which version each Worker goes; all are looked at before one is changed. Raises "no-way-back" (fatal) for a
----Worker that has no earlier version that was good, or not the one that was named.
+---Worker that has no earlier version, "usage" for a version without a Worker.
 ---@param worker? string   one of davit.yaml (all)
----@param version? string  an id, of that one (the last good one)
----@return flow.Target[]
+---@param version? string  an id, of that one (what served before)
+---@return { name: string, script: string, from?: string, to: string, tag?: string, since?: string }[]
 function Environment:rollback_targets(worker, version) end
 
 ---Sends all traffic of a Worker to a version, as cloudflare's client.rollback does.
----@param target flow.Target
+---@param target { script: string, to: string }
 ---@param force? boolean  also across changed secrets, whose old values come back (false)
----@return { from?: string, to: string, changed: boolean }
+---@return table
 function Environment:roll_back(target, force) end
-
----The commit whose code the Workers get together with another database: what is checked out. Raises "usage" unless that
----is unchanged.
----@return { sha: string }
-function Environment:commit_here() end
-
----The host of a Worker on workers.dev, where there is no zone.
----@param worker flow.Worker
----@return string
-function Environment:workers_dev_host(worker) end
 
 -- ---- what is told
 
----Tells GitHub how the tests of a commit went, as the status "davit/test". Nothing is told of a commit that is not the
----one that is checked out, for what was tested is something else, nor of some checks for all.
+---Tells GitHub how the tests of a commit went, as the status "davit/test". By hand nothing is told of a commit that is
+---not the one that is checked out: what was tested is something else.
 ---@param change flow.Change
 ---@param sha string
 ---@param err? table  what went wrong
@@ -575,8 +519,8 @@ function Environment:retire_deployments(deployment) end
 
 ---Opens the one issue about a failed deploy, or brings it up to date: why, what was taken back, what not and why not,
 ---what cannot be, and the commands that do the rest.
----@param told { sha: string, run: string, branch?: table, point?: table, plan?: table, migrated?: table }  the run's
----id; of env:rollback_point, env:pending_migrations and env:apply_migrations, as far as the run got
+---@param told { sha: string, run: string, point?: table, migrated?: table }  the run's id; of env:rollback_point and
+---env:apply_migrations, as far as the run got
 ---@param outcome run.Outcome  of run.outcome
 function Environment:report_incident(told, outcome) end
 

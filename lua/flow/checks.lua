@@ -38,6 +38,7 @@ end
 ---@field branch? string
 ---@field schedule? boolean       it was started by the clock
 ---@field paths? string[]         what changed; nil: unknown, so everything may have
+---@field why? string            why it is unknown
 ---@field only? string[]          names: these, whatever `when` says
 
 -- Why a check is not asked for, or nil.
