@@ -82,6 +82,7 @@ function cloudflare.client(o)
     verify = function(given) return verify.run(own, given) end,
     worker = function(given) return worker.resource(own, given) end,
     version = function(given) return version.resource(own, given) end,
+    adoption = function(given) return adoption.resource(own, given) end,
     deployment = function(given) return deployment.resource(own, given) end,
     serving = about_worker(own, "serving", history.serving),
     versions = about_worker(own, "versions", function(_, name) return history.versions(own, name) or json.array {} end),

@@ -99,6 +99,14 @@ function client.verify(options) end
 ---@return run.Resource
 function client.worker(options) end
 
+---Makes a Worker ours that was deployed before without Davit, by wrangler for example: its marker is added to the
+---Worker's tags. What it serves stays as it is. `find` is nil while the Worker has no marker; one of somebody else is
+---"not-ours", a Worker that is not there "cloudflare-10007". `destroy` takes the marker away.
+---The thing: worker, marker.
+---@param options { worker: string, marker: string }
+---@return run.Resource
+function client.adoption(options) end
+
 ---@class cloudflare.VersionOptions: cloudflare.UploadOptions
 ---@field worker string        its name
 ---@field version_tag string   by which the version is found

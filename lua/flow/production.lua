@@ -3,6 +3,7 @@
 local bundles = require "flow.bundle"
 local commit = require "flow.commit"
 local incident = require "flow.incident"
+local json = require "json"
 local log = require "log"
 local migrations = require "flow.migrations"
 local put = require "flow.put"
@@ -55,6 +56,15 @@ function methods:lasting_branch()
     hint = ("davit.yaml names it: environments.%s.database"):format(self.kind) }
 end
 
+-- Shares of traffic are somebody's business in progress, and nothing here could bring them back.
+local function refuse_split(worker, now)
+  local shares = {}
+  for i, share in ipairs(now.split) do shares[i] = ("%s %s %%"):format(share.version, share.percentage) end
+  failure { code = "denied", about = worker.script,
+    message = ("the traffic of the Worker %s is split (%s)"):format(worker.script, table.concat(shares, ", ")),
+    hint = "give one version all of it first: davit rollback --worker NAME --version ID" }
+end
+
 ---What serves and what is stored now: where a rollback leads to.
 ---@param branch { id: string }
 ---@return { database: neon.RollbackPoint, workers: table<string, { version: string, tag?: string }> }
@@ -63,7 +73,8 @@ function methods:rollback_point(branch)
     role = self.database.role }, workers = {} }
   for _, worker in ipairs(self.workers) do
     local now = self.cloudflare.serving(worker.script)
-    if now and now.version then point.workers[worker.name] = { version = now.version, tag = now.tag } end
+    if now and not now.version then refuse_split(worker, now) end
+    if now then point.workers[worker.name] = { version = now.version, tag = now.tag } end
   end
   return point
 end
@@ -86,6 +97,33 @@ function methods:apply_migrations(branch, plan)
 end
 
 -- ---- Workers -----------------------------------------------------------------------------------------
+
+-- The Workers that somebody else has made, and nobody has marked.
+local function unmarked(env)
+  local list = {}
+  for _, worker in ipairs(env.workers) do
+    local found = env:worker_named(worker).find()
+    if found and not found.marker then list[#list + 1] = worker.script end
+  end
+  return list
+end
+
+---Makes Workers ours that were deployed before without Davit, by wrangler for example; without consent they are refused
+---before anything else is touched. Taken back, they are nobody's again.
+---@param run run
+---@param env flow.Environment
+---@param take_over? boolean
+function production.adopt(run, env, take_over)
+  local found = run.step("Workers without a marker", function() return json.array(unmarked(env)) end)
+  if found[1] and not take_over then
+    failure { code = "not-ours", about = found[1],
+      message = ("these Workers were not deployed by Davit: %s"):format(table.concat(found, ", ")),
+      hint = "nothing was changed; --take-over adopts them: their versions stay, and are what a failure goes back to" }
+  end
+  for _, script in ipairs(found) do
+    run.ensure(env.cloudflare.adoption { worker = script, marker = env.marker })
+  end
+end
 
 ---Builds all Workers at once, or takes the bundles that were tested; nothing else is touched before.
 ---@param run run
@@ -123,7 +161,10 @@ end
 function production.deploy(run, env, worker, o)
   local bundle = bundles.read(worker)
   worker.version = env:version(worker, bundle, o.branch, o.secrets)
-  local version = run.ensure(env:worker_version(worker, bundle, worker.version, o.secrets))
+  local wanted = env:worker_version(worker, bundle, worker.version, o.secrets)
+  -- A version that would be deployed again anyway is nothing to take back.
+  local version = not o.no_way_back and run.ensure(wanted)
+    or run.step(wanted[1], function() return put.there(wanted) end)
   run.step("deploy " .. worker.name, { version = version.id }, function()
     return put.there(env.cloudflare.deployment { worker = worker.script, marker = env.marker, version = version.id })
   end, function() back(env, worker, o) end)
@@ -176,12 +217,36 @@ function methods:retire_deployments(deployment)
   end
 end
 
+-- Which of the planned migrations are applied: where the run broke off meanwhile, the database itself says so.
+local function applied(env, told)
+  if told.migrated then return told.migrated.applied end
+  if not told.plan or migrations.is_empty(told.plan) then return {} end
+  local now = try(function() return env:pending_migrations(told.branch) end)
+  if not now then return {}, true end
+  local pending, list = {}, {}
+  for _, one in ipairs(now.pending) do pending[one.name] = true end
+  for _, one in ipairs(told.plan.pending) do
+    if not pending[one.name] then list[#list + 1] = one.name end
+  end
+  return list, now.opaque
+end
+
 ---Opens the issue about a failed deploy, or brings the open one up to date.
----@param told { sha: string, run: string, point?: table, migrated?: table }
+---@param told { sha: string, run: string, branch?: table, point?: table, plan?: table, migrated?: table }
 ---@param outcome table  of run.outcome
 function methods:report_incident(told, outcome)
-  put.there(incident.issue(self, { sha = told.sha, run = told.run, point = told.point, migrated = told.migrated,
-    outcome = outcome }))
+  local done, unsure = applied(self, told)
+  put.there(incident.issue(self, { sha = told.sha, run = told.run, point = told.point, outcome = outcome,
+    applied = done, unsure = unsure, breaking = told.plan and not told.plan.additive }))
+end
+
+---What is told after everything is healthy: that it could not be told is no reason to take production back.
+---@param run run
+---@param name string
+---@param f fun()
+function production.tell(run, name, f)
+  local _, err = try(run.step, name, f)
+  if err then log.warn(("%s: %s; production is deployed all the same"):format(name, err.message)) end
 end
 
 ---@param sha string  the commit that serves now
