@@ -86,6 +86,7 @@ function cloudflare.client(o)
     deployment = function(given) return deployment.resource(own, given) end,
     serving = about_worker(own, "serving", history.serving),
     versions = about_worker(own, "versions", function(_, name) return history.versions(own, name) or json.array {} end),
+    find_version = about_worker(own, "find_version", history.version),
     last_good = about_worker(own, "last_good", deployment.last_good),
     rollback = function(given) return deployment.rollback(own, given) end,
     secrets = about_worker(own, "secrets", secrets.list),

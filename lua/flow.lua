@@ -20,6 +20,7 @@ local production = require "flow.production"
 local project = require "project"
 local reach = require "flow.reach"
 local removal = require "flow.removal"
+local restore = require "flow.restore"
 local rollout = require "flow.rollout"
 local secret_changes = require "flow.secret_changes"
 local secrets = require "flow.secrets"
@@ -34,7 +35,7 @@ local flow = {
   name = rollout.name, attach = rollout.attach, wait = rollout.wait,
   preview_comment = preview.comment, check_preview = preview.check, prepare = production.prepare, deploy = production.deploy,
   plan_of = production.plan_of, adopt = production.adopt, tell = production.tell, consent = migrations.consent,
-  decide_back = back.decide, stays = back.stays, uses_database = back.uses_database, secret_changes = secret_changes.read,
+  decide_back = back.decide, stays = back.stays, restore = restore.run, wait_back = rollout.wait_back, secret_changes = secret_changes.read,
 }
 
 local Environment = {}

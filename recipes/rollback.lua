@@ -5,14 +5,16 @@ local log = require "log"
 return {
   summary = "Bring production's Workers, and where data is damaged its database, back to what worked",
   description = [[
---why code       a fault in the code: the Workers go back, the data stays
+--why code       a fault in the code: the Workers go back to the last good version, the data stays
 --why migration  a migration broke them: the Workers go back; with --breaking the database, too
---why data       data is damaged: the database goes back to --time, as a branch of its own; what came later is lost]],
+--why data       data is damaged: the database goes back to --time, as a branch of its own; what came later is lost
+
+Where the database goes back, the Workers are deployed anew with it, from the commit that is checked out.]],
   approves = true,
   params = {
     why = { type = "string", default = "code", help = "code, migration or data" },
     worker = { type = "string", help = "this Worker alone" },
-    version = { type = "string", help = "to this version of it (what served before)" },
+    version = { type = "string", help = "to this version of it (the last good one)" },
     breaking = { type = "boolean", default = false, help = "the migration broke what served before it" },
     time = { type = "string", help = "the last good moment of the database: 2026-01-31T12:00:00Z" },
     force = { type = "boolean", default = false, help = "also across secrets that were changed: old values come back" },
@@ -23,30 +25,18 @@ return {
     local env = flow.environment "production"
     local _ <close> = run.lease "production"
     env:require_credentials("cloudflare", decision.database and "neon" or nil)
-    local targets = run.step("versions", { worker = p.worker, version = p.version }, function()
-      return decision.database and {} or env:rollback_targets(p.worker, p.version)
-    end)
 
-    local stays = flow.stays(decision, p)
+    local stays = flow.stays(env, decision, p)
     log.warn(("rollback: %s. It does not bring back: %s"):format(decision.says, table.concat(stays, "; ")))
-    run.approve { decision.database and "Go back, and lose what was written since?" or "Go back?",
-      plan = { why = p.why, time = p.time, workers = targets, stays = stays } }
+    if decision.database then return flow.restore(run, env, p.time, stays) end
 
-    if decision.database then
-      local began = run.step("began", function() return os.time() end)
-      local branch = run.ensure(env:restored_branch(p.time, began))
-      run.step("ready", { branch = branch.id }, function() env.neon.ready(branch) end)
-      for _, worker in ipairs(env.workers) do
-        if flow.uses_database(worker) then
-          run.step("database of " .. worker.name, { branch = branch.id }, function()
-            return env:use_database(branch, worker)
-          end)
-        end
-      end
-      run.output("database", branch.name)
-    end
-    for _, target in ipairs(targets) do
+    local targets = run.step("versions", { worker = p.worker, version = p.version }, function()
+      return env:rollback_targets(p.worker, p.version)
+    end)
+    run.approve { "Go back?", plan = { why = p.why, workers = targets, stays = stays } }
+    for n, target in ipairs(targets) do
       run.step("roll back " .. target.name, target, function() return env:roll_back(target, p.force) end)
+      flow.wait_back(run, env, target, n)
       run.output(target.name, target.to)
     end
   end,

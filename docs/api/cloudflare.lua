@@ -145,8 +145,15 @@ function client.serving(worker) end
 ---@return { id: string, number: integer, tag: string?, message: string?, created: string }[]
 function client.versions(worker) end
 
+---One version with its plain variables; nil when it is not there.
+---@param worker string
+---@param id string
+---@return { id: string, number: integer, tag: string?, message: string?, created: string, variables: table<string, string> }|nil
+function client.find_version(worker, id) end
+
 ---Where to go back to: the newest deployment before the current one that sent all traffic to another version, which
----can still be deployed; nil when there is none. Raises "not-ours".
+---can still be deployed and from which nobody went back (by `rollback`, or a deployment that was destroyed); nil when
+---there is none. Raises "not-ours".
 ---@param worker string
 ---@param marker string
 ---@return { version: string, tag: string?, message: string?, deployment: string, created: string }|nil
@@ -156,7 +163,7 @@ function client.last_good(worker, marker) end
 ---@field worker string
 ---@field version string   an id
 ---@field marker? string   whose the Worker has to be
----@field message? string
+---@field message? string  "back: " is put before it
 ---@field force? boolean   also across changed secrets, whose old values come back (false)
 
 ---Sends all traffic to an earlier version; nothing is sent when it has it already. What this brings back, and what

@@ -83,7 +83,7 @@ local function destroy(account, o)
   worker.require_ours(account, o.worker, o.marker)
   local before = history.last_good(account, o.worker)
   if not before then refuse_no_way_back(o) end
-  deploy(account, { worker = o.worker, version = before.version, message = "back from " .. o.version })
+  deploy(account, { worker = o.worker, version = before.version, message = history.BACK .. "from " .. o.version })
 end
 
 ---Sends all traffic to an earlier version. Nothing is sent when it has it already.
@@ -96,7 +96,8 @@ function deployment.rollback(account, o)
   end
   local newest = history.deployments(account, o.worker)[1]
   local changed = not newest or newest.version ~= o.version
-  local thing = changed and deploy(account, o) or thing_of(o, newest.id)
+  local told = setmetatable({ message = history.BACK .. (o.message or "by hand") }, { __index = o })
+  local thing = changed and deploy(account, told) or thing_of(o, newest.id)
   return { worker = o.worker, version = o.version, from = newest and newest.version, deployment = thing.id,
     changed = changed, back = deployment.reach.back, stays = deployment.reach.stays }
 end

@@ -4,12 +4,16 @@ local upload = require "cloudflare.upload"
 
 local history = {}
 
+---How the message of a deployment begins that went back: what it replaced was not good.
+history.BACK = "back: "
+
 ---@class cloudflare.Version
 ---@field id string
 ---@field number integer
 ---@field tag? string
 ---@field message? string
 ---@field created? string  ISO 8601
+---@field variables? table<string, string>  of one version that was asked for: its plain_text bindings
 
 local function annotation(found, name)
   local annotations = type(found.annotations) == "table" and found.annotations or {}
@@ -32,11 +36,24 @@ function history.versions(account, name)
   return list
 end
 
+-- The plain variables of a version; secrets are never given back.
+local function variables_of(found)
+  local list = {}
+  for _, binding in ipairs((found.resources or {}).bindings or {}) do
+    if binding.type == "plain_text" then list[binding.name] = binding.text end
+  end
+  return list
+end
+
+---One version, with its plain variables.
 ---@return cloudflare.Version|nil
 function history.version(account, name, id)
   local found = account:workers(upload.script(name, "/versions/" .. url.encode(id)), { absent = true,
     what = ("read the version %s of the Worker %s"):format(id, name) })
-  return found and version_of(found)
+  if not found then return nil end
+  local version = version_of(found)
+  version.variables = variables_of(found)
+  return version
 end
 
 ---@class cloudflare.Deployment
@@ -77,8 +94,13 @@ function history.serving(account, name)
   return { version = newest.version, tag = version.tag, deployment = newest.id, created = newest.created }
 end
 
+-- Whether somebody went back from a deployment: the one after it says so.
+local function was_bad(deployments, i)
+  return (deployments[i - 1].message or ""):sub(1, #history.BACK) == history.BACK
+end
+
 ---The newest deployment before the current one that sent all traffic to another version, as far as that can still be
----deployed; nil when there is none.
+---deployed and nobody went back from it; nil when there is none.
 ---@return table|nil  version, tag, message, deployment, created
 function history.last_good(account, name)
   local deployments, deployable = history.deployments(account, name), {}
@@ -86,7 +108,8 @@ function history.last_good(account, name)
   for _, version in ipairs(history.versions(account, name) or {}) do deployable[version.id] = version end
   for i = 2, #deployments do
     local past = deployments[i]
-    local version = past.version ~= deployments[1].version and deployable[past.version]
+    local is_other = past.version ~= deployments[1].version and not was_bad(deployments, i)
+    local version = is_other and deployable[past.version]
     if version then
       return { version = version.id, tag = version.tag, message = version.message, deployment = past.id,
         created = past.created }

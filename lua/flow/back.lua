@@ -1,8 +1,11 @@
 ---Going back in production: which Workers to which version, what that cannot undo, and the database. The methods are
 ---flow.Environment's (lua/flow.lua).
 local cloudflare = require "cloudflare"
+local commit = require "flow.commit"
 local core = require "core"
+local log = require "log"
 local neon = require "neon"
+local put = require "flow.put"
 
 local back = { methods = {} }
 
@@ -11,26 +14,35 @@ local reasons = {
   code = { database = false, says = "a fault in the code: the Workers go back, the data stays" },
   migration = { database = false, says = "a migration that the Workers before it can live with: the Workers go back, "
     .. "the schema stays" },
-  data = { database = true, says = "data is damaged: the database goes back to a moment before, and all Workers "
-    .. "use it" },
+  data = { database = true,
+    says = "data is damaged: the database goes back to a moment before, and all Workers use it" },
 }
 
 local function misuse(message, hint)
   failure { code = "usage", class = "misuse", message = message, hint = hint }
 end
 
----@param why string  "code", "migration" or "data"
----@param o { time?: string, breaking?: boolean }
----@return { database: boolean, says: string }
-function back.decide(why, o)
-  local reason = reasons[why]
-  if not reason then misuse(("--why is code, migration or data, not '%s'"):format(why)) end
-  local database = reason.database or why == "migration" and o.breaking or false
+-- What belongs to the one way back, and not to the other.
+local function check_options(why, database, o)
   if database and not o.time then
     misuse("the database goes back to a moment, and none is named",
       "--time 2026-01-31T12:00:00Z; 'davit show RUN' and the issue of the failed deploy have the last good one")
   end
   if o.time and not database then misuse("--time is for the database, which stays as it is with --why " .. why) end
+  if database and (o.worker or o.version) then
+    misuse("--worker and --version are for Workers alone: with the database all of them are deployed anew")
+  end
+  if o.version and not o.worker then misuse "--version is one Worker's: name it with --worker" end
+end
+
+---@param why string  "code", "migration" or "data"
+---@param o { time?: string, breaking?: boolean, worker?: string, version?: string }
+---@return { database: boolean, says: string }
+function back.decide(why, o)
+  local reason = reasons[why]
+  if not reason then misuse(("--why is code, migration or data, not '%s'"):format(why)) end
+  local database = reason.database or why == "migration" and o.breaking or false
+  check_options(why, database, o)
   return { database = database,
     says = database and why == "migration"
       and "a migration that breaks the Workers before it: the database goes back, too" or reason.says }
@@ -52,79 +64,125 @@ function back.chosen(env, name)
   misuse(("no Worker is called '%s'%s"):format(name, near and (", did you mean '%s'?"):format(near) or ""))
 end
 
-local function target_of(env, worker, version)
-  local now = env.cloudflare.serving(worker.script) or {}
-  if version then return { from = now.version, to = version } end
-  local good = env.cloudflare.last_good(worker.script, env.marker)
-  if not good then
-    failure { code = "no-way-back", class = "fatal", about = worker.script,
-      message = ("the Worker %s has no earlier version that could be deployed"):format(worker.script),
-      hint = "deploy a commit that works, or name another Worker with --worker" }
+local function no_way_back(worker, message, hint)
+  failure { code = "no-way-back", class = "fatal", about = worker.script, message = message, hint = hint }
+end
+
+-- Where a Worker goes: the version that was named, else the last good one.
+local function version_of(env, worker, version)
+  if not version then
+    local good = env.cloudflare.last_good(worker.script, env.marker)
+    return good and good.version or no_way_back(worker,
+      ("the Worker %s has no earlier version that was good and could be deployed"):format(worker.script),
+      "deploy a commit that works; name another Worker with --worker, or one of its versions with --version")
   end
-  return { from = now.version, to = good.version, tag = good.tag, since = good.created }
+  for _, one in ipairs(env.cloudflare.versions(worker.script)) do
+    if one.id == version then return version end
+  end
+  no_way_back(worker, ("the Worker %s has no version %s that could be deployed"):format(worker.script, version),
+    "'wrangler versions list' shows the newest ones; of older ones the commit has to be deployed anew")
+end
+
+---@class flow.Target  where a Worker goes back to
+---@field name string     of davit.yaml
+---@field script string
+---@field from? string    the version that serves
+---@field to string       the version that will
+---@field tag? string
+---@field since? string   when it was made
+---@field serves_as? string  what it says of itself at its health's address
+
+local function target_of(env, worker, version)
+  local to = version_of(env, worker, version)
+  local found, now = env.cloudflare.find_version(worker.script, to) or {}, env.cloudflare.serving(worker.script) or {}
+  return { name = worker.name, script = worker.script, from = now.version, to = to, tag = found.tag,
+    since = found.created, serves_as = (found.variables or {}).VERSION }
 end
 
 ---To which version each Worker goes; all are looked at before one is changed.
 ---@param worker? string    one of davit.yaml (all)
 ---@param version? string   of that one (what it served before)
----@return { name: string, script: string, from?: string, to: string, tag?: string }[]
+---@return flow.Target[]
 function back.methods:rollback_targets(worker, version)
-  if version and not worker then misuse "--version is one Worker's: name it with --worker" end
   local list = {}
-  for i, one in ipairs(back.chosen(self, worker)) do
-    list[i] = target_of(self, one, version)
-    list[i].name, list[i].script = one.name, one.script
-  end
+  for i, one in ipairs(back.chosen(self, worker)) do list[i] = target_of(self, one, version) end
   return list
 end
 
 ---Sends all traffic of a Worker to a version, and waits for nothing.
----@param target { script: string, to: string }
+---@param target flow.Target
 ---@param force? boolean  also across changed secrets
 function back.methods:roll_back(target, force)
-  return self.cloudflare.rollback { worker = target.script, marker = self.marker, version = target.to, force = force,
-    message = "davit rollback" }
+  local done, err = try(self.cloudflare.rollback, { worker = target.script, marker = self.marker, version = target.to,
+    force = force, message = "davit rollback" })
+  if err and err.code == "cloudflare-10220" then
+    err.hint = "secrets were changed since that version: with --force it serves with those that it had"
+  end
+  if err then error(err, 0) end
+  return { from = done.from, to = done.version, changed = done.changed }
+end
+
+---The host of a Worker on workers.dev, where there is no zone.
+---@param worker flow.Worker
+---@return string
+function back.methods:workers_dev_host(worker)
+  return put.there(self.cloudflare.workers_dev { worker = worker.script, marker = self.marker }).host
 end
 
 ---What going back does not undo, for whoever has to decide.
+---@param env flow.Environment
 ---@param decision { database: boolean }
 ---@param o { time?: string }
 ---@return string[]
-function back.stays(decision, o)
+function back.stays(env, decision, o)
   local list = {}
+  if decision.database then
+    list[1] = ("everything that was written after %s is lost to the Workers (the branch '%s' keeps it)"):format(o.time,
+      env.branch_name)
+  else
+    list[1] = "the database: its schema and its data are what they are now"
+  end
   for _, one in ipairs(cloudflare.rollback_reach.stays) do list[#list + 1] = one end
-  list[#list + 1] = decision.database and ("everything that was written after %s is lost"):format(o.time)
-    or "the database: its schema and its data are what they are now"
   return list
 end
 
 -- ---- the database ------------------------------------------------------------------------------------
+
+---The commit whose code the Workers get together with the database: what is checked out, unchanged.
+---@return { sha: string }
+function back.methods:commit_here()
+  local here = commit.checked_out(self.project.root)
+  if here and here.clean then return { sha = here.sha } end
+  misuse(here and "files differ from the commit that is checked out" or "the project is no checkout of git",
+    "the Workers are deployed anew with the database: check out the commit that they shall have")
+end
+
+---What each Worker serves now: where a failure leads back to.
+---@return table<string, { version: string, tag?: string }>
+function back.methods:served_now()
+  local list = {}
+  for _, worker in ipairs(self.workers) do
+    local now = self.cloudflare.serving(worker.script)
+    if now and now.version then list[worker.name] = { version = now.version, tag = now.tag } end
+  end
+  return list
+end
 
 ---A branch of the database as it was at a moment, as run.ensure takes it. It is never swept: somebody deletes it when
 ---the incident is over.
 ---@param time string
 ---@param epoch integer  when the rollback began
 function back.methods:restored_branch(time, epoch)
-  return self.neon.branch { name = neon.names.emergency_restore(epoch), parent = self.branch_name, marker = self.marker,
-    at = { time = time } }
+  return self.neon.branch { name = neon.names.emergency_restore(epoch), parent = self.branch_name,
+    marker = self.marker, at = { time = time } }
 end
 
----Gives all Workers the connection string of a branch: one version and one deployment each.
----@param branch { id: string }
----@param worker flow.Worker
-function back.methods:use_database(branch, worker)
-  return self.cloudflare.change_secrets { worker = worker.script, marker = self.marker,
-    set = { DATABASE_URL = self:database_url(branch) } }
-end
-
----Whether a Worker has a secret of this name.
----@param worker flow.Worker
----@return boolean
-function back.uses_database(worker)
-  for _, name in ipairs(worker.settings.secrets) do
-    if name == "DATABASE_URL" then return true end
-  end
-  return false
+---Says where the next deploy looks for its database.
+---@param env flow.Environment
+---@param branch { name: string }
+function back.say_next(env, branch)
+  log.warn(("davit.yaml still says environments.%s.database: %s, and the next deploy goes there; name %s instead")
+    :format(env.kind, env.branch_name, branch.name))
 end
 
 return back

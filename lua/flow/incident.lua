@@ -58,7 +58,8 @@ end
 local function migrations(o)
   local lines = {}
   for _, name in ipairs(o.applied) do
-    lines[#lines + 1] = ("the migration `%s` is applied and stays: nothing takes a migration back by itself"):format(name)
+    lines[#lines + 1] = ("the migration `%s` is applied and stays: nothing takes a migration back by itself")
+      :format(name)
   end
   if o.unsure then
     lines[1] = "nobody knows whether the migrations were applied, as the database does not answer: "
@@ -80,8 +81,8 @@ local function commands(env, o, is_breaking)
   end
   if is_breaking then
     lines[#lines + 1] = "git checkout COMMIT                      # the last one that works with the schema before"
-    lines[#lines + 1] = ("davit rollback --why migration --breaking --time %s   # loses what was written since"):format(
-      point.database.time)
+    lines[#lines + 1] = ("davit rollback --why migration --breaking --time %s   # loses what was written since")
+      :format(point.database.time)
   elseif #o.applied > 0 or o.unsure then
     lines[#lines + 1] = ("davit rollback --why data --time %s   # only if data is damaged: loses what was written since")
       :format(point.database.time)
@@ -91,7 +92,8 @@ end
 
 ---The text of the issue.
 ---@param env flow.Environment
----@param o { sha: string, run: string, outcome: table, point?: table, applied: string[], unsure?: boolean, breaking?: boolean }
+---@param o { sha: string, run: string, outcome: table, point?: table, applied: string[], unsure?: boolean,
+---breaking?: boolean }
 ---@return string
 function incident.body(env, o)
   local cause = o.outcome.error or {}

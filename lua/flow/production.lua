@@ -149,8 +149,9 @@ local function back(env, worker, o)
     failure { code = "no-way-back", about = worker.script, message = ("the Worker %s keeps its new version: %s"):format(
       worker.script, o.no_way_back), hint = "the issue of this run has the commands" }
   end
-  env.cloudflare.rollback { worker = worker.script, marker = env.marker, version = o.before.version,
-    message = "taken back: the deploy has failed" }
+  -- By force: secrets that this run has changed have the values again that served until then.
+  env.cloudflare.rollback { worker = worker.script, marker = env.marker, version = o.before.version, force = true,
+    message = "the deploy has failed" }
 end
 
 ---Uploads a version of a Worker and gives it all traffic; taken back, the one before has it again.
