@@ -129,7 +129,7 @@ Environment.services = SERVICES
 ---@return { kind: string, name: string, id: string, marker: string }[]
 function Environment:inventory(services)
   local list = {}
-  for _, name in ipairs { "cloudflare", "neon", "github" } do
+  for _, name in ipairs(services or SERVICES) do
     local options = name == "github" and { environment = self:deployed_as() } or nil
     for _, thing in ipairs(self[name].inventory(self.marker, options)) do list[#list + 1] = thing end
   end

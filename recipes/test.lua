@@ -6,6 +6,7 @@ return {
   description = [[
 The branch is pr-NUMBER of a pull request, which its preview will use, else push-BRANCH-SHA; end-to-end tests have one
 of their own. What is not said is taken from GitHub's event, else from the checkout.]],
+  keeps = { "database branch pr-{pr}" },   -- until the pull request is closed: its preview has it, too
   params = {
     pr = { type = "integer", help = "pull request number" },
     branch = { type = "string", help = "of the commit" },
@@ -22,19 +23,29 @@ of their own. What is not said is taken from GitHub's event, else from the check
     local env = flow.environment(change.pr and "preview" or "test", change)
     local _ <close> = run.lease("test/" .. env.key, { supersede = true })
     local sha = run.step("commit", function() return env:commit_of(change) end)
-    local checks = flow.choose_checks(env, change)
+    local checks = flow.choose_checks(env, change, p.bundles)
     env:require_check_secrets(checks)
-    local databases = flow.test_databases(run, env, checks)
 
-    local _, err = try(flow.run_checks, run, env, checks, { jobs = p.jobs, databases = databases })
-    if p.bundles and not err then flow.store_bundles(run, env, sha) end
+    local databases, err = try(function()
+      local made = flow.test_databases(run, env, checks)
+      flow.run_checks(run, env, checks, { jobs = p.jobs, databases = made })
+      if p.bundles then flow.store_bundles(run, env, sha) end
+      return made
+    end)
     run.step("tell GitHub", { ok = not err }, function() env:tell_tested(change, sha, err) end)
+    flow.remove_test_databases(run, env, checks)   -- whatever has happened
     if err then error(err, 0) end
 
-    flow.remove_test_databases(run, env, databases)
     if change.pr and databases.database then
       run.step("hand over", function() env:hand_over(databases.database) end)
     end
     run.output("checks", flow.summary(checks))
+  end,
+
+  undo = function(p, run)   -- without a journal: from what lives
+    local change = run.step("change", function() return flow.change(p) end)
+    local env = flow.environment(change.pr and "preview" or "test", change)
+    local _ <close> = run.lease("test/" .. env.key, { supersede = true })
+    flow.remove_test_databases(run, env)
   end,
 }

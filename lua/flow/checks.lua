@@ -15,9 +15,9 @@ checks.places = { SHELL }
 
 -- "packages" is a folder with all in it, or a file; anything else is a glob.
 local function matches(pattern, path)
-  local plain = not pattern:find "[*?%[{\\]"
-  return plain and (path == pattern or path:sub(1, #pattern + 1) == pattern:gsub("/+$", "") .. "/")
-    or not plain and glob.match(pattern, path)
+  if pattern:find "[*?%[{\\]" then return glob.match(pattern, path) end
+  local name = pattern:gsub("^%./", ""):gsub("/+$", "")
+  return path == name or path:sub(1, #name + 1) == name .. "/"
 end
 
 local function any(patterns, texts)
@@ -33,21 +33,19 @@ end
 ---@field stage "test"|"preview"  which recipe asks
 ---@field pr? integer
 ---@field sha? string             nil: the newest of the pull request
----@field here? string            the commit that is checked out
+---@field here? flow.Checkout     nil: no checkout of git
 ---@field by_hand? boolean        no event has started it
 ---@field branch? string
 ---@field schedule? boolean       it was started by the clock
 ---@field paths? string[]         what changed; nil: unknown, so everything may have
 ---@field why? string            why it is unknown
 ---@field only? string[]          names: these, whatever `when` says
+---@field builds? boolean         Workers are built as well
 
 -- Why a check is not asked for, or nil.
-local function not_wanted(check, name, change)
+local function not_wanted(check, name, change, named)
   if (check.needs == "preview") ~= (change.stage == "preview") then return "it belongs to another recipe" end
-  if change.only and #change.only > 0 then
-    for _, one in ipairs(change.only) do if one == name then return nil end end
-    return "it was not asked for"
-  end
+  if next(named) then return not named[name] and "it was not asked for" or nil end
   local when = check.when
   if when.schedule and not change.schedule then return "it runs by the clock" end
   if when.branches and not any(when.branches, { change.branch or "" }) then
@@ -56,13 +54,21 @@ local function not_wanted(check, name, change)
   if when.paths and change.paths and not any(when.paths, change.paths) then return "nothing changed in its paths" end
 end
 
-local function refuse_unknown(all, only)
-  for _, name in ipairs(only or {}) do
-    if not all[name] then
-      failure { code = "usage", class = "misuse", message = ("no check is called '%s'"):format(name),
-        hint = "davit.yaml lists them under 'checks'" }
+local function refuse(message, hint)
+  failure { code = "usage", class = "misuse", message = message, hint = hint }
+end
+
+-- The names that were asked for, as a set.
+local function named_of(all, change)
+  local named = {}
+  for _, name in ipairs(change.only or {}) do
+    if not all[name] then refuse(("no check is called '%s'"):format(name), "davit.yaml lists them under 'checks'") end
+    if all[name].needs == "preview" and change.stage ~= "preview" then
+      refuse(("the check %s needs a preview"):format(name), "'davit preview' runs it, against what it has deployed")
     end
+    named[name] = true
   end
+  return named
 end
 
 ---Which checks a change asks for; setups are run when anything else is.
@@ -70,21 +76,23 @@ end
 ---@param change flow.Change
 ---@return table<string, project.Check> chosen, table<string, string> others  why they are not
 function checks.choose(all, change)
-  refuse_unknown(all, change.only)
-  local chosen, others, wanted = {}, {}, false
-  for name, check in pairs(all) do
-    local why = not check.setup and not_wanted(check, name, change)
+  local named, chosen, others = named_of(all, change), {}, {}
+  local function sort_in(name, check, why)
     if why then others[name] = why else chosen[name] = check end
-    wanted = wanted or not check.setup and not why
   end
-  if wanted then return chosen, others end
-  for name in pairs(chosen) do others[name] = "nothing needs it" end
-  return {}, others
+  for name, check in pairs(all) do
+    if not check.setup then sort_in(name, check, not_wanted(check, name, change, named)) end
+  end
+  local wanted = next(chosen) ~= nil or change.builds
+  for name, check in pairs(all) do
+    if check.setup then sort_in(name, check, not (wanted or named[name]) and "nothing needs it" or nil) end
+  end
+  return chosen, others
 end
 
 ---Whether one of them needs it.
 ---@param chosen table<string, project.Check>
----@param what "database"|"e2e"
+---@param what "database"|"e2e"|"preview"
 ---@return boolean
 function checks.need(chosen, what)
   for _, check in pairs(chosen) do

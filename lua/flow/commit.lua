@@ -19,6 +19,12 @@ local commit = {}
 ---@field trigger? string     of a workflow_run: the event of the run before
 ---@field conclusion? string  of a workflow_run
 
+---@class flow.Checkout
+---@field sha string
+---@field branch? string
+---@field clean boolean       nothing differs from the commit, but for files that git does not know
+---@field parents string[]
+
 local NOTHING <const> = ("0"):rep(40)   -- what a branch was before it was made
 
 local function text_of(table_, ...)
@@ -42,6 +48,9 @@ function readers.pull_request(e)
     base = text_of(e, "pull_request", "base", "sha"), pr = text_of(e, "number"),
     head_repository = text_of(e, "pull_request", "head", "repo", "full_name") }
 end
+
+-- Started for the same, with the base's own workflow and, unless it says otherwise, the base checked out.
+readers.pull_request_target = readers.pull_request
 
 function readers.workflow_run(e)
   local run = text_of(e, "workflow_run")
@@ -79,14 +88,24 @@ end
 
 -- ---- git ---------------------------------------------------------------------------------------------
 
--- Nothing of the user's settings may change what it prints.
+-- Nothing of the user's settings may change what it prints. A machine without git is one without a checkout.
 local function git(root, ...)
-  return process.run { argv = { "git", "-c", "core.quotepath=off", ... }, cwd = root, check = false, timeout = 60 }
+  local result, err = try(process.run, { argv = { "git", "-c", "core.quotepath=off", ... }, cwd = root, check = false,
+    timeout = 60 })
+  if err and err.class == "cancelled" then error(err, 0) end
+  return result or { output = "", errors = err.message }
+end
+
+-- A checkout without history has no commit but one, and yet that one names its parents.
+local function parents_of(root, sha)
+  local list, text = {}, git(root, "cat-file", "commit", sha).output
+  for parent in text:match("^(.-)\n\n"):gmatch "\nparent (%x+)" do list[#list + 1] = parent end
+  return list
 end
 
 ---What is checked out.
 ---@param root string  the project's folder
----@return { sha: string, branch?: string, clean: boolean }|nil  nil: no checkout of git
+---@return flow.Checkout|nil  nil: no checkout of git
 function commit.checked_out(root)
   local head = git(root, "rev-parse", "HEAD")
   local sha = head.exit == 0 and head.output:match "^(%x+)%s*$"
@@ -94,7 +113,23 @@ function commit.checked_out(root)
   local branch = git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
   local changed = git(root, "status", "--porcelain", "--untracked-files=no")
   return { sha = sha, branch = branch.exit == 0 and branch.output:match "^(%S+)" or nil,
-    clean = changed.exit == 0 and changed.output == "" }
+    clean = changed.exit == 0 and changed.output == "", parents = parents_of(root, sha) }
+end
+
+---Why what is checked out is not the commit, or nil. GitHub checks out a pull request merged with where it goes; what
+---somebody has changed since the commit is his own.
+---@param here flow.Checkout|nil
+---@param sha string
+---@param by_hand? boolean
+---@return string|nil
+function commit.differs(here, sha, by_hand)
+  if not here then return by_hand and "the project is no checkout of git" or nil end
+  if by_hand and not here.clean then return "files differ from the commit that is checked out" end
+  if here.sha == sha then return nil end
+  for _, parent in ipairs(#here.parents > 1 and here.parents or {}) do
+    if parent == sha then return nil end
+  end
+  return ("%s is checked out"):format(here.sha:sub(1, 8))
 end
 
 ---The paths below the project that differ between a commit and its base; nil where git cannot tell, as in a checkout
@@ -112,17 +147,24 @@ function commit.changed_paths(root, base)
   return paths
 end
 
+-- The event, unless it is about something else than the pull request that was named: a push, or the clock.
+local function event_about(pr)
+  local found = commit.event()
+  local other = pr and found.pr ~= pr and found.event ~= "workflow_run"
+  return other and { event = found.event } or found
+end
+
 ---What is to be tested: what the caller says, else the event, else the checkout.
 ---@param p table  the project
 ---@param o { pr?: integer, branch?: string, sha?: string, base?: string }
 ---@return flow.Change
 function commit.change(p, o)
-  local found, here = commit.event(), commit.checked_out(p.root) or {}
+  local found, here = event_about(o.pr), commit.checked_out(p.root)
   local change = {
-    pr = o.pr or found.pr, branch = o.branch or found.branch or here.branch or "detached", here = here.sha,
+    pr = o.pr or found.pr, branch = o.branch or found.branch or here and here.branch or "detached", here = here,
     sha = o.sha or found.sha, schedule = found.event == "schedule" or nil, by_hand = found.event == "none" or nil,
   }
-  if not change.pr then change.sha = change.sha or here.sha end   -- of a pull request GitHub knows the newest
+  if not change.pr then change.sha = change.sha or here and here.sha end   -- of a pull request GitHub knows the newest
   if not (change.sha or change.pr) then
     failure { code = "usage", class = "misuse", hint = "name it with --sha",
       message = "nobody says which commit is tested: this is no checkout of git" }

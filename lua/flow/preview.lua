@@ -1,6 +1,7 @@
 ---What is particular to previews: the pull request's comment, and checks against what was deployed. The methods are
 ---flow.Environment's (lua/flow.lua).
 local checks = require "flow.checks"
+local commit = require "flow.commit"
 local testing = require "flow.testing"
 
 local preview = { methods = {} }
@@ -44,7 +45,10 @@ end
 ---@param run run
 ---@param env flow.Environment
 function preview.check(run, env)
-  local chosen = checks.choose(env.project.checks, { stage = "preview" })
+  if not checks.need(env.project.checks, "preview") then return end
+  local change = run.step("what changed", function() return commit.change(env.project, { pr = env.values.pr }) end)
+  change.stage = "preview"
+  local chosen = checks.choose(env.project.checks, change)
   checks.run(run, { chosen = chosen, root = env.project.root, jobs = 1, env_of = function(check)
     local list = urls(env)
     for name, value in pairs(testing.variables(env, check, {})) do list[name] = value end

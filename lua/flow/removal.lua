@@ -29,36 +29,26 @@ local function remove_named(run, env)
   run.parallel(parts)
 end
 
--- In a plan everything is still there; what davit.yaml names was told before.
-local function is_named(env, thing)
-  if not planned.active() then return false end
-  local named = thing.name == env.branch_name
-  for _, worker in ipairs(env.workers) do named = named or thing.name == worker.script or thing.name == worker.host end
-  return named
-end
-
 -- What davit.yaml names no more, and what no name of it leads to. One service that does not answer keeps nothing of
 -- another one's.
 local function remove_strays(run, env)
   local parts = { all = true }
   for _, service in ipairs(env.services) do
     parts[service] = function()
-      local removals = {}
-      for _, thing in ipairs(run.look("strays", function() return env:inventory { service } end)) do
+      local things = run.step("strays", function() return env:inventory { service } end)
+      for i, thing in ipairs(things) do
         local name = ("remove the %s %s"):format(thing.kind, thing.name)
-        if not is_named(env, thing) then
-          table.insert(removals, function() run.step(name, { id = thing.id }, function() env:remove(thing) end) end)
-        end
+        things[i] = function() run.step(name, { id = thing.id }, function() env:remove(thing) end) end
       end
-      one_by_one(removals)
+      one_by_one(things)
     end
   end
   run.parallel(parts)
 end
 
 local function verify(run, env, failed)
-  local left = run.look("inventory", function() return env:inventory() end)
-  if #left == 0 or planned.active() then return end
+  local left = run.step("inventory", function() return env:inventory() end)
+  if #left == 0 then return end
   failure {
     code = "left-behind", message = ("%d things of this environment are still there: %s %s%s"):format(
       #left, left[1].kind, left[1].name, #left > 1 and ", …" or ""), hint = failed and failed.message or "run it again",

@@ -27,8 +27,10 @@ end
 ---The checks that a change asks for; those that it does not are named.
 ---@param env flow.Environment
 ---@param change flow.Change
+---@param builds? boolean  the Workers are built, too: what is to be set up is set up for them
 ---@return table<string, project.Check>
-function testing.choose_checks(env, change)
+function testing.choose_checks(env, change, builds)
+  change.builds = builds
   if change.why then log.warn(change.why .. "; so everything may have changed") end
   local chosen, others = checks.choose(env.project.checks, change)
   for name, why in pairs(others) do log.info(("the check %s is left out: %s"):format(name, why)) end
@@ -46,10 +48,25 @@ end
 
 -- ---- databases ---------------------------------------------------------------------------------------
 
--- Those that a check of this kind works on, migrated.
-local function database(run, env, name)
-  local branch = run.ensure(env:branch { name = name })
-  run.step("migrate " .. name, { branch = branch.id }, function() return env:migrate(branch) end)
+local SHORT_LIFE <const> = 86400   -- of a test's own branch, should nobody come to remove it: a day
+
+-- Of every need its branch, and whether it outlives the test: a pull request's own one is its preview's, too.
+local function names_of(env)
+  return {
+    database = { name = env.branch_name, lasts = env.kind == "preview" },
+    e2e = { name = env.branch_name .. "-e2e", lasts = false },
+  }
+end
+
+-- Found or made, and migrated. One that lasts is not taken back with the run: its preview may stand on it by now.
+local function database(run, env, one)
+  local branch
+  if one.lasts then
+    branch = run.step("database branch " .. one.name, function() return put.there(env:branch { name = one.name }) end)
+  else
+    branch = run.ensure(env:branch { name = one.name, expires = SHORT_LIFE })
+  end
+  run.step("migrate " .. one.name, { branch = branch.id }, function() return env:migrate(branch) end)
   return branch
 end
 
@@ -59,26 +76,30 @@ end
 ---@param chosen table<string, project.Check>
 ---@return table<string, table>  by what checks need: database, e2e
 function testing.test_databases(run, env, chosen)
-  local wanted, made = {}, {}
-  if checks.need(chosen, "database") then wanted.database = env.branch_name end
-  if checks.need(chosen, "e2e") then wanted.e2e = env.branch_name .. "-e2e" end
-  local tasks = {}
-  for need, name in pairs(wanted) do
-    tasks[need] = function() made[need] = database(run, env, name) end
+  local made, tasks = {}, {}
+  for need, one in pairs(names_of(env)) do
+    if checks.need(chosen, need) then
+      tasks[need] = function() made[need] = database(run, env, one) end
+    end
   end
   if next(tasks) then run.parallel(tasks) end
   return made
 end
 
----Removes what only a test needs: all branches but a pull request's own, which its preview uses.
+---Removes what only a test needs, whoever made it: all branches but a pull request's own.
 ---@param run run
 ---@param env flow.Environment
----@param made table<string, table>  of test_databases
-function testing.remove_test_databases(run, env, made)
-  for need, branch in pairs(made) do
-    local lasting = need == "database" and env.kind == "preview"
-    if not lasting then run.destroy(env:branch_named(branch.name)) end
+---@param chosen? table<string, project.Check>  what was needed; without them all are looked for
+function testing.remove_test_databases(run, env, chosen)
+  local tasks = {}
+  for need, one in pairs(names_of(env)) do
+    if not one.lasts and (not chosen or checks.need(chosen, need)) then
+      tasks[need] = function() run.destroy(env:branch_named(one.name)) end
+    end
   end
+  if not next(tasks) then return end
+  tasks.all = true
+  run.parallel(tasks)
 end
 
 -- ---- running -----------------------------------------------------------------------------------------
@@ -158,18 +179,16 @@ function testing.methods:commit_of(change)
 end
 
 ---Tells GitHub how the tests of a commit went, where preview and production look. Nothing is told of a commit that
----somebody's checkout is not: what was tested there is something else.
+---somebody's checkout is not, for what was tested there is something else, nor of some checks for all.
 ---@param change flow.Change
 ---@param sha string
 ---@param err? table
 function testing.methods:tell_tested(change, sha, err)
-  if change.by_hand and change.here and change.here ~= sha then
-    log.warn(("GitHub is told nothing: %s is checked out, and the commit is %s"):format(
-      change.here:sub(1, 8), sha:sub(1, 8)))
-    return
-  end
+  local why = #(change.only or {}) > 0 and "these were some checks only"
+    or commit.differs(change.here, sha, change.by_hand)
+  if why then return log.warn(("GitHub is told nothing of %s: %s"):format(sha:sub(1, 8), why)) end
   put.there(self.github.status { sha = sha, context = testing.CONTEXT, state = err and "failure" or "success",
-    description = err and "a check has failed" or "all checks have passed" })
+    description = err and "they have not passed" or "all checks have passed" })
 end
 
 return testing

@@ -33,6 +33,10 @@ local function check_one(file, path, one, names)
   if one.needs and not contains(needs, one.needs) then
     shape.wrong(file, path .. ".needs", ("cannot be '%s'%s"):format(one.needs, near(one.needs, needs)))
   end
+  if one.setup and one.needs == "preview" then shape.wrong(file, path .. ".needs", "is no preview for a setup") end
+  if one.setup and next(one.when) then
+    shape.wrong(file, path .. ".when", "goes with no setup: that is run when anything else is")
+  end
   for i, other in ipairs(one.after or {}) do
     if not contains(names, other) then
       shape.wrong(file, ("%s.after.%d"):format(path, i),

@@ -73,18 +73,21 @@ local function is_migrated(self, ending, line)
   return #is == #whole and #without(is, whole) == 0
 end
 
--- What the recipe is there to remove may be left half removed, such as a deployment that was ended and not deleted yet.
-local function is_half_removed(self, line)
+-- What the recipe says that it keeps; of a database branch its data, too.
+local function is_kept(ending, line)
   local object = inventory.object(line)
-  return objects_of(self.before)[object] and not objects_of(self.reference.inventory)[object] or false
+  for _, name in ipairs(ending.outcome.kept or {}) do
+    if object == name or object == name:gsub("^database branch ", "database ") then return true end
+  end
+  return false
 end
 
 -- An undone run leaves nothing that it made, but for what was said and cannot be taken back. What was there before
 -- is there again, unless removing or changing it is what the recipe is for.
 local function after_undo(self, problems, ending)
   for _, line in ipairs(without(ending.inventory, self.before)) do
-    local may_stay = inventory.is_said(line) or told_of(self, ending, line) or is_migrated(self, ending, line)
-      or is_half_removed(self, line)
+    local may_stay = inventory.is_said(line) or is_kept(ending, line) or told_of(self, ending, line)
+      or is_migrated(self, ending, line)
     if not may_stay then
       problems[#problems + 1] = { what = "left over", line = line }
     end
