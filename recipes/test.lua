@@ -14,7 +14,7 @@ of their own. What is not said is taken from GitHub's event, else from the check
     base = { type = "string", help = "the commit whose differences decide which checks run" },
     only = { type = "list", default = {}, help = "these checks, whatever has changed" },
     all = { type = "boolean", default = false, help = "all checks, whatever has changed" },
-    jobs = { type = "integer", default = 4, help = "how many run at a time" },
+    parallel = { type = "integer", default = 4, help = "how many run at a time" },
     bundles = { type = "boolean", default = false, help = "store what the Workers' builds make, by commit" },
   },
 
@@ -28,7 +28,7 @@ of their own. What is not said is taken from GitHub's event, else from the check
 
     local databases, err = try(function()
       local made = flow.test_databases(run, env, checks)
-      flow.run_checks(run, env, checks, { jobs = p.jobs, databases = made })
+      flow.run_checks(run, env, checks, { jobs = p.parallel, databases = made })
       if p.bundles then flow.store_bundles(run, env, sha) end
       return made
     end)

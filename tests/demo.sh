@@ -1,6 +1,6 @@
 #!/bin/sh
 # From a clone to a running preview, on this machine alone: make demo.
-# Tests the sample project on the local cloud, deploys it there, fetches what it serves, takes it back.
+# Tests the sample project, deploys it to the local cloud, fetches what it serves, takes it back.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -20,10 +20,9 @@ ln -s "$root"/build/npm/node_modules/* "$project/node_modules/"
 browser=$root/build/clients-npm/node_modules/puppeteer-core   # where the tests have been set up
 [ ! -d "$browser" ] || ln -s "$browser" "$project/node_modules/"
 cd "$project"
-git init -q -b main .
-printf '%s\n' .davit dist node_modules 'cloud.*' '*.lua' >.gitignore
-git add -A
-git -c user.name=demo -c user.email=demo@example.com commit -q -m 'The sample project'
+git init -q -b main
+git add .
+git -c user.name=demo -c user.email=demo@localhost commit -q -m "The sample project"
 
 say "davit cloud: Cloudflare, Neon and GitHub on loopback, with real workerd and PostgreSQL"
 mkfifo cloud.out
@@ -41,18 +40,13 @@ while IFS= read -r line; do
 done <cloud.out
 [ "$line" = ready ] || { cat cloud.err; exit 1; }
 
-# Pull request 42 is of the commit that is checked out here.
-cat >push.lua <<'LUA'
-local listens = require("json").decode(require("fs").read ".davit/local/cloud.json")
-require("http").expect { url = ("http://127.0.0.1:%d/_davit/pulls"):format(listens.http_port), method = "POST",
-  json = { number = 42, sha = ... } }
-LUA
-"$davit" push.lua "$(git rev-parse HEAD)"
+say "The commit is pushed to pull request 42: davit run test --pr 42 --local --bundles"
+port=$(sed -n 's/.*"http_port": *\([0-9]*\).*/\1/p' .davit/local/cloud.json)
+curl -sS -f -o .davit/pushed -H "content-type: application/json" "http://127.0.0.1:$port/_davit/pulls" \
+  -d "{\"number\":42,\"sha\":\"$(git rev-parse HEAD)\"}"
+"$davit" run test --pr 42 --local --bundles
 
-say "davit run test --pr 42 --all --bundles --local"
-"$davit" run test --pr 42 --all --bundles --local
-
-say "davit run preview --pr 42 --local"
+say "It has passed, so: davit run preview --pr 42 --local"
 "$davit" run preview --pr 42 --local
 
 say "What the preview serves, from its own database branch"

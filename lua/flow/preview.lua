@@ -2,6 +2,7 @@
 ---flow.Environment's (lua/flow.lua).
 local checks = require "flow.checks"
 local commit = require "flow.commit"
+local connection = require "local"
 local testing = require "flow.testing"
 
 local preview = { methods = {} }
@@ -32,11 +33,12 @@ function preview.comment(env, branch)
   return table.concat(lines, "\n")
 end
 
--- URL_CODEX_WEB for the Worker codex-web, and PREVIEW_URL.
+-- URL_CODEX_WEB for the Worker codex-web, and PREVIEW_URL, as a browser on this machine finds them.
 local function urls(env)
-  local list = { PREVIEW_URL = env:url() }
+  local list = {}
   for _, worker in ipairs(env.workers) do
-    list["URL_" .. worker.name:upper():gsub("[^%w]", "_")] = "https://" .. worker.host
+    list["URL_" .. worker.name:upper():gsub("[^%w]", "_")] = connection.url(worker.host)
+    list.PREVIEW_URL = connection.url(worker.host)   -- of the last one, which stands on all others
   end
   return list
 end

@@ -62,7 +62,7 @@ end
 local function database(run, env, one)
   local branch
   if one.lasts then
-    branch = run.step("database branch " .. one.name, function() return put.there(env:branch { name = one.name }) end)
+    branch = run.step("Database branch " .. one.name, function() return put.there(env:branch { name = one.name }) end)
   else
     branch = run.ensure(env:branch { name = one.name, expires = SHORT_LIFE })
   end
