@@ -5,11 +5,13 @@ local crons = require "cloudflare.crons"
 local deployment = require "cloudflare.deployment"
 local dns = require "cloudflare.dns"
 local domain = require "cloudflare.domain"
+local guard = require "cloudflare.guard"
 local history = require "cloudflare.history"
 local json = require "json"
 local options = require "options"
 local route = require "cloudflare.route"
 local secrets = require "cloudflare.secrets"
+local taken = require "cloudflare.taken"
 local verify = require "cloudflare.verify"
 local version = require "cloudflare.version"
 local worker = require "cloudflare.worker"
@@ -76,27 +78,34 @@ local function about_worker(own, what, f)
   end
 end
 
+-- What may change something: its options are looked at before anything is sent.
+local function about_things(own, f)
+  return function(given)
+    guard.check(own.environment, given)
+    return f(own, given)
+  end
+end
+
 function cloudflare.client(o)
   local own = account.new(options.read("cloudflare.client", o, fields))
   return {
     verify = function(given) return verify.run(own, given) end,
-    worker = function(given) return worker.resource(own, given) end,
-    version = function(given) return version.resource(own, given) end,
-    adoption = function(given) return adoption.resource(own, given) end,
-    deployment = function(given) return deployment.resource(own, given) end,
+    worker = about_things(own, worker.resource),
+    version = about_things(own, version.resource),
+    deployment = about_things(own, deployment.resource),
     serving = about_worker(own, "serving", history.serving),
     versions = about_worker(own, "versions", function(_, name) return history.versions(own, name) or json.array {} end),
     find_version = about_worker(own, "find_version", history.version),
     last_good = about_worker(own, "last_good", deployment.last_good),
-    rollback = function(given) return deployment.rollback(own, given) end,
+    rollback = about_things(own, deployment.rollback),
     secrets = about_worker(own, "secrets", secrets.list),
     has_secret = function(name, secret) return has_secret(own, name, secret) end,
-    change_secrets = function(given) return secrets.change(own, given) end,
-    route = function(given) return route.resource(own, given) end,
-    workers_dev = function(given) return workers_dev.resource(own, given) end,
-    crons = function(given) return crons.resource(own, given) end,
-    domain = function(given) return domain.resource(own, given) end,
-    dns_record = function(given) return dns.record(own, given) end,
+    change_secrets = about_things(own, secrets.change),
+    route = about_things(own, route.resource),
+    workers_dev = about_things(own, workers_dev.resource),
+    crons = about_things(own, crons.resource),
+    domain = about_things(own, domain.resource),
+    dns_record = about_things(own, dns.record),
     inventory = function(prefix) return inventory(own, prefix) end,
     destroy = function(item) destroy(own, item) end,
   }

@@ -54,17 +54,19 @@ function clients.cloudflare(env)
   return cloudflare.client {
     account = p.cloudflare.account or os.getenv "CLOUDFLARE_ACCOUNT_ID", zone = p.zone, token = env.upload_token,
     dns_token = p.zone and secrets.credential(env, "CLOUDFLARE_DNS_API_TOKEN", cloudflare.places.dns_token) or nil,
+    environment = env.is,
   }
 end
 
 function clients.neon(env)
-  return neon.client { project = env.database.neon, key = secrets.credential(env, "NEON_API_KEY", neon.places.key) }
+  return neon.client { project = env.database.neon, key = secrets.credential(env, "NEON_API_KEY", neon.places.key),
+    environment = env.is }
 end
 
 function clients.github(env)
   return github.client {
     repository = env.project.github.repository, login = env.project.github.login,
-    token = secrets.credential(env, "GITHUB_TOKEN", github.places.token),
+    token = secrets.credential(env, "GITHUB_TOKEN", github.places.token), environment = env.is,
   }
 end
 

@@ -3,6 +3,8 @@ local approvals = require "github.approvals"
 local authors = require "github.authors"
 local comments = require "github.comments"
 local deployments = require "github.deployments"
+local environment_guard = require "environment.guard"
+local guard = require "github.guard"
 local issues = require "github.issues"
 local options = require "options"
 local pulls = require "github.pulls"
@@ -21,6 +23,7 @@ github.places = {
 
 local fields = {
   { "repository", "string", true }, { "token", "text", true }, { "login", "any" },
+  { "environment", "any" },
 }
 
 local function inventory(client, prefix, o)
@@ -35,20 +38,32 @@ local function destroy(client, item)
   if type(item) ~= "table" or item.kind ~= "deployment" then
     options.misuse("github.destroy: expected an item of the inventory")
   end
+  guard.check_item(client.environment, item)
   deployments.destroy(client, item)
+end
+
+-- What may change something: its options are looked at before anything is sent.
+local function asking(f, check)
+  return function(client, given, ...)
+    check(client.environment, given)
+    return f(client, given, ...)
+  end
 end
 
 -- What a recipe calls, by name: each gets the client before its own arguments.
 local functions = {
   pull = pulls.get, open_pull = pulls.get_open, open_pulls = pulls.all_open,
-  comments = comments.all, comment = comments.resource,
+  comments = comments.all, comment = asking(comments.resource, guard.check),
   find_run = runs.find, run = runs.get, find_status = statuses.find, status = statuses.of_commit,
-  deployment = deployments.resource, deployment_status = statuses.of_deployment,
-  inventory = inventory, destroy = destroy, remove_environment = deployments.remove_environment,
-  issue = issues.resource, close_issue = issues.close,
-  secret = secrets.resource, secrets = secrets.list, delete_secret = secrets.delete,
-  variable = variables.resource, variables = variables.list,
-  pending_deployments = approvals.pending, review = approvals.review,
+  deployment = asking(deployments.resource, guard.check),
+  deployment_status = asking(statuses.of_deployment, guard.check),
+  inventory = inventory, destroy = destroy,
+  remove_environment = asking(deployments.remove_environment, guard.check),
+  issue = asking(issues.resource, guard.check), close_issue = asking(issues.close, guard.check),
+  secret = asking(secrets.resource, guard.check_setting), secrets = secrets.list,
+  delete_secret = asking(secrets.delete, guard.check_setting),
+  variable = asking(variables.resource, guard.check_setting), variables = variables.list,
+  pending_deployments = approvals.pending, review = asking(approvals.review, guard.check),
 }
 
 function github.client(o)
@@ -57,7 +72,8 @@ function github.client(o)
     options.misuse("github.client: 'repository' must be like \"owner/name\", not '%s'",
       o.repository)
   end
-  local client = { repository = o.repository, token = o.token, logins = authors.read(o.login), keys = {} }
+  local client = { repository = o.repository, token = o.token, logins = authors.read(o.login), keys = {},
+    environment = environment_guard.given("github.client", o.environment) }
   local bound = {}
   for name, f in pairs(functions) do
     bound[name] = function(...) return f(client, ...) end

@@ -3,6 +3,8 @@ local branch = require "neon.branch"
 local branch_resource = require "neon.branch_resource"
 local compute = require "neon.compute"
 local connection = require "neon.connection"
+local environment_guard = require "environment.guard"
+local guard = require "neon.guard"
 local names = require "neon.names"
 local options = require "options"
 local ready = require "neon.ready"
@@ -36,6 +38,7 @@ local function destroy(project, item)
   if type(item) ~= "table" or item.kind ~= "branch" then
     options.misuse("neon.destroy: expected an item of the inventory")
   end
+  guard.check(project.environment, item)
   branch_resource.destroy_item(project, item)
 end
 
@@ -51,21 +54,34 @@ local function branches(project, given)
   return branch.beginning(project, o.prefix)
 end
 
+-- What may change something, or tells how it is reached: its options are looked at before anything is sent.
+local function about_things(project, f)
+  return function(given)
+    guard.check(project.environment, given)
+    return f(project, given)
+  end
+end
+
+local function suspend(project, given)
+  guard.check(project.environment, { branch = given })
+  return compute.suspend(project, branch.id_of("neon.suspend", given))
+end
+
 function neon.client(o)
   options.read("neon.client", o, fields)
   local project = { id = o.project, key = o.key, environment = environment_guard.given("neon.client", o.environment) }
   return {
-    branch = function(given) return branch_resource.new(project, given) end,
+    branch = about_things(project, branch_resource.new),
     find_branch = function(name) return find_branch(project, name) end,
     branches = function(given) return branches(project, given) end,
     ready = function(thing) return ready.wait(project, check_thing(thing)) end,
     rollback_point = function(given) return rollback_point.take(project, given) end,
-    restore = function(given) return restore.run(project, given) end,
-    endpoint = function(given) return compute.resource(project, given) end,
-    suspend = function(given) return compute.suspend(project, branch.id_of("neon.suspend", given)) end,
+    restore = about_things(project, restore.run),
+    endpoint = about_things(project, compute.resource),
+    suspend = function(given) return suspend(project, given) end,
     roles = function(given) return role.list(project, branch.id_of("neon.roles", given)) end,
-    reset_password = function(given) return role.reset_password(project, given) end,
-    connection_uri = function(given) return connection.uri(project, given) end,
+    reset_password = about_things(project, role.reset_password),
+    connection_uri = about_things(project, connection.uri),
     inventory = function(prefix) return inventory(project, prefix) end,
     destroy = function(item) destroy(project, item) end,
   }

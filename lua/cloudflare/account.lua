@@ -11,6 +11,7 @@ local account = {}
 ---@field token any       for everything but zones and their records
 ---@field dns_token? any  for zones and their records; neither stands in for the other
 ---@field zone_name? string
+---@field environment environment.Environment  whom it works for
 ---@field own table       what was looked up: account, zone; markers of Workers by name
 local Account = {}
 Account.__index = Account
@@ -18,7 +19,18 @@ Account.__index = Account
 ---@return cloudflare.Account
 function account.new(o)
   return setmetatable({ token = o.token, dns_token = o.dns_token, zone_name = o.zone and o.zone:lower(),
-    own = { account = o.account, markers = {} } }, Account)
+    environment = guard.given("cloudflare.client", o.environment), own = { account = o.account, markers = {} } }, Account)
+end
+
+---Whether a thing is ours, and if not, whose it is (as marker.same); raises "preview-to-production" for one of production
+---in any other environment.
+---@param found? string
+---@param wanted? string
+---@param thing string
+---@return boolean ours, string|nil reason
+function Account:same(found, wanted, thing)
+  self.environment:check_marker(found, thing)
+  return marker.same(found, wanted, thing)
 end
 
 ---The token for zones and records; one for Workers is never taken instead.

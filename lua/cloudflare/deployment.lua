@@ -93,6 +93,8 @@ function deployment.rollback(account, o)
   if o.marker then
     marker.check("cloudflare.rollback", o.marker)
     worker.require_ours(account, o.worker, o.marker)
+  else
+    worker.check(account, o.worker)
   end
   local newest = history.deployments(account, o.worker)[1]
   local changed = not newest or newest.version ~= o.version
@@ -108,7 +110,7 @@ function deployment.last_good(account, name, text)
   marker.check("cloudflare.last_good", text)
   local holder = worker.find(account, name)
   if not holder then return nil end
-  worker.refuse_foreign(holder.marker, text, "the Worker " .. name)
+  worker.refuse_foreign(account, holder.marker, text, "the Worker " .. name)
   return history.last_good(account, name)
 end
 
@@ -124,7 +126,7 @@ function deployment.resource(account, o)
     find = function() return find(account, o) end,
     create = function() return create(account, o) end,
     matches = function()
-      return marker.same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
+      return account:same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
     end,
     update = function(thing)
       set(account, o)

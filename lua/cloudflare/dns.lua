@@ -92,6 +92,7 @@ end
 local function create(account, o)
   local attached = o.take_over and domain.at(account, o.host)
   if not attached then return (o.take_over and replace_records or write)(account, o) end
+  worker.check(account, attached.worker)   -- nobody agrees to that for production
   local kept = taken.keep(account, o.host, o.marker, { by = "record", worker = attached.worker })
   domain.detach(account, attached)
   local thing = write(account, o)

@@ -97,6 +97,7 @@ local function take_over(account, o)
   local attached, before = domain.at(account, o.host), { by = "domain" }
   if attached then
     before.worker = attached.worker ~= o.worker and attached.worker or nil
+    worker.check(account, attached.worker)   -- nobody agrees to that for production
   else
     before.records = taken.foreign(account, o.host, o.marker)
   end
@@ -128,19 +129,6 @@ local function matches(account, thing, o)
   local holder = worker.find(account, o.worker)
   if not holder then return true end
   return account:same(holder.marker, o.marker, "the Worker " .. o.worker)
-end
-
--- What was taken over is ours until it is put back, though our domain may be gone already.
-local function find(account, o)
-  local thing = domain.at(account, o.host)
-  if not o.take_over then return thing end
-  if thing and thing.worker ~= o.worker then thing = nil end
-  local before = taken.find(account, o.host, o.marker, "domain")
-  if before then
-    thing = thing or { host = o.host, worker = o.worker, gone = true }
-    thing.took_over = before
-  end
-  return thing
 end
 
 -- What was taken over is ours until it is put back, though our domain may be gone already.

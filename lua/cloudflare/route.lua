@@ -27,7 +27,7 @@ local function matches(account, thing, o)
   end
   local holder = worker.find(account, o.worker)
   if not holder then return true end
-  return marker.same(holder.marker, o.marker, "the Worker " .. o.worker)
+  return account:same(holder.marker, o.marker, "the Worker " .. o.worker)
 end
 
 local function create(account, o)

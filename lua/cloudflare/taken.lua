@@ -118,6 +118,7 @@ function taken.foreign(account, host, text)
   local list, things = json.array {}, {}
   for _, thing in ipairs(records.at(account, host)) do
     if not thing.managed and thing.marker ~= text then
+      account.environment:check_marker(thing.marker, "the DNS record " .. host)
       things[#things + 1] = thing
       list[#list + 1] = { type = thing.type, content = thing.content, proxied = thing.proxied, ttl = thing.ttl,
         comment = thing.comment, tags = thing.tags }

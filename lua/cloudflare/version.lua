@@ -3,7 +3,6 @@
 ---The service makes no version of a Worker that is not there: the first one is deployed as it is uploaded, and its
 ---thing says so.
 local history = require "cloudflare.history"
-local marker = require "marker"
 local options = require "options"
 local retry = require "retry"
 local upload = require "cloudflare.upload"
@@ -61,7 +60,7 @@ end
 local function create(account, o)
   upload.check_complete("cloudflare.version", o.worker, o)
   local holder = worker.find(account, o.worker)
-  if holder then worker.refuse_foreign(holder.marker, o.marker, "the Worker " .. o.worker) end
+  if holder then worker.refuse_foreign(account, holder.marker, o.marker, "the Worker " .. o.worker) end
   local thing = (holder and add or make_worker)(account, o)
   account.own.markers[o.worker] = o.marker
   return thing
@@ -117,7 +116,7 @@ function version.resource(account, o)
     find = function() return not is_history and find(account, o) or nil end,
     create = function() return create(account, o) end,
     matches = function()
-      return marker.same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
+      return account:same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
     end,
     destroy = function() is_history = destroy(account, o) == true end,
   }

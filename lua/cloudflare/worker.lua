@@ -68,7 +68,7 @@ function worker.require_ours(account, name, wanted)
     failure { code = "cloudflare-10007", about = name, message = ("Cloudflare: there is no Worker %s"):format(name),
       hint = "deploy it first" }
   end
-  worker.refuse_foreign(found.marker, wanted, "the Worker " .. name)
+  worker.refuse_foreign(account, found.marker, wanted, "the Worker " .. name)
   account.own.markers[name] = wanted
 end
 
@@ -126,7 +126,7 @@ end
 local function destroy(account, o)
   local thing = worker.find(account, o.name)
   if not thing then return end
-  worker.refuse_foreign(thing.marker, o.marker, "the Worker " .. o.name)
+  worker.refuse_foreign(account, thing.marker, o.marker, "the Worker " .. o.name)
   account.own.markers[o.name] = nil
   account:workers(script(o.name), { method = "DELETE", absent = true, query = { force = true },
     what = "delete the Worker " .. o.name })
@@ -135,13 +135,19 @@ end
 ---@return table resource
 function worker.resource(account, o)
   upload.read("cloudflare.worker", { "name", "string", true }, o)
+  local looked = false   -- whether `matches` has seen whose it is, or `find` that it is nobody's
   local function deploy()
     upload.check_complete("cloudflare.worker", o.name, o)
+    if not looked then worker.check(account, o.name) end
     return worker.deploy(account, o)
   end
   return {
     "Worker " .. o.name,
-    find = function() return worker.find(account, o.name) end,
+    find = function()
+      local found = worker.find(account, o.name)
+      looked = not found
+      return found
+    end,
     create = deploy,
     matches = function(thing)
       looked = true

@@ -36,7 +36,6 @@ end
 local function connection_uri(env, id, to)
   return env.neon.connection_uri {
     branch = id, database = env.database.database, role = env.database.role, to = to,
-    preview = not env.is:is_production(),
   }
 end
 

@@ -204,7 +204,7 @@ end
 ---@param state "in_progress"|"success"|"failure"
 ---@param url? string
 function methods:tell_deployed(deployment, state, url)
-  put.there(self.github.deployment_status { deployment = deployment.id, state = state, url = url })
+  put.there(self.github.deployment_status { deployment = deployment, state = state, url = url })
   if state == "success" then self:retire_deployments(deployment) end
 end
 
@@ -213,7 +213,7 @@ end
 function methods:retire_deployments(deployment)
   for _, item in ipairs(self.github.inventory(self.marker, { environment = self:deployed_as() })) do
     if item.id ~= deployment.id then
-      put.there(self.github.deployment_status { deployment = item.id, state = "inactive" })
+      put.there(self.github.deployment_status { deployment = item, state = "inactive" })
     end
   end
 end

@@ -81,6 +81,18 @@ local function find(client, o)
   return found and thing_of(found, state_of(client, found.id))
 end
 
+---Raises "preview-to-production" for a deployment of production's, of which only the id is known.
+---@param id integer
+function deployments.check_production(client, id)
+  local env = client.environment
+  if env:is_production() then return end
+  local found = api.call(client, { path = path_of(id), absent = true, needs = READ,
+    what = "read the deployment " .. id })
+  if not found then return end
+  env:check("deployment", found.environment)
+  env:check_marker(marker_of(found), "the deployment " .. id)
+end
+
 -- ---- changing ----------------------------------------------------------------------------
 
 -- GitHub's defaults would merge the default branch into what is deployed, and wait for every check of the commit,

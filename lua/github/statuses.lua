@@ -45,7 +45,9 @@ local function read_of_deployment(given)
   check_state(what, given.state, deployment_states)
   check_url(what, "url", given.url)
   check_url(what, "log_url", given.log_url)
-  return { id = deployments.check_id(what, given.deployment), state = given.state, url = given.url,
+  local thing = type(given.deployment) == "table" and given.deployment or {}
+  return { id = deployments.check_id(what, given.deployment), shown = thing.marker ~= nil,
+    state = given.state, url = given.url,
     log_url = given.log_url, description = deployments.description(given.description) }
 end
 
@@ -58,6 +60,7 @@ local function thing_of(found, o) return { id = found.id, deployment = o.id, sta
 
 -- It ends no other deployment: which of them still stand is for the recipe to say.
 local function say_of_deployment(client, o)
+  if not o.shown then deployments.check_production(client, o.id) end
   local made = api.call(client, { method = "POST", path = ("/deployments/%d/statuses"):format(o.id),
     needs = "deployments: write", what = ("say that the deployment %d is %s"):format(o.id, o.state),
     json = { state = o.state, environment_url = o.url, log_url = o.log_url, description = o.description,

@@ -106,18 +106,6 @@ function branch.is_root(thing)
   return thing.default or thing.protected or not thing.parent_id and not thing.schema_only
 end
 
----Raises "preview-to-production" for a branch that no preview made.
----@param thing neon.Branch
-function branch.refuse_production(thing)
-  local parts = marker.parse(thing.marker)
-  local foreign = branch.is_root(thing) or parts and parts.environment == "production"
-  if parts and not foreign then return end
-  failure { code = "preview-to-production", about = thing.name,
-    message = ("Neon: the branch %s %s and was asked for by a preview"):format(thing.name,
-      foreign and "is production's" or "carries no marker of Davit"),
-    hint = "a preview has a branch of its own: create that" }
-end
-
 -- ---- inventory ---------------------------------------------------------------------------
 
 -- How many ancestors each has, by id.

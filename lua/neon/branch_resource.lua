@@ -1,6 +1,7 @@
 ---A database branch as a resource: ours by its annotation, made of its parent's head or past, prolonged, deleted.
 local api = require "neon.api"
 local branch = require "neon.branch"
+local guard = require "neon.guard"
 local json = require "json"
 local log = require "log"
 local marker = require "marker"
@@ -57,6 +58,7 @@ end
 
 local function matches(project, thing, o)
   local name = "the database branch " .. o.name
+  guard.check_thing(project.environment, thing, o.protected)
   if thing.default or thing.protected and not o.protected then
     return false, name .. " is the project's default or a protected branch"
   end

@@ -2,6 +2,7 @@
 local api = require "neon.api"
 local branch = require "neon.branch"
 local core = require "core"
+local guard = require "neon.guard"
 local json = require "json"
 local operations = require "neon.operations"
 local options = require "options"
@@ -54,12 +55,18 @@ end
 
 -- ---- changing ----------------------------------------------------------------------------
 
+-- A compute has no marker; its branch has.
+local function check_owner(project, o)
+  if not project.environment:is_production() then guard.branch(project, o.branch) end
+end
+
 local function wanted(o)
   return { suspend_timeout_seconds = o.suspend_seconds, autoscaling_limit_min_cu = o.min_cu,
     autoscaling_limit_max_cu = o.max_cu }
 end
 
 local function create(project, o)
+  check_owner(project, o)
   local endpoint = wanted(o)
   endpoint.branch_id, endpoint.type = o.branch, o.type
   endpoint.name = o.type == "read_only" and OUR_NAME or nil
@@ -76,6 +83,7 @@ local function update(project, thing, o)
     same = same and (o[field] == nil or o[field] == thing[field])
   end
   if same then return thing end
+  check_owner(project, o)
   local reply = api.call(project, { path = "/endpoints/" .. url.encode(thing.id), method = "PATCH",
     what = "change the " .. thing.name, json = { endpoint = wanted(o) } })
   local changed = thing_of(reply.endpoint)
@@ -91,7 +99,7 @@ end
 -- Without the compute that takes writes nobody reaches a branch, and the branch's marker says whose it is. Neon deletes
 -- none of a protected branch.
 local function destroy(project, thing, o)
-  local owner = branch.get(project, o.branch)
+  local owner = guard.branch(project, o.branch)
   if owner.protected then refuse(owner, "protected", "nothing was changed; take its protection away first") end
   if o.type == "read_write" and (owner.default or not owner.marker) then
     refuse(owner, "not one of ours", "nothing was changed")
@@ -143,7 +151,7 @@ end
 ---@param id string
 ---@return string[] ids  of those that were suspended
 function compute.suspend(project, id)
-  local thing = branch.get(project, id)
+  local thing = guard.branch(project, id)
   local stop, ids = core.monotonic() + operations.BUDGET, {}
   for _, found in ipairs(list(project, id)) do
     local one = thing_of(found)

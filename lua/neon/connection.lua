@@ -9,7 +9,7 @@ local connection = {}
 
 local fields = {
   { "branch", "any", true }, { "database", "string" }, { "role", "string" }, { "name", "string" },
-  { "pooled", "boolean" }, { "preview", "boolean" }, { "to", "table", true }, { "consumer", "string" },
+  { "pooled", "boolean" }, { "to", "table", true }, { "consumer", "string" },
 }
 
 -- Whether a consumer is served through the pooler when nothing else is said.
@@ -48,8 +48,7 @@ end
 function connection.uri(project, o)
   options.read("neon.connection_uri", o, fields)
   local id, pooled = branch.id_of("neon.connection_uri", o.branch), is_pooled(o)
-  local thing = branch.get(project, id)
-  if o.preview then branch.refuse_production(thing) end
+  local thing = guard.branch(project, id)
   local _, answer = api.call(project, { path = "/connection_uri",
     what = "get the connection string of the branch " .. thing.name,
     query = { branch_id = thing.id, database_name = o.database or only(project, thing, "database"),

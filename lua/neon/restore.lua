@@ -5,6 +5,7 @@
 local api = require "neon.api"
 local branch = require "neon.branch"
 local clock = require "cloud.clock"
+local guard = require "neon.guard"
 local marker = require "marker"
 local options = require "options"
 local point = require "neon.point"
@@ -112,7 +113,7 @@ end
 ---@return table restored
 function restore.run(project, given)
   local o = read(given)
-  local target = branch.get(project, o.id)
+  local target = guard.branch(project, o.id)
   check_ours(target, o)
   local existed = bring_about(project, target, o)
   local preserved = preserved_of(project, target, o)

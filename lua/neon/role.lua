@@ -1,6 +1,7 @@
 ---Roles of a branch, and new passwords for them.
 local api = require "neon.api"
 local branch = require "neon.branch"
+local guard = require "neon.guard"
 local operations = require "neon.operations"
 local options = require "options"
 local retry = require "retry"
@@ -8,8 +9,7 @@ local url = require "url"
 
 local role = {}
 
-local fields = { { "branch", "any", true }, { "role", "string", true }, { "to", "table", true }, { "name", "string" },
-  { "preview", "boolean" } }
+local fields = { { "branch", "any", true }, { "role", "string", true }, { "to", "table", true }, { "name", "string" } }
 
 ---@class neon.Role
 ---@field name string
@@ -42,8 +42,7 @@ end
 ---@return any password  a secret
 function role.reset_password(project, o)
   options.read("neon.reset_password", o, fields)
-  local thing = branch.get(project, branch.id_of("neon.reset_password", o.branch))
-  if o.preview then branch.refuse_production(thing) end
+  local thing = guard.branch(project, branch.id_of("neon.reset_password", o.branch))
   local reset = retry.run(retry.policies.after_looking, function() return request(project, thing, o) end)
   operations.wait(project, thing.name, reset.ids)
   if reset.password then return reset.password end
