@@ -13,7 +13,6 @@ return {
     local env = flow.environment("preview", { pr = p.pr })
     env:require_credentials("cloudflare", "neon", "github")
     local _ <close> = run.lease("preview/" .. p.pr, { supersede = true })   -- a newer push takes over
-    env:require_credentials("cloudflare", "neon", "github")
     local sha = run.step("pull request is open", { pr = p.pr }, function() return env.github.open_pull(p.pr).sha end)
     if not p.untested then run.step("tests", { sha = sha }, function() return env:require_tested(sha) end) end
     run.step("credentials", env.cloudflare.verify)

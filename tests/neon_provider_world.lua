@@ -1,5 +1,6 @@
 ---What the tests of the Neon provider share: a client, branches, and SQL that the models' ledger answers.
 local core = require "core"
+local environment = require "environment"
 local json = require "json"
 local ledger = require "cloud.ledger"
 local neon = require "neon"
@@ -10,9 +11,16 @@ local neon_provider_world = { ensure = provider_world.ensure, open = provider_wo
   MARK = "codex/preview/42", OTHER = "codex/preview/7", PRODUCTION = "codex/production/main",
   PROJECT = "wandering-moon-123456" }
 
+---@param env? environment.Environment
 ---@return neon.Client
-function neon_provider_world.client()
-  return neon.client { project = neon_provider_world.PROJECT, key = "neon-token" }
+function neon_provider_world.client(env)
+  return neon.client { project = neon_provider_world.PROJECT, key = "neon-token", environment = env }
+end
+
+---A client of the preview whose marker is MARK.
+---@return neon.Client
+function neon_provider_world.preview()
+  return neon_provider_world.client(environment.new { project = "codex", kind = "preview", key = 42 })
 end
 
 ---@return table  options of client.branch, those of a test over the usual ones

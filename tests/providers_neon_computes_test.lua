@@ -135,8 +135,8 @@ test("a reset names a role that is there, and for a preview a branch of its own"
   local o = { branch = made, role = "nobody", to = { "sql:*" } }
   raises("could not reset the password of the role nobody on the branch pr%-42: status 404", db.reset_password, o)
   raises("option 'to' is required", db.reset_password, { branch = made, role = "neondb_owner" })
-  local err = raises("is production's and was asked for by a preview", db.reset_password,
-    { branch = db.find_branch "production", role = "neondb_owner", to = { "sql:*" }, preview = true })
+  local err = raises("is production's, and was asked for by codex/preview/42", here.preview().reset_password,
+    { branch = db.find_branch("production").id, role = "neondb_owner", to = { "sql:*" } })
   equal({ err.code, w:count "^POST.*reset" }, { "preview-to-production", 1 })
 end)
 
@@ -250,12 +250,12 @@ test("a preview gets no branch that carries no marker, nor one of production's",
   ensure(db.branch { name = "emergency-restore-1", marker = here.PRODUCTION })
   here.settle(w)
   local function ask(name)
-    return db.connection_uri { branch = db.find_branch(name), to = { "sql:*" }, preview = true }
+    return here.preview().connection_uri { branch = db.find_branch(name), to = { "sql:*" } }
   end
-  equal(raises("emergency%-restore%-1 is production's and was asked for by a preview", ask, "emergency-restore-1").code,
+  equal(raises("codex/production/main is production's, and was asked for by codex/preview/42", ask, "emergency-restore-1").code,
     "preview-to-production")
   data.find(w.state.neon.branches, "id", made.id).annotation = nil
-  equal(raises("pr%-42 carries no marker of Davit and was asked for by a preview", ask, "pr-42").code,
+  equal(raises("pr%-42 carries no marker of Davit, and was asked for by codex/preview/42", ask, "pr-42").code,
     "preview-to-production")
   equal(w:count "connection_uri", 0)
 end)

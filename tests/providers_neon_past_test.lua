@@ -142,7 +142,7 @@ test("a branch of a schema has no row, no parent, and may be a preview's", funct
   local made = db.ready(ensure(db.branch(branch_of { schema_only = true })))
   equal({ made.schema_only, made.parent_id, values(w, made) }, { true, nil, "" })
   equal(ensure(db.branch(branch_of { schema_only = true })).id, made.id)
-  equal(db.connection_uri { branch = made, to = { "sql:*" }, preview = true } ~= nil, true)
+  equal(here.preview().connection_uri { branch = made, to = { "sql:*" } } ~= nil, true)
   raises("holds a schema without rows, and its parent's rows were asked for", ensure, db.branch(branch_of()))
   raises("was made from another branch than base", ensure, db.branch(branch_of { schema_only = true, parent = "base" }))
   db.destroy(db.inventory(MARK)[1])

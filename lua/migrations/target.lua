@@ -1,6 +1,7 @@
 ---Where the recipe `migrate` works: a database of davit.yaml, the branch that its migrations go to, and the copy of
 ---production on which they are tried.
-local marker = require "marker"
+local environment = require "environment"
+local names = require "flow.names"
 local neon = require "neon"
 local options = require "options"
 local project = require "project"
@@ -36,28 +37,41 @@ end
 ---@class migrations.Target
 ---@field database table     its part of davit.yaml
 ---@field environment? string  "production" or "preview"; nil: nothing is applied
+---@field is environment.Environment  as which it asks Neon for the branch that the migrations go to
+---@field neon neon.Client  of that one
+---@field copies neon.Client  of the copies of production
 local Target = {}
 Target.__index = Target
+
+local function environment_of(p, kind, key)
+  return environment.new { project = p.project, kind = kind, key = key, production = names.production(p) }
+end
+
+local function client_of(self, is)
+  local env = { project = self.project, file = secrets.env_file(self.project) }
+  return neon.client { project = self.database.neon, environment = is,
+    key = secrets.credential(env, "NEON_API_KEY", neon.places.key) }
+end
 
 ---@param o { to?: string, pr?: integer, database?: string }
 ---@return migrations.Target
 function target.open(o)
   check_to(o.to, o.pr)
   local p = project.current()
-  local env = { project = p, file = secrets.env_file(p) }
-  local database = database_of(p, o.database)
-  return setmetatable({
-    project = p, database = database, environment = o.to, pr = o.pr,
-    neon = neon.client { project = database.neon, key = secrets.credential(env, "NEON_API_KEY", neon.places.key) },
-  }, Target)
+  local self = setmetatable({ project = p, database = database_of(p, o.database), environment = o.to, pr = o.pr },
+    Target)
+  self.is = environment_of(p, o.to or "migration", o.pr or "main")
+  self.neon = client_of(self, self.is)
+  return self
 end
 
 ---A copy of production for one run, as run.ensure and run.destroy take it.
 ---@param id string  the run's
 function Target:scratch(id)
-  return self.neon.branch {
-    name = "migration-test-" .. id, parent = self.database.parent, expires = DAY,
-    marker = marker.new { project = self.project.project, environment = "migration", key = id },
+  local is = environment_of(self.project, "migration", id)
+  self.copies = self.copies or client_of(self, is)
+  return self.copies.branch {
+    name = "migration-test-" .. id, parent = self.database.parent, expires = DAY, marker = is.marker,
   }
 end
 
@@ -72,8 +86,7 @@ local function resource_of(self)
     end
     name = name:gsub("{pr}", key)
   end
-  return self.neon.branch { name = name,
-    marker = marker.new { project = self.project.project, environment = self.environment, key = key or "main" } }, name
+  return self.neon.branch { name = name, marker = self.is.marker }, name
 end
 
 ---The branch that the migrations go to.
@@ -98,9 +111,9 @@ end
 function Target:url(branch, is_copy)
   local to = { "sql:*" }
   if self.database.kind == "command" then to[2] = "program:/bin/sh" end
-  return self.neon.connection_uri {
+  return (is_copy and self.copies or self.neon).connection_uri {
     branch = branch.id, database = self.database.database, role = self.database.role, pooled = false,
-    preview = is_copy or self.pr ~= nil, to = to,
+    to = to,
   }
 end
 
