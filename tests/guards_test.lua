@@ -6,6 +6,7 @@ local environment = require "environment"
 local exit = require "cli.exit"
 local flow = require "flow"
 local github = require "github"
+local json = require "json"
 local neon = require "neon"
 local project = require "project"
 local recipe = require "recipe"
@@ -107,7 +108,8 @@ local calls = {
     comment = { { pr = 42, key = LIVE, body = "b" }, { pr = 42, key = "production", body = "b" } },
     deployment = { { environment = "production", sha = SHA, marker = MARK },
       { environment = "Production", sha = SHA, marker = MARK },
-      { environment = "preview-42", sha = SHA, marker = LIVE }, { environment = "preview-42", sha = SHA, marker = MARK, production = true } },
+      { environment = "preview-42", sha = SHA, marker = LIVE },
+      { environment = "preview-42", sha = SHA, marker = MARK, production = true } },
     deployment_status = { { deployment = { id = 1, environment = "production" }, state = "success" },
       { deployment = { id = 1, marker = LIVE }, state = "inactive" } },
     destroy = { { kind = "deployment", id = 1, name = "production", marker = MARK },
@@ -302,8 +304,8 @@ local variables = { CLOUDFLARE_API_TOKEN = "workers-token", CLOUDFLARE_DNS_API_T
   GITHUB_TOKEN = "github-owner-token", TEST_KEY = "a-key-for-tests", LIVE_KEY = "a-key-of-production" }
 
 -- A world in which the project is at home; the environment holds what `have` has.
-local function at_home(have, text)
-  local w = open()
+local function at_home(have, text, seed)
+  local w = open(seed)
   local p = project.parse(text or PROJECT, "davit.yaml")
   p.root = "."
   project.use(p)
@@ -390,6 +392,7 @@ local function run_shipped(name, params)
   flow.environment = function(...)
     local env = opened(...)
     rawset(env, "require_push", function() return { sha = SHA } end)
+    rawset(env, "require_tested", function() return { by = "hand" } end)
     return env
   end
   local run = run_recipe(recipe.load(nil, name).run, params)
@@ -407,6 +410,44 @@ for _, name in ipairs { "preview", "production", "cleanup" } do
       local run = run_shipped(name, { pr = 42, untested = true })
       equal({ run.error.code, exit.of(run), run.error.message:find(missing, 1, true) ~= nil, #w.log },
         { "secret-missing", 2, true, 0 })
+    end
+  end)
+end
+
+-- Tokens that may look and change nothing, or that were taken for each other.
+local weak = {
+  { token = "reads-workers", dns = "dns-token", lacks = "CLOUDFLARE_API_TOKEN) lacks Workers Scripts Edit", edit = true },
+  { token = "workers-token", dns = "reads-dns", lacks = "CLOUDFLARE_DNS_API_TOKEN) lacks DNS Edit", edit = true },
+  { token = "dns-token", dns = "dns-token", lacks = "CLOUDFLARE_API_TOKEN) lacks Workers Scripts Edit" },
+  { token = "workers-token", dns = "workers-token", lacks = "CLOUDFLARE_DNS_API_TOKEN) lacks DNS Edit" },
+}
+
+local readers_seed = { tokens = { { name = "reader", value = "reads-workers", permissions = { "Workers Scripts Read" } },
+  { name = "dns reader", value = "reads-dns", permissions = { "Zone Read", "DNS Read" } } } }
+
+local function open_pull(w)
+  local answer = require("cloud.github").admin({ method = "POST", path = "/_davit/pulls", query = "", headers = {},
+    body = json.encode { number = 42, title = "t", state = "open", head = "feature" } }, w.state, w.now)
+  equal(answer.status // 100, 2)
+end
+
+-- Requests that would change something if they could: verify tries to change what cannot be there.
+local function real_writes(w)
+  return writes(w) - w:count "^PATCH .*davit%.invalid" - w:count "^DELETE .*/0000000000+"
+end
+
+for _, name in ipairs { "preview", "production", "cleanup" } do
+  test(("%s looks at what its tokens may do before it does anything"):format(name), function()
+    for _, one in ipairs(weak) do
+      local have = setmetatable({ CLOUDFLARE_API_TOKEN = one.token, CLOUDFLARE_DNS_API_TOKEN = one.dns }, { __index = variables })
+      local w <close>, home = at_home(have, nil, readers_seed)
+      local _ <close> = home
+      open_pull(w)
+      if name == "production" or not one.edit then
+        local run = run_shipped(name, { pr = 42, untested = true })
+        equal({ run.error.code, exit.of(run), run.error.message:find(one.lacks, 1, true) ~= nil, real_writes(w) },
+          { "cloudflare-scope", 2, true, 0 })
+      end
     end
   end)
 end
