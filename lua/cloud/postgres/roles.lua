@@ -152,10 +152,11 @@ end
 -- ---- the whole --------------------------------------------------------------------------------
 
 -- What was said last, by kind and id: of this timeline, or of the one that it is a copy of.
-local function recall(session, timeline)
+local function recall(session, wanted)
   local said = { role = {}, database = {} }
   for _, row in ipairs(session:query("select timeline, kind, id, name, mark from davit.said").rows) do
-    if row.kind == "database" or row.timeline == timeline then said[row.kind][row.id] = row end
+    local counts = row.kind == "database" or row.timeline == wanted.timeline or wanted.exact
+    if counts then said[row.kind][row.id] = row end
   end
   return said
 end
