@@ -148,6 +148,18 @@ case("a branch that could not be made is made when it is used, over HTTP too, an
   equal({ state_of(c, made), c:branch("late").current_state }, { "active", "ready" })
 end)
 
+case("a branch whose compute does not start is there, and the start is what has failed", {}, function(c)
+  local main = c:branch "production"
+  c:query(main, "create table t (n int); insert into t values (7)")
+  suspend(c, main)
+  local access = c:data() .. "/access"
+  process.run { command = ("mv %s %s.hidden"):format(access, access) }   -- without it no server starts
+  c:api("POST", "/branches", { branch = { name = "late" }, endpoints = { { type = "read_write" } } })
+  equal({ c:settle().action, c:branch("late").current_state }, { "start_compute", "ready" })
+  process.run { command = ("mv %s.hidden %s"):format(access, access) }
+  equal(c:value(c:branch "late", "(select n from t)"), 7)
+end)
+
 case("a branch without a compute that could not be made is ready once it is there", {}, function(c)
   local main = c:branch "production"
   local time = c:moment(main)

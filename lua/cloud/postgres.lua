@@ -328,16 +328,27 @@ local function tell_late(self, branch)
   self.report { timeline = branch.timeline, made = true, lsn = self.timelines:origin(branch.timeline) }
 end
 
+-- Which one of a chain goes wrong: that which makes the data, or that which does something with it, even where all
+-- is tried at once.
+local function culprit(operations, made)
+  for i, operation in ipairs(operations) do
+    local makes = operation.action == "create_branch" or operation.action == "create_timeline"
+    local acts = operation.action == "start_compute" or operation.action == "delete_timeline"
+    if not made and makes or made and acts then return i end
+  end
+  return 1
+end
+
 -- A failure is the operation's outcome, and said aloud where no operation waits for it.
 local function settle(self, plan, branch, err)
   local made = not err
   if made and #branch.operations > 0 then
     err = unless_cancelled(select(2, try(branch.deleted and remove or carry_out, self, plan, branch)))
   end
-  local lsn = not err and self.binaries and self.timelines:origin(branch.timeline) or nil
-  for _, operation in ipairs(branch.operations) do
-    report(self, branch, operation, err, lsn)
-    if err then break end   -- those behind it wait for it
+  local lsn = made and self.binaries and self.timelines:origin(branch.timeline) or nil
+  local last = err and math.min(culprit(branch.operations, made), #branch.operations) or #branch.operations
+  for i = 1, last do   -- those behind one that fails wait for it
+    report(self, branch, branch.operations[i], i == last and err or nil, lsn)
   end
   if err then log_of(self, branch.name, err) end
 end
