@@ -1,11 +1,13 @@
 ---How the databases' follower goes about it: in which order, and what at the same time. No server runs for it.
 local core = require "core"
+local door = require "cloud.postgres.door"
 local fs = require "fs"
 local hands = require "cloud.postgres.hands"
 local neon_cloud = assert(core.load_file "tests/neon_cloud.lua")()
 local postgres = require "cloud.postgres"
 local sql = require "sql"
 local task = require "task"
+local tcp = require "tcp.core"
 
 local outside = { outside = true }
 
@@ -114,6 +116,35 @@ test("data that nobody wants any more goes after the state was saved, and nothin
       equal({ log, exists "tl-1", exists "tl-2" }, { { "saved with tl-1", "saved with tl-2" }, true, false })
     end
   end)
+end)
+
+-- ---- doors ------------------------------------------------------------------------------------
+
+test("why a client that wants TLS is refused is said aloud, once, since it believes no word", function()
+  local log, words = {}, {}
+  task.nursery(function(spawn)
+    local count = 0
+    local crew = { log = function(text) log[#log + 1] = text end, spawn = function(_, f)
+      count = count + 1
+      spawn(count, f)
+    end }
+    local address = "127.77.77.77"
+    local one = door.open({ branch = { name = "one" }, endpoint = { address = address, disabled = true } }, crew)
+    local function ask(code)
+      local client <close> = tcp.connect { address = address, port = 5432 }
+      client:send((">I4I4"):pack(8, code))
+      local answer = client:receive()
+      words[#words + 1] = answer:sub(1, 1) .. answer:match "M(endpoint is disabled)"
+    end
+    ask(196608)
+    equal(#log, 0)
+    ask(80877103)
+    ask(80877103)
+    one:close()
+  end)
+  equal({ #words, words[3], #log }, { 3, "Eendpoint is disabled", 1 })
+  equal(log[1]:match "^branch one: a client that wants TLS is refused: endpoint is disabled", "branch one: a client that "
+    .. "wants TLS is refused: endpoint is disabled")
 end)
 
 -- ---- projects ---------------------------------------------------------------------------------

@@ -58,8 +58,7 @@ local function reach(compute, client)
 end
 
 local function admit(self, client, first)
-  local compute = self.compute
-  local server, err
+  local compute, server, err = self.compute, nil, nil
   do
     local _ <close> = compute:hold()
     server, err = try(reach, compute, client)
