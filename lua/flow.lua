@@ -95,7 +95,7 @@ function flow.environment(kind, values)
   local p = project.current()
   local settings = names.settings(p, kind)
   if not p.github.repository then names.wrong "davit.yaml: the key 'github.repository' is missing" end
-  local env = setmetatable({ project = p, kind = kind, settings = settings, values = values, key = key },
+  local env = setmetatable({ project = p, kind = kind, settings = settings, values = values, key = key, urls = {} },
     { __index = index })
   env.is = environment.new { project = p.project, kind = kind, key = key, production = names.production(p) }
   env.marker = env.is.marker

@@ -39,13 +39,16 @@ local function connection_uri(env, id, to)
   }
 end
 
----The branch's connection string, which may go to the database and into Workers only.
+---The branch's connection string, which may go to the database and into Workers only. Neon is asked once for each
+---branch and places.
 ---@param branch table  what run.ensure returned
 ---@param to? string[]  where else it may go
 function database:database_url(branch, to)
   local places = { "sql:*", secrets.WORKER_UPLOAD }
   for _, place in ipairs(to or {}) do places[#places + 1] = place end
-  return connection_uri(self, branch.id, places)
+  local key = ("%s %s"):format(branch.id, table.concat(places, " "))
+  self.urls[key] = self.urls[key] or connection_uri(self, branch.id, places)
+  return self.urls[key]
 end
 
 -- For whom it is sealed.
