@@ -73,6 +73,12 @@ local function is_migrated(self, ending, line)
   return #is == #whole and #without(is, whole) == 0
 end
 
+-- What the recipe is there to remove may have come half of the way: a deployment is ended before it is deleted.
+local function is_going(self, line)
+  local object = inventory.object(line)
+  return objects_of(self.before)[object] and not objects_of(self.reference.inventory)[object]
+end
+
 -- What the recipe says that it keeps; of a database branch its data, too.
 local function is_kept(ending, line)
   local object = inventory.object(line)
@@ -86,8 +92,8 @@ end
 -- is there again, unless removing or changing it is what the recipe is for.
 local function after_undo(self, problems, ending)
   for _, line in ipairs(without(ending.inventory, self.before)) do
-    local may_stay = inventory.is_said(line) or is_kept(ending, line) or told_of(self, ending, line)
-      or is_migrated(self, ending, line)
+    local may_stay = inventory.is_said(line) or is_kept(ending, line) or is_going(self, line)
+      or told_of(self, ending, line) or is_migrated(self, ending, line)
     if not may_stay then
       problems[#problems + 1] = { what = "left over", line = line }
     end
