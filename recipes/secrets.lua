@@ -2,29 +2,39 @@
 local flow = require "flow"
 
 return {
-  summary = "List, set, delete or sync the secrets of an environment's Workers",
+  summary = "List, set, rotate, delete or sync the secrets of an environment's Workers",
   description = [[
---list    which Worker has which, and what davit.yaml says of them
---sync    every secret of davit.yaml to every Worker that wants it; one version a Worker, whatever the number
---set A,B  these, from where davit.yaml takes them;  --delete A,B  takes them away]],
+--list        which Worker has which, which it lacks, and which davit.yaml does not know
+--sync        every secret of davit.yaml to every Worker that wants it; one version a Worker, whatever the number
+--set A,B     these, from where davit.yaml takes them;  --github stores them as secrets of the repository, too
+--rotate A,B  new values, for the Workers and for GitHub's secrets that deploys take them from
+--delete A,B  takes them away]],
   params = {
     pr = { type = "integer", help = "of a pull request's preview (production without it)" },
     worker = { type = "string", help = "this Worker alone" },
     list = { type = "boolean", default = false }, sync = { type = "boolean", default = false },
-    set = { type = "list", default = {}, help = "names" }, delete = { type = "list", default = {}, help = "names" },
+    set = { type = "list", default = {}, help = "names" }, rotate = { type = "list", default = {}, help = "names" },
+    delete = { type = "list", default = {}, help = "names" },
+    github = { type = "boolean", default = false, help = "what is set becomes a secret of the repository, too" },
   },
 
   run = function(p, run)
     local asked = flow.secret_changes(p)
     local env = p.pr and flow.environment("preview", { pr = p.pr }) or flow.environment "production"
-    env:require_credentials "cloudflare"
+    local workers = env:chosen_workers(p.worker)
+    env:check_changes(workers, asked)
+    env:require_credentials("cloudflare", env:tells_github(asked) and "github" or nil)
     local _ <close> = run.lease(p.pr and "preview/" .. p.pr or "production")
-    for _, worker in ipairs(env:chosen_workers(p.worker)) do
-      if asked.list then
+    if asked.list then
+      for _, worker in ipairs(workers) do
         run.output(worker.name, run.step("secrets of " .. worker.name, function() return env:secret_names(worker) end))
-      else
-        run.step("change " .. worker.name, asked, function() return env:change_secrets(worker, asked) end)
       end
+      return
+    end
+    local values, of_github = env:new_values(run, workers, asked)
+    env:change_at_github(run, of_github)
+    for _, worker in ipairs(workers) do
+      run.step("change " .. worker.name, asked, function() return env:change_secrets(worker, values, asked.delete) end)
     end
   end,
 }

@@ -109,7 +109,8 @@ function client.adoption(options) end
 
 ---@class cloudflare.VersionOptions: cloudflare.UploadOptions
 ---@field worker string        its name
----@field version_tag string   by which the version is found
+---@field version_tag string   by which the version is found, if it is the Worker's newest or has traffic: an older one
+---has the secrets of its time
 
 ---A version of a Worker without traffic. The service makes none of a Worker that is not there: then the Worker is made,
 ---as `worker` does it, with all traffic. Migrations of Durable Objects are refused ("cloudflare-10123"), too.

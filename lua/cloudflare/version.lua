@@ -17,8 +17,9 @@ local function thing_of(o, found, deployed)
 end
 
 local function at_tag(account, o)
-  for _, found in ipairs(history.versions(account, o.worker) or {}) do
-    if found.tag == o.version_tag then return found end
+  local list = history.versions(account, o.worker) or {}
+  for _, found in ipairs(list) do
+    if found.tag == o.version_tag then return found, list[1].id end
   end
 end
 
@@ -30,9 +31,12 @@ local function has_traffic(account, o, id)
   return false
 end
 
+-- An older version without traffic has the secrets of its time, those that were inherited too: another one is made in
+-- its place.
 local function find(account, o)
-  local found = at_tag(account, o)
-  return found and thing_of(o, found, has_traffic(account, o, found.id))
+  local found, newest = at_tag(account, o)
+  local deployed = found and has_traffic(account, o, found.id)
+  return found and (deployed or found.id == newest) and thing_of(o, found, deployed) or nil
 end
 
 -- ---- making ------------------------------------------------------------------------------

@@ -1,34 +1,122 @@
 ---What the recipe `secrets` does: the secrets of Workers by name, and changes of several at once. The methods are
 ---flow.Environment's (lua/flow.lua).
 local back = require "flow.back"
+local core = require "core"
+local github = require "github"
+local json = require "json"
+local log = require "log"
+local put = require "flow.put"
 local secrets = require "flow.secrets"
 
 local changes = { methods = {} }
+
+local methods = changes.methods
 
 local function misuse(message, hint)
   failure { code = "usage", class = "misuse", message = message, hint = hint }
 end
 
----What is asked for: one of list, sync, set, delete; raises "usage".
----@param p { list?: boolean, sync?: boolean, set: string[], delete: string[] }
----@return { list?: true, sync?: true, set: string[], delete: string[] }
+-- ---- what is asked for -------------------------------------------------------------------------------
+
+---@class flow.SecretChanges
+---@field list? true
+---@field sync? true
+---@field github? true
+---@field set string[]
+---@field rotate string[]
+---@field delete string[]
+
+---What is asked for: --list, --sync, or names to set, rotate and delete; raises "usage".
+---@param p table  the recipe's parameters
+---@return flow.SecretChanges
 function changes.read(p)
-  local kinds = (p.list and 1 or 0) + (p.sync and 1 or 0) + ((#p.set > 0 or #p.delete > 0) and 1 or 0)
-  if kinds ~= 1 then
-    misuse("one of --list, --sync, --set and --delete is needed", "davit secrets --list shows what there is")
+  local by_name = #p.set > 0 or #p.rotate > 0 or #p.delete > 0
+  if (p.list and 1 or 0) + (p.sync and 1 or 0) + (by_name and 1 or 0) ~= 1 then
+    misuse("one of --list, --sync, or --set, --rotate and --delete is needed",
+      "davit secrets --list shows what there is")
   end
-  return { list = p.list or nil, sync = p.sync or nil, set = p.set, delete = p.delete }
+  if p.github and (p.list or #p.delete > 0) then
+    misuse "--github goes with --set, --rotate and --sync: it stores their values at GitHub, too"
+  end
+  return { list = p.list or nil, sync = p.sync or nil, github = p.github or nil, set = p.set, rotate = p.rotate,
+    delete = p.delete }
 end
 
 ---@param name? string  one Worker of davit.yaml (all)
 ---@return flow.Worker[]
-function changes.methods:chosen_workers(name) return back.chosen(self, name) end
+function methods:chosen_workers(name) return back.chosen(self, name) end
 
----Which secrets a Worker has, and which davit.yaml says it wants and it has not. Names alone.
+-- The names that one of these Workers wants.
+local function wanted_by(workers)
+  local wanted, list = {}, {}
+  for _, worker in ipairs(workers) do
+    for _, name in ipairs(worker.settings.secrets) do
+      if not wanted[name] then list[#list + 1] = name end
+      wanted[name] = true
+    end
+  end
+  return wanted, list
+end
+
+local function refuse_unwanted(name, list)
+  local near = core.nearest(name, list)
+  misuse(("no Worker that is meant wants the secret '%s'%s"):format(name,
+    near and (", did you mean '%s'?"):format(near) or ""), "davit.yaml: workers.NAME.secrets lists what each wants")
+end
+
+local function check_set(env, name)
+  if name == "DATABASE_URL" then
+    misuse("DATABASE_URL belongs to the database branch, and comes with every deploy",
+      "davit production, or davit rollback --why data")
+  end
+  if secrets.is_generated(env, name) then
+    misuse(("%s is made, and has no source to set it from"):format(name), "--rotate makes another value of it")
+  end
+end
+
+local function check_rotate(env, name)
+  if name == "DATABASE_URL" then
+    misuse "DATABASE_URL is the database's: reset the role's password at Neon, then deploy"
+  end
+  if not (secrets.is_generated(env, name) or secrets.variable_of(env, name)) then
+    misuse(("davit.yaml takes %s from a file or a program, where Davit cannot put another value"):format(name),
+      "change it there, then --set " .. name)
+  end
+end
+
+---Raises "usage" for what cannot be, before anything is changed.
+---@param workers flow.Worker[]
+---@param asked flow.SecretChanges
+function methods:check_changes(workers, asked)
+  local wanted, list = wanted_by(workers)
+  for _, one in ipairs { { asked.set, check_set }, { asked.rotate, check_rotate } } do
+    for _, name in ipairs(one[1]) do
+      if not wanted[name] then refuse_unwanted(name, list) end
+      one[2](self, name)
+    end
+  end
+  for _, name in ipairs(asked.delete) do
+    if wanted[name] then log.warn(("davit.yaml wants %s: the next deploy brings it back"):format(name)) end
+  end
+end
+
+---Whether GitHub gets values: what is rotated would otherwise come back old with the next deploy.
+---@param asked flow.SecretChanges
+---@return boolean
+function methods:tells_github(asked)
+  for _, name in ipairs(asked.rotate) do
+    if secrets.variable_of(self, name) then return true end
+  end
+  return asked.github or false
+end
+
+-- ---- list --------------------------------------------------------------------------------------------
+
+---Which secrets a Worker has, which davit.yaml says it wants and it has not, and which it has beside. Names alone.
 ---@param worker flow.Worker
 ---@return { has: string[], missing: string[], unknown: string[] }
-function changes.methods:secret_names(worker)
-  local there, told = {}, { has = {}, missing = {}, unknown = {} }
+function methods:secret_names(worker)
+  local there, told = {}, { has = json.array {}, missing = json.array {}, unknown = json.array {} }
   for _, one in ipairs(self.cloudflare.secrets(worker.script)) do there[one.name] = true end
   for _, name in ipairs(worker.settings.secrets) do
     table.insert(there[name] and told.has or told.missing, name)
@@ -38,29 +126,75 @@ function changes.methods:secret_names(worker)
   return told
 end
 
-local function wanted(worker, name)
-  for _, one in ipairs(worker.settings.secrets) do if one == name then return true end end
-  return false
+-- ---- changes -----------------------------------------------------------------------------------------
+
+-- The names whose values go anywhere: what is made, and the database's, come with deploys.
+local function names_of(env, workers, asked)
+  local list = {}
+  for _, name in ipairs(asked.sync and select(2, wanted_by(workers)) or asked.set) do
+    if name ~= "DATABASE_URL" and not secrets.is_generated(env, name) then list[#list + 1] = name end
+  end
+  return list
 end
 
--- What a Worker is given: those it wants of the names, from where davit.yaml takes them. A generated one, and the
--- database's, are deploys' business: they belong together with what is deployed.
-local function values(env, worker, names)
-  local set = {}
-  for _, name in ipairs(names) do
-    local own = name == "DATABASE_URL" or secrets.is_generated(env, name)
-    if wanted(worker, name) and not own then set[name] = secrets.of_worker(env, name) end
+-- What GitHub calls a secret, and its value there.
+local function at_github(env, name, value)
+  local variable = secrets.variable_of(env, name)
+  return variable and { name = variable, value = value } or nil
+end
+
+---The values that are to be changed, for Workers and for GitHub; without asking anybody.
+---@param run run
+---@param workers flow.Worker[]
+---@param asked flow.SecretChanges
+---@return table<string, any> values, table[] of_github
+function methods:new_values(run, workers, asked)
+  local values, of_github = {}, {}
+  for _, name in ipairs(names_of(self, workers, asked)) do
+    values[name] = secrets.of_worker(self, name)
+    if asked.github then
+      of_github[#of_github + 1] = at_github(self, name, secrets.for_github(self, name, github.places.secret))
+    end
   end
-  return set
+  if not asked.rotate[1] then return values, of_github end
+  local key = run.step("key", function() return secrets.newest_key(self) end)
+  local to = { secrets.WORKER_UPLOAD, table.unpack(github.places.secret) }
+  for _, name in ipairs(asked.rotate) do
+    values[name] = secrets.rotate(self, name, key, run.id, to)
+    of_github[#of_github + 1] = at_github(self, name, values[name])
+  end
+  return values, of_github
+end
+
+---Stores values as secrets of the repository, where the next deploy takes them from.
+---@param run run
+---@param list table[]  of new_values
+function methods:change_at_github(run, list)
+  for _, one in ipairs(list) do
+    run.step("GitHub's secret " .. one.name, function() put.there(self.github.secret(one)) end)
+    log.info(("%s has a new value at GitHub; other places that hold one (an env file) keep theirs"):format(one.name))
+  end
+end
+
+local function explain_undeployed(err)
+  if err.code == "cloudflare-10215" then
+    err.hint = "its newest version does not serve, as after a deploy that was taken back: "
+      .. "deploy, which brings all secrets"
+  end
+  error(err, 0)
 end
 
 ---Changes a Worker's secrets: one version and one deployment, however many they are.
 ---@param worker flow.Worker
----@param asked { sync?: true, set: string[], delete: string[] }
+---@param values table<string, any>
+---@param delete string[]
 ---@return { set: string[], deleted: string[] }
-function changes.methods:change_secrets(worker, asked)
-  return self.cloudflare.change_secrets { worker = worker.script, marker = self.marker, delete = asked.delete,
-    set = values(self, worker, asked.sync and worker.settings.secrets or asked.set) }
+function methods:change_secrets(worker, values, delete)
+  local set = {}
+  for _, name in ipairs(worker.settings.secrets) do set[name] = values[name] end
+  local done, err = try(self.cloudflare.change_secrets, { worker = worker.script, marker = self.marker, set = set,
+    delete = delete })
+  return done or explain_undeployed(err)
 end
 
 return changes

@@ -110,6 +110,17 @@ end
 ---@return integer|nil  bytes of it that are made; nil where this environment takes it from elsewhere
 function secrets.is_generated(env, name) return declared(env, mapped(env, name)).generate end
 
+---The variable that a secret comes from, by the name that GitHub has it under; nil for another kind of source.
+---@param env flow.Environment
+---@param name string
+---@return string|nil
+function secrets.variable_of(env, name)
+  local from = mapped(env, name)
+  local d = declared(env, from)
+  if d.file or d.fd or d.command or d.generate then return nil end
+  return d.from or from
+end
+
 local function admits(list, kind)
   for _, one in ipairs(list) do
     if one == kind then return true end
@@ -148,8 +159,7 @@ end
 
 -- Where a secret of the environment comes from.
 local function source_name(env, name)
-  local kind = env.kind == "test" and "preview" or env.kind
-  local from = ((env.project.environments[kind] or {}).secrets or {})[name] or name
+  local from, kind = mapped(env, name)
   check_source(env, kind, name, from)
   return from
 end
@@ -169,6 +179,15 @@ function secrets.of_worker(env, name)
     }
   end
   return secrets.source(env, from, to)
+end
+
+---A secret of a Worker as GitHub gets it, where davit.yaml does not forbid it.
+---@param env flow.Environment
+---@param name string
+---@param places string[]  GitHub's
+function secrets.for_github(env, name, places)
+  local from = source_name(env, name)
+  return secrets.source(env, from, declared(env, from).to or places)
 end
 
 ---A secret that a program of the project gets as a variable.
