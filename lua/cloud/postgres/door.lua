@@ -58,7 +58,8 @@ local function reach(compute, client)
 end
 
 local function admit(self, client, first)
-  local compute, server, err = self.compute, nil, nil
+  local compute = self.compute
+  local server, err
   do
     local _ <close> = compute:hold()
     server, err = try(reach, compute, client)
