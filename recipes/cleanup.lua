@@ -11,7 +11,7 @@ return {
     env:require_credentials("cloudflare", "neon", "github")
     local _ <close> = run.lease("preview/" .. p.pr, { supersede = true })
     local _ <close> = run.lease("test/" .. p.pr, { supersede = true })   -- a test would go on with its branch
-    run.step("credentials", env.cloudflare.verify)
+    run.look("credentials", env.cloudflare.verify)
     flow.remove(run, env)
     run.ensure(env:comment(("### Preview of pull request #%d\n\nRemoved: nothing of it is left."):format(p.pr)))
     run.output("inventory", "empty")

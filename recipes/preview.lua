@@ -3,6 +3,7 @@ local flow = require "flow"
 
 return {
   summary = "Deploy an isolated preview of a pull request",
+  plans = true,
   params = {
     pr = { type = "integer", required = true, help = "pull request number" },
     untested = { type = "boolean", default = false, help = "deploy although its tests have not passed" },
@@ -13,9 +14,9 @@ return {
     local env = flow.environment("preview", { pr = p.pr })
     env:require_credentials("cloudflare", "neon", "github")
     local _ <close> = run.lease("preview/" .. p.pr, { supersede = true })   -- a newer push takes over
-    local sha = run.step("pull request is open", { pr = p.pr }, function() return env.github.open_pull(p.pr).sha end)
-    if not p.untested then run.step("tests", { sha = sha }, function() return env:require_tested(sha) end) end
-    run.step("credentials", env.cloudflare.verify)
+    local sha = run.look("pull request is open", { pr = p.pr }, function() return env.github.open_pull(p.pr).sha end)
+    if not p.untested then run.look("tests", { sha = sha }, function() return env:require_tested(sha) end) end
+    run.look("credentials", env.cloudflare.verify)
     env:require_secrets()
 
     local branch = run.ensure(env:branch())

@@ -4,7 +4,7 @@ local flow = require "flow"
 
 return {
   summary = "Deploy the pushed commit to production",
-  approves = true,
+  approves = true, plans = true,
   params = {
     take_over = { type = "boolean", default = false, help = "replace what others have at our hosts; it is kept" },
     accept_breaking = { type = "boolean", default = false, help = "carry out migrations that break what serves now" },
@@ -12,27 +12,24 @@ return {
 
   run = function(p, run)
     local env = flow.environment "production"
-    local commit = run.step("commit", function() return env:require_push() end)
+    local commit = run.look("commit", function() return env:require_push() end)
     local _ <close> = run.lease "production"
     env:require_credentials("cloudflare", "neon", "github")
-    run.step("tests", { sha = commit.sha }, function() return env:require_tested(commit.sha) end)
-    run.step("credentials", function() env.cloudflare.verify { edit = true } end)
+    run.look("tests", { sha = commit.sha }, function() return env:require_tested(commit.sha) end)
+    run.look("credentials", function() env.cloudflare.verify { edit = true } end)
     env:require_secrets()
 
     local told = { sha = commit.sha, run = run.id }   -- the first step is taken back last, and knows of all others
     run.step("watch", function() end, function() env:report_incident(told, run.outcome()) end)
 
-    local branch = run.step("database branch", function() return env:lasting_branch() end)
-    told.branch = branch
-    flow.adopt(run, env, p.take_over)
+    local branch = run.look("database branch", function() return env:lasting_branch() end)
     local secrets = env:secrets(branch, run)
     for _, worker in ipairs(env.workers) do flow.name(run, env, worker, p.take_over) end
     flow.prepare(run, env, commit.sha)
 
-    told.point = run.step("rollback point", { branch = branch.id }, function() return env:rollback_point(branch) end)
-    local plan = run.step("pending migrations", function() return env:pending_migrations(branch) end)
-    told.plan = plan
-    flow.consent(plan, { environment = env.kind, accept = p.accept_breaking })
+    told.point = run.look("rollback point", { branch = branch.id }, function() return env:rollback_point(branch) end)
+    local plan = run.look("pending migrations", function() return env:pending_migrations(branch) end)
+    flow.consent(plan, { environment = env.kind, accept = p.accept_breaking, approve = run.approve })
     if env.settings.approve then
       run.approve { "Deploy to production?", plan = flow.plan_of(env, commit.sha, plan) }
     end

@@ -19,11 +19,12 @@ Account.__index = Account
 ---@return cloudflare.Account
 function account.new(o)
   return setmetatable({ token = o.token, dns_token = o.dns_token, zone_name = o.zone and o.zone:lower(),
-    environment = guard.given("cloudflare.client", o.environment), own = { account = o.account, markers = {} } }, Account)
+    environment = guard.given("cloudflare.client", o.environment),
+    own = { account = o.account, markers = {} } }, Account)
 end
 
----Whether a thing is ours, and if not, whose it is (as marker.same); raises "preview-to-production" for one of production
----in any other environment.
+---Whether a thing is ours, and if not, whose it is (as marker.same); raises "preview-to-production" for one of
+---production in any other environment.
 ---@param found? string
 ---@param wanted? string
 ---@param thing string

@@ -165,6 +165,10 @@ function domain.resource(account, given)
     create = function() return create(account, o) end,
     matches = function(thing) return matches(account, thing, o) end,
     update = function(thing) return thing.gone and create(account, o) or thing end,
+    plan = function(thing)
+      if thing.gone then return "change", "attached again" end
+      return "keep"
+    end,
     destroy = function() destroy(account, o) end,
   }
 end

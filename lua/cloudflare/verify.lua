@@ -5,6 +5,7 @@
 ---whom may not change anything.
 local api = require "cloudflare.api"
 local options = require "options"
+local planned = require "run.planned"
 local upload = require "cloudflare.upload"
 local url = require "url"
 
@@ -74,7 +75,7 @@ local function probes_of(o)
   local list = {}
   local function add(needs, read, edit)
     list[#list + 1] = { needs = needs, try = read }
-    if o.edit and edit then list[#list + 1] = { needs = needs, try = edit } end
+    if o.edit and edit and not planned.active() then list[#list + 1] = { needs = needs, try = edit } end
   end
   if o.workers then add(WORKERS, read_workers, edit_workers) end
   if o.zone or o.routes then add(ZONE, read_zone) end

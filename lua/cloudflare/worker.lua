@@ -1,6 +1,7 @@
 ---Workers as resources: a script with its modules, bindings and assets, ours by its tag.
 local history = require "cloudflare.history"
 local marker = require "marker"
+local planned = require "run.planned"
 local retry = require "retry"
 local upload = require "cloudflare.upload"
 
@@ -130,6 +131,14 @@ local function destroy(account, o)
   account.own.markers[o.name] = nil
   account:workers(script(o.name), { method = "DELETE", absent = true, query = { force = true },
     what = "delete the Worker " .. o.name })
+end
+
+-- What an upload would change.
+local function plan(account, o)
+  if planned.is(o.version_tag) then return "change", "a new version, unless what is built serves already" end
+  local serving = history.serving(account, o.name) or {}
+  if serving.tag and serving.tag == o.version_tag and not o.always and same_names(account, o) then return "keep" end
+  return "change", ("version %s after %s"):format(o.version_tag or "without a tag", serving.tag or "one without a tag")
 end
 
 ---@return table resource

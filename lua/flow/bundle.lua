@@ -7,6 +7,7 @@ local json = require "json"
 local log = require "log"
 local modules = require "wrangler.modules"
 local path = require "path"
+local planned = require "run.planned"
 local process = require "process"
 local sha256 = require "sha256"
 local upload = require "wrangler.upload"
@@ -173,6 +174,9 @@ local MODULE = "application/javascript+module"
 ---@return flow.Bundle
 function bundle.read(worker)
   local settings = settings_of(worker)
+  if planned.active() and (settings or worker.settings.build) then   -- a build is not run for a plan
+    return planned.unknown("the build of " .. worker.name)
+  end
   if settings then return read_configured(worker, settings) end
   local entry = entry_of(worker)
   local assets, rules = {}, {}

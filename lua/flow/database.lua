@@ -2,6 +2,7 @@
 ---of flow.Environment (lua/flow.lua).
 local artifact = require "artifact"
 local migrations = require "flow.migrations"
+local planned = require "run.planned"
 local retry = require "retry"
 local secrets = require "flow.secrets"
 local sql = require "sql"
@@ -34,6 +35,7 @@ function database:branch_named(name)
 end
 
 local function connection_uri(env, id, to)
+  if planned.is(id) then return planned.unknown("Database branch " .. env.branch_name) end
   return env.neon.connection_uri {
     branch = id, database = env.database.database, role = env.database.role, to = to,
   }

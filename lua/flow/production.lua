@@ -6,6 +6,7 @@ local incident = require "flow.incident"
 local json = require "json"
 local log = require "log"
 local migrations = require "flow.migrations"
+local planned = require "run.planned"
 local put = require "flow.put"
 local testing = require "flow.testing"
 
@@ -134,6 +135,7 @@ function production.prepare(run, env, sha)
   for _, worker in ipairs(env.workers) do
     builds[worker.name] = function()
       local taken = run.step("tested bundle", { sha = sha }, function() return testing.take_bundle(worker, sha) end)
+      if planned.is(taken) then return end   -- whether one is stored is seen when it is taken
       if not taken.there then run.step("build", function() bundles.build(worker) end) end
       log.info(taken.there and ("%s: the bundle that was tested"):format(worker.name)
         or ("%s: built anew, no tested bundle of %s is stored"):format(worker.name, sha:sub(1, 8)))

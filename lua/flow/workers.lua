@@ -1,6 +1,7 @@
 ---The Workers of an environment: their secrets, versions, bindings, hosts and crons. These are methods of
 ---flow.Environment (lua/flow.lua).
 local json = require "json"
+local planned = require "run.planned"
 local secret = require "secret"
 local secrets = require "flow.secrets"
 local sha256 = require "sha256"
@@ -13,7 +14,7 @@ local workers = {}
 ---@param run run
 ---@return table<string, any> templates, or "keep"
 function workers:secrets(branch, run)
-  local values, choices = {}, run.step("generated secrets", function() return secrets.choose(self) end)
+  local values, choices = {}, run.look("generated secrets", function() return secrets.choose(self) end)
   for _, worker in ipairs(self.workers) do
     for _, name in ipairs(worker.settings.secrets) do
       values[name] = values[name] or self:secret(name, choices[name], branch)
@@ -56,10 +57,18 @@ local function fingerprints(env, worker, values)
   return found
 end
 
+-- Whether a plan is made, and what goes into a version is not there yet.
+local function is_unknown(worker, bundle, branch, values)
+  local unknown = planned.is(bundle) or planned.is(branch)
+  for _, name in ipairs(worker.settings.secrets) do unknown = unknown or planned.is(values[name]) end
+  return unknown
+end
+
 ---The same for the same code, settings and secrets on the same database; else another.
 ---@param values table<string, any>  of env:secrets
 ---@return string  "BUNDLE-SETTINGS": 12 digits of what was built, 8 of the rest
 function workers:version(worker, bundle, branch, values)
+  if is_unknown(worker, bundle, branch, values) then return planned.unknown("the build of " .. worker.name) end
   local settings = json.encode {
     vars = worker.settings.vars, secrets = json.array(worker.settings.secrets),
     values = fingerprints(self, worker, values), date = worker.settings.compatibility_date,

@@ -116,6 +116,10 @@ function comments.resource(client, given)
     create = function() return create(client, o) end,
     matches = function() return true end,   -- find looks at marker and author already
     update = function(thing) return update(client, thing, o) end,
+    plan = function(thing)
+      if thing.body == o.text then return "keep" end
+      return "change", "another text"
+    end,
     destroy = function() destroy(client, o) end,
   }
 end

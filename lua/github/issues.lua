@@ -63,9 +63,13 @@ local function patch(client, number, fields, what)
     what = ("%s the issue #%d"):format(what, number) })))
 end
 
+local function is_current(thing, o)
+  return thing.title == o.title and thing.body == o.text and not joined(thing.labels, o.labels)
+end
+
 local function update(client, thing, o)
+  if is_current(thing, o) then return thing end
   local labels = joined(thing.labels, o.labels)
-  if thing.title == o.title and thing.body == o.text and not labels then return thing end
   return patch(client, thing.number, { title = o.title, body = o.text, labels = labels }, "change")
 end
 
@@ -109,6 +113,10 @@ function issues.resource(client, given)
     create = function() return create(client, o) end,
     matches = function() return true end,   -- find looks at marker and author already
     update = function(thing) return update(client, thing, o) end,
+    plan = function(thing)
+      if is_current(thing, o) then return "keep" end
+      return "change", "another text"
+    end,
     destroy = function(thing) close(client, thing.number) end,
   }
 end

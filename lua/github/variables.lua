@@ -45,6 +45,7 @@ function variables.resource(client, given)
     find = function() return find(client, o) end,
     create = function() return send(client, o, "POST") end,
     update = function(thing) return thing.value == o.value and thing or send(client, o, "PATCH", o.name) end,
+    plan = function(thing) return thing.value == o.value and "keep" or "change" end,
     destroy = function() place.delete(client, o) end,
   }
 end

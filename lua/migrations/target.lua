@@ -1,7 +1,7 @@
 ---Where the recipe `migrate` works: a database of davit.yaml, the branch that its migrations go to, and the copy of
 ---production on which they are tried.
 local environment = require "environment"
-local names = require "flow.names"
+local flow_names = require "flow.names"
 local neon = require "neon"
 local options = require "options"
 local project = require "project"
@@ -44,7 +44,7 @@ local Target = {}
 Target.__index = Target
 
 local function environment_of(p, kind, key)
-  return environment.new { project = p.project, kind = kind, key = key, production = names.production(p) }
+  return environment.new { project = p.project, kind = kind, key = key, production = flow_names.production(p) }
 end
 
 local function client_of(self, is)

@@ -202,6 +202,11 @@ function branch_resource.new(project, given_options)
     create = function() return create(project, o) end,
     matches = function(thing) return matches(project, thing, o) end,
     update = function(thing) return update(project, thing, o) end,
+    plan = function(thing)
+      local change = change_of(thing, o)
+      if not next(change) then return "keep" end
+      return "change", change.expires_at and "expires " .. change.expires_at or "protected"
+    end,
     destroy = function() destroy(project, o) end,
   }
 end

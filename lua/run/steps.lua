@@ -347,7 +347,8 @@ end
 ---@return table
 function steps.handle(self)
   local functions = { id = self.id }
-  for _, name in ipairs { "step", "ensure", "destroy", "parallel", "approve", "lease", "output", "outcome" } do
+  for _, name in ipairs { "step", "look", "ensure", "destroy", "parallel", "approve", "lease", "output",
+    "outcome" } do
     functions[name] = guarded(self, self[name])
   end
   return functions
