@@ -74,6 +74,7 @@ local calls = {
       upload { bindings = { { name = "D", type = "durable_object_namespace", class_name = "D", script_name = WORKER } } },
       upload { tail_consumers = { { service = WORKER } } } },
     version = { version { worker = WORKER }, version { marker = LIVE } },
+    adoption = { { worker = WORKER, marker = MARK }, { worker = "w", marker = LIVE } },
     deployment = { { worker = WORKER, marker = MARK, version = "v" }, { worker = "w", marker = LIVE, version = "v" } },
     rollback = { { worker = WORKER, version = "v" }, { worker = "w", marker = LIVE, version = "v" } },
     change_secrets = { { worker = WORKER, marker = MARK, set = { A = "b" } }, { worker = "w", marker = LIVE } },
@@ -126,7 +127,7 @@ local calls = {
 
 -- What only looks, and says nothing that a preview may not know.
 local readers = {
-  cloudflare = { "verify", "serving", "versions", "last_good", "secrets", "has_secret", "inventory" },
+  cloudflare = { "verify", "serving", "versions", "find_version", "last_good", "secrets", "has_secret", "inventory" },
   neon = { "find_branch", "branches", "ready", "rollback_point", "roles", "inventory" },
   github = { "pull", "open_pull", "open_pulls", "comments", "find_run", "run", "find_status", "status", "inventory", "secrets",
     "variables", "pending_deployments" },
