@@ -129,7 +129,8 @@ local function check(file, r)
   if type(r) ~= "table" then malformed(file, "a recipe returns a table, not a " .. type(r)) end
   for key, value in pairs(r) do
     if not fields[key] then
-      malformed(file, ("unknown field '%s' (expected %s)"):format(tostring(key), FIELDS))
+      malformed(file, ("unknown field '%s' (expected summary, description, params, run, undo, approves, keeps, plans)")
+        :format(tostring(key)))
     elseif type(value) ~= fields[key] then
       malformed(file, ("the field '%s' must be a %s, not a %s"):format(key, fields[key], type(value)))
     end

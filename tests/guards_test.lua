@@ -82,6 +82,7 @@ local calls = {
       { pattern = "https://*" .. HOST .. "/x", worker = "w", marker = MARK },
       { pattern = "a." .. ZONE .. "/*", worker = WORKER, marker = MARK } },
     workers_dev = { { worker = WORKER, marker = MARK } },
+    adoption = { { worker = WORKER, marker = MARK }, { worker = "w", marker = LIVE } },
     crons = { { worker = WORKER, marker = MARK, crons = { "* * * * *" } } },
     domain = { { host = HOST, worker = "w", marker = MARK }, { host = HOST:upper(), worker = "w" },
       { host = "a." .. ZONE, worker = WORKER }, { host = HOST, worker = "w", marker = MARK, take_over = true } },
@@ -127,7 +128,7 @@ local calls = {
 
 -- What only looks, and says nothing that a preview may not know.
 local readers = {
-  cloudflare = { "verify", "serving", "versions", "find_version", "last_good", "secrets", "has_secret", "inventory" },
+  cloudflare = { "verify", "serving", "versions", "last_good", "find_version", "secrets", "has_secret", "inventory" },
   neon = { "find_branch", "branches", "ready", "rollback_point", "roles", "inventory" },
   github = { "pull", "open_pull", "open_pulls", "comments", "find_run", "run", "find_status", "status", "inventory", "secrets",
     "variables", "pending_deployments" },

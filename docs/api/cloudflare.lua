@@ -29,6 +29,10 @@ cloudflare.rollback_reach = {}
 ---@field dns_token? string|secret.Template  may read the zone and edit its DNS records; `token` never stands in for it
 ---@field account? string  the account's id; without it the zone's, else the only one `token` sees
 ---@field zone? string     "example.com"; domains, routes and DNS records need it, and `dns_token`
+---@field environment? environment.Environment  whom it works for (a person, whom nothing but the token limits). A client
+---of anything but production raises "preview-to-production" (exit code 9) before it sends anything for a
+---Worker, host or marker of production's, be it in a binding or covered by "*", and before it changes what carries
+---production's marker under another name; nobody's `take_over` reaches it
 
 ---A client. Nothing is sent yet; account and zone are looked up once, when they are first needed.
 ---Raises a misuse for an unknown, missing or mistyped option.

@@ -31,12 +31,17 @@ local Environment = {}
 function Environment:is_production() end
 
 ---Raises "preview-to-production" (exit code 9) when the name is production's and this is another environment.
----@param kind "worker"|"host"|"branch"|"secret"
----@param name string
+---@param kind "worker"|"host"|"branch"|"secret"|"deployment"
+---@param name string  in any case; of a host also one with "*", which must cover none of production's
 function Environment:check(kind, name) end
 
+---Raises "preview-to-production" (exit code 9) when a marker is production's and this is another environment.
+---@param marker any    of a thing, if it has one
+---@param thing string  what it is called: "the Worker x"
+function Environment:check_marker(marker, thing) end
+
 ---Raises "preview-to-production" (exit code 9), for what was found out otherwise.
----@param kind "worker"|"host"|"branch"|"secret"
+---@param kind "worker"|"host"|"branch"|"secret"|"deployment"
 ---@param name string
 ---@param why? string  more than that the name is production's: "it is the project's default branch"
 function Environment:refuse(kind, name, why) end

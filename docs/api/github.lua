@@ -33,6 +33,9 @@ github.places = {}
 ---@field repository string             "owner/name"
 ---@field token string|secret.Template
 ---@field login? string|string[]        who else writes for us (github-actions[bot] always does): see `client.comment`
+---@field environment? environment.Environment  whom it works for (a person, whom nothing but the token limits). A client
+---of anything but production raises "preview-to-production" (exit code 9) for GitHub's environment
+---`production`, for what carries production's marker, and for secrets and variables of the whole repository
 
 ---A client; nothing is sent yet. Raises a misuse for an unknown, missing or mistyped option.
 ---@param options github.ClientOptions

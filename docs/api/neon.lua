@@ -176,7 +176,6 @@ function client.roles(branch) end
 ---@field role string
 ---@field to string[]        the places that the secret may go, see `secret`
 ---@field name? string       the secret's name (DATABASE_PASSWORD)
----@field preview? boolean   refuse what no preview made, as client.connection_uri does (false)
 
 ---Gives a role another password, and returns when it is valid; until then the old one is. Sessions end. One whose reply
 ---was lost is made again: only the last one counts.
@@ -193,8 +192,6 @@ function client.reset_password(options) end
 ---@field consumer? "migration"|"worker"  who gets it: a migration connects directly, as locks, settings and prepared
 ---statements do not survive the pooler; a Worker through the pooler
 ---@field pooled? boolean      through the pooler (as the consumer says, else false); a misuse for a migration
----@field preview? boolean     refuse the default, a protected or a root branch, one without a marker, and one with a
----marker of the environment `production` (false)
 
 ---The connection string of a branch. It is taken out of the reply before it is a Lua string.
 ---Raises "preview-to-production" as the client's `environment` says, "neon-branch" when there is no such branch, "neon-database" and

@@ -35,7 +35,7 @@ end
 
 local function create(account, o)
   local tags = read_tags(account, o.worker)
-  worker.refuse_foreign(marker.of_tags(tags) or o.marker, o.marker, "the Worker " .. o.worker)
+  worker.refuse_foreign(account, marker.of_tags(tags) or o.marker, o.marker, "the Worker " .. o.worker)
   local own = marker.to_tag(o.marker)
   tags = without(tags, own)
   tags[#tags + 1] = own
@@ -64,7 +64,7 @@ function adoption.resource(account, given)
     "adoption of the Worker " .. o.worker,
     find = function() return find(account, o) end,
     create = function() return create(account, o) end,
-    matches = function(thing) return marker.same(thing.marker, o.marker, "the Worker " .. o.worker) end,
+    matches = function(thing) return account:same(thing.marker, o.marker, "the Worker " .. o.worker) end,
     destroy = function() destroy(account, o) end,
   }
 end

@@ -115,7 +115,7 @@ end
 ---@param env flow.Environment
 ---@param take_over? boolean
 function production.adopt(run, env, take_over)
-  local found = run.step("Workers without a marker", function() return json.array(unmarked(env)) end)
+  local found = run.look("Workers without a marker", function() return json.array(unmarked(env)) end)
   if found[1] and not take_over then
     failure { code = "not-ours", about = found[1],
       message = ("these Workers were not deployed by Davit: %s"):format(table.concat(found, ", ")),

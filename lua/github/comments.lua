@@ -3,6 +3,7 @@ local api = require "github.api"
 local authors = require "github.authors"
 local marker = require "marker"
 local mask = require "mask"
+local planned = require "run.planned"
 local options = require "options"
 local pulls = require "github.pulls"
 
@@ -118,7 +119,7 @@ function comments.resource(client, given)
     update = function(thing) return update(client, thing, o) end,
     plan = function(thing)
       if thing.body == o.text then return "keep" end
-      return "change", "another text"
+      return "change", planned.within(o.text) and "as far as it differs" or "another text"
     end,
     destroy = function() destroy(client, o) end,
   }

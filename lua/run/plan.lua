@@ -53,7 +53,7 @@ function Planner:ensure(r)
   resource.check("run.ensure", r)
   local found = r.find()
   if found == nil then
-    note(self, "create", r[1])
+    note(self, "create", r[1], planned.within(r[1]) and "unless it is there" or nil)
     return planned.unknown(r[1])
   end
   resource.check_ours(r, found)

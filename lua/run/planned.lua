@@ -28,6 +28,11 @@ function Unknown.__call(value) return planned.unknown(texts[value]) end
 
 function Unknown.__tostring(value) return ("(known after %s)"):format(texts[value]) end
 
+---Whether a text names something that is not known yet.
+---@param text string
+---@return boolean
+function planned.within(text) return text:find("(known after ", 1, true) ~= nil end
+
 function Unknown.__concat(a, b) return tostring(a) .. tostring(b) end
 
 local active = false
