@@ -9,7 +9,7 @@ local environment = {}
 ---@field project string        of davit.yaml
 ---@field kind string           "preview", "test", "production" or another of davit.yaml
 ---@field key string|integer    42, "push-main-1a2b3c4d", "live"
----@field production? table<string, string[]>  production's names: worker, host, branch, secret
+---@field production? table<string, string[]>  production's names: worker, host, branch, secret, deployment
 
 ---Raises a misuse for an unknown, missing or mistyped option, and for names of another kind of thing.
 ---@param options environment.Options
@@ -30,15 +30,17 @@ local Environment = {}
 ---@return boolean
 function Environment:is_production() end
 
----Raises "preview-to-production" (exit code 9) when the name is production's and this is another environment.
+---Raises "preview-to-production" (exit code 9) when the name is production's and this is another environment. Upper and
+---lower case are the same; a host with "*" is refused when it covers one of production's.
 ---@param kind "worker"|"host"|"branch"|"secret"|"deployment"
----@param name string  in any case; of a host also one with "*", which must cover none of production's
+---@param name string
 function Environment:check(kind, name) end
 
----Raises "preview-to-production" (exit code 9) when a marker is production's and this is another environment.
----@param marker any    of a thing, if it has one
+---Raises "preview-to-production" (exit code 9) when a thing's marker says that it is production's and this is another
+---environment.
+---@param text any      the marker, if it has one
 ---@param thing string  what it is called: "the Worker x"
-function Environment:check_marker(marker, thing) end
+function Environment:check_marker(text, thing) end
 
 ---Raises "preview-to-production" (exit code 9), for what was found out otherwise.
 ---@param kind "worker"|"host"|"branch"|"secret"|"deployment"

@@ -32,13 +32,20 @@ local flow = {}
 ---@field stage "test"|"preview"  which recipe asks
 ---@field pr? integer
 ---@field sha? string       nil: the newest of the pull request
----@field here? string      the commit that is checked out
+---@field here? flow.Checkout  nil: no checkout of git
 ---@field branch string     "detached" where nobody knows
 ---@field by_hand? boolean  no event has started it
 ---@field schedule? boolean it was started by the clock
 ---@field paths? string[]   what has changed below the project's folder; nil: unknown, so everything may have
 ---@field why? string       why that is unknown
 ---@field only? string[]    these checks, whatever `when` says
+---@field builds? boolean   Workers are built as well, so that setups are wanted
+
+---@class flow.Checkout
+---@field sha string
+---@field branch? string    nil: none, as in most of CI
+---@field clean boolean     no file that git knows differs
+---@field parents string[]  of the commit
 
 ---@class flow.Commit       what GitHub has started this for, of GITHUB_EVENT_NAME and GITHUB_EVENT_PATH
 ---@field event string      "push", "pull_request", "workflow_run", "schedule", …; "none" outside of GitHub
@@ -83,13 +90,15 @@ function flow.environment(kind, values) end
 function flow.change(params) end
 
 ---The checks that a change asks for; those that it does not are named in the log. Setups are there when anything else
----is. Raises "usage" for a name in `only` that davit.yaml has not.
+---is. Raises "usage" for a name in `only` that davit.yaml has not, or that needs a preview.
 ---@param env flow.Environment
 ---@param change flow.Change
+---@param builds? boolean  the Workers are built, too: setups are there for them
 ---@return table<string, project.Check>  by name; empty: nothing has to run
-function flow.choose_checks(env, change) end
+function flow.choose_checks(env, change, builds) end
 
----The database branches that the checks need, found or created by the run, and migrated.
+---The database branches that the checks need, found or created, and migrated. A pull request's own one lasts, as its
+---preview may stand on it; the others are taken back with the run, and expire after a day.
 ---@param run run
 ---@param env flow.Environment
 ---@param checks table<string, project.Check>
@@ -112,11 +121,11 @@ function flow.run_checks(run, env, checks, o) end
 ---@param sha string
 function flow.store_bundles(run, env, sha) end
 
----Removes what only a test needs: all branches but a pull request's own, which its preview uses.
+---Removes what only a test needs, whoever made it: all branches but a pull request's own, which its preview uses.
 ---@param run run
 ---@param env flow.Environment
----@param databases table<string, { name: string }>  of test_databases
-function flow.remove_test_databases(run, env, databases) end
+---@param checks? table<string, project.Check>  what was needed; without them all are looked for
+function flow.remove_test_databases(run, env, checks) end
 
 ---The names of the checks, in one line.
 ---@param checks table<string, project.Check>
@@ -214,22 +223,51 @@ function flow.consent(plan, o) end
 ---@return table  plain data, for run.approve
 function flow.plan_of(env, sha, plan) end
 
----What has to go back. Raises "usage" for another reason, for a database without a `time`, for a `time` without one.
+---Marks as ours the Workers of the environment that others have deployed, for example wrangler: their versions stay,
+---and are what a failure goes back to. Raises "not-ours" without `take_over`, before anything is changed.
+---@param run run
+---@param env flow.Environment
+---@param take_over? boolean
+function flow.adopt(run, env, take_over) end
+
+---A step for what is told when everything is healthy. That it could not be told is a warning, and no reason to take
+---production back.
+---@param run run
+---@param name string
+---@param f fun()
+function flow.tell(run, name, f) end
+
+---What has to go back. Raises "usage" for another reason, for a database without a `time`, for a `time` without one,
+---for a Worker or a version beside a database, for a version without its Worker.
 ---@param why "code"|"migration"|"data"
----@param o { time?: string, breaking?: boolean }  an RFC 3339 time; whether the migration broke what served before it
+---@param o { time?: string, breaking?: boolean, worker?: string, version?: string }  an RFC 3339 time; whether the
+---migration broke what served before it
 ---@return { database: boolean, says: string }
 function flow.decide_back(why, o) end
 
 ---What going back does not bring back, for whoever has to decide.
+---@param env flow.Environment
 ---@param decision { database: boolean }
 ---@param o { time?: string }
 ---@return string[]
-function flow.stays(decision, o) end
+function flow.stays(env, decision, o) end
 
----Whether a Worker wants the secret DATABASE_URL.
----@param worker flow.Worker
----@return boolean
-function flow.uses_database(worker) end
+---Brings production to its database of an earlier moment: asks first, builds all Workers of the commit that is checked
+---out, makes the branch "emergency-restore-EPOCH", deploys each Worker on it and waits for its health. What fails is
+---taken back. Raises "usage" where the checkout is not clean, and all that flow.deploy and flow.wait raise.
+---@param run run
+---@param env flow.Environment
+---@param time string     RFC 3339
+---@param stays string[]  of flow.stays: what is agreed to
+function flow.restore(run, env, time, stays) end
+
+---Waits until a version serves that was there before. One that does not say which it is has to be healthy, no more.
+---Raises "not-healthy".
+---@param run run
+---@param env flow.Environment
+---@param target flow.Target
+---@param n integer  as in flow.wait
+function flow.wait_back(run, env, target, n) end
 
 ---Which change of secrets is asked for; raises "usage" unless it is one of list, sync, and set or delete.
 ---@param params { list?: boolean, sync?: boolean, set: string[], delete: string[] }
@@ -266,8 +304,9 @@ function Environment:health_policy(n) end
 
 ---Everything of the environment that is there, found without any journal, in an order in which it
 ---can be removed.
+---@param services? string[]  of these only (env.services: cloudflare, neon, github)
 ---@return (cloudflare.Item|neon.Item|github.Item)[]
-function Environment:inventory() end
+function Environment:inventory(services) end
 
 ---Removes a thing of the inventory.
 ---@param thing cloudflare.Item|neon.Item|github.Item
@@ -390,12 +429,6 @@ function Environment:secret_names(worker) end
 ---@return { set: string[], deleted: string[] }  names
 function Environment:change_secrets(worker, asked) end
 
----Gives a Worker the connection string of a branch as DATABASE_URL: one version, one deployment.
----@param branch { id: string }
----@param worker flow.Worker
----@return { set: string[], deleted: string[] }
-function Environment:use_database(branch, worker) end
-
 -- ---- its Workers
 
 ---The Worker of this name, or all. Raises "usage" for a name that davit.yaml has not.
@@ -476,23 +509,46 @@ function Environment:require_tested(sha) end
 ---@return { database: neon.RollbackPoint, workers: table<string, { version: string, tag?: string }> }
 function Environment:rollback_point(branch) end
 
+---What each Worker serves now. Workers that are not there have none.
+---@return table<string, { version: string, tag?: string }>
+function Environment:served_now() end
+
+---@class flow.Target        where a Worker goes back to
+---@field name string        in davit.yaml
+---@field script string
+---@field from? string       the version that serves
+---@field to string          the version that will
+---@field tag? string
+---@field since? string      when it was made
+---@field serves_as? string  what it says of itself at its health's address
+
 ---To which version each Worker goes; all are looked at before one is changed. Raises "no-way-back" (fatal) for a
----Worker that has no earlier version, "usage" for a version without a Worker.
+---Worker that has no earlier version that was good, or not the one that was named.
 ---@param worker? string   one of davit.yaml (all)
----@param version? string  an id, of that one (what served before)
----@return { name: string, script: string, from?: string, to: string, tag?: string, since?: string }[]
+---@param version? string  an id, of that one (the last good one)
+---@return flow.Target[]
 function Environment:rollback_targets(worker, version) end
 
 ---Sends all traffic of a Worker to a version, as cloudflare's client.rollback does.
----@param target { script: string, to: string }
+---@param target flow.Target
 ---@param force? boolean  also across changed secrets, whose old values come back (false)
----@return table
+---@return { from?: string, to: string, changed: boolean }
 function Environment:roll_back(target, force) end
+
+---The commit whose code the Workers get together with another database: what is checked out. Raises "usage" unless that
+---is unchanged.
+---@return { sha: string }
+function Environment:commit_here() end
+
+---The host of a Worker on workers.dev, where there is no zone.
+---@param worker flow.Worker
+---@return string
+function Environment:workers_dev_host(worker) end
 
 -- ---- what is told
 
----Tells GitHub how the tests of a commit went, as the status "davit/test". By hand nothing is told of a commit that is
----not the one that is checked out: what was tested is something else.
+---Tells GitHub how the tests of a commit went, as the status "davit/test". Nothing is told of a commit that is not the
+---one that is checked out, for what was tested is something else, nor of some checks for all.
 ---@param change flow.Change
 ---@param sha string
 ---@param err? table  what went wrong
@@ -519,8 +575,8 @@ function Environment:retire_deployments(deployment) end
 
 ---Opens the one issue about a failed deploy, or brings it up to date: why, what was taken back, what not and why not,
 ---what cannot be, and the commands that do the rest.
----@param told { sha: string, run: string, point?: table, migrated?: table }  the run's id; of env:rollback_point and
----env:apply_migrations, as far as the run got
+---@param told { sha: string, run: string, branch?: table, point?: table, plan?: table, migrated?: table }  the run's
+---id; of env:rollback_point, env:pending_migrations and env:apply_migrations, as far as the run got
 ---@param outcome run.Outcome  of run.outcome
 function Environment:report_incident(told, outcome) end
 
