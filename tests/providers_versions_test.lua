@@ -150,7 +150,7 @@ test("a deployment that is taken back lets what served before serve again", func
   local versions = deploy(2)
   local back = deployment_of(versions[2])
   equal({ resource.destroy(back), client().serving(NAME).tag, back.find() }, { true, "v1", nil })
-  equal(script(w).deployments[3].annotations["workers/message"], "back from " .. versions[2].id)
+  equal(script(w).deployments[3].annotations["workers/message"], "back: from " .. versions[2].id)
   equal(resource.destroy(back), false)
 end)
 
@@ -238,7 +238,7 @@ test("a rollback deploys an earlier version, and says what it does not bring bac
   local done = client().rollback { worker = NAME, marker = MARK, version = versions[1].id, message = "v2 is broken" }
   equal({ done.version, done.from, done.changed }, { versions[1].id, versions[2].id, true })
   equal({ done.back[1], done.stays, script(w).deployments[3].annotations["workers/message"] },
-    { "code", cloudflare.rollback_reach.stays, "v2 is broken" })
+    { "code", cloudflare.rollback_reach.stays, "back: v2 is broken" })
   local again = client().rollback { worker = NAME, version = versions[1].id }
   equal({ again.changed, #script(w).deployments }, { false, 3 })
 end)

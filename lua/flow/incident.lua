@@ -84,7 +84,7 @@ local function commands(env, o, is_breaking)
     lines[#lines + 1] = ("davit rollback --why migration --breaking --time %s   # loses what was written since")
       :format(point.database.time)
   elseif #o.applied > 0 or o.unsure then
-    lines[#lines + 1] = ("davit rollback --why data --time %s   # if data is damaged: loses what came later")
+    lines[#lines + 1] = ("davit rollback --why data --time %s   # if data is damaged; loses what was written since")
       :format(point.database.time)
   end
   return #lines == 0 and "" or ("\n**By hand**\n\n```sh\n%s\n```\n"):format(table.concat(lines, "\n"))
