@@ -269,9 +269,18 @@ function flow.restore(run, env, time, stays) end
 ---@param n integer  as in flow.wait
 function flow.wait_back(run, env, target, n) end
 
----Which change of secrets is asked for; raises "usage" unless it is one of list, sync, and set or delete.
----@param params { list?: boolean, sync?: boolean, set: string[], delete: string[] }
----@return { list?: true, sync?: true, set: string[], delete: string[] }
+---@class flow.SecretChanges
+---@field list? true
+---@field sync? true         all that davit.yaml maps
+---@field github? true       what is set becomes a secret of the repository, too
+---@field set string[]       names, from where davit.yaml takes them
+---@field rotate string[]    names that get a value that is made anew
+---@field delete string[]
+
+---Which change of secrets is asked for; raises "usage" unless it is one of list, sync, and names to set, rotate or
+---delete.
+---@param params table  the parameters of the recipe `secrets`
+---@return flow.SecretChanges
 function flow.secret_changes(params) end
 
 -- ---- an environment -----------------------------------------------------------------------------------------
@@ -421,13 +430,38 @@ function Environment:secret(name, choice, branch) end
 ---@return { has: string[], missing: string[], unknown: string[] }
 function Environment:secret_names(worker) end
 
+---Raises "usage" for what cannot be, before anything is changed: a name that none of these Workers wants, DATABASE_URL,
+---a generated one to be set, one to be rotated that comes from a file or a program.
+---@param workers flow.Worker[]
+---@param asked flow.SecretChanges
+function Environment:check_changes(workers, asked) end
+
+---Whether GitHub gets values: what is rotated would otherwise come back old with the next deploy.
+---@param asked flow.SecretChanges
+---@return boolean
+function Environment:tells_github(asked) end
+
+---The values that are to be changed. Nobody is asked; a rotated one is the same when the run is resumed. Raises as
+---require_secrets does.
+---@param run run
+---@param workers flow.Worker[]
+---@param asked flow.SecretChanges
+---@return table<string, secret.Template> values  by name
+---@return { name: string, value: secret.Template }[] of_github  by the variables that davit.yaml takes them from
+function Environment:new_values(run, workers, asked) end
+
+---Stores values as secrets of the repository, where the next deploy takes them from: a step each.
+---@param run run
+---@param list { name: string, value: secret.Template }[]  of new_values
+function Environment:change_at_github(run, list) end
+
 ---Changes a Worker's secrets: one version and one deployment, however many they are; nothing where nothing changes.
----Those that are generated, and DATABASE_URL, stay as they are: they belong to a deploy. Raises as require_secrets
----does.
+---Raises "cloudflare-10215" while its newest version does not serve.
 ---@param worker flow.Worker
----@param asked { sync?: true, set: string[], delete: string[] }  of flow.secret_changes
+---@param values table<string, secret.Template>  by name; those that the Worker does not want are left out
+---@param delete string[]  names
 ---@return { set: string[], deleted: string[] }  names
-function Environment:change_secrets(worker, asked) end
+function Environment:change_secrets(worker, values, delete) end
 
 -- ---- its Workers
 
