@@ -1,5 +1,6 @@
 ---Nothing but production's own flow touches what is production's: every function of the providers that writes, called
 ---with production's names by the client of a preview, and a project's own recipe that tries each way.
+local artifact = require "artifact"
 local cloudflare = require "cloudflare"
 local core = require "core"
 local environment = require "environment"
@@ -323,7 +324,7 @@ end
 -- What a recipe of the project's own comes to.
 local function run_recipe(f, params)
   local session <close> = store.open ":memory:"
-  return runs.start { recipe = { name = "own", file = "own.lua", source = "1", params = {}, run = f }, params = params or {},
+  return runs.start { recipe = { name = "own", file = "own.lua", source = "1", params = {}, run = f, approves = true }, params = params or {},
     store = session, report = function() end, ask = function() end }
 end
 
@@ -383,6 +384,48 @@ test("a pull request whose names are production's gets no preview", function()
     local _ <close> = home
     refused(nil, flow.environment, "preview", { pr = 42 })
     equal(flow.environment("preview", { pr = 43 }).kind, "preview")
+  end
+end)
+
+-- ---- the connection string ------------------------------------------------------------------------
+
+-- What is handed over by f, and where the connection strings that are asked for may go.
+local function handed_over(f)
+  local w <close>, home = at_home()
+  local _ <close> = home
+  local given, own = nil, artifact.hand_over
+  artifact.hand_over = function(o) given = o end
+  local _, err = try(f, flow.environment("preview", { pr = 42 }))
+  artifact.hand_over = own
+  if err then error(err, 0) end
+  return given, w:count "connection_uri"
+end
+
+test("a flow hands its database over by the branch's id alone: no connection string is even asked for", function()
+  local given, asked = handed_over(function(env) env:hand_over { id = "br-1", name = "pr-42" } end)
+  equal({ given.values, given.sealed_to, asked }, { { branch = "br-1" }, nil, 0 })
+end)
+
+test("what hands a connection string over says for whom it is sealed", function()
+  local given, asked = handed_over(function(env)
+    local branch = ensure(env:branch())
+    env:hand_over(branch, { sealed_to = "e2e" })
+  end)
+  equal({ given.sealed_to, given.values.DATABASE_URL ~= nil, asked }, { "e2e", true, 1 })
+  raises("holds the secret DATABASE_URL", artifact.hand_over,
+    { name = "database", values = { DATABASE_URL = secret_of "DATABASE_URL" } })
+end)
+
+test("a connection string is neither an output nor a result of a run, nor what somebody approves", function()
+  for _, f in pairs {
+    function(run, url) run.output("database", url) end, function(run, url) run.output("database", { url = url }) end,
+    function(run, url) run.step("give", function() return url end) end,
+    function(run, url) run.look("give", function() return { url } end) end,
+    function(run, url) run.step("take", { url = url }, function() end) end,
+    function(run, url) run.approve { "Go?", plan = url } end,
+  } do
+    local run = run_recipe(function(_, run) f(run, secret_of "DATABASE_URL") end)
+    equal({ run.error.class, tostring(run.error):find "secret" ~= nil }, { "misuse", true })
   end
 end)
 
