@@ -324,8 +324,8 @@ end
 -- What a recipe of the project's own comes to.
 local function run_recipe(f, params)
   local session <close> = store.open ":memory:"
-  return runs.start { recipe = { name = "own", file = "own.lua", source = "1", params = {}, run = f, approves = true }, params = params or {},
-    store = session, report = function() end, ask = function() end }
+  return runs.start { recipe = { name = "own", file = "own.lua", source = "1", params = {}, run = f, approves = true },
+    params = params or {}, store = session, report = function() end, ask = function() end }
 end
 
 -- Each way to production that a recipe of a preview can write down.
@@ -393,10 +393,10 @@ end)
 local function handed_over(f)
   local w <close>, home = at_home()
   local _ <close> = home
-  local given, own = nil, artifact.hand_over
+  local given, real = nil, artifact.hand_over
   artifact.hand_over = function(o) given = o end
   local _, err = try(f, flow.environment("preview", { pr = 42 }))
-  artifact.hand_over = own
+  artifact.hand_over = real
   if err then error(err, 0) end
   return given, w:count "connection_uri"
 end

@@ -25,6 +25,7 @@ local verbs = {
 
 local global_flags = {
   { "--local", "everything goes to the local cloud on this machine" },
+  { "--plan", "only say what would be created, changed and destroyed (recipes with plans = true)" },
   { "--project DIR", "the folder that holds davit.yaml" },
   { "--yes", "answer approvals with yes" },
   { "--wait", "stay for approvals and for leases that somebody holds" },
