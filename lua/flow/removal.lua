@@ -1,5 +1,6 @@
 ---Removing all that belongs to an environment: what davit.yaml names, then what else carries its marker.
 ---The live inventory has the first and the last word; no journal is needed.
+local log = require "log"
 local planned = require "run.planned"
 
 local removal = {}
@@ -61,7 +62,9 @@ function removal.remove(run, env)
   local _, unseen = try(verify, run, env, failed)
   failed = unseen and unseen.code == "left-behind" and unseen or failed or unseen
   if failed then error(failed, 0) end
-  run.step("environment at GitHub", function() return env.github.remove_environment(env:deployed_as()) end)
+  local name = env:deployed_as()
+  local kept = run.step("environment at GitHub", function() return env.github.remove_environment(name) end)
+  if not planned.active() and kept.reason then log.info(("the environment %s at GitHub stays: %s"):format(name, kept.reason)) end
 end
 
 return removal
