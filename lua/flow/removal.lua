@@ -64,7 +64,8 @@ function removal.remove(run, env)
   if failed then error(failed, 0) end
   local name = env:deployed_as()
   local kept = run.step("environment at GitHub", function() return env.github.remove_environment(name) end)
-  if not planned.active() and kept.reason then log.info(("the environment %s at GitHub stays: %s"):format(name, kept.reason)) end
+  if planned.active() or not kept.reason then return end
+  log.info(("the environment %s at GitHub stays: %s"):format(name, kept.reason))
 end
 
 return removal
