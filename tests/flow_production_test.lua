@@ -136,7 +136,7 @@ end
 -- Requests that are not tried again; each is the only thing that goes wrong.
 local refused_requests = {
   { "neon GET /projects/{}/branches 403", "No Worker and no database was touched" },
-  { "cloudflare GET /accounts/{}/workers/scripts/{}/secrets 403", "No Worker and no database was touched" },
+  { "cloudflare GET /accounts/{}/workers/scripts/{}/settings 403", "No Worker and no database was touched" },
   { "cloudflare GET /accounts/{}/workers/scripts/{}/deployments 403 times=1", "No Worker and no database was touched" },
   { "github POST /repos/{}/{}/deployments 403", "`ecom-api-production` serves `", "as before" },
   { "cloudflare POST /accounts/{}/workers/scripts/{}/versions 400", "`Deployment of " },
@@ -248,5 +248,107 @@ production_test("who is asked may say no, and nothing was touched", function()
   if said.exit ~= 7 then error(("%s %s %s"):format(said.exit, said.output, said.errors)) end
   equal(served(place:state()), before)
   has(open_issue(place:state()).body, "was denied by")
+  exits(0, deploy())
+end)
+
+production_test("secrets that a deploy brings go back with it", function()
+  exits(0, place:sh "sed -i 's/^STRIPE_PRODUCTION_KEY=.*/STRIPE_PRODUCTION_KEY=sk_live_fake_codex_2006/' secrets.env")
+  fails { what = "rotated", faults = { "cloudflare GET /accounts/{}/workers/scripts/{}/schedules 403 times=1" },
+    says = { "`deploy ecom-api`", "`ecom-api-production` serves" } }
+  exits(0, deploy())
+end)
+
+production_test("traffic that somebody has split is left alone", function()
+  local base = "/accounts/0000000000000000000000000000c0de/workers/scripts/codex-web-production"
+  local versions = place:api("cloudflare", "GET", base .. "/versions").result.items
+  place:api("cloudflare", "POST", base .. "/deployments?force=true", json.encode { strategy = "percentage",
+    versions = { { version_id = versions[1].id, percentage = 60 }, { version_id = versions[2].id, percentage = 40 } } })
+  place:push "split"
+  local before = place:state()
+  has(exits(7, deploy()).errors, "the traffic of the Worker codex-web-production is split")
+  equal(served(place:state()), served(before))
+  exits(0, place:davit("rollback", "--local", "--yes", "--worker", "codex-web", "--version", versions[1].id))
+  exits(0, deploy())
+end)
+
+-- ---- killed ---------------------------------------------------------------------------------------------
+
+-- Kills a deploy right after an event of its; the run's id.
+local function killed(pattern)
+  local run <close> = place:begin("production", "--local", "--yes", "--json")
+  local id
+  repeat
+    local line = run:line()
+    if not line then error(("no event is like '%s': %s"):format(pattern, run:wait().errors), 2) end
+    id = json.decode(line).run or id
+  until line:find(pattern)
+  run:kill "KILL"
+  equal(run:wait().signal, "SIGKILL")
+  return id
+end
+
+local points = { '"step%-started".*rollback point', '"step%-started".*"migrate"', '"ensure%-started".*version .* of auth',
+  '"step%-started".*deploy auth', '"step%-finished".*deploy codex', '"step%-started".*tell GitHub' }
+
+production_test("killed at any point, undo brings back what served, and tells", function()
+  for n, point in ipairs(points) do
+    for _, worker in ipairs { "workers/ecom-api", "workers/auth", "apps/web" } do place:change("undo " .. n, worker) end
+    place:push("undo " .. n)
+    local before = served(place:state())
+    local id = killed(point)
+    exits(0, place:davit("undo", id))
+    local after = place:state()
+    equal({ point, served(after) }, { point, before })
+    has(open_issue(after).body, "it was stopped")
+  end
+end)
+
+production_test("killed at any point, resume finishes the deploy", function()
+  for n, point in ipairs(points) do
+    for _, worker in ipairs { "workers/ecom-api", "workers/auth", "apps/web" } do place:change("resume " .. n, worker) end
+    local sha = place:push("resume " .. n)
+    local before = place:state()
+    exits(0, place:davit("resume", killed(point), "--yes"))
+    local after = place:state()
+    equal({ point, after.deployments[1], open_issue(after) }, { point, sha:sub(1, 8) .. " 1 success" })
+    for name, worker in pairs(after.workers) do
+      equal({ point, name, worker.versions }, { point, name, before.workers[name].versions + 1 })
+    end
+  end
+end)
+
+-- ---- what others have made ------------------------------------------------------------------------------
+
+local ACCOUNT = "/accounts/0000000000000000000000000000c0de/workers/scripts/"
+
+production_test("Workers that were deployed without Davit are adopted by consent only, and given back by a failure", function()
+  for _, name in ipairs { "ecom-api-production", "codex-web-production" } do
+    place:api("cloudflare", "PATCH", ACCOUNT .. name .. "/script-settings", json.encode { tags = { "team:shop" } })
+  end
+  place:change("adopted", "workers/ecom-api")
+  place:push "adopt"
+  local before = place:state()
+  local refused = exits(1, deploy())
+  has(refused.errors, "were not deployed by Davit: ecom-api-production, codex-web-production")
+  has(refused.errors, "--take-over adopts them")
+  equal(place:state().workers, before.workers)
+  fails { what = "adopt, and fail", flags = { "--take-over" },
+    faults = { "cloudflare POST /accounts/{}/workers/scripts/{}/versions 400" } }
+  equal(place:state().workers["ecom-api-production"].tags, { "team:shop" })
+  exits(0, deploy "--take-over")
+  equal(place:state().workers["codex-web-production"].tags, { "team:shop", "davit:codex/production/live" })
+  exits(0, deploy())
+end)
+
+production_test("a Worker, a domain and a record of somebody else are never taken without consent", function()
+  place:api("cloudflare", "PATCH", ACCOUNT .. "auth-worker-production/script-settings",
+    json.encode { tags = { "davit:others/production/live" } })
+  local before = place:state()
+  for _, flags in ipairs { {}, { "--take-over" } } do
+    has(exits(1, deploy(table.unpack(flags))).errors, "others/production/live")
+    equal(place:state().workers, before.workers)
+  end
+  place:api("cloudflare", "PATCH", ACCOUNT .. "auth-worker-production/script-settings",
+    json.encode { tags = { "davit:codex/production/live" } })
   exits(0, deploy())
 end)

@@ -31,7 +31,7 @@ for _, script in ipairs(get(account .. "/workers/scripts", CLOUDFLARE, 0).result
   local deployments, crons = get(base .. "/deployments", CLOUDFLARE, 0).result.deployments, {}
   for i, one in ipairs(get(base .. "/schedules", CLOUDFLARE, 0).result.schedules) do crons[i] = one.cron end
   state.workers[script.id] = { serves = deployments[1] and deployments[1].versions[1].version_id, deployed = #deployments,
-    versions = #get(base .. "/versions", CLOUDFLARE, 0).result.items, tags = value(script.tags), crons = crons,
+    versions = #get(base .. "/versions?per_page=100", CLOUDFLARE, 0).result.items, tags = value(script.tags), crons = crons,
     bindings = names(get(base .. "/settings", CLOUDFLARE, 0).result.bindings) }
 end
 for _, one in ipairs(get(account .. "/workers/domains", CLOUDFLARE, 0).result) do state.domains[one.hostname] = one.service end

@@ -113,13 +113,13 @@ function client.adoption(options) end
 
 ---@class cloudflare.VersionOptions: cloudflare.UploadOptions
 ---@field worker string        its name
----@field version_tag string   by which the version is found, if it is the Worker's newest or has traffic: an older one
----has the secrets of its time
+---@field version_tag string   by which the version is found; in the place of one that is neither the Worker's newest nor
+---has traffic another one is made by `update`, as it has the secrets of its time
 
 ---A version of a Worker without traffic. The service makes none of a Worker that is not there: then the Worker is made,
 ---as `worker` does it, with all traffic. Migrations of Durable Objects are refused ("cloudflare-10123"), too.
 ---Observability, logpush and tail consumers take effect with `settings` of the deployment.
----The thing: worker, id, tag, number, deployed (it has traffic), first (it is the Worker's first). `destroy` deletes a
+---The thing: worker, id, tag, number, deployed (it has traffic), first (it is the first), past. `destroy` deletes a
 ---version that was never deployed, and a Worker with its first version while there is no other; what was deployed before
 ---stays as history; for a version that has traffic it raises "cloudflare-version-serves".
 ---@param options cloudflare.VersionOptions

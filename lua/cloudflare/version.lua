@@ -31,12 +31,18 @@ local function has_traffic(account, o, id)
   return false
 end
 
--- An older version without traffic has the secrets of its time, those that were inherited too: another one is made in
--- its place.
 local function find(account, o)
   local found, newest = at_tag(account, o)
-  local deployed = found and has_traffic(account, o, found.id)
-  return found and (deployed or found.id == newest) and thing_of(o, found, deployed) or nil
+  if not found then return nil end
+  local thing = thing_of(o, found, has_traffic(account, o, found.id))
+  thing.past = not thing.deployed and found.id ~= newest or nil
+  return thing
+end
+
+-- An older version without traffic has the secrets of its time, those that were inherited too.
+local function find_current(account, o)
+  local thing = find(account, o)
+  return thing and not thing.past and thing or nil
 end
 
 -- ---- making ------------------------------------------------------------------------------
@@ -51,7 +57,7 @@ end
 local function add(account, o)
   local parts = upload.prepare(account, o.worker, o)
   return retry.run(retry.policies.after_looking, function(attempt)
-    return attempt > 1 and find(account, o) or post(account, o, parts)
+    return attempt > 1 and find_current(account, o) or post(account, o, parts)
   end)
 end
 
@@ -122,6 +128,7 @@ function version.resource(account, o)
     matches = function()
       return account:same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
     end,
+    update = function(thing) return thing.past and create(account, o) or thing end,
     destroy = function() is_history = destroy(account, o) == true end,
   }
 end
