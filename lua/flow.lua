@@ -111,12 +111,16 @@ function flow.environment(kind, values)
   return env
 end
 
+-- Production's, where davit.yaml says nothing: seconds, between looks 5, 10, 20, 40 and 80.
+local careful = { grace = 30, next = 15, attempts = 10, backoff = 5, cap = 80, deadline = 300 }
+
 ---How long and how often to look at the n-th Worker (davit.yaml, health).
 function Environment:health_policy(n)
-  local h = self.project.health
+  local h, default = self.project.health, self.is:is_production() and careful or {}
+  local first = h.grace or default.grace
   return {
-    grace = n == 1 and h.grace or h.next or h.grace, attempts = h.attempts, backoff = h.backoff,
-    cap = h.cap, deadline = h.deadline,
+    grace = n == 1 and first or h.next or h.grace or default.next, attempts = h.attempts or default.attempts,
+    backoff = h.backoff or default.backoff, cap = h.cap or default.cap, deadline = h.deadline or default.deadline,
   }
 end
 

@@ -110,6 +110,21 @@ production_test("the same commit once more changes nothing", function()
   equal(place:state(), before)
 end)
 
+production_test("where davit.yaml says nothing of health, production is looked at as carefully as its guide says", function()
+  local yaml = place:read "davit.yaml"
+  place:write("davit.yaml", (yaml:gsub("\nhealth:[^\n]*", "")))
+  place:write("recipes/policy.lua", [[return { summary = "Tells the policy", run = function()
+    local env = require("flow").environment "production"
+    print(require("json").encode { env:health_policy(1), env:health_policy(2) })
+  end }]])
+  local told = exits(0, place:davit "policy").output
+  place:remove "recipes"
+  place:write("davit.yaml", yaml)
+  local first = { grace = 30, attempts = 10, backoff = 5, cap = 80, deadline = 300 }
+  local rest = { grace = 15, attempts = 10, backoff = 5, cap = 80, deadline = 300 }
+  equal(json.decode(told), { first, rest })
+end)
+
 -- ---- failures -------------------------------------------------------------------------------------------
 
 -- Deploys a commit that fails, and looks at what is left: what served before serves, and people know.
