@@ -92,6 +92,7 @@ function cloudflare.client(o)
     verify = function(given) return verify.run(own, given) end,
     worker = about_things(own, worker.resource),
     version = about_things(own, version.resource),
+    adoption = about_things(own, adoption.resource),
     deployment = about_things(own, deployment.resource),
     serving = about_worker(own, "serving", history.serving),
     versions = about_worker(own, "versions", function(_, name) return history.versions(own, name) or json.array {} end),

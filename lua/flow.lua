@@ -33,9 +33,11 @@ local flow = {
   remove_test_databases = testing.remove_test_databases, run_checks = testing.run_checks,
   store_bundles = testing.store_bundles, summary = testing.summary,
   name = rollout.name, attach = rollout.attach, wait = rollout.wait,
-  preview_comment = preview.comment, check_preview = preview.check, prepare = production.prepare, deploy = production.deploy,
-  plan_of = production.plan_of, adopt = production.adopt, tell = production.tell, consent = migrations.consent,
-  decide_back = back.decide, stays = back.stays, restore = restore.run, wait_back = rollout.wait_back, secret_changes = secret_changes.read,
+  preview_comment = preview.comment, check_preview = preview.check,
+  prepare = production.prepare, deploy = production.deploy, plan_of = production.plan_of, adopt = production.adopt,
+  tell = production.tell, consent = migrations.consent,
+  decide_back = back.decide, stays = back.stays, restore = restore.run, wait_back = rollout.wait_back,
+  secret_changes = secret_changes.read,
 }
 
 local Environment = {}

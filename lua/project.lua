@@ -22,6 +22,10 @@ local keys = {
     compatibility_date = "text", secrets = { list = "text" }, vars = secret_map,
     crons = "any", wrangler = "text", bundler = "text", shared = { list = "text" },
   } },
+  databases = { map = {
+    neon = "text", parent = "text", database = "text", role = "text",
+    migrations = "text", kind = "text", generate = "text", migrate = "text",
+  } },
   deploy = { list = "text" },
   artifacts = { keys = { map = "text" } },
   checks = "any",
@@ -75,6 +79,22 @@ local function check_secret(file, path, one)
   for i, place in ipairs(one.to or {}) do
     local why = secret.place_wrong(place)
     if why then wrong(file, ("%s.to.%d"):format(path, i), ("'%s' is no place: %s"):format(shown(place), why)) end
+  end
+end
+
+local migration_kinds = { drizzle = true, sql = true, command = true }
+
+local function check_migrations(file, path, database)
+  local kind = database.kind
+  if kind and not migration_kinds[kind] then
+    wrong(file, path .. ".kind", ("is drizzle, sql or command, not '%s'"):format(kind))
+  end
+  if kind == "command" and not database.migrate then
+    wrong(file, path .. ".kind", "is command, and the key 'migrate' is missing")
+  end
+  if database.migrate and kind ~= "command" then wrong(file, path .. ".migrate", "goes with 'kind: command'") end
+  if kind and kind ~= "command" and not database.migrations then
+    wrong(file, path .. ".kind", "goes with 'migrations', the folder")
   end
 end
 

@@ -13,7 +13,7 @@ recipe.reserved = {
 
 local fields = {
   summary = "string", description = "string", params = "table", run = "function", undo = "function",
-  approves = "boolean", plans = "boolean",
+  approves = "boolean", keeps = "table", plans = "boolean",
 }
 
 local FIELDS <const> = "summary, description, params, run, undo, approves, keeps, plans"
@@ -129,8 +129,7 @@ local function check(file, r)
   if type(r) ~= "table" then malformed(file, "a recipe returns a table, not a " .. type(r)) end
   for key, value in pairs(r) do
     if not fields[key] then
-      malformed(file, ("unknown field '%s' (expected summary, description, params, run, undo, approves, keeps, plans)")
-        :format(tostring(key)))
+      malformed(file, ("unknown field '%s' (expected %s)"):format(tostring(key), FIELDS))
     elseif type(value) ~= fields[key] then
       malformed(file, ("the field '%s' must be a %s, not a %s"):format(key, fields[key], type(value)))
     end

@@ -23,13 +23,16 @@ return {
     run.step("watch", function() end, function() env:report_incident(told, run.outcome()) end)
 
     local branch = run.look("database branch", function() return env:lasting_branch() end)
+    told.branch = branch
+    flow.adopt(run, env, p.take_over)
     local secrets = env:secrets(branch, run)
     for _, worker in ipairs(env.workers) do flow.name(run, env, worker, p.take_over) end
     flow.prepare(run, env, commit.sha)
 
     told.point = run.look("rollback point", { branch = branch.id }, function() return env:rollback_point(branch) end)
     local plan = run.look("pending migrations", function() return env:pending_migrations(branch) end)
-    flow.consent(plan, { environment = env.kind, accept = p.accept_breaking, approve = run.approve })
+    told.plan = plan
+    flow.consent(plan, { environment = env.kind, accept = p.accept_breaking })
     if env.settings.approve then
       run.approve { "Deploy to production?", plan = flow.plan_of(env, commit.sha, plan) }
     end

@@ -75,7 +75,6 @@ local calls = {
       upload { bindings = { { name = "D", type = "durable_object_namespace", class_name = "D", script_name = WORKER } } },
       upload { tail_consumers = { { service = WORKER } } } },
     version = { version { worker = WORKER }, version { marker = LIVE } },
-    adoption = { { worker = WORKER, marker = MARK }, { worker = "w", marker = LIVE } },
     deployment = { { worker = WORKER, marker = MARK, version = "v" }, { worker = "w", marker = LIVE, version = "v" } },
     rollback = { { worker = WORKER, version = "v" }, { worker = "w", marker = LIVE, version = "v" } },
     change_secrets = { { worker = WORKER, marker = MARK, set = { A = "b" } }, { worker = "w", marker = LIVE } },

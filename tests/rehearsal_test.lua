@@ -57,14 +57,20 @@ local function branches_of(ending)
   return table.concat(list, " ")
 end
 
+local function params_of_test(own)
+  local params = { parallel = 4, only = {}, all = false, bundles = false }
+  for name, value in pairs(own) do params[name] = value end
+  return params
+end
+
 test("a test of a pull request leaves its branch and nothing else wherever it is killed", function()
-  local result = rehearse(CODEX, { recipe = "test", params = { pr = 42 }, every = 2 * EVERY })
+  local result = rehearse(CODEX, { recipe = "test", params = params_of_test { pr = 42 }, every = 2 * EVERY })
   equal(result.failed, {})
   equal({ result.reference.outcome.code, branches_of(result.reference) }, { 0, "pr-42 production" })
 end)
 
 test("a test of a push leaves nothing wherever it is killed, and its bundles are built", function()
-  local result = rehearse(CODEX, { recipe = "test", params = { bundles = true }, every = 3 * EVERY })
+  local result = rehearse(CODEX, { recipe = "test", params = params_of_test { bundles = true }, every = 3 * EVERY })
   equal(result.failed, {})
   equal({ result.reference.outcome.code, branches_of(result.reference) }, { 0, "production" })
 end)
@@ -75,7 +81,7 @@ test("a test that fails leaves nothing of its own wherever it is killed, and say
   process.run { argv = { "cp", "-R", CODEX .. "/.", folder } }
   local text = fs.read(folder .. "/davit.yaml"):gsub("\nchecks:\n", "%0  broken: exit 3\n")
   fs.write(folder .. "/davit.yaml", text)
-  local result = rehearse(folder, { recipe = "test", params = { pr = 42 }, every = 3 * EVERY })
+  local result = rehearse(folder, { recipe = "test", params = params_of_test { pr = 42 }, every = 3 * EVERY })
   equal(result.failed, {})
   equal({ result.reference.outcome.code, branches_of(result.reference) }, { 1, "pr-42 production" })
   equal(table.concat(result.reference.inventory, "\n"):match "status davit/test: %a+", "status davit/test: failure")

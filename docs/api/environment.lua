@@ -30,17 +30,15 @@ local Environment = {}
 ---@return boolean
 function Environment:is_production() end
 
----Raises "preview-to-production" (exit code 9) when the name is production's and this is another environment. Upper and
----lower case are the same; a host with "*" is refused when it covers one of production's.
+---Raises "preview-to-production" (exit code 9) when the name is production's and this is another environment.
 ---@param kind "worker"|"host"|"branch"|"secret"|"deployment"
----@param name string
+---@param name string  in any case; of a host also one with "*", which must cover none of production's
 function Environment:check(kind, name) end
 
----Raises "preview-to-production" (exit code 9) when a thing's marker says that it is production's and this is another
----environment.
----@param text any      the marker, if it has one
+---Raises "preview-to-production" (exit code 9) when a marker is production's and this is another environment.
+---@param marker any    of a thing, if it has one
 ---@param thing string  what it is called: "the Worker x"
-function Environment:check_marker(text, thing) end
+function Environment:check_marker(marker, thing) end
 
 ---Raises "preview-to-production" (exit code 9), for what was found out otherwise.
 ---@param kind "worker"|"host"|"branch"|"secret"|"deployment"

@@ -38,26 +38,43 @@ local function is_named(env, thing)
   return named
 end
 
--- What davit.yaml names no more.
+-- What davit.yaml names no more, and what no name of it leads to. One service that does not answer keeps nothing of
+-- another one's.
 local function remove_strays(run, env)
-  for _, thing in ipairs(run.look("strays", function() return env:inventory() end)) do
-    if not is_named(env, thing) then
-      run.step(("remove the %s %s"):format(thing.kind, thing.name), function() env:remove(thing) end)
+  local parts = { all = true }
+  for _, service in ipairs(env.services) do
+    parts[service] = function()
+      local removals = {}
+      for _, thing in ipairs(run.look("strays", function() return env:inventory { service } end)) do
+        local name = ("remove the %s %s"):format(thing.kind, thing.name)
+        if not is_named(env, thing) then
+          table.insert(removals, function() run.step(name, { id = thing.id }, function() env:remove(thing) end) end)
+        end
+      end
+      one_by_one(removals)
     end
   end
+  run.parallel(parts)
 end
+
+local function verify(run, env, failed)
+  local left = run.look("inventory", function() return env:inventory() end)
+  if #left == 0 or planned.active() then return end
+  failure {
+    code = "left-behind", message = ("%d things of this environment are still there: %s %s%s"):format(
+      #left, left[1].kind, left[1].name, #left > 1 and ", …" or ""), hint = failed and failed.message or "run it again",
+  }
+end
+
 ---Every part is tried even when another fails; "left-behind" when something is there in the end.
 ---@param run run
 ---@param env flow.Environment
 function removal.remove(run, env)
-  local failed = remove_named(run, env)
-  if not failed then remove_strays(run, env) end
-  local left = run.look("inventory", function() return env:inventory() end)
-  if #left > 0 and not planned.active() then
-    failure {
-      code = "left-behind", message = ("%d things of this environment are still there: %s %s, …"):format(
-        #left, left[1].kind, left[1].name), hint = failed and failed.message or "run it again",
-    }
+  local failed
+  for _, part in ipairs { remove_named, remove_strays } do
+    local _, err = try(part, run, env)
+    if err and err.class == "cancelled" then error(err, 0) end
+    failed = failed or err
   end
   local _, unseen = try(verify, run, env, failed)
   failed = unseen and unseen.code == "left-behind" and unseen or failed or unseen

@@ -23,11 +23,11 @@ local function add_lines(lines, path, value)
   end
 end
 
--- An asset is what it holds, whatever hash it goes by.
+-- An asset is what it holds, and goes by the same hash.
 local function with_contents(cloudflare, version)
   for _, file in pairs(version.assets and version.assets.manifest or {}) do
     local asset = cloudflare.assets[file.hash] or {}
-    file.hash, file.content, file.type = nil, asset.body, asset.type
+    file.content, file.type = asset.body, asset.type
   end
   if version.extra then version.extra = json.decode(version.extra) end
 end
