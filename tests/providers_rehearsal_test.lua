@@ -47,7 +47,7 @@ local function rehearse(first, second)
   fs.write(folder .. "/davit.yaml", YAML)
   recipe(folder, "first", first)
   recipe(folder, "second", second)
-  return explore.run(project.read(folder), { recipe = "second", params = {}, after = { recipe = "first", params = {} },
+  return explore.run(project.read(folder), { recipe = "second", params = {}, after = { { recipe = "first", params = {} } },
     seed = 1, jobs = 2, pull_requests = {}, every = EVERY, limit = 60 }, function() end)
 end
 

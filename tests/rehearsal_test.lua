@@ -43,7 +43,7 @@ end)
 
 test("cleanup of a preview ends with nothing left wherever it is killed", function()
   local result = rehearse(CODEX, {
-    recipe = "cleanup", params = { pr = 42 }, after = { recipe = "preview", params = { pr = 42, untested = true } },
+    recipe = "cleanup", params = { pr = 42 }, after = { { recipe = "preview", params = { pr = 42, untested = true } } },
   })
   equal(result.failed, {})
   equal(#result.before > 40, true)
@@ -207,7 +207,7 @@ end)
 test("a recipe that comes first and never ends is an error", function()
   with_recipe("while true do end", function(folder)
     raises("took too long to get ready", rehearse, folder, {
-      recipe = "toy", after = { recipe = "toy", params = {} }, limit = 1,
+      recipe = "toy", after = { { recipe = "toy", params = {} } }, limit = 1,
     })
   end)
 end)

@@ -18,7 +18,7 @@ local usage = options.usage
 local own_flags = {
   project = { type = "string" }, json = { type = "boolean" }, seed = { type = "integer", default = 1 },
   jobs = { type = "integer", default = 0 }, replay = { type = "string" }, log = { type = "string" },
-  after = { type = "string" }, help = { type = "boolean" },
+  after = { type = "list", default = {} }, help = { type = "boolean" },
 }
 
 local HELP = [[
@@ -27,7 +27,7 @@ then once for a crash before and after every journal write and every effect, fol
 again by undo. Nothing real is touched; no secret and no network is needed.
 
 Usage: davit rehearse RECIPE [--NAME VALUE]… [FLAG]…
-  --after RECIPE  run this recipe first, undisturbed (cleanup wants a preview that is there)
+  --after A,B     run these recipes first, undisturbed (cleanup --after test,preview: one that is there)
   --seed N        other random numbers (default 1)
   --jobs N        schedules at once (default: one for each core)
   --replay ID     only this schedule, and print its events
@@ -51,9 +51,8 @@ local function joined(r)
   return params
 end
 
--- The recipe that comes first gets the parameters that it shares with the one that is rehearsed.
+-- A recipe that comes first gets the parameters that it shares with the one that is rehearsed.
 local function before(folder, name, given)
-  if not name then return nil end
   local r = recipe.load(folder, name)
   local params = {}
   for key, param in pairs(r.params) do
@@ -81,10 +80,11 @@ local function read(arguments)
   local values, rest = flags.parse(arguments, joined(r))
   if rest[1] then usage(("unexpected argument '%s'"):format(rest[1]), "parameters are flags: --name value") end
   check_numbers(values)
-  local params = {}
+  local params, after = {}, {}
   for name in pairs(r.params) do params[name] = values[name] end
+  for i, name in ipairs(values.after) do after[i] = before(folder, name, params) end
   return values, {
-    recipe = r.name, params = params, after = before(folder, values.after, params), seed = values.seed,
+    recipe = r.name, params = params, after = after, seed = values.seed,
     jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil,
     pull_requests = { math.type(params.pr) == "integer" and params.pr or 42 },
   }
@@ -102,7 +102,8 @@ local function command_of(values, o)
   local words = { "davit rehearse " .. o.recipe }
   for name, value in pairs(o.params) do words[#words + 1] = ("--%s %s"):format(name, word(value)) end
   for _, name in ipairs { "after", "project" } do
-    if values[name] then words[#words + 1] = ("--%s %s"):format(name, word(values[name])) end
+    local value = values[name]
+    if value and #value > 0 then words[#words + 1] = ("--%s %s"):format(name, word(value)) end
   end
   if values.seed ~= own_flags.seed.default then words[#words + 1] = "--seed " .. values.seed end
   return table.concat(words, " ")

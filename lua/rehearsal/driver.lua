@@ -109,14 +109,15 @@ local function begin(store)
   return runs.start(options(store, ready.settings.params))
 end
 
----Runs what the rehearsal begins after, if anything.
+---Runs what the rehearsal begins after, one after the other.
 function driver.set_the_scene(text)
   local settings = json.decode(text)
-  if not settings.after then return "" end
-  get_ready(settings, settings.after.recipe)
-  local store <close> = place.open "."
-  local run = runs.start(options(store, settings.after.params))
-  if run.error then error(run.error, 0) end
+  for _, before in ipairs(settings.after) do
+    get_ready(settings, before.recipe)
+    local store <close> = place.open "."
+    local run = runs.start(options(store, before.params))
+    if run.error then error(run.error, 0) end
+  end
   return ""
 end
 

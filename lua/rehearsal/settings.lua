@@ -1,6 +1,7 @@
 ---What a rehearsal of a project begins with: the models' seed, stand-ins for its secrets, a fixed
 ---environment. Nothing of the machine or of a real account is in it.
 local declared = require "cloud.neon.declared"
+local json = require "json"
 local sha256 = require "sha256"
 
 local settings = {}
@@ -79,7 +80,7 @@ end
 ---@class rehearsal.Options
 ---@field recipe string
 ---@field params table
----@field after? { recipe: string, params: table }  runs first, and is not disturbed
+---@field after? { recipe: string, params: table }[]  run first, in this order, and are not disturbed
 ---@field seed integer
 ---@field pull_requests integer[]  that are open
 
@@ -88,7 +89,7 @@ end
 ---@return table settings  for the models and the driver, as JSON holds it
 function settings.of(project, o)
   return {
-    recipe = o.recipe, params = o.params, after = o.after, cloud = cloud_of(project, o),
+    recipe = o.recipe, params = o.params, after = json.array(o.after or {}), cloud = cloud_of(project, o),
     workers = workers_of(project), hidden = hidden_of(project), told = o.replay ~= nil,
   }
 end

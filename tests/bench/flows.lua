@@ -47,8 +47,17 @@ local function commit(place)
     repository = { full_name = "example/codex" } })
 end
 
+-- A check in a browser is what no script of the sources does.
+local function without_browser(folder)
+  local path = folder .. "/davit.yaml"
+  local text, found = fs.read(path):gsub("\n  browser:.-\nsecrets:", "\nsecrets:")
+  if found ~= 1 then error("the sample project has no check 'browser' before its secrets", 0) end
+  fs.write(path, text)
+end
+
 local function open()
   local place = places.new()
+  without_browser(place.folder)
   place.record = place.parent .. "/recorded.jsonl"
   place:start { "--latency", "50ms", "--record", place.record }
   commit(place)
