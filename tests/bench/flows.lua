@@ -165,6 +165,7 @@ else
   compare("Preview of a pull request, the first", ("-preview-%d"):format(PREVIEW),
     function(place) return by_script(place, "preview", PREVIEW) end,
     function(place) return by_davit(place, ("preview --pr %d"):format(PREVIEW)) end)
+  if measure.quick then return end
   compare("Production, the first", "",
     function(place) return by_script(place, "production", "1") end,
     function(place) return by_davit(place, "production") end)
