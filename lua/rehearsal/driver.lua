@@ -112,7 +112,7 @@ end
 ---Runs what the rehearsal begins after, one after the other.
 function driver.set_the_scene(text)
   local settings = json.decode(text)
-  for _, before in ipairs(settings.after) do
+  for _, before in ipairs(settings.after or {}) do
     get_ready(settings, before.recipe)
     local store <close> = place.open "."
     local run = runs.start(options(store, before.params))

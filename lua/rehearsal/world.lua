@@ -71,13 +71,14 @@ return function(text, disk)
   local state = cloud.new(settings.cloud)
   local files = overlay.new(disk, settings.hidden)
   local net = internet.new(state)
+  local number = (settings.params or {}).pr   -- whoever rehearses a piece of Lua has no parameters
   local world = {
     http = function(request, now) return net:http(request, now) end,
     dns = function(name, kind, server, now) return net:dns(name, kind, server, now) end,
     connect = function(url, now) return late(ledger.connect(state, url, now), SQL) end,
     query = function(id, query, params, now) return late(ledger.query(state, id, query, params, now), SQL) end,
     process = function(argv, cwd, input)
-      local here = checkout.of(state.github, settings.cloud.repository, settings.params.pr)
+      local here = checkout.of(state.github, settings.cloud.repository, number)
       return programs.run(files, settings.workers, argv, cwd, input, here)
     end,
     file = function(action, ...) return files:act(action, ...) end,
