@@ -90,7 +90,8 @@ case("a disk that is full fails an operation in words, which ends well when ther
     local failed = c:settle()
     equal({ failed.action, failed.error:match "No space left on device" }, { "create_branch", "No space left on device" })
     equal(#process.run({ command = ("ls -d %s/*.new || true"):format(disk) }).output, 0)
-    equal(c:value(main, "(select n from t)"), 7)
+    -- The server may have met the full disk too: while it recovers it refuses whoever comes with 57P03.
+    neon_cloud.until_true(function() return (try(c.value, c, main, "(select n from t)")) == 7 end, 60)
     fs.remove(disk .. "/ballast", outside)
     neon_cloud.until_true(function() return c:settle() == nil end, 60)
     equal(c:value(made.branch, "(select n from t)"), 7)
