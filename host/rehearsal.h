@@ -50,9 +50,15 @@ double rehearsal_elapsed(const struct rehearsal *r);
 /* One line an event: "12.050 http GET api.github.com/repos/o/r -> 200". */
 const struct buf *rehearsal_log(const struct rehearsal *r);
 void rehearsal_keep_log(struct rehearsal *r, bool on);
+void rehearsal_note(struct rehearsal *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Connects to the store before somebody needs it: for those that take over in a forked process. */
 void rehearsal_store_warm(struct rehearsal *r);
+
+/* The next write to the journal is refused: its disk is full. */
+void rehearsal_refuse_write(struct rehearsal *r);
+/* Somebody else takes all leases that are held, and lets them expire. */
+void rehearsal_steal_leases(struct rehearsal *r);
 
 /* ---- points: where Davit may die ------------------------------------------------------------ */
 
@@ -64,6 +70,7 @@ struct rehearsal_point {
   enum rehearsal_kind kind;
   unsigned index;  /* the n-th of its kind, from 1 */
   bool after;      /* it has happened, and Davit has not seen the answer */
+  const char *about;  /* "GET api.github.com/repos/o/r", "step-started comment", "write a/b" */
 };
 
 const char *rehearsal_kind_name(enum rehearsal_kind kind);

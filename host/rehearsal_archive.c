@@ -206,14 +206,14 @@ struct archive_operation *rehearsal_pack(struct world_archive *w, const struct p
                                          void *arg)
 {
   struct rehearsal *r = REHEARSAL_OF(archive, w);
-  rehearsal_reach(r, POINT_FILE, false);
+  rehearsal_before(r, POINT_FILE, "pack %s", q->root);
   struct archive_operation *op = rehearsal_effect(r, sizeof *op, done, arg, release);
   if (!op)
     return NULL;
   if (rehearsal_stays_inside(q->fence, q->root, true, "packing", &op->fault))
     pack(r, q, op);
   rehearsal_note(r, "pack %s -> %s", q->root, op->fault.code ? op->fault.code : "done");
-  rehearsal_reach(r, POINT_FILE, true);
+  rehearsal_after(r, POINT_FILE);
   return op;
 }
 
@@ -325,13 +325,13 @@ struct archive_operation *rehearsal_unpack(struct world_archive *w, const struct
                                            void *arg)
 {
   struct rehearsal *r = REHEARSAL_OF(archive, w);
-  rehearsal_reach(r, POINT_FILE, false);
+  rehearsal_before(r, POINT_FILE, "unpack %s", q->from);
   struct archive_operation *op = rehearsal_effect(r, sizeof *op, done, arg, release);
   if (!op)
     return NULL;
   if (!q->into || rehearsal_stays_inside(q->fence, q->into, true, "unpacking into", &op->fault))
     unpack(r, q, op);
   rehearsal_note(r, "unpack %s -> %s", q->from, op->fault.code ? op->fault.code : "done");
-  rehearsal_reach(r, POINT_FILE, true);
+  rehearsal_after(r, POINT_FILE);
   return op;
 }

@@ -129,11 +129,27 @@ unsigned rehearsal_count(const struct rehearsal *r, enum rehearsal_kind kind)
   return r->counts[kind];
 }
 
-void rehearsal_reach(struct rehearsal *r, enum rehearsal_kind kind, bool after)
+static void reach(struct rehearsal *r, enum rehearsal_kind kind, bool after)
 {
-  struct rehearsal_point p = {kind, r->counts[kind] += !after, after};
+  struct rehearsal_point p = {kind, r->counts[kind], after, r->about};
   if (r->watcher)
     r->watcher(r->watcher_arg, &p);
+}
+
+void rehearsal_before(struct rehearsal *r, enum rehearsal_kind kind, const char *format, ...)
+{
+  va_list args;
+  r->counts[kind]++;
+  va_start(args, format);
+  if (r->watcher)
+    vsnprintf(r->about, sizeof r->about, format, args);
+  va_end(args);
+  reach(r, kind, false);
+}
+
+void rehearsal_after(struct rehearsal *r, enum rehearsal_kind kind)
+{
+  reach(r, kind, true);
 }
 
 double rehearsal_takeover(const struct rehearsal *r)

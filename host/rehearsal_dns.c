@@ -66,12 +66,12 @@ struct dns_lookup *rehearsal_dns(struct world_dns *d, const struct dns_question 
                                  void *arg)
 {
   struct rehearsal *r = REHEARSAL_OF(dns, d);
-  rehearsal_reach(r, POINT_DNS, false);
+  rehearsal_before(r, POINT_DNS, "%s %s", q->type, q->name);
   struct dns_lookup *l = rehearsal_effect(r, sizeof *l, done, arg, release);
   if (!l)
     return NULL;
   ask(r, l, q);
   rehearsal_note(r, "dns %s %s -> %s", q->type, q->name, l->fault.code ? l->fault.code : "found");
-  rehearsal_reach(r, POINT_DNS, true);
+  rehearsal_after(r, POINT_DNS);
   return l;
 }

@@ -1,13 +1,8 @@
-/* rehearsal_explore.c - the explorer's process; see rehearsal_explore.h.
+/* rehearsal_explore.c - the explorer's process; see rehearsal_explorer.h.
  *
- * Invariants: 1. the undisturbed run never sees a point's children: it only forks and waits.
- *             2. a child ends with _exit, so that nothing of Davit's is closed twice.
- *             3. every child has an alarm and dies with its parent: none is left behind. */
-#include "rehearsal_explore.h"
+ * Invariant: the undisturbed run never sees a point's children: it only forks and waits. */
 #include "digest.h"
-#include "rehearsal.h"
-#include "rehearsal_actor.h"
-#include "rehearsal_arena.h"
+#include "rehearsal_explorer.h"
 #include "write_all.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -16,203 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { ID_SIZE = 80, JOBS_MAX = 256, LOG_PIECE = 32 * 1024 };
-#define LIMIT_BYTES ((size_t)512 << 20)
 #define START 1.8e9  /* Unix seconds: no rehearsal depends on the day it is held */
-
-struct child {
-  pid_t pid;  /* 0: this place is free */
-  char id[ID_SIZE];
-};
-
-struct explorer {
-  const struct rehearsal_sweep *sweep;
-  int fd;  /* where packets go */
-  struct rehearsal *r;
-  struct actor first, spare;  /* who runs, and who takes over */
-  struct rehearsal_arena arenas[2];
-  struct child children[JOBS_MAX];
-  int running;
-  unsigned long offered, schedules, merged;
-  double explored;  /* the takeover of the last point, 0 before the first */
-};
-
-/* ---- packets ---------------------------------------------------------------------------------- */
-
-/* Asks the models for a packet and sends it. */
-static void say(struct explorer *x, const char *function, const char *const *arguments)
-{
-  lua_State *L = rehearsal_models(x->r);
-  size_t len;
-  lua_getfield(L, 1, function);
-  int n = 0;
-  for (; arguments[n]; n++)
-    lua_pushstring(L, arguments[n]);
-  if (lua_pcall(L, n, 1, 0) != LUA_OK) {
-    fprintf(stderr, "davit: the judgement of the rehearsal failed: %s\n", luaL_tolstring(L, -1, NULL));
-    abort();
-  }
-  const char *text = lua_tolstring(L, -1, &len);
-  while (text && send(x->fd, text, len, MSG_NOSIGNAL) < 0 && errno == EINTR)
-    ;
-}
-
-#define SAY(x, function, ...) say(x, function, (const char *const[]){__VA_ARGS__, NULL})
-
-static void send_log(struct explorer *x)
-{
-  const struct buf *log = rehearsal_log(x->r);
-  char piece[LOG_PIECE + 1];
-  for (size_t at = 0; at < log->len; at += LOG_PIECE) {
-    snprintf(piece, sizeof piece, "%s", log->data + at);
-    SAY(x, "log", piece);
-  }
-}
-
-/* ---- children ---------------------------------------------------------------------------------- */
-
-static void die_with_parent(pid_t parent)
-{
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent)
-    _exit(1);
-}
-
-static const char *describe_death(const struct explorer *x, int status, char *text, size_t size)
-{
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-    snprintf(text, size, "it did not end within %u s", x->sweep->limit);
-  else if (WIFSIGNALED(status))
-    snprintf(text, size, "its process was killed by signal %d", WTERMSIG(status));
-  else
-    snprintf(text, size, "its process exited with code %d", WEXITSTATUS(status));
-  return text;
-}
-
-static void bury(struct explorer *x, struct child *c, int status)
-{
-  char text[100];
-  if (status != 0)
-    SAY(x, "died", c->id, describe_death(x, status, text, sizeof text));
-  c->pid = 0;
-  x->running--;
-}
-
-/* Waits for one child. */
-static void reap(struct explorer *x)
-{
-  int status;
-  pid_t pid;
-  do
-    pid = waitpid(-1, &status, 0);
-  while (pid < 0 && errno == EINTR);
-  for (int i = 0; i < JOBS_MAX; i++)
-    if (pid > 0 && x->children[i].pid == pid)
-      bury(x, &x->children[i], status);
-}
-
-static struct child *free_place(struct explorer *x)
-{
-  for (int i = 0; i < JOBS_MAX; i++)
-    if (x->children[i].pid == 0)
-      return &x->children[i];
-  return NULL;
-}
-
-/* ---- one schedule -------------------------------------------------------------------------------- */
-
-enum { ENDINGS = 2 };
-static const char *const endings[ENDINGS] = {"resume", "undo"};
-
-static void name_schedule(char *id, const struct rehearsal_point *p, const char *ending)
-{
-  snprintf(id, ID_SIZE, "crash-%s:%s:%u:%s", p->after ? "after" : "before", rehearsal_kind_name(p->kind),
-           p->index, ending);
-}
-
-/* For a process that ends soon: no garbage is collected while memory lasts. */
-static void hurry(struct explorer *x)
-{
-  lua_State *states[] = {x->spare.L, rehearsal_models(x->r)};
-  for (int i = 0; i < 2; i++)
-    if (rehearsal_arena_open(&x->arenas[i], LIMIT_BYTES)) {
-      lua_gc(states[i], LUA_GCSTOP);
-      lua_setallocf(states[i], rehearsal_arena_alloc, &x->arenas[i]);
-    }
-}
-
-/* Davit dies here, and another one takes over. Returns when that has ended. */
-static void crash(struct explorer *x, const char *id, const char *ending)
-{
-  const char *error;
-  rehearsal_watch(x->r, NULL, NULL);
-  rehearsal_crash(x->r);
-  const char *outcome = actor_call(&x->spare, ending, NULL, &error);
-  if (x->spare.starved || x->arenas[0].starved)
-    SAY(x, "died", id, "it wanted more than 512 MB of memory");
-  else if (outcome)
-    SAY(x, "judge", id, ending, outcome);
-  else
-    SAY(x, "died", id, error);
-}
-
-static void fork_schedule(struct explorer *x, const struct rehearsal_point *p, const char *ending)
-{
-  if (x->offered++ % x->sweep->every != 0)
-    return;
-  pid_t self = getpid();
-  if (x->running >= x->sweep->jobs)
-    reap(x);
-  struct child *c = free_place(x);
-  name_schedule(c->id, p, ending);
-  c->pid = fork();
-  if (c->pid == 0) {
-    die_with_parent(self);
-    alarm(x->sweep->limit);
-    rehearsal_keep_log(x->r, false);
-    hurry(x);
-    crash(x, c->id, ending);
-    _exit(0);
-  }
-  x->schedules++;
-  if (c->pid > 0) {
-    x->running++;
-  } else {
-    c->pid = 0;
-    SAY(x, "died", c->id, strerror(errno));
-  }
-}
-
-/* Between one point and the next nothing happens to the world: a crash before an effect is the crash
- * after the last one, unless time has brought another takeover. */
-static bool is_explored(struct explorer *x, const struct rehearsal_point *p)
-{
-  double takeover = rehearsal_takeover(x->r);
-  bool explored = !p->after && takeover == x->explored;
-  x->explored = takeover;
-  return explored;
-}
-
-/* The undisturbed run has reached a point: its time limit begins anew. */
-static void at_point(void *arg, const struct rehearsal_point *p)
-{
-  struct explorer *x = arg;
-  if (is_explored(x, p)) {
-    x->merged += ENDINGS;
-    return;
-  }
-  alarm(0);
-  rehearsal_store_warm(x->r);
-  for (int i = 0; i < ENDINGS; i++)
-    fork_schedule(x, p, endings[i]);
-  alarm(x->sweep->limit);
-}
 
 /* ---- the undisturbed run --------------------------------------------------------------------------- */
 
@@ -221,9 +25,9 @@ static const char *run_undisturbed(struct explorer *x, rehearsal_watcher *watche
   rehearsal_keep_log(x->r, true);
   rehearsal_watch(x->r, watcher, x);
   alarm(x->sweep->limit);
-  const char *outcome = actor_call(&x->first, "start", NULL, error);
+  const char *outcome = actor_call(&x->davits[0], "start", NULL, error);
   alarm(0);
-  if (x->first.starved)
+  if (x->davits[0].starved)
     *error = "it wanted more than 512 MB of memory";
   return *error ? NULL : outcome;
 }
@@ -243,27 +47,31 @@ static void count_points(const struct explorer *x, char *text, size_t size)
     n += (size_t)snprintf(text + n, size - n, "%s:%u ", rehearsal_kind_name(k), rehearsal_count(x->r, k));
 }
 
-static void ignore_point(void *arg, const struct rehearsal_point *p)
+static void tell_point(void *arg, const struct rehearsal_point *p)
 {
-  (void)arg, (void)p;
+  char number[16];
+  snprintf(number, sizeof number, "%u", p->index);
+  if (!p->after)
+    SAY((struct explorer *)arg, "point", rehearsal_kind_name(p->kind), number, p->about);
 }
 
 /* In a child of its own, so that the world is fresh for the exploration: what all schedules are
  * compared with. Its hash and its result go to the explorer. */
 static void run_reference(struct explorer *x, int to)
 {
-  char hex[SHA256_HEX + 1], points[40 * POINT_KINDS];
+  char hex[SHA256_HEX + 1], points[40 * POINT_KINDS], elapsed[32];
   const char *error;
-  const char *outcome = run_undisturbed(x, ignore_point, &error);
+  const char *outcome = run_undisturbed(x, tell_point, &error);
   if (!outcome) {
     SAY(x, "died", "undisturbed", error);
     _exit(0);
   }
   count_points(x, points, sizeof points);
-  SAY(x, "reference", outcome, points);
+  snprintf(elapsed, sizeof elapsed, "%.3f", rehearsal_elapsed(x->r));
+  SAY(x, "reference", outcome, points, elapsed);
   hash_log(x, hex);
   if (x->sweep->log)
-    send_log(x);
+    explorer_send_log(x);
   lua_State *L = rehearsal_models(x->r);  // who says something uses its stack
   lua_getfield(L, 1, "result");
   lua_call(L, 0, 1);
@@ -292,7 +100,7 @@ static bool make_reference(struct explorer *x, struct buf *result)
     return false;
   pid_t pid = fork();
   if (pid == 0) {
-    die_with_parent(self);
+    explorer_die_with_parent(self);
     run_reference(x, ends[1]);
   }
   close(ends[1]);
@@ -302,7 +110,7 @@ static bool make_reference(struct explorer *x, struct buf *result)
     ;
   if (pid < 0 || status != 0)
     SAY(x, "died", "undisturbed",
-        pid < 0 ? "no process could be forked" : describe_death(x, status, text, sizeof text));
+        pid < 0 ? "no process could be forked" : explorer_describe_death(x, status, text, sizeof text));
   return result->len > SHA256_HEX && buf_ok(result);
 }
 
@@ -319,35 +127,23 @@ static void check_repeats(struct explorer *x, const char *reference)
 
 static void explore_all(struct explorer *x, const char *reference)
 {
-  const char *error;
-  if (run_undisturbed(x, at_point, &error))
+  const char *error = NULL;
+  const char *outcome = run_undisturbed(x, explorer_at_point, &error);
+  if (*x->id)
+    explorer_end_disturbed(x, "fault", outcome, error);
+  if (outcome)
     check_repeats(x, reference);
   else
     SAY(x, "died", "undisturbed", error);
-  while (x->running > 0)
-    reap(x);
-}
-
-static void at_replayed_point(void *arg, const struct rehearsal_point *p)
-{
-  struct explorer *x = arg;
-  char id[ID_SIZE];
-  for (int i = 0; i < ENDINGS; i++) {
-    name_schedule(id, p, endings[i]);
-    if (strcmp(id, x->sweep->replay) != 0)
-      continue;
-    x->schedules = 1;
-    crash(x, id, endings[i]);
-    send_log(x);
-    SAY(x, "done", "1", "0");
-    _exit(0);
-  }
+  explorer_reap_all(x);
 }
 
 static void replay(struct explorer *x)
 {
-  const char *error;
-  run_undisturbed(x, at_replayed_point, &error);
+  const char *error = NULL;
+  const char *outcome = run_undisturbed(x, explorer_at_point, &error);
+  if (x->is_judged)
+    explorer_end_disturbed(x, "fault", outcome, error);
   SAY(x, "died", x->sweep->replay, error ? error : "the run never comes to this point");
 }
 
@@ -377,15 +173,23 @@ static bool set_the_scene(struct explorer *x)
   return ok;
 }
 
+static bool prepare_all(struct explorer *x)
+{
+  for (int i = 0; i < DAVITS; i++)
+    if (!prepare(x, &x->davits[i], "prepare"))
+      return false;
+  return true;
+}
+
 static void explore(struct explorer *x)
 {
   struct buf result;
-  char schedules[32], merged[32];
+  char merged[32];
   buf_init(&result, BUF_LIMIT);
   alarm(x->sweep->limit);
-  if (set_the_scene(x) && prepare(x, &x->first, "prepare") && prepare(x, &x->spare, "prepare") &&
-      make_reference(x, &result)) {
-    rehearsal_arena_widen(x->spare.L);
+  if (set_the_scene(x) && prepare_all(x) && make_reference(x, &result)) {
+    for (int i = 0; i < DAVITS; i++)
+      rehearsal_arena_widen(x->davits[i].L);
     rehearsal_arena_widen(rehearsal_models(x->r));
     SAY(x, "expect", result.data + SHA256_HEX);
     if (x->sweep->replay)
@@ -393,9 +197,8 @@ static void explore(struct explorer *x)
     else
       explore_all(x, result.data);
   }
-  snprintf(schedules, sizeof schedules, "%lu", x->schedules);
   snprintf(merged, sizeof merged, "%lu", x->merged);
-  SAY(x, "done", schedules, merged);
+  SAY(x, "done", merged);
 }
 
 /* Signals are Davit's: they end this process by themselves. */
@@ -413,9 +216,9 @@ static void leave_davit(const struct rehearsal_sweep *sweep)
 
 static void be_the_explorer(const struct rehearsal_sweep *sweep, int fd, pid_t davit)
 {
-  struct explorer x = {.sweep = sweep, .fd = fd};
+  struct explorer x = {.sweep = sweep, .fd = fd, .jobs = sweep->jobs};
   sigset_t none;
-  die_with_parent(davit);
+  explorer_die_with_parent(davit);
   leave_davit(sweep);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);

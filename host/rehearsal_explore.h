@@ -1,15 +1,17 @@
-/* rehearsal_explore.h - runs a recipe once undisturbed, then once for every crash at every point.
+/* rehearsal_explore.h - runs a recipe once undisturbed, then once for everything that may go wrong at every point.
  *
  * It works in a process of its own (the explorer), forked from Davit, which shares no thread, loop
  * or handle with it. The explorer forks at every point the undisturbed run reaches: the parent
- * goes on, a child dies there as Davit would, and a Lua state that was opened before the run takes
- * over on the same world. So a prefix runs once, and a new process costs no start-up.
+ * goes on; in a child something goes wrong there. It goes on with that, or dies as Davit would, and a Lua state
+ * that was opened before the run takes over on the same world. So a prefix runs once, and a new process costs
+ * no start-up.
  *
  * What is found comes as packets of JSON, in no fixed order but for the first and the last:
  *   { reference = { outcome, inventory }, points = { journal = n, … } }   the undisturbed run
+ *   { point = "http:12", about = "GET host/path" }                        one for each effect of that run
  *   { schedule = id, problems = { { what, line }, … } }                   one for each schedule
  *   { log = text }                                                        pieces of the event log
- *   { done = true, schedules = n, merged = n }                            nothing follows
+ *   { done = true, merged = n }                                           nothing follows
  * A process that dies or takes too long is a problem of its schedule. */
 #ifndef REHEARSAL_EXPLORE_H
 #define REHEARSAL_EXPLORE_H
@@ -23,6 +25,8 @@ struct rehearsal_sweep {
   unsigned long long seed;
   int jobs;                    /* schedules at once */
   const char *replay;          /* run only this one, and give its log; NULL: all */
+  const char *plan;            /* run only these, an id a line; NULL: all of one thing that goes wrong */
+  bool faults;                 /* not crashes only */
   bool log;                    /* give the log of the undisturbed run */
   unsigned every;              /* only each so-many-th schedule; 1: all */
   unsigned limit;              /* seconds that a run may take */

@@ -134,7 +134,7 @@ struct file_operation *rehearsal_file(struct world_files *w, const struct file_r
                                       void *arg)
 {
   struct rehearsal *r = REHEARSAL_OF(files, w);
-  rehearsal_reach(r, POINT_FILE, false);
+  rehearsal_before(r, POINT_FILE, "%s %s", name_of(q->action), q->path);
   struct file_operation *f = rehearsal_effect(r, sizeof *f, done, arg, release);
   if (!f)
     return NULL;
@@ -142,7 +142,7 @@ struct file_operation *rehearsal_file(struct world_files *w, const struct file_r
   if (stays_inside(q, f))
     ask(r, q, f);
   rehearsal_note(r, "file %s %s -> %s", name_of(q->action), q->path, f->fault.code ? f->fault.code : "done");
-  rehearsal_reach(r, POINT_FILE, true);
+  rehearsal_after(r, POINT_FILE);
   return f;
 }
 

@@ -254,7 +254,7 @@ bool rehearsal_ask_http(struct rehearsal *r, const struct http_request *q, struc
 static void ask(struct exchange *x)
 {
   lua_State *L = x->r->L;
-  rehearsal_reach(x->r, POINT_HTTP, false);
+  rehearsal_before(x->r, POINT_HTTP, "%s", x->what);
   rehearsal_begin(x->r, "http");
   lua_rawgeti(L, LUA_REGISTRYINDEX, x->request);
   rehearsal_set(L, "body", buf_str(&x->sent), x->sent.len);
@@ -265,7 +265,7 @@ static void ask(struct exchange *x)
   x->base.timing.first_byte = x->base.fault.code ? 0 : x->base.timing.total;
   x->state = DUE;
   note(x);
-  rehearsal_reach(x->r, POINT_HTTP, true);
+  rehearsal_after(x->r, POINT_HTTP);
 }
 
 /* ---- in pieces --------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* rehearsal_lua.c - the module "rehearsal.core": an exploration as a stream of packets.
  *
- * core.start{ root=, settings=, environ={ "NAME=value" }, seed=, jobs=, replay=, log=,
+ * core.start{ root=, settings=, environ={ "NAME=value" }, seed=, jobs=, replay=, plan=, faults=, log=,
  *             every=, limit= } -> exploration
  * exploration:next() -> a packet's text; false: none yet, ask again; nil: the end
  * core.play: see rehearsal_play.c
@@ -79,10 +79,10 @@ static int close_exploration(lua_State *L)  /* close, __close and __gc */
 /* ---- starting --------------------------------------------------------------------------------------- */
 
 struct options {
-  const char *root, *settings, *replay;
+  const char *root, *settings, *replay, *plan;
   int environ;
   lua_Integer seed, jobs, every, limit;
-  bool log;
+  bool log, faults;
 };
 
 static const struct opt_field fields[] = {
@@ -92,6 +92,8 @@ static const struct opt_field fields[] = {
   {"seed", OPT_INTEGER, offsetof(struct options, seed), true},
   {"jobs", OPT_INTEGER, offsetof(struct options, jobs), true},
   {"replay", OPT_STRING, offsetof(struct options, replay), false},
+  {"plan", OPT_STRING, offsetof(struct options, plan), false},
+  {"faults", OPT_BOOLEAN, offsetof(struct options, faults), false},
   {"log", OPT_BOOLEAN, offsetof(struct options, log), false},
   {"every", OPT_INTEGER, offsetof(struct options, every), false},
   {"limit", OPT_INTEGER, offsetof(struct options, limit), false},
@@ -135,7 +137,7 @@ static int start(lua_State *L)
   if (!real)
     return failure_misuse(L, "rehearsal.start: a rehearsal cannot be held inside a rehearsal");
   struct rehearsal_sweep sweep = {.root = o.root, .settings = o.settings, .environ = push_list(L, o.environ),
-                                  .seed = (unsigned long long)o.seed, .jobs = (int)o.jobs, .replay = o.replay,
+                                  .seed = (unsigned long long)o.seed, .jobs = (int)o.jobs, .replay = o.replay, .plan = o.plan, .faults = o.faults,
                                   .log = o.log, .every = (unsigned)o.every, .limit = (unsigned)o.limit};
   if (sweep.jobs < 1)
     sweep.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);

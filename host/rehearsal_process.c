@@ -1,5 +1,6 @@
 /* rehearsal_process.c - children that never run: the models say how they end and what they print. */
 #include "rehearsal_world.h"
+#include <string.h>
 
 enum { STAND_IN_PID = 4242 };
 
@@ -29,6 +30,12 @@ static bool deliver(struct effect *e)
   for (int fd = 1; fd <= (s->merged ? 1 : 2) && s->output && !s->child.fault.code; fd++)
     s->output(s->output_arg, fd, NULL, 0);
   return true;
+}
+
+/* Of `sh -c COMMAND` the command. */
+static const char *command_of(const char *const *argv)
+{
+  return argv[1] && strcmp(argv[1], "-c") == 0 && argv[2] ? argv[2] : argv[0];
 }
 
 static void push_argv(lua_State *L, const char *const *argv)
@@ -67,7 +74,7 @@ static struct process_child *start(struct world_process *w, const struct process
                                    effect_done *done, void *arg)
 {
   struct rehearsal *r = REHEARSAL_OF(process, w);
-  rehearsal_reach(r, POINT_PROCESS, false);
+  rehearsal_before(r, POINT_PROCESS, "%s in %s", command_of(o->argv), o->cwd ? o->cwd : ".");
   struct stand_in *s = rehearsal_effect(r, sizeof *s, done, arg, release);
   if (!s)
     return NULL;
@@ -83,7 +90,7 @@ static struct process_child *start(struct world_process *w, const struct process
   rehearsal_ask(r, 3, &s->child.effect);
   read_ending(r, s);
   rehearsal_note(r, "process %s in %s -> %d", o->argv[0], o->cwd ? o->cwd : ".", s->child.exit_code);
-  rehearsal_reach(r, POINT_PROCESS, true);
+  rehearsal_after(r, POINT_PROCESS);
   return &s->child;
 }
 

@@ -54,7 +54,8 @@ static struct sql_operation *start_connect(struct world_sql *w, const char *url,
 {
   struct rehearsal *r = REHEARSAL_OF(sql, w);
   (void)timeout;
-  rehearsal_reach(r, POINT_SQL, false);
+  const char *at = strrchr(url, '@');
+  rehearsal_before(r, POINT_SQL, "connect %.*s", at ? (int)strcspn(at + 1, "/?") : 0, at ? at + 1 : "");
   struct sql_operation *o = rehearsal_effect(r, sizeof *o, done, arg, release);
   if (!o)
     return NULL;
@@ -63,10 +64,9 @@ static struct sql_operation *start_connect(struct world_sql *w, const char *url,
   rehearsal_ask(r, 1, &o->effect);
   if (!rehearsal_fault(r, &o->fault, o->sqlstate) && !(o->session = new_session(r)))
     short_of_memory(o);
-  const char *at = strrchr(url, '@');
   rehearsal_note(r, "sql connect %.*s -> %s", at ? (int)strcspn(at + 1, "/?") : 0, at ? at + 1 : "",
                  o->fault.code ? o->fault.code : "connected");
-  rehearsal_reach(r, POINT_SQL, true);
+  rehearsal_after(r, POINT_SQL);
   return o;
 }
 
@@ -142,7 +142,7 @@ static struct sql_operation *start_query(struct sql_session *s, const char *text
 {
   struct rehearsal *r = s->r;
   (void)timeout;
-  rehearsal_reach(r, POINT_SQL, false);
+  rehearsal_before(r, POINT_SQL, "%.100s", text);
   struct sql_operation *o = rehearsal_effect(r, sizeof *o, done, arg, release);
   if (!o)
     return NULL;
@@ -157,7 +157,7 @@ static struct sql_operation *start_query(struct sql_session *s, const char *text
   rehearsal_ask(r, 3, &o->effect);
   read_result(r, o);
   rehearsal_note(r, "sql %.100s -> %s", text, o->fault.code ? o->sqlstate : "done");
-  rehearsal_reach(r, POINT_SQL, true);
+  rehearsal_after(r, POINT_SQL);
   return o;
 }
 

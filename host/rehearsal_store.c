@@ -7,6 +7,7 @@
 #include "rehearsal_world.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct door {
   struct store base;
@@ -24,16 +25,72 @@ static struct store *inner(struct store *s)
   return ((struct door *)s)->inner;
 }
 
+/* ---- what goes wrong ------------------------------------------------------------------------------ */
+
+void rehearsal_refuse_write(struct rehearsal *r)
+{
+  r->store_is_full = true;
+}
+
+/* Once: then there is room again. */
+static bool is_full(struct rehearsal *r, struct fault *fault)
+{
+  bool full = r->store_is_full;
+  if (full)
+    fault_set(fault, "journal-full", "fatal", "the journal cannot be written: no space left on device");
+  r->store_is_full = false;
+  return full;
+}
+
+enum { LEASES = 8, LEASE_NAME = 200 };
+
+struct held {
+  size_t count;
+  struct store_claim claims[LEASES];
+  char names[LEASES][LEASE_NAME];
+};
+
+static bool note_lease(void *arg, const struct store_lease *l)
+{
+  struct held *h = arg;
+  if (!*l->run || l->left <= 0 || h->count == LEASES)
+    return true;
+  snprintf(h->names[h->count], LEASE_NAME, "%s", l->name);
+  h->claims[h->count] = (struct store_claim){.name = h->names[h->count], .run = "a-thief", .host = "elsewhere", .pid = 1,
+                                             .seconds = 30, .instead_of = l->token};
+  h->count++;
+  return true;
+}
+
+static bool ignore_lease(void *arg, const struct store_lease *l)
+{
+  (void)arg, (void)l;
+  return true;
+}
+
+/* They are all taken by somebody who never comes back. */
+void rehearsal_steal_leases(struct rehearsal *r)
+{
+  struct fault ignored;
+  struct held held = {0};
+  struct store *s = r->runs;
+  long long token;
+  if (!s || !s->ops->leases(s, NULL, note_lease, &held, &ignored))
+    return;
+  for (size_t i = 0; i < held.count; i++)
+    s->ops->take(s, &held.claims[i], &token, ignore_lease, NULL, &ignored);
+}
+
 /* ---- writes: points ------------------------------------------------------------------------------- */
 
 static bool append(struct store *s, const struct store_event *const *events, size_t n, struct fault *fault)
 {
   struct rehearsal *r = world_of(s);
-  rehearsal_reach(r, POINT_JOURNAL, false);
-  bool ok = inner(s)->ops->append(inner(s), events, n, fault);
+  rehearsal_before(r, POINT_JOURNAL, "%s %s", events[0]->kind, events[0]->path);
+  bool ok = !is_full(r, fault) && inner(s)->ops->append(inner(s), events, n, fault);
   for (size_t i = 0; i < n; i++)
     rehearsal_note(r, "journal %s %s%s", events[i]->kind, events[i]->path, ok ? "" : " -> refused");
-  rehearsal_reach(r, POINT_JOURNAL, true);
+  rehearsal_after(r, POINT_JOURNAL);
   return ok;
 }
 
@@ -41,20 +98,20 @@ static bool take(struct store *s, const struct store_claim *claim, long long *to
                  void *arg, struct fault *fault)
 {
   struct rehearsal *r = world_of(s);
-  rehearsal_reach(r, POINT_LEASE, false);
+  rehearsal_before(r, POINT_LEASE, "take %s", claim->name);
   bool ok = inner(s)->ops->take(inner(s), claim, token, each, arg, fault);
   rehearsal_note(r, "lease take %s -> %s", claim->name, ok && *token ? "taken" : "refused");
-  rehearsal_reach(r, POINT_LEASE, true);
+  rehearsal_after(r, POINT_LEASE);
   return ok;
 }
 
 static bool release(struct store *s, const char *name, struct fault *fault)
 {
   struct rehearsal *r = world_of(s);
-  rehearsal_reach(r, POINT_LEASE, false);
+  rehearsal_before(r, POINT_LEASE, "release %s", name);
   bool ok = inner(s)->ops->release(inner(s), name, fault);
   rehearsal_note(r, "lease release %s", name);
-  rehearsal_reach(r, POINT_LEASE, true);
+  rehearsal_after(r, POINT_LEASE);
   return ok;
 }
 

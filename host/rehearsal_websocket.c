@@ -240,13 +240,13 @@ struct websocket_connect *rehearsal_websocket(struct world_websocket *w, const s
                                               effect_done *done, void *arg)
 {
   struct rehearsal *r = REHEARSAL_OF(websocket, w);
-  rehearsal_reach(r, POINT_HTTP, false);
+  int len = (int)strcspn(q->url, "?");
+  rehearsal_before(r, POINT_HTTP, "websocket %.*s", len, q->url);
   struct websocket_connect *c = rehearsal_effect(r, sizeof *c, done, arg, release);
   if (!c)
     return NULL;
   ask(r, c, q);
-  int len = (int)strcspn(q->url, "?");
   rehearsal_note(r, "websocket %.*s -> %s", len, q->url, c->fault.code ? c->fault.code : "open");
-  rehearsal_reach(r, POINT_HTTP, true);
+  rehearsal_after(r, POINT_HTTP);
   return c;
 }

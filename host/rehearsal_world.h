@@ -32,6 +32,7 @@ struct rehearsal {
   struct store_clock store_clock;
   struct store *runs;       /* keeps the memory of all stores; NULL until one is opened */
   struct store *idle;       /* a connection that nobody has yet, or NULL */
+  bool store_is_full;       /* for the next write */
   struct host host;         /* of the models' state */
   lua_State *L;             /* the models; their table is at index 1 */
   double start, now;
@@ -43,6 +44,7 @@ struct rehearsal {
   rehearsal_watcher *watcher;
   void *watcher_arg;
   unsigned counts[POINT_KINDS];
+  char about[256];          /* the last effect that began */
 };
 
 /* The world that a member is embedded in. */
@@ -55,9 +57,11 @@ struct rehearsal {
 void *rehearsal_effect(struct rehearsal *r, size_t size, effect_done *done, void *arg,
                        void (*release)(struct effect *));
 struct pending *rehearsal_pending(struct effect *e);
-/* Tells the watcher. An effect reaches a point before it happens and one after. */
-void rehearsal_reach(struct rehearsal *r, enum rehearsal_kind kind, bool after);
-void rehearsal_note(struct rehearsal *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Tell the watcher: an effect reaches a point before it happens, where it says what it is about, and one
+ * after, with nothing in between. */
+void rehearsal_before(struct rehearsal *r, enum rehearsal_kind kind, const char *format, ...)
+  __attribute__((format(printf, 3, 4)));
+void rehearsal_after(struct rehearsal *r, enum rehearsal_kind kind);
 
 /* ---- asking the models (rehearsal_models.c) --------------------------------------------------- */
 

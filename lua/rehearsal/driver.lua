@@ -125,6 +125,15 @@ function driver.start()
   return with_store(begin)
 end
 
+---Another run of the same.
+driver.second = driver.start
+
+---The clean-up that follows when the pull request is closed.
+function driver.closed()
+  get_ready(ready.settings, "cleanup")
+  return driver.start()
+end
+
 ---As `davit resume` does; a run that was never recorded is started again, one that is over stays so.
 function driver.resume()
   return with_store(function(store)

@@ -14,6 +14,7 @@ local explore = {}
 ---@field reference? table   of the undisturbed run: outcome { code, error }, inventory
 ---@field before string[]    the inventory before it
 ---@field points table<string, integer>  how many of each kind the undisturbed run reached
+---@field effects table<string, string>  what each was about, by "http:12"
 ---@field schedules integer  how many ran, without the undisturbed one
 ---@field merged integer     how many more there are that are the same as one of these
 ---@field failed rehearsal.Packet[]
@@ -24,22 +25,25 @@ local function take(result, packet, each)
   if packet.reference then
     result.reference, result.points, result.before = packet.reference, packet.points, packet.before
   end
-  if packet.schedule then
+  if packet.point then
+    result.effects[packet.point] = packet.about
+  elseif packet.schedule then
+    if packet.schedule ~= "undisturbed" then result.schedules = result.schedules + 1 end
     if #packet.problems > 0 then result.failed[#result.failed + 1] = packet end
     each(packet)
   elseif packet.log then
     result.log[#result.log + 1] = packet.log
   elseif packet.done then
-    result.schedules, result.merged, result.done = packet.schedules, packet.merged, true
+    result.merged, result.done = packet.merged, true
   end
 end
 
 -- In the order in which an undisturbed run meets the points, kind by kind.
 local function order(failed)
   local function key(packet)
-    local when, kind, index, ending = packet.schedule:match("^crash%-(%a+):(%a+):(%d+):(%a+)$")
-    if not when then return "" end
-    return ("%s %09d %s %s"):format(kind, index, when == "before" and 0 or 1, ending)
+    local fault, kind, index, ending = packet.schedule:match("^([%w-]+):(%a+):(%d+):?(.*)$")
+    if not fault then return "" end
+    return ("%s %09d %s %s"):format(kind, index, fault, ending)
   end
   table.sort(failed, function(a, b) return key(a) < key(b) end)
 end
@@ -51,10 +55,10 @@ end
 ---@return rehearsal.Result
 function explore.run(project, o, each)
   local began = monotonic()
-  local result = { failed = {}, log = {}, points = {}, before = {}, schedules = 0 }
+  local result = { failed = {}, log = {}, points = {}, effects = {}, before = {}, schedules = 0, merged = 0 }
   local exploration <close> = core.start {
     root = project.root, settings = json.encode(settings.of(project, o)), environ = settings.environ(project),
-    seed = o.seed, jobs = o.jobs, replay = o.replay, log = o.log, every = o.every, limit = o.limit,
+    seed = o.seed, jobs = o.jobs, replay = o.replay, plan = o.plan, faults = o.faults, log = o.log, every = o.every, limit = o.limit,
   }
   while true do
     local text = exploration:next()

@@ -104,17 +104,25 @@ local function lines_of(headers)
   return table.concat(lines)
 end
 
-function Internet:http(request, now)
+-- Undisturbed.
+function Internet:answer(request, now)
   local answer = cloud.handle(request, self.state, now)
     or sql_over_http.is_for(request) and sql_over_http.answer(self.state, request, now)
-  if answer then answer.delay = answer.delay or API else answer = self:edge(request, now) end
+  if not answer then return self:edge(request, now) end
+  answer.delay = answer.delay or API
+  return answer
+end
+
+function Internet:http(request, now)
+  local answer = self.faults:http(request, now, function() return self:answer(request, now) end)
   if not answer.fault then answer.headers = lines_of(answer.headers or {}) end
   return answer
 end
 
 ---@param state table  the models' state
-function internet.new(state)
-  return setmetatable({ state = state, missing = {}, asked = 0 }, Internet)
+---@param faults rehearsal.Faults
+function internet.new(state, faults)
+  return setmetatable({ state = state, faults = faults, missing = {}, asked = 0 }, Internet)
 end
 
 return internet

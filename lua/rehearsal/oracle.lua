@@ -118,14 +118,78 @@ end
 
 local compare = { resume = after_resume, undo = after_undo }
 
----@param how "resume"|"undo"  what followed the crash
+-- ---- runs that ended by themselves -------------------------------------------------------------
+
+local LONG = 3600   -- seconds beyond the undisturbed run that a run may take
+
+local function check_truth(problems, outcome)
+  local left = #(outcome.left or {}) > 0
+  if outcome.code == 3 and not left then
+    problems[#problems + 1] = { what = "untrue", line = "exit code 3, and the report names nothing that is left" }
+  elseif left and outcome.code ~= 3 and outcome.code ~= 10 and outcome.status ~= "done" then
+    problems[#problems + 1] = { what = "untrue", line = ("exit code %d, and the report names what is left: %s"):format(
+      outcome.code, table.concat(outcome.left, ", ")) }
+  end
+end
+
+---What was told by a run that was disturbed and has ended by itself, and who goes on with it.
+---@param outcome table
+---@param wanted string   "resume", "undo" or "": what the schedule says
+---@return string|nil
+function Oracle:follow(outcome, wanted)
+  self.first = outcome
+  if outcome.code == 10 then return wanted ~= "" and wanted or "resume" end
+  if outcome.code == 3 then return "undo" end
+  if outcome.status == "lost" then return "resume" end
+end
+
+---@param visit { which: string, outcome: table, inventory: string[] }
+function Oracle:arrived(visit) self.visit = visit end
+
+-- Nothing may come after what the other run has left; and its own word is the last one.
+local function after_visit(self, problems, ending)
+  local visit, code = self.visit, ending.outcome.code
+  if visit.outcome.code == 6 and visit.which == "second" then
+    if code ~= self.reference.outcome.code then
+      problems[#problems + 1] = { what = "exit code", line = ("%d, although the other run gave way"):format(code) }
+    end
+    return after_resume(self, problems, ending)
+  end
+  if visit.outcome.code ~= 0 then
+    problems[#problems + 1] = { what = "exit code", line = ("the other run: %d: %s"):format(visit.outcome.code,
+      visit.outcome.error or "no reason given") }
+  elseif code ~= 6 and code ~= 0 then
+    problems[#problems + 1] = { what = "exit code", line = ("%d instead of 6: %s"):format(code,
+      ending.outcome.error or "no reason given") }
+  end
+  add_lines(problems, "left over", without(ending.inventory, visit.inventory))
+  add_lines(problems, "missing", without(visit.inventory, ending.inventory))
+  if visit.which == "second" then after_resume(self, problems, ending) end
+end
+
+-- A run that ended by itself says which of the two it is: as undisturbed, or taken back.
+local function after_fault(self, problems, ending)
+  if self.visit then return after_visit(self, problems, ending) end
+  if ending.outcome.code == 0 then return after_resume(self, problems, ending) end
+  after_undo(self, problems, ending)
+end
+
+compare.fault = after_fault
+
+---@param how "resume"|"undo"|"fault"  what followed; of the last, nothing: the run has ended by itself
 ---@param ending rehearsal.Ending
+---@param elapsed number  seconds
 ---@return rehearsal.Problem[]
-function Oracle:problems(how, ending)
+function Oracle:problems(how, ending, elapsed)
   local problems = {}
-  check_code(self, problems, how, ending.outcome)
+  self.code = (self.first or ending.outcome).code
+  if how ~= "fault" then check_code(self, problems, how, ending.outcome) end
   compare[how](self, problems, ending)
   check_leases(problems, ending.outcome)
+  check_truth(problems, self.first or ending.outcome)
+  if elapsed > self.elapsed + LONG then
+    problems[#problems + 1] = { what = "too long", line = ("%.0f s instead of %.0f"):format(elapsed, self.elapsed) }
+  end
   return problems
 end
 

@@ -2,8 +2,11 @@
 ---the databases, programs and files, in one Lua state of their own.
 local checkout = require "rehearsal.checkout"
 local cloud = require "cloud.world"
+local data = require "cloud.data"
+local faults = require "rehearsal.faults"
 local internet = require "rehearsal.internet"
 local inventory = require "rehearsal.inventory"
+local items = require "cloud.github.items"
 local json = require "json"
 local ledger = require "cloud.ledger"
 local oracle = require "rehearsal.oracle"
@@ -32,9 +35,10 @@ local function add_judgement(world, state)
   ---Remembers what is there before the run.
   function world.before() judge.before = inventory.lines(state) end
 
-  ---Of the undisturbed run; `points` is "journal:17 http:40 …".
-  function world.reference(outcome, points)
+  ---Of the undisturbed run; `points` is "journal:17 http:40 …", `elapsed` seconds as a text.
+  function world.reference(outcome, points, elapsed)
     result = ending(outcome)
+    result.elapsed = tonumber(elapsed)
     local counts = {}
     for kind, n in points:gmatch("(%a+):(%d+)") do counts[kind] = math.tointeger(n) end
     return json.encode {
@@ -45,11 +49,26 @@ local function add_judgement(world, state)
 
   function world.result() return json.encode(result) end
 
-  function world.expect(text) judge.reference = json.decode(text) end
+  function world.expect(text)
+    judge.reference = json.decode(text)
+    judge.elapsed = judge.reference.elapsed
+  end
 
-  ---Of a schedule that came to an end.
-  function world.judge(id, how, outcome)
-    return json.encode { schedule = id, problems = json.array(judge:problems(how, ending(outcome))) }
+  ---How somebody takes over from a disturbed run that has ended by itself: "resume", "undo", or nil for not at all.
+  function world.follow(outcome, wanted)
+    return judge:follow(json.decode(outcome), wanted)
+  end
+
+  ---Of another run that came and went while this one stood still.
+  function world.arrived(which, outcome, err)
+    judge:arrived { which = which, outcome = outcome ~= "" and json.decode(outcome) or { code = -1, error = err },
+      inventory = inventory.lines(state) }
+  end
+
+  ---Of a schedule that came to an end; `elapsed`: seconds that it took until then, as a text.
+  function world.judge(id, how, outcome, elapsed)
+    local problems = judge:problems(how, ending(outcome), tonumber(elapsed))
+    return json.encode { schedule = id, problems = json.array(problems), code = judge.code, elapsed = tonumber(elapsed) }
   end
 
   ---Of one that did not.
@@ -59,8 +78,39 @@ local function add_judgement(world, state)
 
   function world.log(text) return json.encode { log = text } end
 
-  function world.done(schedules, merged)
-    return json.encode { done = true, schedules = math.tointeger(schedules), merged = math.tointeger(merged) }
+  function world.done(merged) return json.encode { done = true, merged = math.tointeger(merged) } end
+end
+
+local others = { second = true, closed = true }
+
+-- Where nobody else can come: nothing is about a pull request.
+local function without_others(names)
+  local list = {}
+  for _, name in ipairs(names) do
+    if not others[name] then list[#list + 1] = name end
+  end
+  return list
+end
+
+-- What the explorer asks about what goes wrong.
+local function add_troubles(world, state, troubles, settings)
+  function world.faults(kind, about)
+    local names, merged = faults.at(kind, about)
+    if not settings.params.pr then names = without_others(names) end
+    return merged .. "\n" .. table.concat(names, "\n")
+  end
+
+  function world.arm(name, kind) troubles:arm(name, kind) end
+
+  ---The pull request that the run is about is closed.
+  function world.close_pull()
+    local repository = state.github.repositories[state.github.repository]
+    local pull = data.find(repository.pulls, "number", settings.params.pr)
+    if pull then items.set_state(pull, "closed", repository.owner or "octocat", os.time()) end
+  end
+
+  function world.point(kind, index, about)
+    return json.encode { point = ("%s:%s"):format(kind, index), about = about }
   end
 end
 
@@ -70,18 +120,31 @@ return function(text, disk)
   local settings = json.decode(text)
   local state = cloud.new(settings.cloud)
   local files = overlay.new(disk, settings.hidden)
-  local net = internet.new(state)
+  local troubles = faults.new(state)
+  local net = internet.new(state, troubles)
   local number = (settings.params or {}).pr   -- whoever rehearses a piece of Lua has no parameters
   local world = {
     http = function(request, now) return net:http(request, now) end,
-    dns = function(name, kind, server, now) return net:dns(name, kind, server, now) end,
-    connect = function(url, now) return late(ledger.connect(state, url, now), SQL) end,
-    query = function(id, query, params, now) return late(ledger.query(state, id, query, params, now), SQL) end,
+    dns = function(name, kind, server, now)
+      return troubles:dns(name, function() return net:dns(name, kind, server, now) end)
+    end,
+    connect = function(url, now)
+      return troubles:connect(function() return late(ledger.connect(state, url, now), SQL) end)
+    end,
+    query = function(id, query, params, now)
+      return troubles:query(id, function() ledger.close(state, id) end,
+        function() return late(ledger.query(state, id, query, params, now), SQL) end)
+    end,
     process = function(argv, cwd, input)
       local here = checkout.of(state.github, settings.cloud.repository, number)
-      return programs.run(files, settings.workers, argv, cwd, input, here)
+      return troubles:process(function() return programs.run(files, settings.workers, argv, cwd, input, here) end)
     end,
-    file = function(action, ...) return files:act(action, ...) end,
+    file = function(action, path, ...)
+      local more = table.pack(...)
+      return troubles:file(action .. " " .. path, function()
+        return files:act(action, path, table.unpack(more, 1, more.n))
+      end)
+    end,
   }
 
   function world.close(session)
@@ -95,5 +158,6 @@ return function(text, disk)
   end
 
   add_judgement(world, state)
+  add_troubles(world, state, troubles, settings)
   return world
 end

@@ -1,0 +1,259 @@
+/* rehearsal_disturb.c - what goes wrong at a point, and what follows; see rehearsal_explorer.h.
+ *
+ * What may go wrong is the models' affair (lua/rehearsal/faults.lua), and so is what an effect then answers. Done
+ * here is what befalls Davit itself: it dies, it is asked to stop, its journal or its lease fails it, another
+ * one comes. A schedule's id says all of it: FAULT:KIND:INDEX, with ":resume" or ":undo" where somebody
+ * has to take over, and "+" before what goes wrong next. */
+#include "rehearsal_explorer.h"
+#include "interrupt.h"
+#include "task.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NAME_SIZE = 40 };
+
+/* One thing that goes wrong, as an id has it. */
+struct term {
+  char fault[NAME_SIZE], ending[8];
+};
+
+/* ---- which --------------------------------------------------------------------------------------- */
+
+static void name_schedule(const struct explorer *x, char *id, const struct rehearsal_point *p, const struct term *t)
+{
+  snprintf(id, ID_SIZE, "%.100s%s%s:%s:%u%s%s", x->id, *x->id ? "+" : "", t->fault, rehearsal_kind_name(p->kind), p->index,
+           *t->ending ? ":" : "", t->ending);
+}
+
+enum role { NOT_WANTED, WAY_TO_OTHERS, WANTED };
+
+/* What the plan has to say of a schedule; each id is a line of it. */
+static enum role role_in(const char *plan, const char *id)
+{
+  size_t len = strlen(id);
+  enum role role = NOT_WANTED;
+  for (const char *line = plan; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+    if (strncmp(line, id, len) != 0)
+      continue;
+    if (line[len] == '\n' || line[len] == 0)
+      return WANTED;
+    if (line[len] == '+')
+      role = WAY_TO_OTHERS;
+  }
+  return role;
+}
+
+static enum role role_of(struct explorer *x, const char *id)
+{
+  if (x->sweep->replay)
+    return role_in(x->sweep->replay, id);
+  if (x->sweep->plan)
+    return role_in(x->sweep->plan, id);
+  return x->offered++ % x->sweep->every == 0 ? WANTED : NOT_WANTED;
+}
+
+/* ---- in this process ------------------------------------------------------------------------------ */
+
+/* For a process that ends soon: no garbage is collected while memory lasts. */
+static void hurry(struct explorer *x)
+{
+  for (int i = 0; i <= DAVITS; i++) {
+    lua_State *L = i < DAVITS ? x->davits[i].L : rehearsal_models(x->r);
+    if (L && rehearsal_arena_open(&x->arenas[i], LIMIT_BYTES)) {
+      lua_gc(L, LUA_GCSTOP);
+      lua_setallocf(L, rehearsal_arena_alloc, &x->arenas[i]);
+    }
+  }
+}
+
+static const char *take_over(struct explorer *x, const char *ending, const char **error)
+{
+  if (x->at_work + 1 == DAVITS) {
+    *error = "nobody is left who could take over";
+    return NULL;
+  }
+  return actor_call(&x->davits[++x->at_work], ending, NULL, error);
+}
+
+static _Noreturn void crash(struct explorer *x, const char *ending)
+{
+  char how[8];
+  const char *error;
+  snprintf(how, sizeof how, "%s", ending);
+  rehearsal_crash(x->r);
+  const char *outcome = take_over(x, how, &error);
+  explorer_end_disturbed(x, how, outcome, error);
+}
+
+/* Another run comes while this one stands still, and goes to its end. */
+static void arrive(struct explorer *x, const char *which)
+{
+  const char *error;
+  if (strcmp(which, "closed") == 0)
+    ASK(x, "close_pull", "");
+  const char *outcome = actor_call(&x->davits[DAVITS - 1], which, NULL, &error);
+  ASK(x, "arrived", which, outcome ? outcome : "", outcome ? "" : error);
+}
+
+static void go_wrong(struct explorer *x, const struct rehearsal_point *p, const struct term *t)
+{
+  if (strncmp(t->fault, "crash-", 6) == 0)
+    crash(x, t->ending);
+  snprintf(x->ending, sizeof x->ending, "%s", t->ending);
+  rehearsal_note(x->r, "%s at %s %u", t->fault, rehearsal_kind_name(p->kind), p->index);
+  if (strcmp(t->fault, "stop") == 0)
+    interrupt_stop(sched_of(x->davits[x->at_work].L), SIGTERM);
+  else if (strcmp(t->fault, "lease-lost") == 0)
+    rehearsal_steal_leases(x->r);
+  else if (p->kind == POINT_JOURNAL && strcmp(t->fault, "full") == 0)
+    rehearsal_refuse_write(x->r);
+  else if (strcmp(t->fault, "second") == 0 || strcmp(t->fault, "closed") == 0)
+    arrive(x, t->fault);
+  else
+    ASK(x, "arm", t->fault, rehearsal_kind_name(p->kind));
+}
+
+static bool starved(const struct explorer *x)
+{
+  bool any = x->arenas[DAVITS].starved;
+  for (int i = 0; i < DAVITS; i++)
+    any |= x->davits[i].starved || x->arenas[i].starved;
+  return any;
+}
+
+/* Who has stopped leaves the rest to others: as the schedule says, else as the models think fit. */
+static const char *follow(struct explorer *x, const char **how, const char *outcome, const char **error)
+{
+  static char next[8];
+  const char *wanted = strcmp(*how, "fault") == 0 ? ASK(x, "follow", outcome, x->ending) : NULL;
+  if (!wanted)
+    return outcome;
+  snprintf(next, sizeof next, "%s", wanted);
+  *how = next;
+  rehearsal_crash(x->r);
+  return take_over(x, next, error);
+}
+
+void explorer_end_disturbed(struct explorer *x, const char *how, const char *outcome, const char *error)
+{
+  char elapsed[32];
+  alarm(x->sweep->limit);
+  snprintf(elapsed, sizeof elapsed, "%.3f", rehearsal_elapsed(x->r));
+  if (outcome && x->is_judged)
+    outcome = follow(x, &how, outcome, &error);
+  if (!x->is_judged)
+    ;
+  else if (starved(x))
+    SAY(x, "died", x->id, "it wanted more than 512 MB of memory");
+  else if (outcome)
+    SAY(x, "judge", x->id, how, outcome, elapsed);
+  else
+    SAY(x, "died", x->id, error);
+  explorer_reap_all(x);
+  if (x->sweep->replay) {
+    explorer_send_log(x);
+    SAY(x, "done", "0");  // no process is left to say so
+  }
+  _exit(0);
+}
+
+/* ---- offering it ------------------------------------------------------------------------------------ */
+
+/* A process of its own, but for a replay. True in the one in which it is to happen. */
+static bool split_off(struct explorer *x, const char *id)
+{
+  if (!x->sweep->replay) {
+    if (!explorer_fork(x, id))
+      return false;
+    hurry(x);
+  }
+  snprintf(x->id, sizeof x->id, "%s", id);
+  return true;
+}
+
+static void offer(struct explorer *x, const struct rehearsal_point *p, const struct term *t)
+{
+  char id[ID_SIZE];
+  name_schedule(x, id, p, t);
+  enum role role = role_of(x, id);
+  if (role == NOT_WANTED || !split_off(x, id))
+    return;
+  x->is_judged = role == WANTED;
+  if (x->is_judged)
+    rehearsal_watch(x->r, NULL, NULL);
+  go_wrong(x, p, t);
+}
+
+/* Whether this has become the process of one more thing that went wrong. */
+static bool has_split_off(const struct explorer *x, size_t id_len)
+{
+  return strlen(x->id) > id_len;
+}
+
+static void offer_crashes(struct explorer *x, const struct rehearsal_point *p)
+{
+  static const char *const endings[] = {"resume", "undo"};
+  struct term t;
+  snprintf(t.fault, sizeof t.fault, "crash-%s", p->after ? "after" : "before");
+  for (int i = 0; i < 2; i++) {
+    snprintf(t.ending, sizeof t.ending, "%s", endings[i]);
+    offer(x, p, &t);
+  }
+}
+
+/* Between one point and the next nothing happens to the world: a crash before an effect is the crash
+ * after the last one, unless time has brought another takeover. */
+static bool is_explored(struct explorer *x, const struct rehearsal_point *p)
+{
+  double takeover = rehearsal_takeover(x->r);
+  bool explored = !p->after && takeover == x->explored;
+  x->explored = takeover;
+  return explored;
+}
+
+/* "FAULT" or "FAULT ENDING" */
+static void read_term(const char *line, size_t len, struct term *t)
+{
+  char text[NAME_SIZE + 10];
+  snprintf(text, sizeof text, "%.*s", (int)len, line);
+  *t = (struct term){0};
+  sscanf(text, "%39s %7s", t->fault, t->ending);
+}
+
+/* What the models name, one a line; the first line is how many more there are that are the same as one of these.
+ * Where one has happened this process goes on with the run. */
+static void offer_faults(struct explorer *x, const struct rehearsal_point *p)
+{
+  const char *told = ASK(x, "faults", rehearsal_kind_name(p->kind), p->about);
+  char *lines = told ? strdup(told) : NULL;
+  size_t own = strlen(x->id), len;
+  x->merged += lines && !*x->id ? strtoul(lines, NULL, 10) : 0;
+  for (char *line = lines ? strchr(lines, '\n') : NULL; line && !has_split_off(x, own); line = line[len] ? line + len : NULL) {
+    struct term t;
+    len = strcspn(++line, "\n");
+    read_term(line, len, &t);
+    if (*t.fault)
+      offer(x, p, &t);
+  }
+  free(lines);
+}
+
+void explorer_at_point(void *arg, const struct rehearsal_point *p)
+{
+  struct explorer *x = arg;
+  size_t own = strlen(x->id);
+  if (!x->sweep->replay)
+    alarm(0);  // time that others take is not this run's
+  rehearsal_store_warm(x->r);
+  if (!x->sweep->replay && !*x->id && is_explored(x, p))
+    x->merged += 2;
+  else
+    offer_crashes(x, p);
+  if (!p->after && x->sweep->faults)
+    offer_faults(x, p);
+  if (!has_split_off(x, own))
+    alarm(x->sweep->limit);
+}

@@ -1,0 +1,47 @@
+/* rehearsal_packet.c - what the explorer tells; see rehearsal_explorer.h. The models word it. */
+#include "rehearsal_explorer.h"
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum { LOG_PIECE = 32 * 1024 };
+
+/* Leaves the text, or nil, on top of the models' stack. */
+static const char *ask(struct explorer *x, const char *function, const char *const *arguments, size_t *len)
+{
+  lua_State *L = rehearsal_models(x->r);
+  int n = 0;
+  lua_getfield(L, 1, function);
+  for (; arguments[n]; n++)
+    lua_pushstring(L, arguments[n]);
+  if (lua_pcall(L, n, 1, 0) != LUA_OK) {
+    fprintf(stderr, "davit: the judgement of the rehearsal failed: %s\n", luaL_tolstring(L, -1, NULL));
+    abort();
+  }
+  return lua_tolstring(L, -1, len);
+}
+
+const char *explorer_ask(struct explorer *x, const char *function, const char *const *arguments)
+{
+  return ask(x, function, arguments, NULL);
+}
+
+void explorer_say(struct explorer *x, const char *function, const char *const *arguments)
+{
+  size_t len;
+  const char *text = ask(x, function, arguments, &len);
+  while (text && send(x->fd, text, len, MSG_NOSIGNAL) < 0 && errno == EINTR)
+    ;
+}
+
+void explorer_send_log(struct explorer *x)
+{
+  const struct buf *log = rehearsal_log(x->r);
+  char piece[LOG_PIECE + 1];
+  for (size_t at = 0; at < log->len; at += LOG_PIECE) {
+    snprintf(piece, sizeof piece, "%s", log->data + at);
+    SAY(x, "log", piece);
+  }
+}
