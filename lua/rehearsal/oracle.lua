@@ -122,11 +122,14 @@ local compare = { resume = after_resume, undo = after_undo }
 
 local LONG = 3600   -- seconds beyond the undisturbed run that a run may take
 
+-- Others go on with these, or have: what is left is said, and no claim is made.
+local unfinished = { [3] = true, [6] = true, [10] = true, [75] = true }
+
 local function check_truth(problems, outcome)
   local left = #(outcome.left or {}) > 0
   if outcome.code == 3 and not left then
     problems[#problems + 1] = { what = "untrue", line = "exit code 3, and the report names nothing that is left" }
-  elseif left and outcome.code ~= 3 and outcome.code ~= 10 and outcome.status ~= "done" then
+  elseif left and not unfinished[outcome.code] and outcome.status ~= "done" then
     problems[#problems + 1] = { what = "untrue", line = ("exit code %d, and the report names what is left: %s"):format(
       outcome.code, table.concat(outcome.left, ", ")) }
   end
@@ -138,6 +141,7 @@ end
 ---@return string|nil
 function Oracle:follow(outcome, wanted)
   self.first = outcome
+  if self.visit then return nil end   -- who came has the last word
   if outcome.code == 10 then return wanted ~= "" and wanted or "resume" end
   if outcome.code == 3 then return "undo" end
   if outcome.status == "lost" then return "resume" end
@@ -163,7 +167,6 @@ local function after_visit(self, problems, ending)
       ending.outcome.error or "no reason given") }
   end
   add_lines(problems, "left over", without(ending.inventory, visit.inventory))
-  add_lines(problems, "missing", without(visit.inventory, ending.inventory))
   if visit.which == "second" then after_resume(self, problems, ending) end
 end
 
