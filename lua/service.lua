@@ -12,6 +12,7 @@ local service = {}
 ---@field message string
 ---@field hint? string
 ---@field refused? boolean      the service says that it did nothing, whatever the status
+---@field unreadable? boolean   the service may have done it: what it said was cut off or is somebody else's
 ---@field retry_after? number   seconds
 
 ---@class service.Call
@@ -27,8 +28,18 @@ local LOOK_FIRST = "it may have been done all the same: look before trying again
 
 -- A 5xx may come after the work was done; 503 says that there was no taking it up.
 local function in_doubt(answer, fault)
+  if fault.unreadable then return answer.status < 300 end
   return fault.class == "transient" and answer.status >= 500 and answer.status ~= 503
     and not fault.refused
+end
+
+---What is wrong with an answer that says that all is well, and whose body is not what the service says then.
+---@param name string  of the service, in codes
+---@param answer table
+---@return service.Fault
+function service.unreadable(name, answer)
+  return { code = name .. "-malformed", class = "transient", unreadable = true,
+    message = ("status %d with a body that is no JSON of the API's"):format(answer.status) }
 end
 
 -- Exchanges that broke off after the request had left.

@@ -83,6 +83,7 @@ end
 
 -- A page of a proxy or of the firewall before the API.
 local function malformed(answer)
+  if answer.status < 300 then return service.unreadable("cloudflare", answer) end
   local challenged = service.header(answer, "cf-mitigated") == "challenge"
   return { code = "cloudflare-malformed",
     class = challenged and "fatal" or service.class(answer.status),

@@ -69,9 +69,11 @@ local function text_of(reply)
 end
 
 local function judge(answer, o)
-  local reply = answer.body ~= "" and try(json.decode, answer.body) or {}
-  answer.reply = reply
-  if answer.status >= 200 and answer.status < 300 then return nil end
+  local reply = answer.body ~= "" and try(json.decode, answer.body)
+  answer.reply = reply or {}
+  if answer.status >= 200 and answer.status < 300 then
+    return answer.body ~= "" and reply == nil and service.unreadable("github", answer) or nil
+  end
   if o.absent and (answer.status == 404 or answer.status == 410) then
     answer.reply = nil
     return nil

@@ -39,7 +39,9 @@ end
 local function judge(answer, absent)
   local reply = answer.body ~= "" and try(json.decode, answer.body)
   answer.reply = type(reply) == "table" and reply or {}
-  if answer.status >= 200 and answer.status < 300 then return nil end
+  if answer.status >= 200 and answer.status < 300 then
+    return answer.body ~= "" and type(reply) ~= "table" and service.unreadable("neon", answer) or nil
+  end
   if absent and answer.status == 404 then
     answer.reply = nil
     return nil
