@@ -144,7 +144,7 @@ function Oracle:follow(outcome, wanted)
   if self.visit then return nil end   -- who came has the last word
   if outcome.code == 10 then return wanted ~= "" and wanted or "resume" end
   if outcome.code == 3 then return "undo" end
-  if outcome.status == "lost" then return "resume" end
+  if outcome.status == "lost" or outcome.code == 6 then return "resume" end
 end
 
 ---@param visit { which: string, outcome: table, inventory: string[] }
@@ -162,8 +162,8 @@ local function after_visit(self, problems, ending)
   if visit.outcome.code ~= 0 then
     problems[#problems + 1] = { what = "exit code", line = ("the other run: %d: %s"):format(visit.outcome.code,
       visit.outcome.error or "no reason given") }
-  elseif code ~= 6 and code ~= 0 then
-    problems[#problems + 1] = { what = "exit code", line = ("%d instead of 6: %s"):format(code,
+  elseif code ~= 0 and code ~= 6 and code ~= 10 then
+    problems[#problems + 1] = { what = "exit code", line = ("%d instead of 6 or 10: %s"):format(code,
       ending.outcome.error or "no reason given") }
   end
   add_lines(problems, "left over", without(ending.inventory, visit.inventory))

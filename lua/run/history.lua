@@ -17,6 +17,7 @@ local history = {}
 ---@field error? table
 ---@field undo? boolean     a step that said how to take it back
 ---@field creating? boolean an ensure that may have created something
+---@field made? number       Unix seconds of when it began to create it
 ---@field existed? boolean  an ensure that found it there
 ---@field undone? "started"|"finished"|"failed"
 ---@field undo_error? table
@@ -126,7 +127,8 @@ handlers["run-finished"] = function(self, event)
 end
 
 handlers["create-started"] = function(self, event)
-  self:entry("ensure", event.path, event).creating = true
+  local entry = self:entry("ensure", event.path, event)
+  entry.creating, entry.made = true, event.at
 end
 
 handlers["parallel-started"] = function(self, event)

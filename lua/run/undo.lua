@@ -10,17 +10,34 @@ local undo = {}
 
 -- Seconds, for one step: what a service needs that is busy or was restarted.
 local DEADLINE, FIRST_PAUSE, LONGEST_PAUSE = 120, 0.5, 8
+-- And for waiting beside that until a limit has passed, where the service says how long: Cloudflare's are five minutes.
+local LIMITED = 360
+-- What was made so many seconds ago may not be shown yet: that it is not there proves nothing.
+local UNSEEN = 15
 
 local worth_another_attempt = { transient = true, pending = true, throttled = true, converge = true, unknown = true }
 
 -- Every undo may be called again: what was lost is looked at by the next attempt.
 local function attempt(f)
-  local stop, pause = core.monotonic() + DEADLINE, FIRST_PAUSE
+  local stop, pause, patience = core.monotonic() + DEADLINE, FIRST_PAUSE, LIMITED
   while true do
-    local left = stop - core.monotonic()
-    local result, err = try(task.deadline, math.max(left, 0), function() return (f()) end)
+    local result, err = try(task.deadline, DEADLINE, function() return (f()) end)
     if not err then return result end
-    if not worth_another_attempt[err.class] or core.monotonic() + pause > stop then error(err, 0) end
+    if err.class == "throttled" and err.retry_after and err.retry_after <= patience then
+      patience, stop = patience - err.retry_after, stop + err.retry_after
+      sleep(err.retry_after)
+    else
+      if not worth_another_attempt[err.class] or core.monotonic() + pause > stop then error(err, 0) end
+      sleep(pause)
+      pause = math.min(2 * pause, LONGEST_PAUSE)
+    end
+  end
+end
+
+-- Looks until it is there, or was made long enough ago.
+local function wait_until_seen(r, entry)
+  local pause = FIRST_PAUSE
+  while core.now() < entry.made + UNSEEN and r.find() == nil do
     sleep(pause)
     pause = math.min(2 * pause, LONGEST_PAUSE)
   end
@@ -28,9 +45,12 @@ end
 
 ---How a resource that the run created is taken back.
 ---@param r table
----@return fun()
+---@return fun(result: any, entry: run.Entry)
 function undo.of_resource(r)
-  return function() resource.destroy(r) end
+  return function(_, entry)
+    if entry.made then wait_until_seen(r, entry) end
+    resource.destroy(r)
+  end
 end
 
 -- One entry --------------------------------------------------------------------------------
@@ -51,7 +71,7 @@ local function take_back(run, entry)
   end
   run.recorder:write("undo-started", entry.path, { of = entry.kind })
   local started = core.monotonic()
-  local _, err = try(attempt, function() return way(entry.result) end)
+  local _, err = try(attempt, function() return way(entry.result, entry) end)
   local seconds = core.monotonic() - started
   if err then
     run.recorder:note("undo-failed", entry.path, { of = entry.kind, error = recorder.describe(err), seconds = seconds })
