@@ -50,3 +50,12 @@ void http_url_fault(struct fault *f, const char *method, const char *url)
   fault_set(f, "http-url", "misuse", "%s: not an http or https URL: '%.*s%.*s'", method, scheme, url, len, place);
   fault_hint(f, "it begins with http:// or https://; url.encode writes as %%XX what may not stand in one");
 }
+
+bool http_is_repeatable(const char *method)
+{
+  static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", NULL};
+  const char *const *m = methods;
+  while (*m && strcmp(*m, method) != 0)
+    m++;
+  return *m != NULL;
+}

@@ -124,6 +124,8 @@ enum { HTTP_WHAT = 320 };
 /* "GET example.com/path at 192.0.2.1:443", the beginning of every error: what was tried, on what. The
  * address only where it is known ("" if not) and the URL does not name it. Returns the text. */
 const char *http_what(char *text, size_t size, const char *method, const char *url, const char *address);
+/* May arrive twice (RFC 9110, 9.2.2): not POST, not PATCH, and no method that nobody here knows. */
+bool http_is_repeatable(const char *method);
 /* The fault of a URL that no world takes. */
 void http_url_fault(struct fault *f, const char *method, const char *url);
 /* "dns", "connect", "tls", "send", "first byte", "body", … as errors name it. */

@@ -261,7 +261,5 @@ void exchange_set_proxy_fault(struct exchange *x, long status);
 void exchange_timed_out(struct exchange *x, const char *code, const char *what, double seconds);
 /* The fault of a request that had no, or no whole, reply; base.phase stands. */
 void exchange_lost(struct exchange *x, const char *code, const char *what);
-/* May arrive twice (RFC 9110, 9.2.2): not POST, not PATCH, and no method that nobody here knows. */
-bool http_is_repeatable(const char *method);
 enum http_phase exchange_phase(const struct exchange *x);
 #endif

@@ -48,15 +48,6 @@ static const char *broke_while(enum http_phase phase)
 
 /* ---- faults ------------------------------------------------------------------------------------- */
 
-bool http_is_repeatable(const char *method)
-{
-  static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", NULL};
-  const char *const *m = methods;
-  while (*m && strcmp(*m, method) != 0)
-    m++;
-  return *m != NULL;
-}
-
 /* "GET example.com/path at 192.0.2.1:443: what (reason)", as much of it as is known. A refused probe
  * makes one every time, so it is put together without formatting. */
 static void say(struct exchange *x, const char *code, const char *class, const char *what, const char *reason)

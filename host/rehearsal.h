@@ -74,9 +74,10 @@ struct rehearsal_point {
 };
 
 const char *rehearsal_kind_name(enum rehearsal_kind kind);
-/* Told of every point from now on, while it is reached; the points are counted anew. NULL: nobody. */
+/* Told of every point from now on, while it is reached. NULL: nobody. */
 typedef void rehearsal_watcher(void *arg, const struct rehearsal_point *p);
 void rehearsal_watch(struct rehearsal *r, rehearsal_watcher *watcher, void *arg);
+void rehearsal_count_anew(struct rehearsal *r);
 /* How many points of a kind were reached. */
 unsigned rehearsal_count(const struct rehearsal *r, enum rehearsal_kind kind);
 /* When somebody would take over from a Davit that died now: at a full minute, one at least later. */

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Where monotonic time begins: it is not the wall's, and nobody may take it for that. */
 #define UPTIME 1000.0
@@ -120,8 +121,11 @@ void rehearsal_watch(struct rehearsal *r, rehearsal_watcher *watcher, void *arg)
 {
   r->watcher = watcher;
   r->watcher_arg = arg;
-  for (int i = 0; i < POINT_KINDS; i++)
-    r->counts[i] = 0;
+}
+
+void rehearsal_count_anew(struct rehearsal *r)
+{
+  memset(r->counts, 0, sizeof r->counts);
 }
 
 unsigned rehearsal_count(const struct rehearsal *r, enum rehearsal_kind kind)

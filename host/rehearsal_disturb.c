@@ -69,8 +69,11 @@ static void hurry(struct explorer *x)
   }
 }
 
+/* Some time after the one at work has ended, somehow. */
 static const char *take_over(struct explorer *x, const char *ending, const char **error)
 {
+  rehearsal_crash(x->r);
+  x->disturbed = false;
   if (x->at_work + 1 == DAVITS) {
     *error = "nobody is left who could take over";
     return NULL;
@@ -83,7 +86,6 @@ static _Noreturn void crash(struct explorer *x, const char *ending)
   char how[8];
   const char *error;
   snprintf(how, sizeof how, "%s", ending);
-  rehearsal_crash(x->r);
   const char *outcome = take_over(x, how, &error);
   explorer_end_disturbed(x, how, outcome, error);
 }
@@ -102,6 +104,7 @@ static void go_wrong(struct explorer *x, const struct rehearsal_point *p, const 
 {
   if (strncmp(t->fault, "crash-", 6) == 0)
     crash(x, t->ending);
+  x->disturbed = true;
   snprintf(x->ending, sizeof x->ending, "%s", t->ending);
   rehearsal_note(x->r, "%s at %s %u", t->fault, rehearsal_kind_name(p->kind), p->index);
   if (strcmp(t->fault, "stop") == 0)
@@ -124,32 +127,35 @@ static bool starved(const struct explorer *x)
   return any;
 }
 
-/* Who has stopped leaves the rest to others: as the schedule says, else as the models think fit. */
-static const char *follow(struct explorer *x, const char **how, const char *outcome, const char **error)
+enum { HOW_SIZE = 8 };
+
+/* Who was disturbed may leave the rest to others: as the schedule says, else as the models think fit. The last outcome. */
+static const char *follow(struct explorer *x, char how[HOW_SIZE], const char *outcome, const char **error)
 {
-  static char next[8];
-  const char *wanted = strcmp(*how, "fault") == 0 ? ASK(x, "follow", outcome, x->ending) : NULL;
-  if (!wanted)
-    return outcome;
-  snprintf(next, sizeof next, "%s", wanted);
-  *how = next;
-  rehearsal_crash(x->r);
-  return take_over(x, next, error);
+  while (outcome && x->disturbed) {
+    const char *next = ASK(x, "follow", how, outcome, x->ending);
+    if (!next)
+      break;
+    snprintf(how, HOW_SIZE, "%s", next);
+    outcome = take_over(x, how, error);
+  }
+  return outcome;
 }
 
-void explorer_end_disturbed(struct explorer *x, const char *how, const char *outcome, const char *error)
+void explorer_end_disturbed(struct explorer *x, const char *began, const char *outcome, const char *error)
 {
-  char elapsed[32];
+  char elapsed[32], how[HOW_SIZE];
   alarm(x->sweep->limit);
+  snprintf(how, sizeof how, "%s", began);
   snprintf(elapsed, sizeof elapsed, "%.3f", rehearsal_elapsed(x->r));
-  if (outcome && x->is_judged)
-    outcome = follow(x, &how, outcome, &error);
+  if (x->is_judged)
+    outcome = follow(x, how, outcome, &error);
   if (!x->is_judged)
     ;
   else if (starved(x))
     SAY(x, "died", x->id, "it wanted more than 512 MB of memory");
   else if (outcome)
-    SAY(x, "judge", x->id, how, outcome, elapsed);
+    SAY(x, "judge", x->id, how, outcome, elapsed, x->disturbed ? "disturbed" : "");
   else
     SAY(x, "died", x->id, error);
   explorer_reap_all(x);
@@ -158,6 +164,15 @@ void explorer_end_disturbed(struct explorer *x, const char *how, const char *out
     SAY(x, "done", "0");  // no process is left to say so
   }
   _exit(0);
+}
+
+/* A watcher: the models gather what the rest of a disturbed run does. */
+static void note_point(void *arg, const struct rehearsal_point *p)
+{
+  char number[16];
+  snprintf(number, sizeof number, "%u", p->index);
+  if (!p->after)
+    ASK((struct explorer *)arg, "passed", rehearsal_kind_name(p->kind), number, p->about);
 }
 
 /* ---- offering it ------------------------------------------------------------------------------------ */
@@ -183,7 +198,7 @@ static void offer(struct explorer *x, const struct rehearsal_point *p, const str
     return;
   x->is_judged = role == WANTED;
   if (x->is_judged)
-    rehearsal_watch(x->r, NULL, NULL);
+    rehearsal_watch(x->r, x->sweep->effects ? note_point : NULL, x);
   go_wrong(x, p, t);
 }
 

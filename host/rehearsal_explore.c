@@ -24,6 +24,7 @@ static const char *run_undisturbed(struct explorer *x, rehearsal_watcher *watche
 {
   rehearsal_keep_log(x->r, true);
   rehearsal_watch(x->r, watcher, x);
+  rehearsal_count_anew(x->r);
   alarm(x->sweep->limit);
   const char *outcome = actor_call(&x->davits[0], "start", NULL, error);
   alarm(0);
@@ -130,7 +131,7 @@ static void explore_all(struct explorer *x, const char *reference)
   const char *error = NULL;
   const char *outcome = run_undisturbed(x, explorer_at_point, &error);
   if (*x->id)
-    explorer_end_disturbed(x, "fault", outcome, error);
+    explorer_end_disturbed(x, "start", outcome, error);
   if (outcome)
     check_repeats(x, reference);
   else
@@ -143,7 +144,7 @@ static void replay(struct explorer *x)
   const char *error = NULL;
   const char *outcome = run_undisturbed(x, explorer_at_point, &error);
   if (x->is_judged)
-    explorer_end_disturbed(x, "fault", outcome, error);
+    explorer_end_disturbed(x, "start", outcome, error);
   SAY(x, "died", x->sweep->replay, error ? error : "the run never comes to this point");
 }
 

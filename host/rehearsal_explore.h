@@ -27,6 +27,7 @@ struct rehearsal_sweep {
   const char *replay;          /* run only this one, and give its log; NULL: all */
   const char *plan;            /* run only these, an id a line; NULL: all of one thing that goes wrong */
   bool faults;                 /* not crashes only */
+  bool effects;                /* tell what each disturbed run did after it was disturbed */
   bool log;                    /* give the log of the undisturbed run */
   unsigned every;              /* only each so-many-th schedule; 1: all */
   unsigned limit;              /* seconds that a run may take */

@@ -11,7 +11,7 @@
 #include "rehearsal_arena.h"
 #include "rehearsal_explore.h"
 
-enum { ID_SIZE = 200, JOBS_MAX = 256, DAVITS = 3 };
+enum { ID_SIZE = 200, JOBS_MAX = 256, DAVITS = 4 };
 #define LIMIT_BYTES ((size_t)512 << 20)
 
 struct child {
@@ -32,6 +32,7 @@ struct explorer {
   double explored;     /* the takeover of the last point, 0 before the first */
   char id[ID_SIZE];    /* what has gone wrong in this process so far; "": nothing */
   bool is_judged;      /* this process's own run is a schedule, not only the way to some */
+  bool disturbed;      /* something went wrong for the one that is at work */
   char ending[8];      /* what follows a run that was stopped: "resume" or "undo"; "": nothing */
 };
 
@@ -60,7 +61,7 @@ void explorer_reap_all(struct explorer *x);
 /* A watcher: every single thing that may go wrong at a point gets a process of its own, or those that a plan
  * names. What is replayed happens in this very process. */
 void explorer_at_point(void *explorer, const struct rehearsal_point *p);
-/* What becomes of a disturbed run that has ended, with an outcome or an error; ends this process. `how`: what it
- * was, "fault" or the way in which somebody took over. */
-_Noreturn void explorer_end_disturbed(struct explorer *x, const char *how, const char *outcome, const char *error);
+/* What becomes of a disturbed run that has ended, with an outcome or an error; ends this process. `began`: what it
+ * was, "start" or the way in which somebody took over. */
+_Noreturn void explorer_end_disturbed(struct explorer *x, const char *began, const char *outcome, const char *error);
 #endif

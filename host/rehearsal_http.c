@@ -22,12 +22,14 @@ struct exchange {
   struct rehearsal *r;
   enum { READING, DUE, GIVING } state;
   int request;            /* the table for the models, without its body */
+  char method[16];
   char what[256];         /* "GET host/path", for the log */
   struct text *texts;
   size_t text_count, text_at;
   bool in_source;
   struct buf sent;
   struct http_sink sink;  /* take is NULL: none */
+  struct http_timeouts timeouts;
   size_t max_body, given;
 };
 
@@ -250,6 +252,22 @@ bool rehearsal_ask_http(struct rehearsal *r, const struct http_request *q, struc
   return !rehearsal_fault(r, f, NULL);
 }
 
+/* An answer that comes too late is none: the request may have been applied. */
+static void keep_time(struct exchange *x)
+{
+  struct pending *p = rehearsal_pending(&x->base.effect);
+  double first = x->timeouts.first_byte, total = x->timeouts.total;
+  bool is_first = first > 0 && (total <= 0 || first < total);
+  double limit = is_first ? first : total;
+  if (limit <= 0 || p->due - x->r->now <= limit)
+    return;
+  p->due = x->r->now + limit;
+  buf_free(&x->base.headers);
+  buf_free(&x->base.body);
+  fault_set(&x->base.fault, is_first ? "http-first-byte-timeout" : "http-timeout",
+            http_is_repeatable(x->method) ? "transient" : "unknown", "%s: no answer within %g s", x->what, limit);
+}
+
 /* The request leaves: the models answer, and the answer is due when they say. */
 static void ask(struct exchange *x)
 {
@@ -260,6 +278,7 @@ static void ask(struct exchange *x)
   rehearsal_set(L, "body", buf_str(&x->sent), x->sent.len);
   rehearsal_ask(x->r, 1, &x->base.effect);
   read_answer(x);
+  keep_time(x);
   x->base.phase = phase_of(x->base.fault.code);
   x->base.timing.total = rehearsal_pending(&x->base.effect)->due - x->r->now;
   x->base.timing.first_byte = x->base.fault.code ? 0 : x->base.timing.total;
@@ -372,6 +391,8 @@ static struct http_exchange *start(struct world_http *h, const struct http_reque
     return NULL;
   x->r = r;
   x->request = LUA_NOREF;
+  x->timeouts = q->timeouts;
+  snprintf(x->method, sizeof x->method, "%s", q->method);
   x->max_body = q->max_body ? q->max_body : BUF_LIMIT;
   buf_init(&x->sent, BUF_LIMIT);
   buf_init(&x->base.headers, 1 << 20);

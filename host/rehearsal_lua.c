@@ -1,7 +1,7 @@
 /* rehearsal_lua.c - the module "rehearsal.core": an exploration as a stream of packets.
  *
- * core.start{ root=, settings=, environ={ "NAME=value" }, seed=, jobs=, replay=, plan=, faults=, log=,
- *             every=, limit= } -> exploration
+ * core.start{ root=, settings=, environ={ "NAME=value" }, seed=, jobs=, replay=, plan=, faults=, effects=,
+ *             log=, every=, limit= } -> exploration
  * exploration:next() -> a packet's text; false: none yet, ask again; nil: the end
  * core.play: see rehearsal_play.c
  * Closing one that goes on kills its process, and with it all that this has forked. */
@@ -82,7 +82,7 @@ struct options {
   const char *root, *settings, *replay, *plan;
   int environ;
   lua_Integer seed, jobs, every, limit;
-  bool log, faults;
+  bool log, faults, effects;
 };
 
 static const struct opt_field fields[] = {
@@ -94,6 +94,7 @@ static const struct opt_field fields[] = {
   {"replay", OPT_STRING, offsetof(struct options, replay), false},
   {"plan", OPT_STRING, offsetof(struct options, plan), false},
   {"faults", OPT_BOOLEAN, offsetof(struct options, faults), false},
+  {"effects", OPT_BOOLEAN, offsetof(struct options, effects), false},
   {"log", OPT_BOOLEAN, offsetof(struct options, log), false},
   {"every", OPT_INTEGER, offsetof(struct options, every), false},
   {"limit", OPT_INTEGER, offsetof(struct options, limit), false},
@@ -137,7 +138,7 @@ static int start(lua_State *L)
   if (!real)
     return failure_misuse(L, "rehearsal.start: a rehearsal cannot be held inside a rehearsal");
   struct rehearsal_sweep sweep = {.root = o.root, .settings = o.settings, .environ = push_list(L, o.environ),
-                                  .seed = (unsigned long long)o.seed, .jobs = (int)o.jobs, .replay = o.replay, .plan = o.plan, .faults = o.faults,
+                                  .seed = (unsigned long long)o.seed, .jobs = (int)o.jobs, .replay = o.replay, .plan = o.plan, .faults = o.faults, .effects = o.effects,
                                   .log = o.log, .every = (unsigned)o.every, .limit = (unsigned)o.limit};
   if (sweep.jobs < 1)
     sweep.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);

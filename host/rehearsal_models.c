@@ -28,7 +28,7 @@ static const char *constant(const char *text)
 {
   static const char *const known[] = {
     "http-refused", "http-timeout", "http-connect-timeout", "http-lost", "http-tls", "http-certificate",
-    "http-too-large", "http-url", "dns-not-found", "dns-no-data",
+    "http-too-large", "http-url", "http-first-byte-timeout", "dns-not-found", "dns-no-data",
     "dns-failed", "dns-timeout", "sql-connect", "sql-error", "sql-lost", "sql-timeout", "process-not-found",
     "process-failed", "file-not-found", "file-denied", "file-exists", "file-full", "file-too-large",
     "file-outside", "file-failed", "file-elsewhere", "pending", "transient", "unknown", "misuse", NULL};

@@ -18,7 +18,8 @@ local usage = options.usage
 local own_flags = {
   project = { type = "string" }, json = { type = "boolean" }, seed = { type = "integer", default = 1 },
   jobs = { type = "integer", default = 0 }, replay = { type = "string" }, log = { type = "string" },
-  faults = { type = "boolean", default = true }, every = { type = "integer", default = 1 },
+  faults = { type = "boolean", default = true }, depth = { type = "integer", default = 1 },
+  budget = { type = "number", default = 30 }, every = { type = "integer", default = 1 },
   after = { type = "list", default = {} }, help = { type = "boolean" },
 }
 
@@ -86,7 +87,7 @@ local function read(arguments)
   for i, name in ipairs(values.after) do after[i] = before(folder, name, params) end
   return values, {
     recipe = r.name, params = params, after = after, seed = values.seed,
-    jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil, faults = values.faults, every = values.every,
+    jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil, faults = values.faults, depth = values.depth, budget = values.budget, every = values.every,
     pull_requests = { math.type(params.pr) == "integer" and params.pr or 42 },
   }
 end

@@ -79,6 +79,15 @@ local function kept()
   return json.array(list)
 end
 
+local LOOKS_LIKE_A_SECRET <const> = "rehearsed%-%x%x%x%x%x%x%x%x"
+
+-- What the journal keeps and must not.
+local function exposed(store, run)
+  for _, event in ipairs(run and store:events { run = run.id } or {}) do
+    if (event.data or ""):find(LOOKS_LIKE_A_SECRET) then return ("%s %s"):format(event.kind, event.path) end
+  end
+end
+
 -- What the shell would be told, and what the store still says.
 local function outcome(store, run, err)
   err = err or run and run.error
@@ -86,8 +95,8 @@ local function outcome(store, run, err)
   for i, entry in ipairs(run and run.left or {}) do left[i] = entry.path end
   return json.encode {
     code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
-    error = err and tostring(err), left = json.array(left), changed = json.array(run and run.changed or {}),
-    leases = held(store), kept = kept(),
+    error = err and tostring(err), cause = err and err.code, left = json.array(left), changed = json.array(run and run.changed or {}),
+    leases = held(store), kept = kept(), exposed = exposed(store, run),
   }
 end
 

@@ -1,4 +1,5 @@
 ---One rehearsal from beginning to end: starts the exploration and gathers what it finds.
+local couples = require "rehearsal.couples"
 local core = require "rehearsal.core"
 local json = require "json"
 local monotonic = require("core").monotonic
@@ -48,18 +49,15 @@ local function order(failed)
   table.sort(failed, function(a, b) return key(a) < key(b) end)
 end
 
----@param project table  of project.read
----@param o rehearsal.Options  and jobs (0: a schedule for each core), replay, log, every (1: all schedules),
----                            limit (30 s for a run)
----@param each fun(packet: rehearsal.Packet)  told of every run as it ends
----@return rehearsal.Result
-function explore.run(project, o, each)
-  local began = monotonic()
-  local result = { failed = {}, log = {}, points = {}, effects = {}, before = {}, schedules = 0, merged = 0 }
-  local exploration <close> = core.start {
+-- One exploration, whose packets are taken as they come.
+local function pass(project, o, result, each, more)
+  local what = {
     root = project.root, settings = json.encode(settings.of(project, o)), environ = settings.environ(project),
-    seed = o.seed, jobs = o.jobs, replay = o.replay, plan = o.plan, faults = o.faults, log = o.log, every = o.every, limit = o.limit,
+    seed = o.seed, jobs = o.jobs, replay = o.replay, faults = o.faults, log = o.log, every = o.every, limit = o.limit,
   }
+  for name, value in pairs(more) do what[name] = value end
+  local exploration <close> = core.start(what)
+  result.done = false
   while true do
     local text = exploration:next()
     if text == nil then break end
@@ -68,6 +66,61 @@ function explore.run(project, o, each)
   if not result.done then
     failure { code = "rehearsal-failed", message = "the rehearsal's process ended before it was done" }
   end
+end
+
+-- ---- two things that go wrong -------------------------------------------------------------------
+
+local BATCH = 400   -- schedules of one pass: each begins with the undisturbed run
+
+-- What was found in the singles stands in result already; of a plan only its schedules count.
+local function pass_plan(project, o, result, each, ids)
+  local merged = result.merged
+  pass(project, o, result, function(packet)
+    if packet.schedule ~= "undisturbed" then each(packet) end
+  end, { plan = table.concat(ids, "\n"), every = 1 })
+  result.merged = merged
+end
+
+local function pass_all(project, o, result, each, pool)
+  local ids = pool:all()
+  for from = 1, #ids, BATCH do
+    pass_plan(project, o, result, each, table.move(ids, from, math.min(from + BATCH - 1, #ids), 1, {}))
+  end
+end
+
+local function pass_sample(project, o, result, each, pool)
+  local stop = monotonic() + o.budget
+  repeat
+    local ids = pool:sample(BATCH // 4)
+    if #ids > 0 then pass_plan(project, o, result, each, ids) end
+  until #ids == 0 or monotonic() >= stop
+end
+
+local FEW = 2000   -- pairs that are all tried, whatever they take
+
+local function pass_pairs(project, o, result, each, pool)
+  local singles = result.schedules
+  result.pairs = { all = pool.count }
+  if pool.count <= FEW then pass_all(project, o, result, each, pool) else pass_sample(project, o, result, each, pool) end
+  result.pairs.tried = result.schedules - singles
+end
+
+---@param project table  of project.read
+---@param o rehearsal.Options  and jobs (0: a schedule for each core), replay, log, every (1: all schedules),
+---                            limit (30 s for a run), faults, depth (1 or 2), budget (seconds for pairs)
+---@param each fun(packet: rehearsal.Packet)  told of every run as it ends
+---@return rehearsal.Result
+function explore.run(project, o, each)
+  local began = monotonic()
+  local result = { failed = {}, log = {}, points = {}, effects = {}, before = {}, schedules = 0, merged = 0 }
+  local deep = o.depth == 2 and not o.replay
+  local pool = couples.new(o.seed)
+  pass(project, o, result, function(packet)
+    if deep and #packet.problems == 0 then pool:add(packet) end
+    packet.after = nil
+    each(packet)
+  end, { effects = deep })
+  if deep then pass_pairs(project, o, result, each, pool) end
   order(result.failed)
   result.log, result.seconds = table.concat(result.log), monotonic() - began
   return result

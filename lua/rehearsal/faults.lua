@@ -34,6 +34,33 @@ local lists = {
 -- A signal at each, and who goes on with the run or takes it back.
 local stoppable = { http = true, sql = true, process = true, journal = true }
 
+---The effects of one group may go wrong in the same ways.
+---@param kind string
+---@param about string
+---@return string group  "http:cloudflare:PUT", "sql:statement", "file:write"
+function module.group(kind, about)
+  local method, host = about:match "^(%S+) ([^/:]+)"
+  if kind == "http" then
+    if method == "websocket" then return "http:websocket" end
+    local service = faults.service(host) or hosts.is_proxy(host) and "neon"
+    return ("http:%s:%s"):format(service or "worker", method)
+  elseif kind == "sql" then
+    return about:find "^connect " and "sql:connect" or "sql:statement"
+  end
+  return kind == "file" and "file:" .. (method or about) or kind
+end
+
+---What may go wrong at the effects of a group.
+---@param group string
+---@return string[] names
+function module.of_group(group)
+  local kind, of, method = group:match "^(%a+):?([^:]*):?(.*)$"
+  local hosts_of = { cloudflare = "api.cloudflare.com", neon = "console.neon.tech", github = "api.github.com" }
+  local about = kind == "http" and ("%s %s/"):format(of == "websocket" and of or method, hosts_of[of] or "worker.example")
+    or kind == "sql" and (of == "connect" and "connect x" or "select") or of .. " x"
+  return (module.at(kind, about))
+end
+
 ---What may go wrong at an effect, and how many more would be the same as one of these.
 ---@param kind string
 ---@param about string  what the effect is about, as points have it
@@ -84,7 +111,7 @@ function Faults:query(session, close, apply) return databases.query(self, take(s
 ---@param state table  the models' state
 ---@return rehearsal.Faults
 function module.new(state)
-  return setmetatable({ armed = {}, state = state, lost = {} }, Faults)
+  return setmetatable({ armed = {}, state = state, lost = {}, passed = {} }, Faults)
 end
 
 return module

@@ -107,13 +107,15 @@ end
 -- Undisturbed.
 function Internet:answer(request, now)
   local answer = cloud.handle(request, self.state, now)
-    or sql_over_http.is_for(request) and sql_over_http.answer(self.state, request, now)
+  if answer then self.watch:answered(request, answer) end
+  answer = answer or sql_over_http.is_for(request) and sql_over_http.answer(self.state, request, now)
   if not answer then return self:edge(request, now) end
   answer.delay = answer.delay or API
   return answer
 end
 
 function Internet:http(request, now)
+  self.watch:request(request)
   local answer = self.faults:http(request, now, function() return self:answer(request, now) end)
   if not answer.fault then answer.headers = lines_of(answer.headers or {}) end
   return answer
@@ -121,8 +123,9 @@ end
 
 ---@param state table  the models' state
 ---@param faults rehearsal.Faults
-function internet.new(state, faults)
-  return setmetatable({ state = state, faults = faults, missing = {}, asked = 0 }, Internet)
+---@param watch rehearsal.Watch
+function internet.new(state, faults, watch)
+  return setmetatable({ state = state, faults = faults, watch = watch, missing = {}, asked = 0 }, Internet)
 end
 
 return internet

@@ -15,6 +15,9 @@ local oracle = {}
 ---@class rehearsal.Oracle
 ---@field before string[]     the inventory before the run
 ---@field reference rehearsal.Ending  of the undisturbed run
+---@field seen rehearsal.Problem[]  what was seen while it happened, of lua/rehearsal/watch.lua
+---@field told table[]        what each Davit said when it ended, one after the other
+---@field elapsed number      seconds that the undisturbed run took
 local Oracle = {}
 Oracle.__index = Oracle
 
@@ -104,7 +107,7 @@ end
 
 -- Without a status nothing had to be done any more.
 local function check_code(self, problems, how, outcome)
-  local expected = how == "resume" and outcome.status and self.reference.outcome.code or 0
+  local expected = how ~= "undo" and outcome.status and self.reference.outcome.code or 0
   if outcome.code == expected then return end
   problems[#problems + 1] = {
     what = "exit code", line = ("%d instead of %d%s"):format(outcome.code, expected,
@@ -112,11 +115,14 @@ local function check_code(self, problems, how, outcome)
   }
 end
 
-local function check_leases(problems, outcome)
-  add_lines(problems, "lease", outcome.leases)
+-- A run that stood still until its own lease had expired cannot give it back: it expires again.
+local function check_leases(self, problems, outcome)
+  for _, lease in ipairs(outcome.leases) do
+    if not (self.visit and lease:find "^run/") then problems[#problems + 1] = { what = "lease", line = lease } end
+  end
 end
 
-local compare = { resume = after_resume, undo = after_undo }
+local compare = { start = after_resume, resume = after_resume, undo = after_undo }
 
 -- ---- runs that ended by themselves -------------------------------------------------------------
 
@@ -126,8 +132,11 @@ local LONG = 3600   -- seconds beyond the undisturbed run that a run may take
 local unfinished = { [3] = true, [6] = true, [10] = true, [75] = true }
 
 local function check_truth(problems, outcome)
+  if outcome.exposed then
+    problems[#problems + 1] = { what = "secret", line = "in the journal, event " .. outcome.exposed }
+  end
   local left = #(outcome.left or {}) > 0
-  if outcome.code == 3 and not left then
+  if outcome.code == 3 and not left and outcome.cause ~= "left-behind" then
     problems[#problems + 1] = { what = "untrue", line = "exit code 3, and the report names nothing that is left" }
   elseif left and not unfinished[outcome.code] and outcome.status ~= "done" then
     problems[#problems + 1] = { what = "untrue", line = ("exit code %d, and the report names what is left: %s"):format(
@@ -135,14 +144,17 @@ local function check_truth(problems, outcome)
   end
 end
 
----What was told by a run that was disturbed and has ended by itself, and who goes on with it.
+---What was told by a Davit that was disturbed and has ended by itself, and who goes on with it.
+---@param how "start"|"resume"|"undo"  what it was to do
 ---@param outcome table
 ---@param wanted string   "resume", "undo" or "": what the schedule says
----@return string|nil
-function Oracle:follow(outcome, wanted)
-  self.first = outcome
+---@return "start"|"resume"|"undo"|nil
+function Oracle:follow(how, outcome, wanted)
+  self.told[#self.told + 1] = outcome
   if self.visit then return nil end   -- who came has the last word
+  if how == "undo" then return outcome.code ~= 0 and "undo" or nil end
   if outcome.code == 10 then return wanted ~= "" and wanted or "resume" end
+  if outcome.cause == "left-behind" then return "start" end   -- what is there to remove is run again
   if outcome.code == 3 then return "undo" end
   if outcome.status == "lost" or outcome.code == 6 then return "resume" end
 end
@@ -177,19 +189,24 @@ local function after_fault(self, problems, ending)
   after_undo(self, problems, ending)
 end
 
-compare.fault = after_fault
-
----@param how "resume"|"undo"|"fault"  what followed; of the last, nothing: the run has ended by itself
+---@param how "start"|"resume"|"undo"  what the last Davit was to do
+---@param disturbed boolean  it was disturbed itself: it may have failed, and have taken everything back
 ---@param ending rehearsal.Ending
 ---@param elapsed number  seconds
 ---@return rehearsal.Problem[]
-function Oracle:problems(how, ending, elapsed)
+function Oracle:problems(how, disturbed, ending, elapsed)
   local problems = {}
-  self.code = (self.first or ending.outcome).code
-  if how ~= "fault" then check_code(self, problems, how, ending.outcome) end
-  compare[how](self, problems, ending)
-  check_leases(problems, ending.outcome)
-  check_truth(problems, self.first or ending.outcome)
+  self.told[#self.told + 1] = ending.outcome
+  self.code = self.told[1].code
+  if disturbed and how ~= "undo" then
+    after_fault(self, problems, ending)
+  else
+    check_code(self, problems, how, ending.outcome)
+    compare[how](self, problems, ending)
+  end
+  check_leases(self, problems, ending.outcome)
+  table.move(self.seen, 1, #self.seen, #problems + 1, problems)
+  for _, outcome in ipairs(self.told) do check_truth(problems, outcome) end
   if elapsed > self.elapsed + LONG then
     problems[#problems + 1] = { what = "too long", line = ("%.0f s instead of %.0f"):format(elapsed, self.elapsed) }
   end
@@ -205,13 +222,15 @@ function Oracle:undisturbed(reference)
     self.reference = reference
     after_undo(self, problems, reference)
   end
-  check_leases(problems, reference.outcome)
+  check_leases(self, problems, reference.outcome)
+  table.move(self.seen, 1, #self.seen, #problems + 1, problems)
   return problems
 end
 
+---@param seen rehearsal.Problem[]
 ---@return rehearsal.Oracle
-function oracle.new()
-  return setmetatable({ before = {} }, Oracle)
+function oracle.new(seen)
+  return setmetatable({ before = {}, told = {}, seen = seen }, Oracle)
 end
 
 return oracle

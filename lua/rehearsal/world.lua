@@ -12,6 +12,7 @@ local ledger = require "cloud.ledger"
 local oracle = require "rehearsal.oracle"
 local overlay = require "rehearsal.overlay"
 local programs = require "rehearsal.programs"
+local watch = require "rehearsal.watch"
 
 local SQL = 0.002   -- seconds until a database answers
 
@@ -21,11 +22,13 @@ local function late(answer, seconds)
 end
 
 -- What the explorer asks beside the world: texts go in, packets come out.
-local function add_judgement(world, state)
-  local judge = oracle.new()
+local function add_judgement(world, state, troubles, eye)
+  local judge = oracle.new(eye.seen)
   local result
 
   local function ending(outcome)
+    eye:github(state)
+    eye:output("what Davit says", outcome)
     return {
       outcome = json.decode(outcome), inventory = json.array(inventory.lines(state)),
       shared = json.array(inventory.shared(state)),
@@ -54,9 +57,10 @@ local function add_judgement(world, state)
     judge.elapsed = judge.reference.elapsed
   end
 
-  ---How somebody takes over from a disturbed run that has ended by itself: "resume", "undo", or nil for not at all.
-  function world.follow(outcome, wanted)
-    return judge:follow(json.decode(outcome), wanted)
+  ---How somebody takes over from a Davit that was disturbed and has ended by itself: "resume", "undo", "start", or
+  ---nil for not at all.
+  function world.follow(how, outcome, wanted)
+    return judge:follow(how, json.decode(outcome), wanted)
   end
 
   ---Of another run that came and went while this one stood still.
@@ -65,10 +69,12 @@ local function add_judgement(world, state)
       inventory = inventory.lines(state) }
   end
 
-  ---Of a schedule that came to an end; `elapsed`: seconds that it took until then, as a text.
-  function world.judge(id, how, outcome, elapsed)
-    local problems = judge:problems(how, ending(outcome), tonumber(elapsed))
-    return json.encode { schedule = id, problems = json.array(problems), code = judge.code, elapsed = tonumber(elapsed) }
+  ---Of a schedule that came to an end: what the last Davit did, whether it was disturbed itself, and the seconds until
+  ---anybody took over after something had gone wrong, as a text.
+  function world.judge(id, how, outcome, elapsed, disturbed)
+    local problems = judge:problems(how, disturbed ~= "", ending(outcome), tonumber(elapsed))
+    return json.encode { schedule = id, problems = json.array(problems), code = judge.code, elapsed = tonumber(elapsed),
+      after = next(troubles.passed) and troubles.passed or nil }
   end
 
   ---Of one that did not.
@@ -102,6 +108,13 @@ local function add_troubles(world, state, troubles, settings)
 
   function world.arm(name, kind) troubles:arm(name, kind) end
 
+  ---Gathers what a disturbed run does: by kind, what each effect was about, with the index of the first.
+  function world.passed(kind, index, about)
+    local one = troubles.passed[kind] or { from = math.tointeger(index), groups = {} }
+    troubles.passed[kind] = one
+    one.groups[#one.groups + 1] = faults.group(kind, about)
+  end
+
   ---The pull request that the run is about is closed.
   function world.close_pull()
     local repository = state.github.repositories[state.github.repository]
@@ -121,7 +134,8 @@ return function(text, disk)
   local state = cloud.new(settings.cloud)
   local files = overlay.new(disk, settings.hidden)
   local troubles = faults.new(state)
-  local net = internet.new(state, troubles)
+  local eye = watch.new()
+  local net = internet.new(state, troubles, eye)
   local number = (settings.params or {}).pr   -- whoever rehearses a piece of Lua has no parameters
   local world = {
     http = function(request, now) return net:http(request, now) end,
@@ -157,7 +171,7 @@ return function(text, disk)
     return {}
   end
 
-  add_judgement(world, state)
+  add_judgement(world, state, troubles, eye)
   add_troubles(world, state, troubles, settings)
   return world
 end
