@@ -138,6 +138,14 @@ local function conclude(self, err)
   end
 end
 
+-- A run whose end cannot be written stands where it was: whoever resumes it finds that nothing is left to do.
+local function ending(self, f, ...)
+  local _, err = try(f, self, ...)
+  if not err then return end
+  if not status.after(err) then error(err, 0) end
+  stand(self, status.after(err), err)
+end
+
 -- Opening ----------------------------------------------------------------------------------------------------------
 
 local function new_id(recipe)
@@ -163,7 +171,7 @@ end
 ---@field lease_seconds? number
 
 local function carry_out(self, f)
-  conclude(self, beside_watchers(self, f))
+  ending(self, conclude, beside_watchers(self, f))
 end
 
 -- Whatever happens in between, the leases are given back.
@@ -243,7 +251,7 @@ local function go_back(self, cause)
     return stand(self, standing == "lost" and standing or self.recorder.history.status, err)
   end
   if err and err.code ~= steps.END then self.stopped_short = err end
-  take_back(self, cause)
+  ending(self, take_back, cause)
 end
 
 ---Goes on with a run that was interrupted, crashed, waits for approval or was left half-way.

@@ -87,7 +87,8 @@ local function read(arguments)
   for i, name in ipairs(values.after) do after[i] = before(folder, name, params) end
   return values, {
     recipe = r.name, params = params, after = after, seed = values.seed,
-    jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil, faults = values.faults, depth = values.depth, budget = values.budget, every = values.every,
+    jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil,
+    faults = values.faults, depth = values.depth, budget = values.budget, every = values.every,
     pull_requests = { math.type(params.pr) == "integer" and params.pr or 42 },
   }
 end

@@ -95,14 +95,19 @@ local function outcome(store, run, err)
   for i, entry in ipairs(run and run.left or {}) do left[i] = entry.path end
   return json.encode {
     code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
-    error = err and tostring(err), cause = err and err.code, left = json.array(left), changed = json.array(run and run.changed or {}),
-    leases = held(store), kept = kept(), exposed = exposed(store, run),
+    error = err and tostring(err), cause = err and err.code, left = json.array(left),
+    changed = json.array(run and run.changed or {}), leases = held(store), kept = kept(), exposed = exposed(store, run),
   }
 end
 
 -- Also a run that could not even begin has an exit code.
 local function with_store(f)
-  local store <close> = place.open "."
+  local store, refused = try(place.open, ".")
+  if refused then
+    return json.encode { code = exit.code(refused), error = tostring(refused), left = json.array {},
+      changed = json.array {}, leases = json.array {}, kept = json.array {} }
+  end
+  local _ <close> = store
   local run, err = try(f, store)
   return outcome(store, run, err)
 end

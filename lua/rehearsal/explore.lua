@@ -101,7 +101,8 @@ local FEW = 2000   -- pairs that are all tried, whatever they take
 local function pass_pairs(project, o, result, each, pool)
   local singles = result.schedules
   result.pairs = { all = pool.count }
-  if pool.count <= FEW then pass_all(project, o, result, each, pool) else pass_sample(project, o, result, each, pool) end
+  local try_them = pool.count <= FEW and pass_all or pass_sample
+  try_them(project, o, result, each, pool)
   result.pairs.tried = result.schedules - singles
 end
 
@@ -112,7 +113,9 @@ end
 ---@return rehearsal.Result
 function explore.run(project, o, each)
   local began = monotonic()
-  local result = { failed = {}, log = {}, points = {}, effects = {}, before = {}, schedules = 0, merged = 0 }
+  local result = {
+    failed = {}, log = {}, points = {}, effects = {}, before = {}, schedules = 0, merged = 0,
+  }
   local deep = o.depth == 2 and not o.replay
   local pool = couples.new(o.seed)
   pass(project, o, result, function(packet)

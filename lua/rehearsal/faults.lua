@@ -50,14 +50,17 @@ function module.group(kind, about)
   return kind == "file" and "file:" .. (method or about) or kind
 end
 
+local examples = { cloudflare = "api.cloudflare.com", neon = "console.neon.tech", github = "api.github.com" }
+
 ---What may go wrong at the effects of a group.
 ---@param group string
 ---@return string[] names
 function module.of_group(group)
   local kind, of, method = group:match "^(%a+):?([^:]*):?(.*)$"
-  local hosts_of = { cloudflare = "api.cloudflare.com", neon = "console.neon.tech", github = "api.github.com" }
-  local about = kind == "http" and ("%s %s/"):format(of == "websocket" and of or method, hosts_of[of] or "worker.example")
-    or kind == "sql" and (of == "connect" and "connect x" or "select") or of .. " x"
+  local about = of .. " x"
+  if kind == "http" then
+    about = ("%s %s/"):format(of == "websocket" and of or method, examples[of] or "worker.example")
+  end
   return (module.at(kind, about))
 end
 

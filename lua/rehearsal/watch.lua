@@ -36,7 +36,9 @@ local function check_secrets(self, request, what)
   end
   for name, value in pairs(request.headers) do
     local own = name == "authorization" and faults.service(request.host)
-    if not own and watch.holds_secret(value) then note(self, "secret", ("in the header %s of %s"):format(name, what)) end
+    if not own and watch.holds_secret(value) then
+      note(self, "secret", ("in the header %s of %s"):format(name, what))
+    end
   end
   if faults.service(request.host) ~= "cloudflare" and watch.holds_secret(request.body) then
     note(self, "secret", ("in the body of %s"):format(what))

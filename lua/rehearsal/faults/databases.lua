@@ -21,7 +21,8 @@ local connects = {
   refused = function() return failed("sql-connect", "transient", "connecting: connection refused") end,
   starting = function() return failed("sql-connect", "transient", "connecting: the database system is starting up",
     "57P03") end,
-  full = function() return failed("sql-connect", "transient", "connecting: sorry, too many clients already", "53300") end,
+  full = function() return failed("sql-connect", "transient", "connecting: sorry, too many clients already",
+    "53300") end,
   timeout = function() return failed("sql-timeout", "transient", "connecting: no answer", nil, NEVER) end,
 }
 

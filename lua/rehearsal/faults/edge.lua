@@ -45,7 +45,9 @@ function edge.answer(self, name, request, now, apply)
   local what = ("%s %s%s"):format(request.method, request.host, request.path)
   if lasting[name] then begin(self, name, request.host, now) end
   local trouble = self.trouble
-  if trouble and trouble.host == request.host and now < trouble.stop then return lasting[trouble.name](trouble, apply) end
+  if trouble and trouble.host == request.host and now < trouble.stop then
+    return lasting[trouble.name](trouble, apply)
+  end
   if services.connections[name] then return services.connections[name](what, request.method) end
   if name == "timeout" then return { status = 504, headers = {}, body = "", delay = NEVER } end
   local answer = apply()

@@ -18,14 +18,16 @@ local rules = {
   ["524"] = { fault = "html", status = 524 }, ["10013"] = { fault = 500, code = 10013 },
   ["locked"] = { fault = "locked" }, ["409"] = { fault = 409 },
   ["secondary-limit"] = { fault = "secondary-limit", retry_after = 60 },
+  ["secondary-bare"] = { fault = "secondary-limit" },
   ["truncated"] = { fault = "truncated", applied = true }, ["cut"] = { fault = "cut", applied = true },
   ["html"] = { fault = "html", status = 200 },
 }
 
-local everywhere = { "refused", "dns", "tls", "reset", "timeout", "429", "limit", "500", "502", "503", "504", "html",
+local everywhere = { "refused", "dns", "tls", "reset", "timeout", "limit", "500", "502", "503", "504", "html",
   "truncated", "cut", "slow" }
 local only_of = {
-  cloudflare = { "520", "522", "524", "10013" }, neon = { "locked", "409" }, github = { "secondary-limit" },
+  cloudflare = { "429", "520", "522", "524", "10013" }, neon = { "429", "locked", "409" },
+  github = { "secondary-limit", "secondary-bare" },
 }
 -- Of what only reads they are the same as the ones of the same kind where nothing is applied.
 local of_changes = { "lost", "500-applied", "unseen" }
