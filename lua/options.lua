@@ -44,13 +44,27 @@ local function fits(value, kind)
   return type(value) == kind
 end
 
+local function names_of(fields)
+  local names = {}
+  for i, field in ipairs(fields) do names[i] = field[1] end
+  return names
+end
+
+local known_of = setmetatable({}, { __mode = "k" })   -- the names of fields as a set, by the list of fields
+
+local function known_fields(fields)
+  local known = known_of[fields] or {}
+  if known_of[fields] then return known end
+  for _, field in ipairs(fields) do known[field[1]] = true end
+  known_of[fields] = known
+  return known
+end
+
 local function refuse_unknown(what, o, fields)
-  local known, names = {}, {}
-  for i, field in ipairs(fields) do
-    known[field[1]], names[i] = true, field[1]
-  end
+  local known = known_fields(fields)
   for name in pairs(o) do
     if not known[name] then
+      local names = names_of(fields)
       local near = core.nearest(tostring(name), names)
       failure { code = "misuse", class = "misuse", hint = near and ("did you mean '%s'?"):format(near),
         message = ("%s: unknown option '%s' (expected %s)"):format(what, name, table.concat(names, ", ")) }

@@ -46,16 +46,25 @@ end
 
 -- Statements ---------------------------------------------------------------------------
 
----The statements of a file, each with its line.
----@param m migrations.File
----@param layout table
----@return migrations.Statement[]
-function plan.statements(m, layout)
+local function read_statements(m, layout)
   local list = {}
   for _, piece in ipairs(layout == folder.drizzle and folder.pieces(m.text) or { { text = m.text, line = 1 } }) do
     for _, one in ipairs(statements.read(piece.text, piece.line)) do list[#list + 1] = one end
   end
   return list
+end
+
+-- By layout and the text's digest: a run comes to a file when it plans, applies and looks again.
+local parsed = {}
+
+---The statements of a file, each with its line.
+---@param m migrations.File
+---@param layout table
+---@return migrations.Statement[]
+function plan.statements(m, layout)
+  local known = parsed[layout] or {}
+  parsed[layout], known[m.hash] = known, known[m.hash] or read_statements(m, layout)
+  return known[m.hash]
 end
 
 -- What must stand alone is refused where it could not: everything else of the file would be taken back, and it not.

@@ -101,6 +101,11 @@ function Faults:http(request, now, apply)
   return edge.answer(self, name, request, now, apply)
 end
 
+---What is still wrong with a Worker, if anything: a run that says that all is well has not looked.
+---@param now number
+---@return string|nil
+function Faults:lasting(now) return edge.lasting(self, now) end
+
 function Faults:dns(question, apply) return machine.dns(take(self, "dns"), question, apply) end
 
 function Faults:process(apply) return machine.process(take(self, "process"), apply) end

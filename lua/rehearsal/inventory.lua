@@ -16,6 +16,11 @@ end
 ---@return boolean
 function inventory.is_said(line) return line:find "^status " ~= nil or line:find "^remark " ~= nil end
 
+---Whether a line is about a comment, which is changed rather than removed.
+---@param line string
+---@return boolean
+function inventory.is_remark(line) return line:find "^comment " ~= nil or inventory.is_said(line) end
+
 ---The object that a line is about.
 ---@param line string
 ---@return string

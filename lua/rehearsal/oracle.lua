@@ -124,6 +124,27 @@ end
 
 local compare = { start = after_resume, resume = after_resume, undo = after_undo }
 
+-- ---- what is not the run's ----------------------------------------------------------------------
+
+-- Whether an object is the pull request's that the run is about: its number is a word of the name.
+local function is_of(number, object) return object:find(("%%f[%%d]%d%%f[%%D]"):format(number)) ~= nil end
+
+-- A run about a pull request changes nothing that was there and is not that one's: production, other pull requests,
+-- what belongs to somebody else.
+local function check_others(self, problems, ending)
+  if not self.number then return end
+  local function add(lines)
+    for _, line in ipairs(lines) do
+      local object = inventory.object(line)
+      if objects_of(self.before)[object] and not inventory.is_said(line) and not is_of(self.number, object) then
+        problems[#problems + 1] = { what = "touched", line = line }
+      end
+    end
+  end
+  add(without(self.before, ending.inventory))
+  add(without(ending.inventory, self.before))
+end
+
 -- ---- runs that ended by themselves -------------------------------------------------------------
 
 local LONG = 3600   -- seconds beyond the undisturbed run that a run may take
@@ -138,6 +159,8 @@ local function check_truth(problems, outcome)
   local left = #(outcome.left or {}) > 0
   if outcome.code == 3 and not left and outcome.cause ~= "left-behind" then
     problems[#problems + 1] = { what = "untrue", line = "exit code 3, and the report names nothing that is left" }
+  elseif outcome.code == 0 and outcome.trouble then
+    problems[#problems + 1] = { what = "untrue", line = "exit code 0, while " .. outcome.trouble }
   elseif left and not unfinished[outcome.code] and outcome.status ~= "done" then
     problems[#problems + 1] = { what = "untrue", line = ("exit code %d, and the report names what is left: %s"):format(
       outcome.code, table.concat(outcome.left, ", ")) }
@@ -182,11 +205,24 @@ local function after_visit(self, problems, ending)
   if visit.which == "second" then after_resume(self, problems, ending) end
 end
 
+-- What is there to remove things and failed has removed all or nothing, or says with exit code 3 that some are left.
+local function check_half(self, problems, ending)
+  local goes = {}
+  for _, line in ipairs(without(self.before, self.reference.inventory)) do
+    if not inventory.is_remark(line) then goes[#goes + 1] = line end
+  end
+  local stay = #without(goes, without(self.before, ending.inventory))
+  if ending.outcome.code == 3 or stay == 0 or stay == #goes then return end
+  problems[#problems + 1] = { what = "untrue", line = ("exit code %d, and of what was to go some is gone and some is not")
+    :format(ending.outcome.code) }
+end
+
 -- A run that ended by itself says which of the two it is: as undisturbed, or taken back.
 local function after_fault(self, problems, ending)
   if self.visit then return after_visit(self, problems, ending) end
   if ending.outcome.code == 0 then return after_resume(self, problems, ending) end
   after_undo(self, problems, ending)
+  check_half(self, problems, ending)
 end
 
 ---@param how "start"|"resume"|"undo"  what the last Davit was to do
@@ -204,6 +240,7 @@ function Oracle:problems(how, disturbed, ending, elapsed)
     check_code(self, problems, how, ending.outcome)
     compare[how](self, problems, ending)
   end
+  check_others(self, problems, ending)
   check_leases(self, problems, ending.outcome)
   table.move(self.seen, 1, #self.seen, #problems + 1, problems)
   for _, outcome in ipairs(self.told) do check_truth(problems, outcome) end
@@ -222,15 +259,17 @@ function Oracle:undisturbed(reference)
     self.reference = reference
     after_undo(self, problems, reference)
   end
+  check_others(self, problems, reference)
   check_leases(self, problems, reference.outcome)
   table.move(self.seen, 1, #self.seen, #problems + 1, problems)
   return problems
 end
 
 ---@param seen rehearsal.Problem[]
+---@param number? integer  of the pull request that the run is about
 ---@return rehearsal.Oracle
-function oracle.new(seen)
-  return setmetatable({ before = {}, told = {}, seen = seen }, Oracle)
+function oracle.new(seen, number)
+  return setmetatable({ before = {}, told = {}, seen = seen, number = number }, Oracle)
 end
 
 return oracle

@@ -22,15 +22,17 @@ local function late(answer, seconds)
 end
 
 -- What the explorer asks beside the world: texts go in, packets come out.
-local function add_judgement(world, state, troubles, eye)
-  local judge = oracle.new(eye.seen)
+local function add_judgement(world, state, troubles, eye, number)
+  local judge = oracle.new(eye.seen, number)
   local result
 
   local function ending(outcome)
     eye:github(state)
     eye:output("what Davit says", outcome)
+    local told = json.decode(outcome)
+    told.trouble = troubles:lasting(os.time())
     return {
-      outcome = json.decode(outcome), inventory = json.array(inventory.lines(state)),
+      outcome = told, inventory = json.array(inventory.lines(state)),
       shared = json.array(inventory.shared(state)),
     }
   end
@@ -60,7 +62,9 @@ local function add_judgement(world, state, troubles, eye)
   ---How somebody takes over from a Davit that was disturbed and has ended by itself: "resume", "undo", "start", or
   ---nil for not at all.
   function world.follow(how, outcome, wanted)
-    return judge:follow(how, json.decode(outcome), wanted)
+    local told = json.decode(outcome)
+    told.trouble = troubles:lasting(os.time())
+    return judge:follow(how, told, wanted)
   end
 
   ---Of another run that came and went while this one stood still.
@@ -171,7 +175,7 @@ return function(text, disk)
     return {}
   end
 
-  add_judgement(world, state, troubles, eye)
+  add_judgement(world, state, troubles, eye, number)
   add_troubles(world, state, troubles, settings)
   return world
 end

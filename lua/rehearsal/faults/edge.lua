@@ -40,6 +40,18 @@ local function begin(self, name, host, now)
   self.trouble = { name = name, host = host, count = 0, stop = name == "broken" and math.huge or now + LAST }
 end
 
+local words = { late = "%s did not answer", throws = "the Worker at %s threw", broken = "the Worker at %s threw",
+  old = "%s served another version" }
+
+---@param self rehearsal.Faults
+---@param now number
+---@return string|nil
+function edge.lasting(self, now)
+  local trouble = self.trouble
+  if not trouble or now >= trouble.stop or not words[trouble.name] then return nil end
+  return words[trouble.name]:format(trouble.host)
+end
+
 ---As services.answer.
 function edge.answer(self, name, request, now, apply)
   local what = ("%s %s%s"):format(request.method, request.host, request.path)
