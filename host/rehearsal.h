@@ -55,6 +55,9 @@ void rehearsal_note(struct rehearsal *r, const char *format, ...) __attribute__(
 /* Connects to the store before somebody needs it: for those that take over in a forked process. */
 void rehearsal_store_warm(struct rehearsal *r);
 
+/* Calls `late` once when a Davit still waits at that second of the rehearsal's time. */
+void rehearsal_limit(struct rehearsal *r, double elapsed, void (*late)(void *arg), void *arg);
+
 /* The next write to the journal is refused: its disk is full. */
 void rehearsal_refuse_write(struct rehearsal *r);
 /* Somebody else takes all leases that are held, and lets them expire. */

@@ -83,9 +83,25 @@ static void finish(struct rehearsal *r, struct pending *p)
   effect_finish(effect_of(p));
 }
 
+void rehearsal_limit(struct rehearsal *r, double elapsed, void (*late)(void *arg), void *arg)
+{
+  r->limit = r->start + elapsed;
+  r->late = late;
+  r->late_arg = arg;
+}
+
+static void keep_limit(struct rehearsal *r)
+{
+  if (r->limit == 0 || r->now < r->limit)
+    return;
+  r->limit = 0;
+  r->late(r->late_arg);
+}
+
 static bool wait_until(struct world_clock *c, double until)
 {
   struct rehearsal *r = REHEARSAL_OF(clock, c);
+  keep_limit(r);
   struct pending *p = earliest(r);
   double target = until - UPTIME + r->start;
   if (p && p->due <= target) {

@@ -142,6 +142,16 @@ static const char *follow(struct explorer *x, char how[HOW_SIZE], const char *ou
   return outcome;
 }
 
+static _Noreturn void leave(struct explorer *x)
+{
+  explorer_reap_all(x);
+  if (x->sweep->replay) {
+    explorer_send_log(x);
+    SAY(x, "done", "0");  // no process is left to say so
+  }
+  _exit(0);
+}
+
 void explorer_end_disturbed(struct explorer *x, const char *began, const char *outcome, const char *error)
 {
   char elapsed[32], how[HOW_SIZE];
@@ -158,12 +168,7 @@ void explorer_end_disturbed(struct explorer *x, const char *began, const char *o
     SAY(x, "judge", x->id, how, outcome, elapsed, x->disturbed ? "disturbed" : "");
   else
     SAY(x, "died", x->id, error);
-  explorer_reap_all(x);
-  if (x->sweep->replay) {
-    explorer_send_log(x);
-    SAY(x, "done", "0");  // no process is left to say so
-  }
-  _exit(0);
+  leave(x);
 }
 
 /* A watcher: the models gather what the rest of a disturbed run does. */
@@ -177,6 +182,16 @@ static void note_point(void *arg, const struct rehearsal_point *p)
 
 /* ---- offering it ------------------------------------------------------------------------------------ */
 
+static void take_too_long(void *arg)
+{
+  struct explorer *x = arg;
+  char elapsed[32];
+  snprintf(elapsed, sizeof elapsed, "%.0f", rehearsal_elapsed(x->r));
+  if (x->is_judged)
+    SAY(x, "overdue", x->id, elapsed);
+  leave(x);
+}
+
 /* A process of its own, but for a replay. True in the one in which it is to happen. */
 static bool split_off(struct explorer *x, const char *id)
 {
@@ -186,6 +201,7 @@ static bool split_off(struct explorer *x, const char *id)
     hurry(x);
   }
   snprintf(x->id, sizeof x->id, "%s", id);
+  rehearsal_limit(x->r, x->patience, take_too_long, x);
   return true;
 }
 

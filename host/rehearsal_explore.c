@@ -193,6 +193,7 @@ static void explore(struct explorer *x)
       rehearsal_arena_widen(x->davits[i].L);
     rehearsal_arena_widen(rehearsal_models(x->r));
     SAY(x, "expect", result.data + SHA256_HEX);
+    x->patience = atof(ASK(x, "patience", ""));
     if (x->sweep->replay)
       replay(x);
     else

@@ -32,6 +32,7 @@ struct explorer {
   double explored;     /* the takeover of the last point, 0 before the first */
   char id[ID_SIZE];    /* what has gone wrong in this process so far; "": nothing */
   bool is_judged;      /* this process's own run is a schedule, not only the way to some */
+  double patience;     /* seconds of the rehearsal's time until a run takes too long */
   bool disturbed;      /* something went wrong for the one that is at work */
   char ending[8];      /* what follows a run that was stopped: "resume" or "undo"; "": nothing */
 };

@@ -36,6 +36,9 @@ struct rehearsal {
   struct host host;         /* of the models' state */
   lua_State *L;             /* the models; their table is at index 1 */
   double start, now;
+  double limit;             /* when `late` is called; 0: never */
+  void (*late)(void *arg);
+  void *late_arg;
   struct pending *pending;  /* newest first */
   unsigned long long origin, seed;  /* what it began with, and where chance stands now */
   char **variables;         /* "NAME=value", ended by NULL */

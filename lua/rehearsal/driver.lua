@@ -95,7 +95,7 @@ local function outcome(store, run, err)
   for i, entry in ipairs(run and run.left or {}) do left[i] = entry.path end
   return json.encode {
     code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
-    error = err and tostring(err), cause = err and err.code, left = json.array(left),
+    error = err and (getmetatable(err) and tostring(err) or err.message), cause = err and err.code, left = json.array(left),
     changed = json.array(run and run.changed or {}), leases = held(store), kept = kept(), exposed = exposed(store, run),
   }
 end

@@ -31,7 +31,7 @@ local function take(result, packet, each)
   elseif packet.schedule then
     if packet.schedule ~= "undisturbed" then result.schedules = result.schedules + 1 end
     if #packet.problems > 0 then result.failed[#result.failed + 1] = packet end
-    each(packet)
+    return each(packet)
   elseif packet.log then
     result.log[#result.log + 1] = packet.log
   elseif packet.done then
@@ -61,7 +61,7 @@ local function pass(project, o, result, each, more)
   while true do
     local text = exploration:next()
     if text == nil then break end
-    if text then take(result, json.decode(text), each) end
+    if text and take(result, json.decode(text), each) then return end
   end
   if not result.done then
     failure { code = "rehearsal-failed", message = "the rehearsal's process ended before it was done" }
@@ -76,7 +76,7 @@ local BATCH = 400   -- schedules of one pass: each begins with the undisturbed r
 local function pass_plan(project, o, result, each, ids)
   local merged = result.merged
   pass(project, o, result, function(packet)
-    if packet.schedule ~= "undisturbed" then each(packet) end
+    return packet.schedule ~= "undisturbed" and each(packet)
   end, { plan = table.concat(ids, "\n"), every = 1 })
   result.merged = merged
 end
@@ -109,7 +109,7 @@ end
 ---@param project table  of project.read
 ---@param o rehearsal.Options  and jobs (0: a schedule for each core), replay, log, every (1: all schedules),
 ---                            limit (30 s for a run), faults, depth (1 or 2), budget (seconds for pairs)
----@param each fun(packet: rehearsal.Packet)  told of every run as it ends
+---@param each fun(packet: rehearsal.Packet): boolean|nil  told of every run as it ends; true: that is enough
 ---@return rehearsal.Result
 function explore.run(project, o, each)
   local began = monotonic()
@@ -121,7 +121,7 @@ function explore.run(project, o, each)
   pass(project, o, result, function(packet)
     if deep and #packet.problems == 0 then pool:add(packet) end
     packet.after = nil
-    each(packet)
+    return each(packet)
   end, { effects = deep })
   if deep then pass_pairs(project, o, result, each, pool) end
   order(result.failed)

@@ -133,10 +133,13 @@ local function is_of(number, object) return object:find(("%%f[%%d]%d%%f[%%D]"):f
 -- what belongs to somebody else.
 local function check_others(self, problems, ending)
   if not self.number then return end
+  local there = objects_of(self.before)
   local function add(lines)
     for _, line in ipairs(lines) do
       local object = inventory.object(line)
-      if objects_of(self.before)[object] and not inventory.is_said(line) and not is_of(self.number, object) then
+      local branch = object:match "^database (.+)$"
+      local known = there[object] or branch and there["database branch " .. branch]
+      if known and not inventory.is_said(line) and not is_of(self.number, object) then
         problems[#problems + 1] = { what = "touched", line = line }
       end
     end
@@ -225,6 +228,26 @@ local function after_fault(self, problems, ending)
   check_half(self, problems, ending)
 end
 
+---@param elapsed number  seconds
+---@return rehearsal.Problem
+function Oracle:too_long(elapsed)
+  return { what = "too long", line = ("%.0f s instead of %.0f"):format(elapsed, self.elapsed) }
+end
+
+---@return number  seconds after which nobody waits for the run any longer
+function Oracle:patience() return self.elapsed + 4 * LONG end
+
+-- What two Davits said wrongly is told once.
+local function once(problems)
+  local list, known = {}, {}
+  for _, problem in ipairs(problems) do
+    local key = problem.what .. "\0" .. problem.line
+    if problem.what ~= "untrue" or not known[key] then list[#list + 1] = problem end
+    known[key] = true
+  end
+  return list
+end
+
 ---@param how "start"|"resume"|"undo"  what the last Davit was to do
 ---@param disturbed boolean  it was disturbed itself: it may have failed, and have taken everything back
 ---@param ending rehearsal.Ending
@@ -244,17 +267,21 @@ function Oracle:problems(how, disturbed, ending, elapsed)
   check_leases(self, problems, ending.outcome)
   table.move(self.seen, 1, #self.seen, #problems + 1, problems)
   for _, outcome in ipairs(self.told) do check_truth(problems, outcome) end
-  if elapsed > self.elapsed + LONG then
-    problems[#problems + 1] = { what = "too long", line = ("%.0f s instead of %.0f"):format(elapsed, self.elapsed) }
-  end
-  return problems
+  if elapsed > self.elapsed + LONG then problems[#problems + 1] = self:too_long(elapsed) end
+  return once(problems)
 end
 
----A run that fails by itself takes everything back: that is its contract.
+local refused = { [2] = true, [7] = true, [9] = true }   -- where nothing was tried that could be rehearsed
+
+---A run that fails by itself takes everything back: that is its contract. One that is refused proves nothing.
 ---@param reference rehearsal.Ending
 ---@return rehearsal.Problem[]
 function Oracle:undisturbed(reference)
   local problems = {}
+  if refused[reference.outcome.code] then
+    problems[1] = { what = "refused", line = ("exit code %d: %s"):format(reference.outcome.code,
+      reference.outcome.error or "no reason given") }
+  end
   if reference.outcome.code ~= 0 then
     self.reference = reference
     after_undo(self, problems, reference)

@@ -14,6 +14,8 @@ local overlay = require "rehearsal.overlay"
 local programs = require "rehearsal.programs"
 local watch = require "rehearsal.watch"
 
+local now = require("core").now
+
 local SQL = 0.002   -- seconds until a database answers
 
 local function late(answer, seconds)
@@ -30,7 +32,7 @@ local function add_judgement(world, state, troubles, eye, number)
     eye:github(state)
     eye:output("what Davit says", outcome)
     local told = json.decode(outcome)
-    told.trouble = troubles:lasting(os.time())
+    told.trouble = troubles:lasting(now())
     return {
       outcome = told, inventory = json.array(inventory.lines(state)),
       shared = json.array(inventory.shared(state)),
@@ -63,7 +65,7 @@ local function add_judgement(world, state, troubles, eye, number)
   ---nil for not at all.
   function world.follow(how, outcome, wanted)
     local told = json.decode(outcome)
-    told.trouble = troubles:lasting(os.time())
+    told.trouble = troubles:lasting(now())
     return judge:follow(how, told, wanted)
   end
 
@@ -80,6 +82,14 @@ local function add_judgement(world, state, troubles, eye, number)
     return json.encode { schedule = id, problems = json.array(problems), code = judge.code, elapsed = tonumber(elapsed),
       after = next(troubles.passed) and troubles.passed or nil }
   end
+
+  ---Of one that went on and on; `elapsed`: seconds, as a text.
+  function world.overdue(id, elapsed)
+    return json.encode { schedule = id, problems = json.array { judge:too_long(tonumber(elapsed)) } }
+  end
+
+  ---Seconds of the rehearsal's time after which a run has taken too long, as a text.
+  function world.patience() return ("%.0f"):format(judge:patience()) end
 
   ---Of one that did not.
   function world.died(id, reason)
