@@ -1,3 +1,4 @@
+-- luacheck: ignore 211 (no recipe needs all of it)
 -- What the planted recipes have in common: the services' APIs as they are, without a provider's care.
 local cloudflare, fs, health, http, json = require "cloudflare", require "fs", require "health", require "http", require "json"
 local secret, sql = require "secret", require "sql"
@@ -121,8 +122,8 @@ local function the_branch(name)
 end
 
 local function connect(branch_id)
-  local answer = http.request { url = PROJECT .. ("/connection_uri?branch_id=%s&database_name=neondb&role_name=neondb_owner"):format(
-    branch_id), headers = { authorization = "Bearer " .. neon_key() }, secrets = { ["/uri"] = { name = "DATABASE_URL", to = { "sql:*" } } } }
+  local query = ("branch_id=%s&database_name=neondb&role_name=neondb_owner"):format(branch_id)
+  local answer = http.request { url = PROJECT .. "/connection_uri?" .. query, headers = { authorization = "Bearer " .. neon_key() }, secrets = { ["/uri"] = { name = "DATABASE_URL", to = { "sql:*" } } } }
   for _ = 1, 20 do   -- the compute of a new branch starts
     local session, err = try(sql.connect, { url = answer.secrets["/uri"] })
     if session then return session end
