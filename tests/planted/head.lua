@@ -123,7 +123,9 @@ end
 
 local function connect(branch_id)
   local query = ("branch_id=%s&database_name=neondb&role_name=neondb_owner"):format(branch_id)
-  local answer = http.request { url = PROJECT .. "/connection_uri?" .. query, headers = { authorization = "Bearer " .. neon_key() }, secrets = { ["/uri"] = { name = "DATABASE_URL", to = { "sql:*" } } } }
+  local answer = http.request { url = PROJECT .. "/connection_uri?" .. query,
+    headers = { authorization = "Bearer " .. neon_key() },
+    secrets = { ["/uri"] = { name = "DATABASE_URL", to = { "sql:*" } } } }
   for _ = 1, 20 do   -- the compute of a new branch starts
     local session, err = try(sql.connect, { url = answer.secrets["/uri"] })
     if session then return session end
