@@ -71,7 +71,6 @@ static void begin_child(struct explorer *x, const char *id, pid_t parent)
 {
   explorer_die_with_parent(parent);
   alarm(x->sweep->limit);
-  rehearsal_keep_log(x->r, false);
   snprintf(x->id, sizeof x->id, "%s", id);
   memset(x->children, 0, sizeof x->children);
   x->running = 0;

@@ -78,6 +78,7 @@ static const char *take_over(struct explorer *x, const char *ending, const char 
     *error = "nobody is left who could take over";
     return NULL;
   }
+  rehearsal_note(x->r, "davit begins again: %s", ending);
   return actor_call(&x->davits[++x->at_work], ending, NULL, error);
 }
 
@@ -97,16 +98,17 @@ static void arrive(struct explorer *x, const char *which)
   if (strcmp(which, "closed") == 0)
     ASK(x, "close_pull", "");
   const char *outcome = actor_call(&x->davits[DAVITS - 1], which, NULL, &error);
+  rehearsal_note(x->r, "the other run has ended");
   ASK(x, "arrived", which, outcome ? outcome : "", outcome ? "" : error);
 }
 
 static void go_wrong(struct explorer *x, const struct rehearsal_point *p, const struct term *t)
 {
+  rehearsal_note(x->r, "%s at %s %u", t->fault, rehearsal_kind_name(p->kind), p->index);
   if (strncmp(t->fault, "crash-", 6) == 0)
     crash(x, t->ending);
   x->disturbed = true;
   snprintf(x->ending, sizeof x->ending, "%s", t->ending);
-  rehearsal_note(x->r, "%s at %s %u", t->fault, rehearsal_kind_name(p->kind), p->index);
   if (strcmp(t->fault, "stop") == 0)
     interrupt_stop(sched_of(x->davits[x->at_work].L), SIGTERM);
   else if (strcmp(t->fault, "lease-lost") == 0)
@@ -144,11 +146,11 @@ static const char *follow(struct explorer *x, char how[HOW_SIZE], const char *ou
 
 static _Noreturn void leave(struct explorer *x)
 {
+  if (x->is_judged)
+    explorer_send_log(x, x->id);
   explorer_reap_all(x);
-  if (x->sweep->replay) {
-    explorer_send_log(x);
+  if (x->sweep->replay)
     SAY(x, "done", "0");  // no process is left to say so
-  }
   _exit(0);
 }
 
@@ -195,10 +197,12 @@ static void take_too_long(void *arg)
 /* A process of its own, but for a replay. True in the one in which it is to happen. */
 static bool split_off(struct explorer *x, const char *id)
 {
+  size_t in_common = *x->id ? x->in_common : rehearsal_log(x->r)->len;
   if (!x->sweep->replay) {
     if (!explorer_fork(x, id))
       return false;
     hurry(x);
+    x->in_common = in_common;
   }
   snprintf(x->id, sizeof x->id, "%s", id);
   rehearsal_limit(x->r, x->patience, take_too_long, x);

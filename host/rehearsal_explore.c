@@ -72,7 +72,7 @@ static void run_reference(struct explorer *x, int to)
   SAY(x, "reference", outcome, points, elapsed);
   hash_log(x, hex);
   if (x->sweep->log)
-    explorer_send_log(x);
+    explorer_send_log(x, "undisturbed");
   lua_State *L = rehearsal_models(x->r);  // who says something uses its stack
   lua_getfield(L, 1, "result");
   lua_call(L, 0, 1);

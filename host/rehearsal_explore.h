@@ -10,7 +10,9 @@
  *   { reference = { outcome, inventory }, points = { journal = n, … } }   the undisturbed run
  *   { point = "http:12", about = "GET host/path" }                        one for each effect of that run
  *   { schedule = id, problems = { { what, line }, … } }                   one for each schedule
- *   { log = text }                                                        pieces of the event log
+ *   { log = text, of = id, common = n }                                   pieces of the event log of the undisturbed
+ *                                                                         run, or of a schedule that failed without
+ *                                                                         the n bytes that both have in common
  *   { done = true, merged = n }                                           nothing follows
  * A process that dies or takes too long is a problem of its schedule. */
 #ifndef REHEARSAL_EXPLORE_H

@@ -31,6 +31,7 @@ struct explorer {
   unsigned long offered, merged;
   double explored;     /* the takeover of the last point, 0 before the first */
   char id[ID_SIZE];    /* what has gone wrong in this process so far; "": nothing */
+  size_t in_common;    /* bytes of the log that are the undisturbed run's, too */
   bool is_judged;      /* this process's own run is a schedule, not only the way to some */
   double patience;     /* seconds of the rehearsal's time until a run takes too long */
   bool disturbed;      /* something went wrong for the one that is at work */
@@ -45,8 +46,8 @@ void explorer_say(struct explorer *x, const char *function, const char *const *a
 /* Asks the models for a text, which lives until they are asked again; NULL: nothing. */
 const char *explorer_ask(struct explorer *x, const char *function, const char *const *arguments);
 #define ASK(x, function, ...) explorer_ask(x, function, (const char *const[]){__VA_ARGS__, NULL})
-/* Sends the events of this process's run. */
-void explorer_send_log(struct explorer *x);
+/* Offers the events of this process's run, without those that it has in common with the undisturbed one. */
+void explorer_send_log(struct explorer *x, const char *id);
 
 /* ---- processes (rehearsal_children.c) -------------------------------------------------------- */
 

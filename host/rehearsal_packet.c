@@ -36,12 +36,13 @@ void explorer_say(struct explorer *x, const char *function, const char *const *a
     ;
 }
 
-void explorer_send_log(struct explorer *x)
+void explorer_send_log(struct explorer *x, const char *id)
 {
   const struct buf *log = rehearsal_log(x->r);
-  char piece[LOG_PIECE + 1];
-  for (size_t at = 0; at < log->len; at += LOG_PIECE) {
+  char piece[LOG_PIECE + 1], common[24];
+  snprintf(common, sizeof common, "%zu", x->in_common);
+  for (size_t at = x->in_common; at < log->len; at += LOG_PIECE) {
     snprintf(piece, sizeof piece, "%s", log->data + at);
-    SAY(x, "log", piece);
+    SAY(x, "log", piece, id, common);
   }
 }

@@ -35,7 +35,9 @@ static bool deliver(struct effect *e)
 /* Of `sh -c COMMAND` the command. */
 static const char *command_of(const char *const *argv)
 {
-  return argv[1] && strcmp(argv[1], "-c") == 0 && argv[2] ? argv[2] : argv[0];
+  size_t len = strlen(argv[0]);
+  bool is_shell = len >= 2 && strcmp(argv[0] + len - 2, "sh") == 0;
+  return is_shell && argv[1] && strcmp(argv[1], "-c") == 0 && argv[2] ? argv[2] : argv[0];
 }
 
 static void push_argv(lua_State *L, const char *const *argv)
@@ -89,7 +91,7 @@ static struct process_child *start(struct world_process *w, const struct process
   lua_pushstring(r->L, o->input_file);
   rehearsal_ask(r, 3, &s->child.effect);
   read_ending(r, s);
-  rehearsal_note(r, "process %s in %s -> %d", o->argv[0], o->cwd ? o->cwd : ".", s->child.exit_code);
+  rehearsal_note(r, "process %s in %s -> %d", command_of(o->argv), o->cwd ? o->cwd : ".", s->child.exit_code);
   rehearsal_after(r, POINT_PROCESS);
   return &s->child;
 }

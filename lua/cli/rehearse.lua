@@ -7,6 +7,7 @@ local json = require "json"
 local mask = require "mask"
 local named = require "cli.named"
 local options = require "options"
+local page = require "rehearsal.page"
 local project = require "project"
 local recipe = require "recipe"
 local report = require "rehearsal.report"
@@ -14,10 +15,12 @@ local report = require "rehearsal.report"
 local rehearse = {}
 
 local usage = options.usage
+local write = require("fs.core").write
 
 local own_flags = {
   project = { type = "string" }, json = { type = "boolean" }, seed = { type = "integer", default = 1 },
   jobs = { type = "integer", default = 0 }, replay = { type = "string" }, log = { type = "string" },
+  html = { type = "string" },
   faults = { type = "boolean", default = true }, depth = { type = "integer", default = 1 },
   budget = { type = "number", default = 30 }, every = { type = "integer", default = 1 },
   after = { type = "list", default = {} }, help = { type = "boolean" },
@@ -32,7 +35,8 @@ Usage: davit rehearse RECIPE [--NAME VALUE]… [FLAG]…
   --after A,B     run these recipes first, undisturbed (cleanup --after test,preview: one that is there)
   --seed N        other random numbers (default 1)
   --jobs N        schedules at once (default: one for each core)
-  --replay ID     only this schedule, and print its events
+  --replay ID     only this schedule: every event, what broke, what is left
+  --html FILE     write a page with the table, and what happened in each schedule that failed
   --log FILE      write the events of the undisturbed run (or of the replayed schedule)
   --json          one object a line for each schedule, then a summary
   --project DIR   the folder that holds davit.yaml
@@ -77,18 +81,27 @@ local function strip(id, name)
   return id and id:sub(1, #prefix) == prefix and id:sub(#prefix + 1) or id
 end
 
+-- A parameter without a value has none to be told.
+local function same(value, default)
+  return value == default or type(value) == "table" and type(default) == "table" and #value == 0 and #default == 0
+end
+
 local function read(arguments)
   local r, folder = named.recipe(arguments, "rehearse")
   local values, rest = flags.parse(arguments, joined(r))
   if rest[1] then usage(("unexpected argument '%s'"):format(rest[1]), "parameters are flags: --name value") end
   check_numbers(values)
   local params, after = {}, {}
-  for name in pairs(r.params) do params[name] = values[name] end
+  values.given = {}
+  for name, param in pairs(r.params) do
+    params[name] = values[name]
+    if not same(values[name], param.default) then values.given[name] = values[name] end
+  end
   for i, name in ipairs(values.after) do after[i] = before(folder, name, params) end
   return values, {
     recipe = r.name, params = params, after = after, seed = values.seed,
-    jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil,
-    faults = values.faults, depth = values.depth, budget = values.budget, every = values.every,
+    jobs = values.jobs, replay = strip(values.replay, r.name), faults = values.faults, depth = values.depth,
+    budget = values.budget, every = values.every,
     pull_requests = { math.type(params.pr) == "integer" and params.pr or 42 },
   }
 end
@@ -103,7 +116,7 @@ end
 -- The command line that holds this rehearsal again.
 local function command_of(values, o)
   local words = { "davit rehearse " .. o.recipe }
-  for name, value in pairs(o.params) do words[#words + 1] = ("--%s %s"):format(name, word(value)) end
+  for name, value in pairs(values.given) do words[#words + 1] = ("--%s %s"):format(name, word(value)) end
   for _, name in ipairs { "after", "project" } do
     local value = values[name]
     if value and #value > 0 then words[#words + 1] = ("--%s %s"):format(name, word(value)) end
@@ -135,15 +148,13 @@ local function summary(result, o)
 end
 
 local function tell(result, values, o)
-  if values.log then require("fs.core").write(values.log, mask.text(result.log)) end
+  if values.log then write(values.log, mask.text(result.log)) end
+  if values.html then write(values.html, page.of(result, command_of(values, o), o)) end
   if values.json then
     event.print(summary(result, o))
   else
-    if o.replay then io.write(result.log) end
-    for _, packet in ipairs(result.failed) do
-      if packet.schedule ~= "undisturbed" then packet.schedule = o.recipe .. ":" .. packet.schedule end
-    end
-    print(report.text(result, command_of(values, o)))
+    print(o.replay and result.replayed and report.replayed(result, o)
+      or report.text(result, command_of(values, o), o))
   end
 end
 

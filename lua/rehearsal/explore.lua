@@ -4,47 +4,87 @@ local core = require "rehearsal.core"
 local json = require "json"
 local monotonic = require("core").monotonic
 local settings = require "rehearsal.settings"
+local shrink = require "rehearsal.shrink"
 
 local explore = {}
 
 ---@class rehearsal.Packet
 ---@field schedule string    "crash-after:journal:17:resume", or "undisturbed"
 ---@field problems { what: string, line: string }[]
+---@field shrunk? string     the schedule of more things that went wrong, of which this one is what matters
+---@field told? { code: integer, status?: string, error?: string, left: string[] }[]  of one that failed: what each
+---             Davit said when it ended, one after the other
+
+---@class rehearsal.Log
+---@field common integer  bytes of the undisturbed run's log that come first
+---@field text string     the events after them
 
 ---@class rehearsal.Result
 ---@field reference? table   of the undisturbed run: outcome { code, error }, inventory
 ---@field before string[]    the inventory before it
 ---@field points table<string, integer>  how many of each kind the undisturbed run reached
 ---@field effects table<string, string>  what each was about, by "http:12"
+---@field order string[]     those names in the order in which the undisturbed run meets them
+---@field tried table<string, boolean>  by id: whether the schedule held
 ---@field schedules integer  how many ran, without the undisturbed one
 ---@field merged integer     how many more there are that are the same as one of these
 ---@field failed rehearsal.Packet[]
----@field log string         events, where they were asked for
+---@field replayed? rehearsal.Packet  the last one that ended
+---@field logs table<string, rehearsal.Log>  events of "undisturbed" and of schedules that failed; if many did, of some
+---@field log string         events of the undisturbed run, or of the schedule that is replayed
 ---@field seconds number
+
+local MOST_LOGS = 500
+
+local function take_log(result, packet)
+  local logs = result.logs
+  if not logs[packet.of] then
+    if result.kept == MOST_LOGS then return end
+    logs[packet.of], result.kept = { common = packet.common, text = "" }, result.kept + 1
+  end
+  logs[packet.of].text = logs[packet.of].text .. packet.log
+end
+
+local function take_point(result, packet)
+  if not result.effects[packet.point] then result.order[#result.order + 1] = packet.point end
+  result.effects[packet.point] = packet.about
+end
+
+local function take_schedule(result, packet)
+  if packet.schedule ~= "undisturbed" then
+    result.schedules = result.schedules + 1
+    result.tried[packet.schedule] = #packet.problems == 0
+    result.replayed = packet
+  end
+  if #packet.problems > 0 then result.failed[#result.failed + 1] = packet end
+end
 
 local function take(result, packet, each)
   if packet.reference then
     result.reference, result.points, result.before = packet.reference, packet.points, packet.before
   end
   if packet.point then
-    result.effects[packet.point] = packet.about
+    take_point(result, packet)
   elseif packet.schedule then
-    if packet.schedule ~= "undisturbed" then result.schedules = result.schedules + 1 end
-    if #packet.problems > 0 then result.failed[#result.failed + 1] = packet end
+    take_schedule(result, packet)
     return each(packet)
   elseif packet.log then
-    result.log[#result.log + 1] = packet.log
+    take_log(result, packet)
   elseif packet.done then
     result.merged, result.done = packet.merged, true
   end
 end
 
--- In the order in which an undisturbed run meets the points, kind by kind.
+-- What tells most comes first.
+local ranks = { http = 1, sql = 2, process = 3, journal = 4, lease = 5, dns = 6, file = 7 }
+
+-- By kind, in the order in which an undisturbed run meets the points; several things that go wrong come last.
 local function order(failed)
   local function key(packet)
     local fault, kind, index, ending = packet.schedule:match("^([%w-]+):(%a+):(%d+):?(.*)$")
     if not fault then return "" end
-    return ("%s %09d %s %s"):format(kind, index, fault, ending)
+    local several = packet.schedule:find("+", 1, true) and 1 or 0
+    return ("%d %d %09d %s %s"):format(several, ranks[kind] or 9, index, fault, ending)
   end
   table.sort(failed, function(a, b) return key(a) < key(b) end)
 end
@@ -53,7 +93,8 @@ end
 local function pass(project, o, result, each, more)
   local what = {
     root = project.root, settings = json.encode(settings.of(project, o)), environ = settings.environ(project),
-    seed = o.seed, jobs = o.jobs, replay = o.replay, faults = o.faults, log = o.log, every = o.every, limit = o.limit,
+    seed = o.seed, jobs = o.jobs, replay = o.replay, faults = o.faults, log = true, every = o.every, limit = o.limit,
+    plan = o.plan,
   }
   for name, value in pairs(more) do what[name] = value end
   local exploration <close> = core.start(what)
@@ -77,7 +118,7 @@ local function pass_plan(project, o, result, each, ids)
   local merged = result.merged
   pass(project, o, result, function(packet)
     return packet.schedule ~= "undisturbed" and each(packet)
-  end, { plan = table.concat(ids, "\n"), every = 1 })
+  end, { plan = table.concat(ids, "\n"), every = 1, log = false })
   result.merged = merged
 end
 
@@ -106,6 +147,33 @@ local function pass_pairs(project, o, result, each, pool)
   result.pairs.tried = result.schedules - singles
 end
 
+-- ---- fewer things that go wrong ------------------------------------------------------------------
+
+-- Of what fails with fewer things, too, only that is told.
+local function shrink_failed(project, o, result, each)
+  local ids = {}
+  for i, packet in ipairs(result.failed) do ids[i] = packet.schedule end
+  local smallest = shrink.all(ids, result.tried, function(list) pass_plan(project, o, result, each, list) end)
+  local from, kept = {}, {}
+  for id, small in pairs(smallest) do from[small] = from[small] or id end
+  for _, packet in ipairs(result.failed) do
+    packet.shrunk = from[packet.schedule]
+    if not smallest[packet.schedule] then kept[#kept + 1] = packet end
+  end
+  result.failed = kept
+end
+
+---The events of a run from its beginning; "" where they are not known.
+---@param result rehearsal.Result
+---@param id string
+---@return string log
+---@return integer common  how many bytes of it are the undisturbed run's, too
+function explore.log(result, id)
+  local log, undisturbed = result.logs[id], result.logs.undisturbed
+  if not log or not undisturbed then return "", 0 end
+  return undisturbed.text:sub(1, log.common) .. log.text, log.common
+end
+
 ---@param project table  of project.read
 ---@param o rehearsal.Options  and jobs (0: a schedule for each core), replay, log, every (1: all schedules),
 ---                            limit (30 s for a run), faults, depth (1 or 2), budget (seconds for pairs)
@@ -113,9 +181,8 @@ end
 ---@return rehearsal.Result
 function explore.run(project, o, each)
   local began = monotonic()
-  local result = {
-    failed = {}, log = {}, points = {}, effects = {}, before = {}, schedules = 0, merged = 0,
-  }
+  local result = { failed = {}, logs = {}, kept = 0, points = {}, effects = {}, order = {}, tried = {}, before = {},
+    schedules = 0, merged = 0 }
   local deep = o.depth == 2 and not o.replay
   local pool = couples.new(o.seed)
   pass(project, o, result, function(packet)
@@ -124,8 +191,10 @@ function explore.run(project, o, each)
     return each(packet)
   end, { effects = deep })
   if deep then pass_pairs(project, o, result, each, pool) end
+  if not o.replay then shrink_failed(project, o, result, each) end
   order(result.failed)
-  result.log, result.seconds = table.concat(result.log), monotonic() - began
+  result.log = explore.log(result, o.replay or "undisturbed")
+  result.seconds = monotonic() - began
   return result
 end
 

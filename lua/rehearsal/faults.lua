@@ -77,6 +77,34 @@ function module.at(kind, about)
   return all, merged
 end
 
+local others = { second = true, closed = true }
+
+---As at, for a recipe with these parameters: nobody else comes where nothing is about a pull request.
+---@param kind string
+---@param about string
+---@param params table
+---@return string[] names
+---@return integer merged
+function module.possible(kind, about, params)
+  local names, merged = module.at(kind, about)
+  if params.pr then return names, merged end
+  local list = {}
+  for _, name in ipairs(names) do
+    if not others[name] then list[#list + 1] = name end
+  end
+  return list, merged
+end
+
+---What may go wrong at an effect and is the same as something that `at` names.
+---@param kind string
+---@param about string
+---@return string[] names
+function module.same(kind, about)
+  local method, host = about:match "^(%S+) ([^/:]+)"
+  if kind ~= "http" or not (faults.service(host) or hosts.is_proxy(host)) then return {} end
+  return services.same(method)
+end
+
 -- ---- what happens -----------------------------------------------------------------------------
 
 ---@param name string

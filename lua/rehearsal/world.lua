@@ -23,10 +23,22 @@ local function late(answer, seconds)
   return answer
 end
 
+-- What each Davit said when it ended, for people.
+local function said(told, count)
+  local list = {}
+  for i = 1, count do
+    local outcome = told[i]
+    list[i] = { code = outcome.code, status = outcome.status, error = outcome.error,
+      left = json.array(outcome.left or {}) }
+  end
+  return json.array(list)
+end
+
 -- What the explorer asks beside the world: texts go in, packets come out.
-local function add_judgement(world, state, troubles, eye, number)
-  local judge = oracle.new(eye.seen, number)
-  local result
+local function add_judgement(world, state, troubles, eye, settings)
+  local judge = oracle.new(eye.seen, (settings.params or {}).pr)
+  local result, failed
+  local replayed = settings.told
 
   local function ending(outcome)
     eye:github(state)
@@ -79,12 +91,16 @@ local function add_judgement(world, state, troubles, eye, number)
   ---anybody took over after something had gone wrong, as a text.
   function world.judge(id, how, outcome, elapsed, disturbed)
     local problems = judge:problems(how, disturbed ~= "", ending(outcome), tonumber(elapsed))
+    failed = #problems > 0
+    -- Whoever was disturbed was asked what follows, and has said the same twice.
+    local told = (failed or replayed) and said(judge.told, #judge.told - (disturbed ~= "" and 1 or 0)) or nil
     return json.encode { schedule = id, problems = json.array(problems), code = judge.code, elapsed = tonumber(elapsed),
-      after = next(troubles.passed) and troubles.passed or nil }
+      told = told, after = next(troubles.passed) and troubles.passed or nil }
   end
 
   ---Of one that went on and on; `elapsed`: seconds, as a text.
   function world.overdue(id, elapsed)
+    failed = true
     return json.encode { schedule = id, problems = json.array { judge:too_long(tonumber(elapsed)) } }
   end
 
@@ -93,30 +109,23 @@ local function add_judgement(world, state, troubles, eye, number)
 
   ---Of one that did not.
   function world.died(id, reason)
+    failed = true
     return json.encode { schedule = id, problems = json.array { { what = "no end", line = reason } } }
   end
 
-  function world.log(text) return json.encode { log = text } end
+  ---A piece of the events of "undisturbed" or a schedule; nobody wants those of one that held.
+  function world.log(text, id, common)
+    if not failed and id ~= "undisturbed" and not replayed then return nil end
+    return json.encode { log = text, of = id, common = math.tointeger(common) }
+  end
 
   function world.done(merged) return json.encode { done = true, merged = math.tointeger(merged) } end
-end
-
-local others = { second = true, closed = true }
-
--- Where nobody else can come: nothing is about a pull request.
-local function without_others(names)
-  local list = {}
-  for _, name in ipairs(names) do
-    if not others[name] then list[#list + 1] = name end
-  end
-  return list
 end
 
 -- What the explorer asks about what goes wrong.
 local function add_troubles(world, state, troubles, settings)
   function world.faults(kind, about)
-    local names, merged = faults.at(kind, about)
-    if not settings.params.pr then names = without_others(names) end
+    local names, merged = faults.possible(kind, about, settings.params)
     return merged .. "\n" .. table.concat(names, "\n")
   end
 
@@ -185,7 +194,7 @@ return function(text, disk)
     return {}
   end
 
-  add_judgement(world, state, troubles, eye, number)
+  add_judgement(world, state, troubles, eye, settings)
   add_troubles(world, state, troubles, settings)
   return world
 end

@@ -46,6 +46,11 @@ function services.names(method, service)
   return names, 0
 end
 
+---What would be the same as one of these.
+---@param method string
+---@return string[] names
+function services.same(method) return reads[method] and of_changes or {} end
+
 -- ---- connections ------------------------------------------------------------------------------
 
 local repeatable = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
