@@ -1,10 +1,12 @@
 ---`davit rehearse RECIPE`: the recipe against models of the services, offline, with Davit dying at
 ---every point of the run.
+local assumed = require "rehearsal.assumed"
 local event = require "event.core"
 local explore = require "rehearsal.explore"
 local flags = require "cli.flags"
 local json = require "json"
 local mask = require "mask"
+local matrix = require "rehearsal.matrix"
 local named = require "cli.named"
 local options = require "options"
 local page = require "rehearsal.page"
@@ -128,6 +130,7 @@ end
 local function with_name(packet, o)
   return {
     schedule = o.recipe .. ":" .. packet.schedule, ok = #packet.problems == 0, problems = json.array(packet.problems),
+    ended = #packet.problems > 0 and packet.told or nil,
   }
 end
 
@@ -137,12 +140,35 @@ local function tell_json(packet, o)
   event.print(json.encode(line))
 end
 
+-- The table's cells, each with its counts.
+local function cells(m)
+  local list = {}
+  for _, row in ipairs(m.rows) do
+    for _, column in ipairs(m.columns) do
+      local cell = row.cells[column]
+      if cell then
+        list[#list + 1] = { area = row.area, effect = row.name, fault = column, held = cell.held, failed = cell.failed,
+          merged = cell.merged, untried = cell.untried }
+      end
+    end
+  end
+  return json.array(list)
+end
+
+local function assumptions(m)
+  local list = {}
+  for i, one in ipairs(assumed.met(m)) do list[i] = { service = one.service, operation = one.operation } end
+  return json.array(list)
+end
+
 local function summary(result, o)
+  local m = matrix.of(result, o)
   return json.encode {
     v = 1, summary = {
       recipe = o.recipe, seed = o.seed, schedules = result.schedules, merged = result.merged,
-      failed = #result.failed, points = result.points,
-      seconds = result.seconds, undisturbed = result.reference and result.reference.outcome,
+      failed = #result.failed, untried = m.total.untried, pairs = result.pairs, points = result.points,
+      seconds = result.seconds, undisturbed = result.reference and result.reference.outcome, cells = cells(m),
+      assumed = assumptions(m),
     },
   }
 end

@@ -1,12 +1,12 @@
----Schedules that failed in the same way: one of them tells it, the others are named.
+---Schedules that failed alike: by the same faults at the same kinds of effects, or with the same left in the end. One
+---of them tells it, the others are named.
 local words = require "rehearsal.words"
 
 local alike = {}
 
 -- The same faults at the same kinds of effects, which broke the same.
 local function way_of(packet)
-  if packet.schedule == "undisturbed" then return packet.schedule end
-  local parts, seen = {}, {}
+  local parts, seen = { "way" }, {}
   for _, term in ipairs(words.terms(packet.schedule)) do
     parts[#parts + 1] = ("%s %s %s"):format(term.fault, term.kind, term.ending or "")
   end
@@ -17,36 +17,43 @@ local function way_of(packet)
   return table.concat(parts, "\0")
 end
 
+local function end_of(packet)
+  local lines = { "end" }
+  for _, problem in ipairs(packet.problems) do lines[#lines + 1] = ("%s %s"):format(problem.what, problem.line) end
+  return table.concat(lines, "\0")
+end
+
+-- What the undisturbed run breaks stands for itself.
+local function keys_of(packet)
+  if packet.schedule == "undisturbed" then return packet.schedule, packet.schedule end
+  return way_of(packet), end_of(packet)
+end
+
 ---@param failed rehearsal.Packet[]
 ---@return rehearsal.Packet[][]  groups in the order of their first
 function alike.groups(failed)
   local groups, by = {}, {}
   for _, packet in ipairs(failed) do
-    local way = way_of(packet)
-    if not by[way] then
-      by[way] = {}
-      groups[#groups + 1] = by[way]
+    local way, ending = keys_of(packet)
+    local group = by[way] or by[ending]
+    if not group then
+      group = {}
+      groups[#groups + 1] = group
     end
-    table.insert(by[way], packet)
+    by[way], by[ending] = by[way] or group, by[ending] or group
+    group[#group + 1] = packet
   end
   return groups
 end
 
-local function place_of(packet)
-  local places = {}
-  for i, term in ipairs(words.terms(packet.schedule)) do places[i] = ("%s:%d"):format(term.kind, term.index) end
-  return table.concat(places, "+")
-end
+local MOST = 3
 
-local MOST = 6
-
----Where else: "http:17, http:19 and 4 more"; "" for one alone.
+---The others of a group: "lost:http:1, cut:http:1 and 4 more"; "" where there are none.
 ---@param group rehearsal.Packet[]
 ---@return string
 function alike.others(group)
-  if #group == 1 then return "" end
   local names = {}
-  for i = 2, math.min(#group, MOST + 1) do names[#names + 1] = place_of(group[i]) end
+  for i = 2, math.min(#group, MOST + 1) do names[#names + 1] = group[i].schedule end
   local more = #group - 1 - #names
   return table.concat(names, ", ") .. (more > 0 and (" and %d more"):format(more) or "")
 end

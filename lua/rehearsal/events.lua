@@ -62,6 +62,7 @@ local services = {
 ---@param text string
 ---@return string
 function events.short(text)
+  text = text:gsub("https://", "")
   for _, one in ipairs(services) do text = text:gsub(one[1], one[2]) end
   return (text:gsub("%f[%x](%x%x%x%x%x%x%x%x)%x+%f[%X]", function(first) return first .. "…" end))
 end

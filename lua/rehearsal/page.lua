@@ -1,12 +1,14 @@
 ---A rehearsal as a page of HTML: the verdict, the table of effects and faults, and behind every cell its schedules;
 ---of those that failed the story and the events. Nothing runs in it: what is shown is chosen by the address (:target).
 local alike = require "rehearsal.alike"
+local claims = require "rehearsal.claims"
+local events = require "rehearsal.events"
 local explore = require "rehearsal.explore"
+local grid = require "rehearsal.grid"
 local html = require "cli.page"
 local matrix = require "rehearsal.matrix"
 local report = require "rehearsal.report"
 local story = require "rehearsal.story"
-local events = require "rehearsal.events"
 local words = require "rehearsal.words"
 
 local page = {}
@@ -32,7 +34,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1rem } dt
 .events { width: 100% } .events td { padding: 0 .6rem 0 0; vertical-align: top; overflow-wrap: anywhere }
 .events td:first-child { text-align: right; color: var(--dim); white-space: nowrap } .events .kind { color: var(--dim) }
 .events .fault, .events .again { background: var(--tint); font-weight: 600 } .events .fault td { color: var(--bad) }
-ul { padding-left: 1.2rem }
+h3 { font-size: .95rem; margin: 1rem 0 .2rem } ul { padding-left: 1.2rem; margin: .2rem 0 }
 ]]
 
 local function gather(list, f)
@@ -123,7 +125,7 @@ end
 local function cell_html(cell, id)
   if not cell then return "<td></td>" end
   return fill('<td class="{class}"><a href="#{id}">{text}</a></td>',
-    { class = class_of(cell), id = id, text = report.cell(cell) })
+    { class = class_of(cell), id = id, text = grid.cell(cell) })
 end
 
 local function row_html(m, row, i)
@@ -211,7 +213,7 @@ end
 ---@return string
 function page.of(result, command, o)
   local c = { result = result, command = command, o = o, matrix = matrix.of(result, o) }
-  local proven, untried, assumed = report.claims(result, c.matrix, o)
+  local proven, untried, assumed = claims.of(result, c.matrix, o)
   return html.document { title = "Rehearsal of " .. o.recipe, style = STYLE, body = fill(TEMPLATE, {
     recipe = o.recipe, class = #result.failed == 0 and "good" or "bad", verdict = verdict(result), command = command,
     proven = proven, untried = untried, assumed = assumed, failures = failures(c), matrix = matrix_html(c.matrix),

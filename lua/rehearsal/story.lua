@@ -140,6 +140,21 @@ function story.clip(text, width)
   return len <= width and text or text:sub(1, utf8.offset(text, width) - 1) .. "…"
 end
 
+---@param text string
+---@param width integer  columns
+---@return string[]      lines; a word that is longer has one of its own
+function story.wrap(text, width)
+  local lines, line = {}, nil
+  for word in text:gmatch "%S+" do
+    if line and (utf8.len(line) or #line) + 1 + (utf8.len(word) or #word) > width then
+      lines[#lines + 1], line = line, nil
+    end
+    line = line and line .. " " .. word or word
+  end
+  lines[#lines + 1] = line
+  return lines
+end
+
 ---@param event rehearsal.Event
 ---@return string
 function story.line(event)
@@ -183,6 +198,15 @@ local function add_broken(lines, s, width)
   add(lines, "left", shown, width)
 end
 
+local function wrapped(texts)
+  local lines = {}
+  for _, text in ipairs(texts) do
+    local more = story.wrap(events.short(text), WIDTH - 10)
+    table.move(more, 1, #more, #lines + 1, lines)
+  end
+  return lines
+end
+
 ---In a few lines, each within 100 columns.
 ---@param s rehearsal.Story
 ---@return string[]
@@ -191,7 +215,7 @@ function story.lines(s)
   add(lines, "before", map(table.move(s.before, math.max(1, #s.before - BEFORE + 1), #s.before, 1, {}), timed), WIDTH)
   add(lines, "fault", map({ s.after[1] }, timed), WIDTH)
   add(lines, "then", map(story.pick(s.after, THEN), timed), WIDTH)
-  add(lines, "ended", s.ended, WIDTH)
+  add(lines, "ended", wrapped(s.ended), WIDTH)
   add_broken(lines, s, WIDTH)
   return lines
 end
