@@ -13,7 +13,7 @@ build="gcc libc6-dev make pkg-config liblua5.4-dev lua-cjson-dev libuv1-dev libc
   libc-ares-dev libpq-dev libsqlite3-dev libyaml-dev libssl-dev libsodium-dev libarchive-dev libzstd-dev
   libmicrohttpd-dev libgnutls28-dev libwslay-dev"
 demo="postgresql curl git ca-certificates"
-test="libcmocka-dev lua-check shellcheck clang zstd libarchive-tools chromium gh
+test="libcmocka-dev lua-check shellcheck clang zstd libarchive-tools chromium gdb gh
   jq xxd bsdextrautils"
 bench="libcmocka-dev linux-perf lua5.4 nghttp2-server openssl zstd b3sum libarchive-tools ripgrep"
 [ "$(uname -m)" != x86_64 ] || bench="$bench libhyperscan-dev"
