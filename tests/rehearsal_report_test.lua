@@ -173,6 +173,22 @@ test("the table has every schedule there is, once, and says what was not tried",
   end)
 end)
 
+test("what is claimed counts what held, in pairs, too, and never more than was tried", function()
+  local m = { rows = {}, total = { held = 5, failed = 0, untried = 0 } }
+  local o, result = { seed = 7 }, { order = { "http:1" }, tried = { ["500:http:1"] = true } }
+  local proven, untried = claims.of(result, m, o)
+  contains(proven, "all of 5 schedules")
+  contains(proven, "at any of 1 points, with these parameters and seed 7")
+  contains(untried, "two things that go wrong in one run; ")
+  result.tried = { ["500:http:1+500:http:2"] = true, ["500:http:1+500:http:3"] = false }
+  result.pairs = { tried = 2, all = 9 }
+  m.total.failed = 1
+  proven, untried = claims.of(result, m, o)
+  contains(proven, "5 of 6 schedules")
+  contains(proven, "so do 1 of 2 in which two things go wrong")
+  contains(untried, "7 of 9 pairs")
+end)
+
 test("a cell says what came of its schedules", function()
   local function cell(held, failed, merged, untried)
     return grid.cell { held = held, failed = failed, merged = merged, untried = untried }

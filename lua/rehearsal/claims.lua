@@ -15,8 +15,43 @@ local function names_of(list)
     if not seen[one.service .. name] then last[#last + 1] = name end
     seen[one.service .. name] = true
   end
-  for i, part in ipairs(parts) do parts[i] = ("%s: %s"):format(part.service, table.concat(part, ", ")) end
+  for i, part in ipairs(parts) do
+    local operations = table.concat(part, ", ")
+    parts[i] = operations == part.service and operations or ("%s: %s"):format(part.service, operations)
+  end
   return table.concat(parts, "; ")
+end
+
+local function share_of(held, tried)
+  return held == tried and ("all of %d"):format(tried) or ("%d of %d"):format(held, tried)
+end
+
+-- Schedules of several things that went wrong: how many held, of how many.
+local function several(result)
+  local held, tried = 0, 0
+  for id, holds in pairs(result.tried) do
+    if id:find("+", 1, true) then held, tried = held + (holds and 1 or 0), tried + 1 end
+  end
+  return held, tried
+end
+
+local function proven(result, m, o)
+  local share, held, tried = share_of(m.total.held, m.total.held + m.total.failed), several(result)
+  local text = ("%s schedules end as the undisturbed run does, or have taken everything back: one thing goes "
+    .. "wrong at any of %d points, with these parameters and seed %d"):format(share, #result.order, o.seed)
+  return tried > 0 and ("%s; so do %s in which two things go wrong"):format(text, share_of(held, tried)) or text
+end
+
+local function untried(result, m)
+  local list, of_two = {}, result.pairs
+  if m.total.untried > 0 then list[1] = ("%d schedules of one thing that goes wrong"):format(m.total.untried) end
+  if not of_two then
+    list[#list + 1] = "two things that go wrong in one run"
+  elseif of_two.tried < of_two.all then
+    list[#list + 1] = ("%d of %d pairs of things that go wrong"):format(of_two.all - of_two.tried, of_two.all)
+  end
+  list[#list + 1] = "other parameters and seeds, SQL on a real database, builds"
+  return table.concat(list, "; ")
 end
 
 ---What was proven, what was not tried, what is assumed: in words.
@@ -27,20 +62,8 @@ end
 ---@return string untried
 ---@return string assumptions
 function claims.of(result, m, o)
-  local met, total = assumed.met(m), m.total
-  local proven = ("%d of %d schedules end as the undisturbed run does, or have taken everything back: one thing goes "
-    .. "wrong at any of %d points, with these parameters and seed %d"):format(total.held, total.held + total.failed,
-    #result.order, o.seed)
-  local untried = {}
-  if total.untried > 0 then untried[1] = ("%d schedules of one thing that goes wrong"):format(total.untried) end
-  local pairs_of = result.pairs
-  if pairs_of and pairs_of.tried < pairs_of.all then
-    untried[#untried + 1] = ("%d of %d pairs"):format(pairs_of.all - pairs_of.tried, pairs_of.all)
-  elseif not pairs_of then
-    untried[#untried + 1] = "two things that go wrong in one run"
-  end
-  untried[#untried + 1] = "other parameters and seeds, SQL on a real database, builds"
-  return proven, table.concat(untried, "; "), ("%d behaviours of the models that this run meets are not known for "
+  local met = assumed.met(m)
+  return proven(result, m, o), untried(result, m), ("%d behaviours of the models that this run meets are not known for "
     .. "certain; docs/local-cloud.md says what of each: %s"):format(#met, names_of(met))
 end
 
