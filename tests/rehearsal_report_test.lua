@@ -86,11 +86,11 @@ end)
 
 test("an event that went wrong is known from one that did not", function()
   local function bad(line) return events.read("1.000 " .. line .. "\n")[1].bad end
-  for _, line in ipairs { "http GET x/y -> 503", "http GET x/y -> http-lost", "journal step-failed x", "dns A x -> dns-failed",
+  for _, line in ipairs { "http GET x/y -> 503", "http DELETE x/y -> 404", "http GET x/y -> http-lost", "journal step-failed x", "dns A x -> dns-failed",
     "journal run-started -> refused", "lease take x -> refused", "process node x in . -> 128" } do
     equal({ line, bad(line) }, { line, true })
   end
-  for _, line in ipairs { "http GET x/y -> 204", "journal step-finished x", "dns A x -> found", "sql select 1 -> done",
+  for _, line in ipairs { "http GET x/y -> 204", "http GET x/y -> 404", "journal step-finished x", "dns A x -> found", "sql select 1 -> done",
     "process node x in . -> 0", "file stat x -> file-not-found" } do
     equal({ line, bad(line) }, { line, false })
   end
@@ -287,6 +287,7 @@ test("one that needs both faults is reported with both", function()
     local marks = {}
     for _, event in ipairs(story_of(result, id).after) do marks[#marks + 1] = event.term end
     equal(marks, { "secondary-limit:http:1", "secondary-limit:http:2" })
+    equal(toy.rehearse(root, { replay = id }).log, (explore.log(result, id)))
   end)
 end)
 

@@ -19,7 +19,8 @@ local kinds = { http = true, sql = true, dns = true, process = true, file = true
 
 local function is_bad(kind, text)
   if kind == "journal" then return text:find "^%a[%w-]*%-failed" ~= nil or text:find(" -> refused", 1, true) ~= nil end
-  local outcome = text:match " %-> (%S+)$"
+  local method, outcome = text:match "^(%S+).* %-> (%S+)$"
+  if outcome == "404" and reads[method] then return false end   -- that it is not there is an answer
   return outcome ~= nil and not fine[outcome] and not outcome:find "^[23]%d%d$"
 end
 
