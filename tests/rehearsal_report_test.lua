@@ -86,12 +86,13 @@ end)
 
 test("an event that went wrong is known from one that did not", function()
   local function bad(line) return events.read("1.000 " .. line .. "\n")[1].bad end
-  for _, line in ipairs { "http GET x/y -> 503", "http DELETE x/y -> 404", "http GET x/y -> http-lost", "journal step-failed x", "dns A x -> dns-failed",
-    "journal run-started -> refused", "lease take x -> refused", "process node x in . -> 128" } do
+  for _, line in ipairs { "http GET x/y -> 503", "http DELETE x/y -> 404", "http GET x/y -> http-lost",
+    "journal step-failed x", "dns A x -> dns-failed", "journal run-started -> refused", "lease take x -> refused",
+    "process node x in . -> 128" } do
     equal({ line, bad(line) }, { line, true })
   end
-  for _, line in ipairs { "http GET x/y -> 204", "http GET x/y -> 404", "journal step-finished x", "dns A x -> found", "sql select 1 -> done",
-    "process node x in . -> 0", "file stat x -> file-not-found" } do
+  for _, line in ipairs { "http GET x/y -> 204", "http GET x/y -> 404", "journal step-finished x", "dns A x -> found",
+    "sql select 1 -> done", "process node x in . -> 0", "file stat x -> file-not-found" } do
     equal({ line, bad(line) }, { line, false })
   end
 end)
