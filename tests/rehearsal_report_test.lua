@@ -9,7 +9,9 @@ local fs = require "fs"
 local grid = require "rehearsal.grid"
 local json = require "json"
 local matrix = require "rehearsal.matrix"
+local page = require "rehearsal.page"
 local process = require "process"
+local report = require "rehearsal.report"
 local rows = require "rehearsal.rows"
 local shrink = require "rehearsal.shrink"
 local story = require "rehearsal.story"
@@ -190,6 +192,17 @@ test("what is claimed counts what held, in pairs, too, and never more than was t
   contains(untried, "7 of 9 pairs")
 end)
 
+test("where even the undisturbed run does not hold, nothing else is claimed", function()
+  toy.with([[ while true do end ]], function(root)
+    local result, o = toy.rehearse(root, { limit = 1 })
+    local m = matrix.of(result, o)
+    equal({ m.total.held, m.total.failed, m.total.merged, m.total.untried > 5 }, { 0, 0, 0, true })
+    equal((claims.of(result, m, o)), "nothing")
+    contains(page.of(result, "davit rehearse toy", o), "The undisturbed run does not hold")
+    contains(report.text(result, "davit rehearse toy", o), "FAILED  undisturbed\n  broke   no end: it did not end within 1 s\n")
+  end)
+end)
+
 test("a cell says what came of its schedules", function()
   local function cell(held, failed, merged, untried)
     return grid.cell { held = held, failed = failed, merged = merged, untried = untried }
@@ -361,12 +374,12 @@ local function browser()
   end
 end
 
-local function opened(folder, program, page)
+local function opened(folder, program, file)
   local here = process.run { argv = { "pwd" } }.output:match "[^\n]+"
   local path = ("%s/build/npm/node_modules/.bin:%s"):format(here, os.getenv "PATH")
   return json.decode(process.run { timeout = 240, env = { HOME = folder, PATH = path },
     argv = { "node", "tests/rehearsal_page.mjs", here .. "/build/clients-npm/node_modules", program, folder .. "/profile",
-      page, folder .. "/page.png" } }.output)
+      file, folder .. "/page.png" } }.output)
 end
 
 test("the page stands alone, and in a browser leads from a cell to its schedules and their events", function()
@@ -393,11 +406,11 @@ end)
 test("the page has nothing from elsewhere, and what a run says is text in it", function()
   toy.with(BLIND, function(root)
     toy.run(root, "toy", "--html", root .. "/page.html", "--text", "<script>alert(1)</script>&")
-    local page = fs.read(root .. "/page.html")
-    contains(page, "default-src 'none'; style-src 'unsafe-inline'")
-    contains(page, "&lt;script&gt;alert(1)&lt;/script&gt;&amp;")
-    for _, part in ipairs { "<script", "src=", "url(", "@import", "<link", 'href="http' } do lacks(page, part) end
-    contains(page, 'id="undisturbed"')
+    local html = fs.read(root .. "/page.html")
+    contains(html, "default-src 'none'; style-src 'unsafe-inline'")
+    contains(html, "&lt;script&gt;alert(1)&lt;/script&gt;&amp;")
+    for _, part in ipairs { "<script", "src=", "url(", "@import", "<link", 'href="http' } do lacks(html, part) end
+    contains(html, 'id="undisturbed"')
   end)
 end)
 

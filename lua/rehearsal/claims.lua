@@ -37,6 +37,7 @@ end
 
 local function proven(result, m, o)
   local share, held, tried = share_of(m.total.held, m.total.held + m.total.failed), several(result)
+  if tried + m.total.held + m.total.failed == 0 then return "nothing" end
   local text = ("%s schedules end as the undisturbed run does, or have taken everything back: one thing goes "
     .. "wrong at any of %d points, with these parameters and seed %d"):format(share, #result.order, o.seed)
   return tried > 0 and ("%s; so do %s in which two things go wrong"):format(text, share_of(held, tried)) or text

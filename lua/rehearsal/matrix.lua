@@ -40,14 +40,15 @@ end
 
 -- Every schedule of one thing that goes wrong at an effect: f(id, fault, state).
 local function each_schedule(result, o, kind, index, about, f)
-  local all = (o.every or 1) == 1
+  local found = result.merged > 0   -- else the exploration did not come to an end
+  local all = found and (o.every or 1) == 1
   local function one(name, may_be_merged)
     local id, fault = id_of(name, kind, index)
     f(id, fault, state_of(result, id, may_be_merged))
   end
   for _, name in ipairs(crashes) do one(name, all and name:find "^crash%-before" ~= nil) end
   for _, name in ipairs((faults.possible(kind, about, o.params))) do one(name, false) end
-  for _, name in ipairs(faults.same(kind, about)) do one(name, o.faults) end
+  for _, name in ipairs(faults.same(kind, about)) do one(name, found and o.faults) end
 end
 
 -- ---- gathering ------------------------------------------------------------------------------------

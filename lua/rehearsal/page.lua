@@ -195,6 +195,7 @@ and <a href="#undisturbed">here is the undisturbed run</a>.</p>
 {{panels}}]]
 
 local function verdict(result)
+  if (result.failed[1] or {}).schedule == "undisturbed" then return "The undisturbed run does not hold" end
   if #result.failed > 0 then return ("%d of %d schedules failed"):format(#result.failed, result.schedules) end
   return ("All of %d schedules hold, and %d more that are the same as others"):format(result.schedules, result.merged)
 end
