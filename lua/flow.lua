@@ -35,8 +35,8 @@ local flow = {
   name = rollout.name, attach = rollout.attach, wait = rollout.wait,
   preview_comment = preview.comment, check_preview = preview.check,
   prepare = production.prepare, deploy = production.deploy, plan_of = production.plan_of, adopt = production.adopt,
-  tell = production.tell, consent = migrations.consent,
-  decide_back = back.decide, stays = back.stays, restore = restore.run, wait_back = rollout.wait_back,
+  tell = production.tell, consent = migrations.consent, plan_apply = migrations.plan_apply,
+  decide_back = back.decide, stays = back.stays, tell_stays = back.tell, plan_back = back.plan, restore = restore.run, wait_back = rollout.wait_back,
   secret_changes = secret_changes.read,
 }
 

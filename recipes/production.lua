@@ -38,7 +38,8 @@ return {
     end
 
     local deployment = run.ensure(env:deployment(commit.sha))
-    told.migrated = run.step("migrate", { plan = plan }, function() return env:apply_migrations(branch, plan) end)
+    told.migrated = run.step("migrate", { plan = plan }, function() return env:apply_migrations(branch, plan) end, nil,
+      function() return flow.plan_apply(plan) end)
     local no_way_back = not told.migrated.additive and "the migrations of this run break what served before" or nil
 
     for n, worker in ipairs(env.workers) do

@@ -9,6 +9,7 @@ return {
 --set A,B     these, from where davit.yaml takes them;  --github stores them as secrets of the repository, too
 --rotate A,B  new values, for the Workers and for GitHub's secrets that deploys take them from
 --delete A,B  takes them away]],
+  plans = true,
   params = {
     pr = { type = "integer", help = "of a pull request's preview (production without it)" },
     worker = { type = "string", help = "this Worker alone" },
@@ -27,14 +28,15 @@ return {
     local _ <close> = run.lease(p.pr and "preview/" .. p.pr or "production")
     if asked.list then
       for _, worker in ipairs(workers) do
-        run.output(worker.name, run.step("secrets of " .. worker.name, function() return env:secret_names(worker) end))
+        run.output(worker.name, run.look("secrets of " .. worker.name, function() return env:secret_names(worker) end))
       end
       return
     end
     local values, of_github = env:new_values(run, workers, asked)
     env:change_at_github(run, of_github)
     for _, worker in ipairs(workers) do
-      run.step("change " .. worker.name, asked, function() return env:change_secrets(worker, values, asked.delete) end)
+      run.step("change " .. worker.name, asked, function() return env:change_secrets(worker, values, asked.delete) end,
+        nil, function() return env:plan_secrets(worker, values, asked) end)
     end
   end,
 }

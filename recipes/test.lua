@@ -6,6 +6,7 @@ return {
   description = [[
 The branch is pr-NUMBER of a pull request, which its preview will use, else push-BRANCH-SHA; end-to-end tests have one
 of their own. What is not said is taken from GitHub's event, else from the checkout.]],
+  plans = true,
   keeps = { "database branch pr-{pr}" },   -- until the pull request is closed: its preview has it, too
   params = {
     pr = { type = "integer", help = "pull request number" },
@@ -19,10 +20,10 @@ of their own. What is not said is taken from GitHub's event, else from the check
   },
 
   run = function(p, run)
-    local change = run.step("change", function() return flow.change(p) end)
+    local change = run.look("change", function() return flow.change(p) end)
     local env = flow.environment(change.pr and "preview" or "test", change)
     local _ <close> = run.lease("test/" .. env.key, { supersede = true })
-    local sha = run.step("commit", function() return env:commit_of(change) end)
+    local sha = run.look("commit", function() return env:commit_of(change) end)
     local checks = flow.choose_checks(env, change, p.bundles)
     env:require_check_secrets(checks)
 
@@ -32,7 +33,8 @@ of their own. What is not said is taken from GitHub's event, else from the check
       if p.bundles then flow.store_bundles(run, env, sha) end
       return made
     end)
-    run.step("tell GitHub", { ok = not err }, function() env:tell_tested(change, sha, err) end)
+    run.step("tell GitHub", { ok = not err }, function() env:tell_tested(change, sha, err) end, nil,
+      function() return env:plan_told(change, sha, err) end)
     flow.remove_test_databases(run, env, checks)   -- whatever has happened
     if err then error(err, 0) end
 

@@ -216,6 +216,11 @@ function flow.remove(run, env) end
 ---@param o { environment: string, accept?: boolean, approve?: fun(o: table) }  approve: run.approve, to be asked there
 function flow.consent(plan, o) end
 
+---What a plan (`--plan`) says of carrying migrations out, as the `plan` of a step. It is flow.migrations.plan_apply.
+---@param plan migrations.Plan
+---@return "run"|"skip" action, string why, migrations.Report report  as far as it is known
+function flow.plan_apply(plan) end
+
 ---What is asked for where davit.yaml says `approve`: the commit, the migrations, the Workers with their hosts.
 ---@param env flow.Environment
 ---@param sha string
@@ -268,6 +273,16 @@ function flow.restore(run, env, time, stays) end
 ---@param target flow.Target
 ---@param n integer  as in flow.wait
 function flow.wait_back(run, env, target, n) end
+
+---Says in the plan that is being made what does not come back; does nothing in a run.
+---@param stays string[]  of flow.stays
+function flow.tell_stays(stays) end
+
+---What a plan says of rolling a Worker back, as the `plan` of a step: from which version to which, and whether its secrets
+---and settings are those of now.
+---@param target flow.Target
+---@return "keep"|"change" action, string why
+function flow.plan_back(target) end
 
 ---@class flow.SecretChanges
 ---@field list? true
@@ -463,6 +478,14 @@ function Environment:change_at_github(run, list) end
 ---@return { set: string[], deleted: string[] }  names
 function Environment:change_secrets(worker, values, delete) end
 
+---What a plan says of that, as the `plan` of a step: names alone. Raises what the change would raise of a Worker that is
+---not there, not ours, or whose newest version does not serve.
+---@param worker flow.Worker
+---@param values table<string, secret.Template>
+---@param asked flow.SecretChanges
+---@return "keep"|"change" action, string why
+function Environment:plan_secrets(worker, values, asked) end
+
 -- ---- its Workers
 
 ---The Worker of this name, or all. Raises "usage" for a name that davit.yaml has not.
@@ -499,6 +522,10 @@ function Environment:worker_version(worker, bundle, version, secrets) end
 ---@param worker flow.Worker
 ---@return run.Resource
 function Environment:worker_named(worker) end
+
+---Raises "cloudflare-10007" unless a Worker of the environment is there, and "not-ours" when it is somebody else's.
+---@param worker flow.Worker
+function Environment:require_worker(worker) end
 
 ---Sets the Worker's crons of this environment, as davit.yaml says; where it names none for it, those of an earlier push
 ---are taken away. Without the key `crons` they are left alone.
@@ -551,6 +578,7 @@ function Environment:served_now() end
 ---@field name string        in davit.yaml
 ---@field script string
 ---@field from? string       the version that serves
+---@field from_tag? string
 ---@field to string          the version that will
 ---@field tag? string
 ---@field since? string      when it was made
@@ -587,6 +615,13 @@ function Environment:workers_dev_host(worker) end
 ---@param sha string
 ---@param err? table  what went wrong
 function Environment:tell_tested(change, sha, err) end
+
+---What a plan says of that, as the `plan` of a step: what would be told, or why nothing would.
+---@param change flow.Change
+---@param sha string
+---@param err? table
+---@return "create"|"change"|"keep"|"skip" action, string|nil why
+function Environment:plan_told(change, sha, err) end
 
 ---What GitHub calls this environment: "preview-42", "production".
 ---@return string

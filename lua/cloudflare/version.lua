@@ -129,6 +129,10 @@ function version.resource(account, o)
       return account:same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
     end,
     update = function(thing) return thing.past and create(account, o) or thing end,
+    plan = function(thing)
+      if thing.past then return "change", "uploaded again: a later version has other secrets" end
+      return "keep", thing.deployed and "it serves" or "it has no traffic"
+    end,
     destroy = function() is_history = destroy(account, o) == true end,
   }
 end

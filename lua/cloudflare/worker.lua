@@ -133,12 +133,15 @@ local function destroy(account, o)
     what = "delete the Worker " .. o.name })
 end
 
--- What an upload would change.
+-- What an upload would change; and the tag of what serves, for who knows what it is made of.
 local function plan(account, o)
   if planned.is(o.version_tag) then return "change", "a new version, unless what is built serves already" end
   local serving = history.serving(account, o.name) or {}
-  if serving.tag and serving.tag == o.version_tag and not o.always and same_names(account, o) then return "keep" end
-  return "change", ("version %s after %s"):format(o.version_tag or "without a tag", serving.tag or "one without a tag")
+  local same = serving.tag and serving.tag == o.version_tag
+  if same and not o.always and same_names(account, o) then return "keep" end
+  if same then return "change", o.always and "secrets are made anew" or "its bindings" end
+  return "change", ("version %s after %s"):format(o.version_tag or "without a tag", serving.tag or "one without a tag"),
+    serving.tag
 end
 
 ---@return table resource

@@ -5,6 +5,7 @@ local commit = require "flow.commit"
 local core = require "core"
 local log = require "log"
 local neon = require "neon"
+local planned = require "run.planned"
 local put = require "flow.put"
 
 local back = { methods = {} }
@@ -87,6 +88,7 @@ end
 ---@field name string     of davit.yaml
 ---@field script string
 ---@field from? string    the version that serves
+---@field from_tag? string
 ---@field to string       the version that will
 ---@field tag? string
 ---@field since? string   when it was made
@@ -95,7 +97,7 @@ end
 local function target_of(env, worker, version)
   local to = version_of(env, worker, version)
   local found, now = env.cloudflare.find_version(worker.script, to) or {}, env.cloudflare.serving(worker.script) or {}
-  return { name = worker.name, script = worker.script, from = now.version, to = to, tag = found.tag,
+  return { name = worker.name, script = worker.script, from = now.version, from_tag = now.tag, to = to, tag = found.tag,
     since = found.created, serves_as = (found.variables or {}).VERSION }
 end
 
@@ -122,6 +124,25 @@ function back.methods:roll_back(target, force)
   return { from = done.from, to = done.version, changed = done.changed }
 end
 
+-- What deploys of Davit call a version ends in digits of its settings, secrets and database (flow/workers.lua).
+local function settings_in(tag) return tag and tag:match "^%x+%-(%x+)$" end
+
+local function about_secrets(target)
+  local now, past = settings_in(target.from_tag), settings_in(target.tag)
+  if now and now == past then return "its secrets and settings are those of now" end
+  return "it has the secrets and settings of its time: refused where secrets were changed since, unless --force"
+end
+
+---What a plan says of rolling a Worker back.
+---@param target flow.Target
+---@return "keep"|"change" action, string why
+function back.plan(target)
+  if target.from == target.to then return "keep", "it serves version " .. target.to end
+  local function called(id, tag) return tag and ("%s (%s)"):format(id, tag) or id end
+  return "change", ("%s: version %s, after %s; %s"):format(target.script, called(target.to, target.tag),
+    target.from and called(target.from, target.from_tag) or "several that share the traffic", about_secrets(target))
+end
+
 ---The host of a Worker on workers.dev, where there is no zone.
 ---@param worker flow.Worker
 ---@return string
@@ -144,6 +165,12 @@ function back.stays(env, decision, o)
   end
   for _, one in ipairs(cloudflare.rollback_reach.stays) do list[#list + 1] = one end
   return list
+end
+
+---Says it in the plan that is being made; nothing where none is.
+---@param list string[]  of back.stays
+function back.tell(list)
+  for _, text in ipairs(list) do planned.tell("stays", text) end
 end
 
 -- ---- the database ------------------------------------------------------------------------------------

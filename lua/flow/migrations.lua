@@ -9,7 +9,9 @@ local json = require "json"
 local options = require "options"
 local plans = require "migrations.plan"
 local project = require "project"
+local planned = require "run.planned"
 local session = require "migrations.session"
+local tell = require "migrations.tell"
 
 local migrations = {}
 
@@ -50,19 +52,37 @@ local function listed(list) return list[1] ~= nil and list or json.array {} end
 ---@param o? { newer?: boolean }   newer: the database may have migrations that the folder has not
 ---@return migrations.Plan
 function migrations.plan(database, state, url, o)
-  if database.kind == "command" and not state then return plan_of_command(database) end
+  if database.kind == "command" and not state then return tell.pending(plan_of_command(database)) end
   if not state then return nothing end
   local s <close> = session.open(url)
   local plan = plans.make(state, carry_out.records(s, state.layout), o)
   plan.kind = database.kind == "command" and "command" or plan.kind
   plan.pending, plan.breaking = listed(plan.pending), listed(plan.breaking)
-  return plan
+  return tell.pending(plan)
 end
 
 ---Whether a plan does anything.
 ---@param plan migrations.Plan
 ---@return boolean
 function migrations.is_empty(plan) return #plan.pending == 0 and not plan.opaque end
+
+---What a plan (`--plan`) says of carrying one out.
+---@param plan migrations.Plan
+---@return "run"|"skip" action, string|nil why, migrations.Report  report: as far as it is known
+function migrations.plan_apply(plan)
+  local report = { applied = json.array {}, already = plan.already, additive = plan.additive, breaking = plan.breaking }
+  if migrations.is_empty(plan) then return "skip", "nothing is pending", report end
+  return "run", plan.opaque and "the project's command" or #plan.pending .. " files", report
+end
+
+---A report in a line.
+---@param report migrations.Report  unknown in a plan
+---@return string
+function migrations.summary(report)
+  if planned.is(report) then return tostring(report) end
+  return ("%d applied, %d before, %s"):format(#report.applied, report.already,
+    report.additive and "additive" or #report.breaking .. " statements break who uses the database")
+end
 
 -- Consent ----------------------------------------------------------------------------------
 
@@ -111,10 +131,10 @@ end
 
 -- What was planned is what is done: a file that changed, or came later, was seen by nobody.
 local function check_planned(plan, files)
-  local planned = {}
-  for _, one in ipairs(plan.pending) do planned[one.name] = one.hash end
+  local hashes = {}
+  for _, one in ipairs(plan.pending) do hashes[one.name] = one.hash end
   for _, m in ipairs(files) do
-    if planned[m.name] ~= m.hash then
+    if hashes[m.name] ~= m.hash then
       failure { code = "migration-plan", class = "fatal", about = m.shown,
         message = ("%s is not in the plan of this run as it is now"):format(m.shown),
         hint = "the folder or the database changed meanwhile: run again, and look at the new plan" }

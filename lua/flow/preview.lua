@@ -3,6 +3,7 @@
 local checks = require "flow.checks"
 local commit = require "flow.commit"
 local connection = require "local"
+local planned = require "run.planned"
 local testing = require "flow.testing"
 
 local preview = { methods = {} }
@@ -48,9 +49,12 @@ end
 ---@param env flow.Environment
 function preview.check(run, env)
   if not checks.need(env.project.checks, "preview") then return end
-  local change = run.step("what changed", function() return commit.change(env.project, { pr = env.values.pr }) end)
+  local change = run.look("what changed", function() return commit.change(env.project, { pr = env.values.pr }) end)
   change.stage = "preview"
-  local chosen = checks.choose(env.project.checks, change)
+  local chosen, others = checks.choose(env.project.checks, change)
+  for name, why in pairs(others) do
+    if env.project.checks[name].needs == "preview" then planned.tell("skip", name .. "/check", why) end
+  end
   checks.run(run, { chosen = chosen, root = env.project.root, jobs = 1, env_of = function(check)
     local list = urls(env)
     for name, value in pairs(testing.variables(env, check, {})) do list[name] = value end

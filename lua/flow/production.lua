@@ -2,10 +2,12 @@
 ---back. The methods are flow.Environment's (lua/flow.lua).
 local bundles = require "flow.bundle"
 local commit = require "flow.commit"
+local fs = require "fs"
 local incident = require "flow.incident"
 local json = require "json"
 local log = require "log"
 local migrations = require "flow.migrations"
+local names = require "flow.names"
 local planned = require "run.planned"
 local put = require "flow.put"
 local testing = require "flow.testing"
@@ -126,7 +128,27 @@ function production.adopt(run, env, take_over)
   end
 end
 
----Builds all Workers at once, or takes the bundles that were tested; nothing else is touched before.
+-- What would be deployed, as far as it makes a difference: where a Worker is there. A tested bundle goes into a folder of
+-- its own.
+local function bundle_of_plan(env, worker, sha, is_stored)
+  if not env:worker_named(worker).find() then return nil end
+  if not is_stored then
+    bundles.build(worker)
+    return bundles.read_built(worker)
+  end
+  local folder <close> = fs.temporary()
+  local there = setmetatable({ folder = folder.path }, { __index = worker })
+  testing.take_bundle(there, sha)
+  return bundles.read_built(there)
+end
+
+local function plan_tested(worker, sha)
+  if testing.find_bundle(worker, sha) then return "run", "it is what is deployed", { there = true } end
+  return "skip", "none is stored", { there = false }
+end
+
+---Builds all Workers at once, or takes the bundles that were tested; nothing else is touched before. A plan does so,
+---too, for the Workers that are there: only so can it tell what would change.
 ---@param run run
 ---@param env flow.Environment
 ---@param sha string
@@ -134,11 +156,12 @@ function production.prepare(run, env, sha)
   local builds = {}
   for _, worker in ipairs(env.workers) do
     builds[worker.name] = function()
-      local taken = run.step("tested bundle", { sha = sha }, function() return testing.take_bundle(worker, sha) end)
-      if planned.is(taken) then return end   -- whether one is stored is seen when it is taken
+      local taken = run.step("tested bundle", { sha = sha }, function() return testing.take_bundle(worker, sha) end,
+        nil, function() return plan_tested(worker, sha) end)
       if not taken.there then run.step("build", function() bundles.build(worker) end) end
       log.info(taken.there and ("%s: the bundle that was tested"):format(worker.name)
         or ("%s: built anew, no tested bundle of %s is stored"):format(worker.name, sha:sub(1, 8)))
+      if planned.active() then worker.planned_bundle = bundle_of_plan(env, worker, sha, taken.there) end
     end
   end
   run.parallel(builds)
@@ -156,6 +179,13 @@ local function back(env, worker, o)
     message = "the deploy has failed" }
 end
 
+-- What a plan says of a deploy, by the version that was found and the one that serves.
+local function plan_deploy(worker, version, before)
+  if not before then return "run" end
+  if version.deployed and not planned.is(version) then return "keep", "it serves" end
+  return "change", names.differences(worker.version, before.tag)
+end
+
 ---Uploads a version of a Worker and gives it all traffic; taken back, the one before has it again.
 ---@param run run
 ---@param env flow.Environment
@@ -167,10 +197,10 @@ function production.deploy(run, env, worker, o)
   local wanted = env:worker_version(worker, bundle, worker.version, o.secrets)
   -- A version that would be deployed again anyway is nothing to take back.
   local version = not o.no_way_back and run.ensure(wanted)
-    or run.step(wanted[1], function() return put.there(wanted) end)
+    or run.step(wanted[1], function() return put.there(wanted) end, nil, function() return put.plan(wanted) end)
   run.step("deploy " .. worker.name, { version = version.id }, function()
     return put.there(env.cloudflare.deployment { worker = worker.script, marker = env.marker, version = version.id })
-  end, function() back(env, worker, o) end)
+  end, function() back(env, worker, o) end, function() return plan_deploy(worker, version, o.before) end)
 end
 
 ---What is asked for where davit.yaml says `approve`.
@@ -179,12 +209,12 @@ end
 ---@param plan migrations.Plan
 ---@return table
 function production.plan_of(env, sha, plan)
-  local names, hosts = {}, {}
-  for i, one in ipairs(plan.pending) do names[i] = one.name end
+  local files, hosts = {}, {}
+  for i, one in ipairs(plan.pending) do files[i] = one.name end
   for i, worker in ipairs(env.workers) do
     hosts[i] = ("%s at %s"):format(worker.script, worker.host or "workers.dev")
   end
-  return { commit = sha, migrations = names, breaking = #plan.breaking, workers = hosts }
+  return { commit = sha, migrations = files, breaking = #plan.breaking, workers = hosts }
 end
 
 -- ---- what is told ------------------------------------------------------------------------------------

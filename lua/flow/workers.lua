@@ -1,7 +1,9 @@
 ---The Workers of an environment: their secrets, versions, bindings, hosts and crons. These are methods of
 ---flow.Environment (lua/flow.lua).
 local json = require "json"
+local names = require "flow.names"
 local planned = require "run.planned"
+local put = require "flow.put"
 local secret = require "secret"
 local secrets = require "flow.secrets"
 local sha256 = require "sha256"
@@ -115,7 +117,13 @@ end
 function workers:worker(worker, bundle, version, values)
   local o = upload_of(self, worker, bundle, version, values)
   o.name, o.always = worker.script, gets_another(self, worker, values)
-  return self.cloudflare.worker(o)
+  local resource = self.cloudflare.worker(o)
+  local plan = resource.plan
+  function resource.plan(thing)
+    local action, why, serving = plan(thing)
+    return action, serving and names.differences(version, serving) or why
+  end
+  return resource
 end
 
 ---A version of a Worker with this bundle, as run.ensure takes it: it has no traffic yet.
@@ -128,6 +136,15 @@ end
 ---A Worker by its name alone: enough to find and to destroy it.
 function workers:worker_named(worker)
   return self.cloudflare.worker { name = worker.script, marker = self.marker }
+end
+
+---Raises unless a Worker of the environment is there, and ours.
+function workers:require_worker(worker)
+  local resource = self:worker_named(worker)
+  local found = resource.find()
+  if found then return put.check(resource, found) end
+  failure { code = "cloudflare-10007", about = worker.script,
+    message = ("Cloudflare: there is no Worker %s"):format(worker.script), hint = "deploy it first" }
 end
 
 ---Has a Worker of the environment run by itself when davit.yaml says so. An environment without a list of its own has
