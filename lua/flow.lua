@@ -36,7 +36,8 @@ local flow = {
   preview_comment = preview.comment, check_preview = preview.check,
   prepare = production.prepare, deploy = production.deploy, plan_of = production.plan_of, adopt = production.adopt,
   tell = production.tell, consent = migrations.consent, plan_apply = migrations.plan_apply,
-  decide_back = back.decide, stays = back.stays, tell_stays = back.tell, plan_back = back.plan, restore = restore.run, wait_back = rollout.wait_back,
+  decide_back = back.decide, stays = back.stays, say_stays = back.say_stays, plan_back = back.plan,
+  restore = restore.run, wait_back = rollout.wait_back,
   secret_changes = secret_changes.read,
 }
 

@@ -21,7 +21,7 @@ return {
     local database, newer = target.database, target.environment == "preview"
     if p.generate or p.check then
       run.step("generate", function() return migrations.generate(database, { check = p.check }) end, nil,
-        function() return "run", database.generate end)
+        function() return migrations.plan_generate(database) end)
     end
     if p.check then return end
 

@@ -20,7 +20,8 @@ return {
     env:require_secrets()
 
     local branch = run.ensure(env:branch())
-    run.step("migrate", { branch = branch.id }, function() return env:migrate(branch) end)
+    run.step("migrate", { branch = branch.id }, function() return env:migrate(branch) end, nil,
+      function() return env:plan_migrate(branch) end)
     flow.prepare(run, env, sha)
 
     local deployment = run.ensure(env:deployment(sha))

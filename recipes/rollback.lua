@@ -1,6 +1,5 @@
 ---Brings production back to what worked. Says first what it cannot undo.
 local flow = require "flow"
-local log = require "log"
 
 return {
   summary = "Bring production's Workers, and where data is damaged its database, back to what worked",
@@ -27,8 +26,7 @@ Where the database goes back, the Workers are deployed anew with it, from the co
     env:require_credentials("cloudflare", decision.database and "neon" or nil)
 
     local stays = flow.stays(env, decision, p)
-    log.warn(("rollback: %s. It does not bring back: %s"):format(decision.says, table.concat(stays, "; ")))
-    flow.tell_stays(stays)
+    flow.say_stays(decision, stays)
     if decision.database then return flow.restore(run, env, p.time, stays) end
 
     local targets = run.look("versions", { worker = p.worker, version = p.version }, function()

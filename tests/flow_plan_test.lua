@@ -128,7 +128,8 @@ flow_test("a preview does what its plan said: all of it is made, and the second 
     { true, true })
   agree(said, done("preview", "--untested", "--pr", "42"))
   said = plan("preview", "--untested", "--pr", "42")
-  equal({ said.keep["Database branch pr-42"], said.create, said.change }, { true })
+  equal({ said.keep["Database branch pr-42"], said.create, said.change, said.skip.migrate },
+    { true, nil, nil, "nothing is pending" })
   for _, worker in ipairs { "ecom-api", "auth-worker", "codex-web" } do
     equal(said.keep["Worker " .. worker .. "-preview-42"], true)
   end
@@ -297,7 +298,8 @@ flow_test("a recipe's own slip in a database is refused by the server: transacti
   local result = place:davit("own", "--local", "--plan")
   equal({ result.exit, result.output:sub(1, 2) }, { 0, "1\n" })
   result = place:davit("own", "--slip", "--local", "--plan")
-  equal({ result.exit, result.errors:find("cannot execute INSERT in a read-only transaction", 1, true) ~= nil }, { 1, true })
+  equal({ result.exit, result.errors:find("cannot execute INSERT in a read-only transaction", 1, true) ~= nil,
+    result.errors:find "recipes/own.lua:7: " ~= nil }, { 7, true, true })
 end)
 
 flow_test("a plan as text has a line for each thing, and a summary", function()

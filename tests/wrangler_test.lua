@@ -410,6 +410,22 @@ local function with_stand_in(config, more)
   return here
 end
 
+test("a plan lets the declared build and wrangler's bundler run, and nothing that looks like them", function()
+  local here <close> = with_stand_in(base { main = "src/index.ts", build = { command = "echo x > built" } })
+  local core, worker = require "fs.core", here:worker()
+  core.stay_in(here.root)
+  local _, err = require("run.plan").make({ run = function()
+    local _, refusal = try(process.run, { command = "echo y > built" })
+    equal(refusal.code, "plan-effect")
+    flow.build(worker)
+    equal(tostring(flow.bundle(worker)), "(known after the build of web)")
+  end }, {})
+  core.stay_in(nil)
+  equal({ err.code, err.message:find("echo y > built', and the recipe went on", 1, true) ~= nil }, { "plan-effect", true })
+  equal({ fs.read(here.root .. "/apps/web/built"), #flow.bundle(worker).modules }, { "x\n", 2 })
+  equal(fs.exists(here.root .. "/apps/web/.wrangler.web.json"), false)
+end)
+
 test("TypeScript is bundled by the project's wrangler, in a scratch folder, without credentials", function()
   local here <close> = with_stand_in(base { main = "src/index.ts", env = { production = {} } })
   local worker = here:worker "production"

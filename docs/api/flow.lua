@@ -274,9 +274,10 @@ function flow.restore(run, env, time, stays) end
 ---@param n integer  as in flow.wait
 function flow.wait_back(run, env, target, n) end
 
----Says in the plan that is being made what does not come back; does nothing in a run.
+---Says what does not come back, before anything is done: as a warning, in a plan (`--plan`) as part of that.
+---@param decision { says: string }  of flow.decide_back
 ---@param stays string[]  of flow.stays
-function flow.tell_stays(stays) end
+function flow.say_stays(decision, stays) end
 
 ---What a plan says of rolling a Worker back, as the `plan` of a step: from which version to which, and whether its secrets
 ---and settings are those of now.
@@ -409,6 +410,12 @@ function Environment:pending_migrations(branch) end
 ---@param plan migrations.Plan
 ---@return migrations.Report
 function Environment:apply_migrations(branch, plan) end
+
+---What a plan (`--plan`) says of Environment:migrate, as the `plan` of a step; of a branch that is there it asks what is
+---pending.
+---@param branch { id: string }
+---@return "run"|"skip" action, string|nil why, migrations.Report|nil report
+function Environment:plan_migrate(branch) end
 
 ---A branch of the environment's database as it was at a moment, "emergency-restore-EPOCH". No sweep removes it.
 ---@param time string    RFC 3339

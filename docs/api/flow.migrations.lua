@@ -60,6 +60,11 @@ function flow.migrations.consent(plan, o) end
 ---@return "run"|"skip" action, string why, migrations.Report report  as far as it is known
 function flow.migrations.plan_apply(plan) end
 
+---What a plan says of flow.migrations.generate, as the `plan` of a step. Raises "config" where davit.yaml has no command.
+---@param database table
+---@return "run" action, string why
+function flow.migrations.plan_generate(database) end
+
 ---A report in a line: how many were applied, how many were there, whether they break who uses the database.
 ---@param report migrations.Report
 ---@return string

@@ -167,10 +167,13 @@ function back.stays(env, decision, o)
   return list
 end
 
----Says it in the plan that is being made; nothing where none is.
+---Says it before anything is done: as a warning, in a plan as part of that.
+---@param decision { says: string }
 ---@param list string[]  of back.stays
-function back.tell(list)
+function back.say_stays(decision, list)
   for _, text in ipairs(list) do planned.tell("stays", text) end
+  if planned.active() then return end
+  log.warn(("rollback: %s. It does not bring back: %s"):format(decision.says, table.concat(list, "; ")))
 end
 
 -- ---- the database ------------------------------------------------------------------------------------

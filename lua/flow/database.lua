@@ -108,4 +108,14 @@ function database:migrate(branch)
   return migrations.try { database = self.database, url = url, environment = self.kind, newer = true }
 end
 
+---What a plan says of that: of a branch that is there, what is pending.
+---@param branch table  what run.ensure returned
+---@return "run"|"skip" action, string|nil why, migrations.Report|nil report
+function database:plan_migrate(branch)
+  if planned.is(branch) then return "run", "what its parent has not" end
+  self.neon.ready(branch)
+  return migrations.plan_apply(migrations.plan(self.database, migrations.folder(self.database),
+    self:database_url(branch), { newer = true }))
+end
+
 return database

@@ -222,16 +222,27 @@ end
 
 -- Generating -----------------------------------------------------------------------------------
 
+local function check_generate(database)
+  if database.generate and database.migrations then return end
+  failure { code = "config", class = "misuse",
+    message = "davit.yaml: the database has no 'generate' with 'migrations'",
+    hint = "name the command that writes migrations: generate: npx drizzle-kit generate" }
+end
+
+---What a plan (`--plan`) says of that.
+---@param database table
+---@return "run" action, string why
+function migrations.plan_generate(database)
+  check_generate(database)
+  return "run", database.generate .. "; what it writes is not known yet"
+end
+
 ---Runs the project's command that writes migrations.
 ---@param database table
 ---@param o? { check?: boolean }  check: raises "migration-drift" (exit 5) when it writes any, and takes them back
 ---@return { changes: string[], digest: string }
 function migrations.generate(database, o)
-  if not (database.generate and database.migrations) then
-    failure { code = "config", class = "misuse",
-      message = "davit.yaml: the database has no 'generate' with 'migrations'",
-      hint = "name the command that writes migrations: generate: npx drizzle-kit generate" }
-  end
+  check_generate(database)
   local root = project.current().root
   local made = command.generate {
     command = database.generate, cwd = root, folder = root .. "/" .. database.migrations, shown = database.migrations,

@@ -128,8 +128,8 @@ function production.adopt(run, env, take_over)
   end
 end
 
--- What would be deployed, as far as it makes a difference: where a Worker is there. A tested bundle goes into a folder of
--- its own.
+-- What would be deployed, as far as it makes a difference: where a Worker is there. A tested bundle goes into a folder
+-- of its own.
 local function bundle_of_plan(env, worker, sha, is_stored)
   if not env:worker_named(worker).find() then return nil end
   if not is_stored then
@@ -159,9 +159,12 @@ function production.prepare(run, env, sha)
       local taken = run.step("tested bundle", { sha = sha }, function() return testing.take_bundle(worker, sha) end,
         nil, function() return plan_tested(worker, sha) end)
       if not taken.there then run.step("build", function() bundles.build(worker) end) end
+      if planned.active() then
+        worker.planned_bundle = bundle_of_plan(env, worker, sha, taken.there)
+        return
+      end
       log.info(taken.there and ("%s: the bundle that was tested"):format(worker.name)
         or ("%s: built anew, no tested bundle of %s is stored"):format(worker.name, sha:sub(1, 8)))
-      if planned.active() then worker.planned_bundle = bundle_of_plan(env, worker, sha, taken.there) end
     end
   end
   run.parallel(builds)

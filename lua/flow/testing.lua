@@ -35,8 +35,8 @@ function testing.choose_checks(env, change, builds)
   if change.why then log.warn(change.why .. "; so everything may have changed") end
   local chosen, others = checks.choose(env.project.checks, change)
   for name, why in pairs(others) do
-    log.info(("the check %s is left out: %s"):format(name, why))
-    planned.tell("skip", name .. "/check", why)
+    local told = planned.tell("skip", name .. "/check", why)
+    if not told then log.info(("the check %s is left out: %s"):format(name, why)) end
   end
   return chosen
 end
@@ -72,7 +72,8 @@ local function database(run, env, one)
   else
     branch = run.ensure(env:branch { name = one.name, expires = SHORT_LIFE })
   end
-  run.step("migrate " .. one.name, { branch = branch.id }, function() return env:migrate(branch) end)
+  run.step("migrate " .. one.name, { branch = branch.id }, function() return env:migrate(branch) end, nil,
+    function() return env:plan_migrate(branch) end)
   return branch
 end
 

@@ -97,6 +97,16 @@ local function handle_of(self)
   return handle
 end
 
+local READ_ONLY <const> = "25006"   -- SQLSTATE: what a read-only transaction is refused
+
+-- What a database refused since a plan only reads is told as what the world refuses.
+local function as_effect(err)
+  for _, one in pairs(err.failures or {}) do as_effect(one) end
+  if err.sqlstate ~= READ_ONLY then return end
+  err.code, err.class = "plan-effect", "misuse"
+  err.hint = "a plan changes nothing: do it in a run.step, which a plan names without running it"
+end
+
 ---@param r table       a recipe
 ---@param params table
 ---@return run.Planned[] list, table|nil err  err: what would stop the run, after what is listed
@@ -109,6 +119,7 @@ function plan.make(r, params)
       reading.only(function() r.run(params, handle_of(self)) end, programs)
     end, function(...) note(self, ...) end)
   end)
+  if err then as_effect(err) end
   return self.list, err
 end
 

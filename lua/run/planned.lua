@@ -45,8 +45,11 @@ function planned.active() return note ~= nil end
 ---@param action "apply"|"skip"|"stays"
 ---@param name string
 ---@param why? string
+---@return boolean told
 function planned.tell(action, name, why)
-  if note then note(action, name, why) end
+  if not note then return false end
+  note(action, name, why)
+  return true
 end
 
 ---Makes a plan by f.
