@@ -245,6 +245,12 @@ flow_test("secrets' plan names what would be set, rotated and deleted, in which 
   equal(said.create["GitHub's secret SESSION_SECRET_PRODUCTION"], true)
   place.env.GITHUB_TOKEN = nil
   equal(plan("secrets", "--list").read["secrets of codex-web"], true)
+  place:edit("davit.yaml", function(text)   -- a program that says a secret only reads
+    return (text:gsub("\nsecrets:\n", "%0  STRIPE_PRODUCTION_KEY: { command: [printf, said-by-a-program] }\n"))
+  end)
+  equal(plan("secrets", "--set", "STRIPE_SECRET_KEY").change["change ecom-api"],
+    "a new version of ecom-api-production: set STRIPE_SECRET_KEY")
+  place:git("checkout", "-q", "davit.yaml")
   said = plan("secrets", "--delete", "BETTER_AUTH_SECRET", "--worker", "auth-worker")
   agree(said, done("secrets", "--delete", "BETTER_AUTH_SECRET", "--worker", "auth-worker"))
   said = plan("secrets", "--set", "BETTER_AUTH_SECRET")
