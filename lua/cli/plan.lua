@@ -10,7 +10,7 @@ local told = {}
 -- How each is told, in the order of the summary.
 local actions = {
   { "create", "+ create", "to create" }, { "change", "~ change", "to change" }, { "keep", "= keep", "kept" },
-  { "destroy", "- destroy", "to destroy" }, { "run", "> run", "to run" }, { "apply", "> apply", "statements to apply" },
+  { "destroy", "- destroy", "to destroy" }, { "run", "> run", "to run" }, { "apply", "> apply", "to apply" },
   { "skip", "/ skip", "left out" },
   { "ask", "? ask", "to ask" }, { "stays", "! stays", "not brought back" }, { "read", ". read", "read only" },
 }

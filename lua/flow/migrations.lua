@@ -66,13 +66,18 @@ end
 ---@return boolean
 function migrations.is_empty(plan) return #plan.pending == 0 and not plan.opaque end
 
+local function what_of(plan)
+  if plan.opaque then return "the project's command" end
+  return #plan.pending == 1 and "1 file" or #plan.pending .. " files"
+end
+
 ---What a plan (`--plan`) says of carrying one out.
 ---@param plan migrations.Plan
 ---@return "run"|"skip" action, string|nil why, migrations.Report  report: as far as it is known
 function migrations.plan_apply(plan)
   local report = { applied = json.array {}, already = plan.already, additive = plan.additive, breaking = plan.breaking }
   if migrations.is_empty(plan) then return "skip", "nothing is pending", report end
-  return "run", plan.opaque and "the project's command" or #plan.pending .. " files", report
+  return "run", what_of(plan), report
 end
 
 ---A report in a line.

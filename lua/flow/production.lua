@@ -185,6 +185,10 @@ end
 -- What a plan says of a deploy, by the version that was found and the one that serves.
 local function plan_deploy(worker, version, before)
   if not before then return "run" end
+  if planned.is(worker.version) then
+    return "change", ("a new version after %s, with its secrets: %s"):format(before.tag or before.version,
+      table.concat(worker.settings.secrets, ", "))
+  end
   if version.deployed and not planned.is(version) then return "keep", "it serves" end
   return "change", names.differences(worker.version, before.tag)
 end

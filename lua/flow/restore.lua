@@ -1,6 +1,7 @@
 ---Production on a database of an earlier moment: a branch of then, and the Workers of the commit that is checked out on
 ---it, each as one version, one after the other. What fails is taken back: then all is as it was.
 local back = require "flow.back"
+local planned = require "run.planned"
 local production = require "flow.production"
 local put = require "flow.put"
 local rollout = require "flow.rollout"
@@ -53,7 +54,7 @@ function restore.run(run, env, time, stays)
   end
   for _, worker in ipairs(env.workers) do run.output(worker.name, worker.version) end
   run.output("database", branch.name)
-  back.say_next(env, branch)
+  if not planned.is(branch) then back.say_next(env, branch) end
 end
 
 return restore
