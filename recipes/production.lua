@@ -5,6 +5,7 @@ local flow = require "flow"
 return {
   summary = "Deploy the pushed commit to production",
   approves = true, plans = true,
+  keeps = { "issue 'The deploy to production has failed'" },
   params = {
     take_over = { type = "boolean", default = false, help = "replace what others have at our hosts; it is kept" },
     accept_breaking = { type = "boolean", default = false, help = "carry out migrations that break what serves now" },

@@ -18,7 +18,7 @@ local usage = options.usage
 local own_flags = {
   project = { type = "string" }, json = { type = "boolean" }, seed = { type = "integer", default = 1 },
   jobs = { type = "integer", default = 0 }, replay = { type = "string" }, log = { type = "string" },
-  after = { type = "list", default = {} }, help = { type = "boolean" },
+  after = { type = "texts", default = {}, many = true }, help = { type = "boolean" },
 }
 
 local HELP = [[
@@ -27,7 +27,9 @@ then once for a crash before and after every journal write and every effect, fol
 again by undo. Nothing real is touched; no secret and no network is needed.
 
 Usage: davit rehearse RECIPE [--NAME VALUE]… [FLAG]…
-  --after A,B     run these recipes first, undisturbed (cleanup --after test,preview: one that is there)
+  --after A,B     run these recipes first, undisturbed (cleanup --after test,preview: one that is there); `push` is
+                  another commit (rollback --after test,production,push,test,production). With parameters of its own
+                  one is a text, and the flag is repeated: --after 'production --accept-breaking'
   --seed N        other random numbers (default 1)
   --jobs N        schedules at once (default: one for each core)
   --replay ID     only this schedule, and print its events
@@ -36,6 +38,8 @@ Usage: davit rehearse RECIPE [--NAME VALUE]… [FLAG]…
   --project DIR   the folder that holds davit.yaml
 
 Exit code 0: everything held; 1: a schedule failed.]]
+
+local PUSH <const> = "push"   -- among what comes first: no recipe, another commit
 
 -- Flags --------------------------------------------------------------------------------------
 
@@ -51,18 +55,47 @@ local function joined(r)
   return params
 end
 
--- A recipe that comes first gets the parameters that it shares with the one that is rehearsed.
-local function before(folder, name, given)
-  local r = recipe.load(folder, name)
+-- What is not given is no mistake yet: it may be shared.
+local function optional(params)
+  local list = {}
+  for name, param in pairs(params) do list[name] = { type = param.type } end
+  return list
+end
+
+-- The parameters of a recipe that comes first: its own, else those that it shares with the one that is rehearsed.
+local function params_of(r, own, given)
+  local values, rest = flags.parse(own, optional(r.params))
+  if rest[1] then
+    usage(("--after %s: unexpected argument '%s'"):format(r.name, rest[1]), "parameters are flags: --name value")
+  end
   local params = {}
   for key, param in pairs(r.params) do
-    params[key] = given[key]
+    params[key] = values[key]
+    if params[key] == nil then params[key] = given[key] end
     if params[key] == nil then params[key] = param.default end
     if params[key] == nil and param.required then
-      usage(("--after %s: its parameter --%s is required, and the rehearsed recipe has none"):format(name, key))
+      usage(("--after %s: its parameter --%s is required, and the rehearsed recipe has none"):format(r.name, key),
+        ("--after '%s --%s …' gives it one"):format(r.name, key))
     end
   end
-  return { recipe = name, params = params }
+  return params
+end
+
+-- What comes first: a recipe, or a push.
+local function before(folder, words, given)
+  local name = table.remove(words, 1)
+  if name == PUSH and not words[1] then return { push = true } end
+  local r = recipe.load(folder, name)
+  return { recipe = name, params = params_of(r, words, given) }
+end
+
+-- Names between commas, or with blanks one recipe and its parameters.
+local function add_before(list, folder, text, given)
+  for part in (text:find " " and text or text:gsub(",", "\0")):gmatch "%Z+" do
+    local words = {}
+    for word in part:gmatch "%S+" do words[#words + 1] = word end
+    if words[1] then list[#list + 1] = before(folder, words, given) end
+  end
 end
 
 local function check_numbers(values)
@@ -82,8 +115,8 @@ local function read(arguments)
   check_numbers(values)
   local params, after = {}, {}
   for name in pairs(r.params) do params[name] = values[name] end
-  for i, name in ipairs(values.after) do after[i] = before(folder, name, params) end
-  return values, {
+  for _, text in ipairs(values.after) do add_before(after, folder, text, params) end
+  return r, values, {
     recipe = r.name, params = params, after = after, seed = values.seed,
     jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil,
     pull_requests = { math.type(params.pr) == "integer" and params.pr or 42 },
@@ -97,14 +130,25 @@ local function word(value)
   return text:find("^[%w%-_./=:,@+]+$") and text or "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
+local function flag_of(name, value)
+  local flag = name:gsub("_", "-")
+  if type(value) == "boolean" then return ("--%s%s"):format(value and "" or "no-", flag) end
+  return ("--%s %s"):format(flag, word(value))
+end
+
+local function is_default(param, value)
+  return value == param.default
+    or type(value) == "table" and table.concat(value, ",") == table.concat(param.default or {}, ",")
+end
+
 -- The command line that holds this rehearsal again.
-local function command_of(values, o)
+local function command_of(r, values, o)
   local words = { "davit rehearse " .. o.recipe }
-  for name, value in pairs(o.params) do words[#words + 1] = ("--%s %s"):format(name, word(value)) end
-  for _, name in ipairs { "after", "project" } do
-    local value = values[name]
-    if value and #value > 0 then words[#words + 1] = ("--%s %s"):format(name, word(value)) end
+  for name, value in pairs(o.params) do
+    if not is_default(r.params[name], value) then words[#words + 1] = flag_of(name, value) end
   end
+  for _, text in ipairs(values.after) do words[#words + 1] = "--after " .. word(text) end
+  if values.project then words[#words + 1] = "--project " .. word(values.project) end
   if values.seed ~= own_flags.seed.default then words[#words + 1] = "--seed " .. values.seed end
   return table.concat(words, " ")
 end
@@ -131,7 +175,7 @@ local function summary(result, o)
   }
 end
 
-local function tell(result, values, o)
+local function tell(result, r, values, o)
   if values.log then require("fs.core").write(values.log, mask.text(result.log)) end
   if values.json then
     event.print(summary(result, o))
@@ -140,7 +184,7 @@ local function tell(result, values, o)
     for _, packet in ipairs(result.failed) do
       if packet.schedule ~= "undisturbed" then packet.schedule = o.recipe .. ":" .. packet.schedule end
     end
-    print(report.text(result, command_of(values, o)))
+    print(report.text(result, command_of(r, values, o)))
   end
 end
 
@@ -151,13 +195,13 @@ function rehearse.run(arguments)
     print(HELP)
     return 0
   end
-  local values, o = read(arguments)
+  local r, values, o = read(arguments)
   local p = project.read(values.project)
   project.hide_secrets(p)   -- none is used, but a parameter may hold one
   local result = explore.run(p, o, function(packet)
     if values.json then tell_json(packet, o) end
   end)
-  tell(result, values, o)
+  tell(result, r, values, o)
   return #result.failed == 0 and 0 or 1
 end
 

@@ -4,13 +4,14 @@ local exit = require "cli.exit"
 local history = require "run.history"
 local json = require "json"
 local place = require "run.place"
+local process = require "process"
 local project = require "project"
 local recipes = require "recipe"
 local report = require "cli.report"
 local runs = require "run"
 
 -- Loaded before the run, so that whoever takes over finds them.
-for _, name in ipairs { "fs", "flow", "health", "log", "process", "run.approval", "run.undo", "sql", "task" } do
+for _, name in ipairs { "fs", "flow", "health", "log", "run.approval", "run.undo", "sql", "task" } do
   require(name)
 end
 
@@ -109,14 +110,18 @@ local function begin(store)
   return runs.start(options(store, ready.settings.params))
 end
 
----Runs what the rehearsal begins after, one after the other.
+local function run_before(settings, before)
+  get_ready(settings, before.recipe)
+  local store <close> = place.open "."
+  local run = runs.start(options(store, before.params))
+  if run.error then error(("%s, which comes first, fails: %s"):format(before.recipe, run.error), 0) end
+end
+
+---Does what the rehearsal begins after, one after the other: runs, and pushes.
 function driver.set_the_scene(text)
   local settings = json.decode(text)
   for _, before in ipairs(settings.after or {}) do
-    get_ready(settings, before.recipe)
-    local store <close> = place.open "."
-    local run = runs.start(options(store, before.params))
-    if run.error then error(run.error, 0) end
+    if before.push then process.run { argv = { "git", "push" } } else run_before(settings, before) end
   end
   return ""
 end

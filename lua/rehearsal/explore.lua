@@ -53,7 +53,8 @@ function explore.run(project, o, each)
   local began = monotonic()
   local result = { failed = {}, log = {}, points = {}, before = {}, schedules = 0 }
   local exploration <close> = core.start {
-    root = project.root, settings = json.encode(settings.of(project, o)), environ = settings.environ(project),
+    root = project.root, settings = json.encode(settings.of(project, o)),
+    environ = settings.environ(project, o.params),
     seed = o.seed, jobs = o.jobs, replay = o.replay, log = o.log, every = o.every, limit = o.limit,
   }
   while true do

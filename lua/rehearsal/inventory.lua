@@ -124,11 +124,18 @@ end
 
 -- ---- GitHub ------------------------------------------------------------------------------
 
+-- What is written for people names the run and moments, which no two runs share.
+local function said(text)
+  local line = (text or ""):gsub("%l[%w_-]*%-%d%d%d%d%d%d%d%d%-%d%d%d%d%d%d%-%x%x%x%x%x%x", "RUN")
+    :gsub("%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d[%d.]*Z", "TIME"):gsub("%s+", " ")
+  return line
+end
+
 local function add_comments(add, github)
   for _, repository in pairs(github.repositories) do
     for _, c in ipairs(repository.comments) do
       local kind = data.find(repository.issues, "number", c.number) and "remark" or "comment"
-      add("%s on #%d by %s: %s", kind, c.number, c.login, c.body:gsub("%s+", " "), nil)
+      add("%s on #%d by %s: %s", kind, c.number, c.login, said(c.body))
     end
   end
 end
@@ -137,7 +144,7 @@ end
 local function add_issues(add, repository)
   for _, issue in ipairs(repository.issues) do
     if issue.state == "open" then
-      add("issue '%s' by %s: %s", issue.title, issue.login, (issue.body or ""):gsub("%s+", " "), nil)
+      add("issue '%s': by %s %s", issue.title, issue.login, said(issue.body))
     end
   end
 end

@@ -1,4 +1,6 @@
 ---What a rehearsal tells: failures first, each with how to see it again; then what was tried.
+local options = require "options"
+
 local report = {}
 
 local kinds = { "journal", "lease", "http", "sql", "dns", "process", "file" }
@@ -13,7 +15,7 @@ local function points_text(points)
   return ("%d points: %s"):format(sum, table.concat(parts, ", "))
 end
 
-local MOST_LINES = 12   -- of one failure
+local MOST_LINES, MOST_BYTES = 12, 300   -- of one failure, of a line
 
 local signs = { missing = "- ", lost = "- ", ["left over"] = "+ " }
 
@@ -24,7 +26,8 @@ local function add_failure(lines, packet, command)
       lines[#lines + 1] = ("    … and %d more"):format(#packet.problems - MOST_LINES)
       break
     end
-    lines[#lines + 1] = ("    %-9s %s%s"):format(problem.what, signs[problem.what] or "", problem.line)
+    lines[#lines + 1] = ("    %-9s %s%s"):format(problem.what, signs[problem.what] or "",
+      options.beginning(problem.line, MOST_BYTES))
   end
   if packet.schedule ~= "undisturbed" then
     lines[#lines + 1] = ("    %s --replay %s"):format(command, packet.schedule)

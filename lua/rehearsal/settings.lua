@@ -1,6 +1,7 @@
 ---What a rehearsal of a project begins with: the models' seed, stand-ins for its secrets, a fixed
 ---environment. Nothing of the machine or of a real account is in it.
 local declared = require "cloud.neon.declared"
+local job = require "rehearsal.job"
 local json = require "json"
 local sha256 = require "sha256"
 
@@ -39,11 +40,13 @@ local function secret_names(project)
 end
 
 ---@param project table  of project.read
+---@param params table   of the recipe
 ---@return string[] environ  "NAME=value"
-function settings.environ(project)
+function settings.environ(project, params)
   local list = { "CLOUDFLARE_ACCOUNT_ID=" .. ACCOUNT, "HOME=/nowhere", "LANG=C.UTF-8", "PATH=/usr/bin:/bin",
     "USER=rehearsal" }
   for name in pairs(secret_names(project)) do list[#list + 1] = name .. "=" .. stand_in(name) end
+  for _, variable in ipairs(job.environ(project, params)) do list[#list + 1] = variable end
   return list
 end
 
@@ -53,6 +56,12 @@ local function workers_of(project)
     list[#list + 1] = { name = name, folder = "./" .. worker.path, entry = worker.entry, assets = worker.assets }
   end
   return list
+end
+
+-- Its main branch has the name that davit.yaml says.
+local function first_repository(project)
+  local name = project.github.repository
+  return name and { repositories = { { name = name, default_branch = project.github.main } } } or nil
 end
 
 local function cloud_of(project, o)
@@ -65,7 +74,7 @@ local function cloud_of(project, o)
   return {
     account_id = project.cloudflare.account or ACCOUNT, zone = project.zone, tokens = tokens,
     repository = project.github.repository, neon_project = neon_project, neon = of_neon,
-    pull_requests = pull_requests, seed = "rehearsal " .. o.seed,
+    github = first_repository(project), pull_requests = pull_requests, seed = "rehearsal " .. o.seed,
     settings = { future_dates = true },   -- the day of the rehearsal is not the day it is held
   }
 end
@@ -77,10 +86,15 @@ local function hidden_of(project)
   return hidden
 end
 
+---@class rehearsal.Before  a recipe, or a push to the branch that is checked out
+---@field recipe? string
+---@field params? table
+---@field push? true
+
 ---@class rehearsal.Options
 ---@field recipe string
 ---@field params table
----@field after? { recipe: string, params: table }[]  run first, in this order, and are not disturbed
+---@field after? rehearsal.Before[]  what comes first, in this order, and is not disturbed
 ---@field seed integer
 ---@field pull_requests integer[]  that are open
 

@@ -4,6 +4,7 @@ local checkout = require "rehearsal.checkout"
 local cloud = require "cloud.world"
 local internet = require "rehearsal.internet"
 local inventory = require "rehearsal.inventory"
+local job = require "rehearsal.job"
 local json = require "json"
 local ledger = require "cloud.ledger"
 local oracle = require "rehearsal.oracle"
@@ -71,15 +72,17 @@ return function(text, disk)
   local state = cloud.new(settings.cloud)
   local files = overlay.new(disk, settings.hidden)
   local net = internet.new(state)
-  local number = (settings.params or {}).pr   -- whoever rehearses a piece of Lua has no parameters
+  local number = settings.params and settings.params.pr   -- whoever rehearses a piece of Lua has no parameters
+  job.tell(files, checkout.of(state).repository)
   local world = {
     http = function(request, now) return net:http(request, now) end,
     dns = function(name, kind, server, now) return net:dns(name, kind, server, now) end,
     connect = function(url, now) return late(ledger.connect(state, url, now), SQL) end,
     query = function(id, query, params, now) return late(ledger.query(state, id, query, params, now), SQL) end,
-    process = function(argv, cwd, input)
-      local here = checkout.of(state.github, settings.cloud.repository, number)
-      return programs.run(files, settings.workers, argv, cwd, input, here)
+    process = function(argv, cwd, input, now)
+      local here = checkout.of(state, number)
+      return programs.run { argv = argv, cwd = cwd, input = input, files = files, workers = settings.workers,
+        here = here, push = function() job.push(state, files, here, now) end }
     end,
     file = function(action, ...) return files:act(action, ...) end,
   }
