@@ -39,7 +39,7 @@ struct explorer {
   struct rehearsal_arena arenas[2];
   struct child children[JOBS_MAX];
   int running;
-  unsigned long offered, schedules, merged;
+  unsigned long offered, next, schedules, merged;
   double explored;  /* the takeover of the last point, 0 before the first */
 };
 
@@ -162,9 +162,20 @@ static void crash(struct explorer *x, const char *id, const char *ending)
     SAY(x, "died", id, error);
 }
 
+/* Where not all schedules are tried, resumed and undone ones come in turn, however many are left out. */
+static bool is_due(struct explorer *x)
+{
+  unsigned long this = x->offered++, every = x->sweep->every;
+  if (this != x->next)
+    return false;
+  bool keeps_turn = every % ENDINGS == 0;
+  x->next += !keeps_turn ? every : this % ENDINGS == 0 ? every + 1 : every - 1;
+  return true;
+}
+
 static void fork_schedule(struct explorer *x, const struct rehearsal_point *p, const char *ending)
 {
-  if (x->offered++ % x->sweep->every != 0)
+  if (!is_due(x))
     return;
   pid_t self = getpid();
   if (x->running >= x->sweep->jobs)

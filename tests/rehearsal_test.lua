@@ -155,6 +155,20 @@ test("a recipe without a bug holds", function()
   equal(#result.reference.inventory, 3)
 end)
 
+test("where not all schedules are tried, those that are resumed and undone come in turn", function()
+  for _, every in ipairs { 2, 3 } do
+    local count = { resume = 0, undo = 0 }
+    with_recipe([[ run.ensure(the_comment "one") ]], function(folder)
+      explore.run(project.read(folder), { recipe = "toy", params = {}, seed = 1, jobs = 2, pull_requests = { 42 },
+        every = every, limit = 60 }, function(packet)
+        local how = packet.schedule:match "%a+$"
+        if count[how] then count[how] = count[how] + 1 end
+      end)
+    end)
+    equal(count.undo > 3 and math.abs(count.resume - count.undo) <= 1, true)
+  end
+end)
+
 test("a flow that fails has taken everything back, and does so wherever it is killed", function()
   local result = rehearse_toy [[
     run.ensure(the_comment "one")
