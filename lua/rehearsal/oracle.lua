@@ -14,6 +14,7 @@ local oracle = {}
 
 ---@class rehearsal.Oracle
 ---@field before string[]     the inventory before the run
+---@field known table<string, true>  values of secrets from before it
 ---@field reference rehearsal.Ending  of the undisturbed run
 local Oracle = {}
 Oracle.__index = Oracle
@@ -50,10 +51,29 @@ local function after_resume(self, problems, ending)
   end
 end
 
+-- How a run calls what it has changed, and the inventory the same thing; a version belongs to nobody but the run.
+local kinds = {
+  DNS = { DNS = true }, Domain = { custom = true, DNS = true }, Worker = { Worker = true }, crons = { Worker = true },
+  ["workers.dev"] = { Worker = true }, adoption = { Worker = true }, route = { route = true }, version = {},
+  deployment = {}, Database = { database = true }, Deployment = { deployment = true }, Comment = { comment = true },
+  Secret = { secret = true }, Variable = { variable = true },
+}
+
+-- A recipe's own names say nothing of what they stand for.
+local function is_about(name, object)
+  local kind = kinds[name:match "^%S+"]
+  if not kind then return true end
+  if not kind[object:match "^%S+"] then return false end
+  return (" %s "):format(object):find((" %s "):format(name:match "%S+$"), 1, true) ~= nil
+end
+
 -- What was there before and was only changed cannot always be put back; then the run has to say so.
-local function told_of(self, ending, line)
-  if #(ending.outcome.changed or {}) == 0 then return false end
-  return objects_of(self.before)[inventory.object(line)] == true
+local function told_of(self, ending, object)
+  if not objects_of(self.before)[object] then return false end
+  for _, name in ipairs(ending.outcome.changed or {}) do
+    if is_about(name, object) then return true end
+  end
+  return false
 end
 
 local function lines_of(lines, object)
@@ -88,18 +108,36 @@ local function is_kept(ending, line)
   return false
 end
 
--- An undone run leaves nothing that it made, but for what was said and cannot be taken back. What was there before
--- is there again, unless removing or changing it is what the recipe is for.
+-- What GitHub says of a deployment that was there before is said anew, and stays so.
+local function is_told_anew(self, object)
+  return object:find "^deployment of " ~= nil and objects_of(self.before)[object] == true
+end
+
+local function may_stay(self, ending, line)
+  local object = inventory.object(line)
+  return inventory.is_said(line) or is_told_anew(self, object) or is_kept(ending, line) or is_going(self, line)
+    or told_of(self, ending, object) or is_migrated(self, ending, line)
+end
+
+-- What the recipe is there to remove, or has said that it changes.
+local function may_go(self, ending, line)
+  local object = inventory.object(line)
+  return not objects_of(self.reference.inventory)[object] or inventory.is_said(line) or is_told_anew(self, object)
+    or told_of(self, ending, object) or is_migrated(self, ending, line)
+end
+
+-- An undone run leaves nothing that it made, but for what cannot be taken back. What was there before is there again,
+-- unless removing or changing it is what the recipe is for.
 local function after_undo(self, problems, ending)
   for _, line in ipairs(without(ending.inventory, self.before)) do
-    local may_stay = inventory.is_said(line) or is_kept(ending, line) or is_going(self, line)
-      or told_of(self, ending, line) or is_migrated(self, ending, line)
-    if not may_stay then
-      problems[#problems + 1] = { what = "left over", line = line }
-    end
+    if not may_stay(self, ending, line) then problems[#problems + 1] = { what = "left over", line = line } end
   end
   local lost = without(self.before, ending.inventory)
-  add_lines(problems, "lost", without(lost, without(self.before, self.reference.inventory)))
+  local kept = without(lost, without(self.before, self.reference.inventory))
+  add_lines(problems, "lost", kept)
+  for _, line in ipairs(without(lost, kept)) do
+    if not may_go(self, ending, line) then problems[#problems + 1] = { what = "lost", line = line } end
+  end
 end
 
 -- Without a status nothing had to be done any more.

@@ -25,13 +25,16 @@ local function add_judgement(world, state)
 
   local function ending(outcome)
     return {
-      outcome = json.decode(outcome), inventory = json.array(inventory.lines(state)),
+      outcome = json.decode(outcome), inventory = json.array(inventory.lines(state, judge.known)),
       shared = json.array(inventory.shared(state)),
     }
   end
 
   ---Remembers what is there before the run.
-  function world.before() judge.before = inventory.lines(state) end
+  function world.before()
+    judge.known = inventory.values(state)
+    judge.before = inventory.lines(state, judge.known)
+  end
 
   ---Of the undisturbed run; `points` is "journal:17 http:40 …".
   function world.reference(outcome, points)
