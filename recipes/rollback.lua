@@ -34,8 +34,8 @@ Where the database goes back, the Workers are deployed anew with it, from the co
     end)
     run.approve { "Go back?", plan = { why = p.why, workers = targets, stays = stays } }
     for n, target in ipairs(targets) do
-      run.step("roll back " .. target.name, target, function() return env:roll_back(target, p.force) end, nil,
-        function() return flow.plan_back(target) end)
+      run.step("roll back " .. target.name, target, function() return env:roll_back(target, p.force) end,
+        function() env:serve_again(target) end, function() return flow.plan_back(target) end)
       flow.wait_back(run, env, target, n)
       run.output(target.name, target.to)
     end

@@ -127,12 +127,15 @@ local function statement_text(text)
   return #text <= 80 and text or ("%s… %s"):format(text:sub(1, 60), short(text))
 end
 
+-- A branch that was made in an emergency has the second in its name.
+local function name_of(branch) return (branch.name:gsub("%f[%d]%d%d%d%d%d%d%d%d%d%d%f[^%d]", "TIME")) end
+
 local function add_entry(add, branch, i, entry)
   if entry.verb ~= "insert" then
-    return add("database %s: %03d %s", branch.name, i, statement_text(entry.text))
+    return add("database %s: %03d %s", name_of(branch), i, statement_text(entry.text))
   end
   for _, row in ipairs(entry.rows) do
-    add("database %s: %03d row of %s %s", branch.name, i, entry.name, row_text(row))
+    add("database %s: %03d row of %s %s", name_of(branch), i, entry.name, row_text(row))
   end
 end
 
@@ -141,7 +144,7 @@ local function add_branch(add, state, branch)
   local marks, computes = {}, {}
   for key, value in pairs(branch.annotation or {}) do marks[#marks + 1] = key .. "=" .. value end
   for i, endpoint in ipairs(branch.endpoints) do computes[i] = endpoint.type end
-  add("database branch %s: of %s, marked %s, %s%s%s", branch.name, parent and parent.name or "nothing",
+  add("database branch %s: of %s, marked %s, %s%s%s", name_of(branch), parent and name_of(parent) or "nothing",
     table.concat(marks, " "), table.concat(computes, " "), branch.protected and ", protected" or "",
     branch.expires and ", expires" or "")
   for i, entry in ipairs(ledger.own(state, branch)) do add_entry(add, branch, i, entry) end
