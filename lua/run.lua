@@ -109,10 +109,10 @@ local function leave(self, standing, err)
 end
 
 -- Whether it did not get back to where it was. A secret may be missing in this shell, a service be
--- down: no reason to take back what an earlier process made. Nor may it be touched while somebody
--- else holds a lease that the run had.
+-- down: no reason to take back what an earlier process made; that it was denied is one. Nor may it be
+-- touched while somebody else holds a lease that the run had.
 local function not_back(self, err)
-  return self.resumed and not self.news or err.code == "lease-held" and self.leases.earlier[err.about]
+  return self.resumed and not self.news and err.code ~= "denied" or err.code == "lease-held" and self.leases.earlier[err.about]
 end
 
 -- Takes back what is left and ends the run with what was the cause.
