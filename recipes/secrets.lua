@@ -33,10 +33,12 @@ return {
       return
     end
     local values, of_github = env:new_values(run, workers, asked)
+    local before = run.look("versions", function() return env:versions_before(workers) end)
     env:change_at_github(run, of_github)
     for _, worker in ipairs(workers) do
       run.step("change " .. worker.name, asked, function() return env:change_secrets(worker, values, asked.delete) end,
-        nil, function() return env:plan_secrets(worker, values, asked) end)
+        function() env:serve_again { script = worker.script, from = before[worker.name] } end,
+        function() return env:plan_secrets(worker, values, asked) end)
     end
   end,
 }

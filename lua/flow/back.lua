@@ -145,19 +145,19 @@ end
 
 local function refuse_to_return(target, serves)
   failure { code = "no-way-back", about = target.script,
-    message = serves and ("the Worker %s serves %s, which this rollback did not give it"):format(target.script, serves)
-      or ("the traffic of the Worker %s was split before the rollback, or is now"):format(target.script),
+    message = target.from and ("the Worker %s serves %s, which this run did not give it"):format(target.script,
+      serves or "several versions") or ("the traffic of the Worker %s was split before"):format(target.script),
     hint = "nothing was changed; davit rollback --worker NAME --version ID gives all of it to one version" }
 end
 
----Takes a rollback of a Worker back: what served before it has all traffic again, with its own secrets.
----@param target flow.Target
+---Takes back that a Worker got another version: what served before it has all traffic again, with its own secrets.
+---@param target { script: string, from?: string, to?: string }  to: what it must serve by now, where that is known
 function back.methods:serve_again(target)
   local serves = (self.cloudflare.serving(target.script) or {}).version
   if serves and serves == target.from then return end
-  if not target.from or serves ~= target.to then refuse_to_return(target, target.from and serves) end
+  if not target.from or target.to and serves ~= target.to then refuse_to_return(target, serves) end
   self.cloudflare.rollback { worker = target.script, marker = self.marker, version = target.from, force = true,
-    message = "the rollback was taken back" }
+    message = "it was taken back" }
 end
 
 ---The host of a Worker on workers.dev, where there is no zone.

@@ -5,7 +5,6 @@ local core = require "core"
 local github = require "github"
 local json = require "json"
 local log = require "log"
-local put = require "flow.put"
 local secrets = require "flow.secrets"
 
 local changes = { methods = {} }
@@ -166,19 +165,29 @@ function methods:new_values(run, workers, asked)
   return values, of_github
 end
 
+---The version that each Worker serves: where a change that fails goes back to. Raises while nothing is changed yet.
+---@param workers flow.Worker[]
+---@return table<string, string>  none where the traffic is split
+function methods:versions_before(workers)
+  local list = {}
+  for _, worker in ipairs(workers) do
+    local now = self.cloudflare.serving(worker.script)
+    if not now then
+      failure { code = "cloudflare-10007", about = worker.script, hint = "nothing was changed; deploy it first",
+        message = ("Cloudflare: there is no Worker %s"):format(worker.script) }
+    end
+    list[worker.name] = now.version
+  end
+  return list
+end
+
 ---Stores values as secrets of the repository, where the next deploy takes them from.
 ---@param run run
 ---@param list table[]  of new_values
 function methods:change_at_github(run, list)
   for _, one in ipairs(list) do
-    local resource = self.github.secret(one)
-    run.step("GitHub's secret " .. one.name, function()
-      put.there(resource)
-      log.info(("%s has a new value at GitHub; other places that hold one (an env file) keep theirs"):format(one.name))
-    end, nil, function()
-      local action = put.plan(resource)
-      return action, action == "change" and "another value" or nil
-    end)
+    run.ensure(self.github.secret(one))   -- nobody can read the value of before: one that was there keeps the new one
+    log.info(("%s has a new value at GitHub; other places that hold one (an env file) keep theirs"):format(one.name))
   end
 end
 

@@ -68,6 +68,7 @@ local function cloud_of(project, o)
   local neon_project, of_neon = declared.seed(project.databases)
   local tokens, pull_requests = {}, {}
   for token, name in pairs(credentials) do tokens[token] = stand_in(source_of(project, name)) end
+  if o.owner then tokens.github_owner, tokens.github = tokens.github, nil end
   for _, number in ipairs(o.pull_requests) do
     pull_requests[#pull_requests + 1] = { number = number, title = "A change", head = "change-" .. number }
   end
@@ -96,6 +97,7 @@ end
 ---@field params table
 ---@field after? rehearsal.Before[]  what comes first, in this order, and is not disturbed
 ---@field seed integer
+---@field owner? boolean  whether GITHUB_TOKEN is one of the repository's owner, and no workflow's
 ---@field pull_requests integer[]  that are open
 
 ---@param project table
