@@ -193,6 +193,12 @@ local function plan_deploy(worker, version, before)
   return "change", names.differences(worker.version, before.tag)
 end
 
+-- A version that serves stays, as no way leads back; one that never did goes, and a Worker that it has made.
+local function remove_unused(wanted, before)
+  local version = wanted.find()
+  if version and not (version.deployed and before) then put.away(wanted) end
+end
+
 ---Uploads a version of a Worker and gives it all traffic; taken back, the one before has it again.
 ---@param run run
 ---@param env flow.Environment
@@ -204,7 +210,8 @@ function production.deploy(run, env, worker, o)
   local wanted = env:worker_version(worker, bundle, worker.version, o.secrets)
   -- A version that would be deployed again anyway is nothing to take back.
   local version = not o.no_way_back and run.ensure(wanted)
-    or run.step(wanted[1], function() return put.there(wanted) end, nil, function() return put.plan(wanted) end)
+    or run.step(wanted[1], function() return put.there(wanted) end, function() remove_unused(wanted, o.before) end,
+      function() return put.plan(wanted) end)
   run.step("deploy " .. worker.name, { version = version.id }, function()
     return put.there(env.cloudflare.deployment { worker = worker.script, marker = env.marker, version = version.id })
   end, function() back(env, worker, o) end, function() return plan_deploy(worker, version, o.before) end)

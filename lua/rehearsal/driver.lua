@@ -80,14 +80,24 @@ local function kept()
   return json.array(list)
 end
 
+-- What is left, and what was said of that which cannot be taken back.
+local function left_by(run)
+  local left, stuck = json.array {}, json.array {}
+  for i, entry in ipairs(run and run.left or {}) do
+    local why = entry.undo_error or {}
+    left[i] = entry.path
+    if why.code == "no-way-back" then stuck[#stuck + 1] = why.message end
+  end
+  return left, stuck
+end
+
 -- What the shell would be told, and what the store still says.
 local function outcome(store, run, err)
   err = err or run and run.error
-  local left = {}
-  for i, entry in ipairs(run and run.left or {}) do left[i] = entry.path end
+  local left, stuck = left_by(run)
   return json.encode {
     code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
-    error = err and tostring(err), left = json.array(left), changed = json.array(run and run.changed or {}),
+    error = err and tostring(err), left = left, stuck = stuck, changed = json.array(run and run.changed or {}),
     leases = held(store), kept = kept(),
   }
 end

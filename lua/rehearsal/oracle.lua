@@ -3,12 +3,14 @@ local inventory = require "rehearsal.inventory"
 
 local oracle = {}
 
+local LEFT <const> = 3   -- the exit code of who has left something
+
 ---@class rehearsal.Problem
 ---@field what string  "missing", "left over", "lost", "exit code", "lease", "no end"
 ---@field line string
 
 ---@class rehearsal.Ending
----@field outcome table       of driver.lua: code, status, error, left, changed, leases, kept
+---@field outcome table       of driver.lua: code, status, error, left, stuck, changed, leases, kept
 ---@field inventory string[]
 ---@field shared string[]     secrets that Workers have in common
 
@@ -72,6 +74,9 @@ local function told_of(self, ending, object)
   if not objects_of(self.before)[object] then return false end
   for _, name in ipairs(ending.outcome.changed or {}) do
     if is_about(name, object) then return true end
+  end
+  for _, message in ipairs(ending.outcome.stuck or {}) do
+    if message:find(object, 1, true) then return true end
   end
   return false
 end
@@ -140,9 +145,16 @@ local function after_undo(self, problems, ending)
   end
 end
 
--- Without a status nothing had to be done any more.
+-- Without a status nothing had to be done any more. An undo succeeds, or says of all that is left that there is no way
+-- back.
+local function expected_code(self, how, outcome)
+  if how == "resume" then return outcome.status and self.reference.outcome.code or 0 end
+  local stuck = #(outcome.stuck or {})
+  return stuck > 0 and stuck == #outcome.left and LEFT or 0
+end
+
 local function check_code(self, problems, how, outcome)
-  local expected = how == "resume" and outcome.status and self.reference.outcome.code or 0
+  local expected = expected_code(self, how, outcome)
   if outcome.code == expected then return end
   problems[#problems + 1] = {
     what = "exit code", line = ("%d instead of %d%s"):format(outcome.code, expected,
