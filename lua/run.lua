@@ -112,7 +112,8 @@ end
 -- down: no reason to take back what an earlier process made; that it was denied is one. Nor may it be
 -- touched while somebody else holds a lease that the run had.
 local function not_back(self, err)
-  return self.resumed and not self.news and err.code ~= "denied" or err.code == "lease-held" and self.leases.earlier[err.about]
+  return self.resumed and not self.news and err.code ~= "denied"
+    or err.code == "lease-held" and self.leases.earlier[err.about]
 end
 
 -- Takes back what is left and ends the run with what was the cause.

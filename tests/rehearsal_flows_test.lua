@@ -1,54 +1,107 @@
----The flows of production through the crash rehearsal: deploying, going back, secrets. Each starts where the flows
----before it have led, and holds wherever it is killed.
-local explore = require "rehearsal.explore"
-local project = require "project"
+---Going back in production, and changing its secrets, through the crash rehearsal: after deploys, wherever it is killed.
+local flows = assert(require("core").load_file("tests/rehearsal_flows.lua"))()
 
-local DAVIT = os.getenv "DAVIT" or ""
-local EVERY = DAVIT:find("san", 1, true) and 29 or 1   -- a forked process under the sanitizers is slow
+local TEST, PUSH, production, rehearse, ended = flows.TEST, flows.PUSH, flows.production, flows.rehearse, flows.ended
+local rollback, secrets = flows.rollback, flows.secrets
 
-local CODEX = "tests/projects/codex"
+-- ---- back --------------------------------------------------------------------------------
 
-local TEST = { recipe = "test", params = { parallel = 4, only = {}, all = false, bundles = false } }
-local PUSH = { push = true }
+local TWICE = { TEST, production(), PUSH, TEST, production() }
+local BETWEEN = "2027-01-15T08:01:00Z"   -- after the first of the two deploys, before the second
 
-local function production(own)
-  local params = { take_over = false, accept_breaking = false }
-  for name, value in pairs(own or {}) do params[name] = value end
-  return { recipe = "production", params = params }
+test("a rollback leads to what served before, or to what served when it began", function()
+  local result = rehearse(rollback(), TWICE)
+  equal(ended(result), { {}, 0 })
+  local serves = "Worker codex-web-production: module"
+  equal(flows.lines(result.before, serves)[1] ~= flows.lines(result.reference.inventory, serves)[1], true)
+end)
+
+test("of one Worker alone it does, too, and after a migration", function()
+  local result = rehearse(rollback { worker = "auth-worker" }, TWICE)
+  equal(ended(result), { {}, 0 })
+  local serves = "Worker codex-web-production: module"
+  equal(flows.lines(result.before, serves), flows.lines(result.reference.inventory, serves))
+  flows.writable(function(root)
+    local after = { TEST, production(), flows.migration 'ALTER TABLE "products" ADD COLUMN "note" text;', PUSH, TEST,
+      production() }
+    equal(ended(rehearse(rollback { why = "migration" }, after, { root = root, every = 2 })), { {}, 0 })
+  end)
+end)
+
+test("a rollback to what is not healthy either is taken back", function()
+  local result = rehearse(rollback(), TWICE, { unhealthy = "auth-worker-production" })
+  equal(ended(result), { {}, 4 })
+  equal(result.reference.inventory, result.before)
+end)
+
+test("without an earlier version nothing is changed", function()
+  equal(ended(rehearse(rollback(), { TEST, production() })), { {}, 1 })
+end)
+
+-- The columns that a branch has got after the first deploy.
+local function later_of(result, branch)
+  return #flows.lines(result.reference.inventory, ("database %s: 016 ALTER TABLE"):format(branch))
 end
 
--- Rehearses a recipe after others; every n-th schedule alone where `every` says so.
-local function rehearse(what, after, o)
-  o = o or {}
-  return explore.run(project.read(o.root or CODEX), { recipe = what.recipe, params = what.params, after = after,
-    seed = 1, jobs = 2, pull_requests = { 42 }, every = (o.every or 1) * EVERY, limit = 60 }, function() end)
+test("the database goes back to a moment as a branch of its own, and the Workers with it", function()
+  flows.writable(function(root)
+    local after = { TEST, production(), flows.migration 'ALTER TABLE "products" DROP COLUMN "slug";', PUSH, TEST,
+      production { accept_breaking = true } }
+    local result = rehearse(rollback { why = "migration", breaking = true, time = BETWEEN }, after,
+      { root = root, every = 4 })
+    equal(ended(result), { {}, 0 })
+    equal({ later_of(result, "production"), later_of(result, "emergency-restore-TIME") }, { 1, 0 })
+  end)
+end)
+
+test("where data is damaged and the Workers do not become healthy on what it was, all is as it was", function()
+  local result = rehearse(rollback { why = "data", time = BETWEEN }, TWICE, { every = 4, unhealthy = "codex-web-production" })
+  equal(ended(result), { {}, 4 })
+  equal(result.reference.inventory, result.before)
+end)
+
+-- ---- secrets -----------------------------------------------------------------------------
+
+local ONCE = { TEST, production() }
+
+local function secret_lines(list, worker, name)
+  return flows.lines(list, ("Worker %s-production: %s = "):format(worker, name))
 end
 
-local function ended(result) return { result.failed, (result.reference or { outcome = {} }).outcome.code } end
-
--- The lines of an inventory that begin with this.
-local function lines_of(list, beginning)
-  local found = {}
-  for _, line in ipairs(list) do
-    if line:sub(1, #beginning) == beginning then found[#found + 1] = line end
+test("secrets are listed and set again, and nothing is another than it was", function()
+  for _, what in ipairs { { list = true }, { sync = true }, { set = { "STRIPE_SECRET_KEY", "SESSION_SECRET" } } } do
+    local result = rehearse(secrets(what), ONCE)
+    equal(ended(result), { {}, 0 })
+    equal(result.reference.inventory, result.before)
   end
-  return found
-end
-
-test("the first deploy to production ends as undisturbed, or as if it had never run, wherever it is killed", function()
-  local result = rehearse(production(), { TEST }, { every = 2 })
-  equal(ended(result), { {}, 0 })
-  equal(#lines_of(result.reference.inventory, "deployment of "), 1)
-  equal(#lines_of(result.before, "Worker "), 0)
 end)
 
-test("a commit that comes after another is deployed, or the one before serves again, wherever it is killed", function()
-  local result = rehearse(production(), { TEST, production(), PUSH, TEST }, { every = 2 })
+test("a secret that is deleted is in no Worker, or in all that had it", function()
+  local result = rehearse(secrets { delete = { "SESSION_SECRET" } }, ONCE)
   equal(ended(result), { {}, 0 })
-  equal(#lines_of(result.reference.inventory, "deployment of "), 2)
-  equal(#lines_of(result.before, "Worker ecom-api-production: module"), 1)
+  equal(#secret_lines(result.before, "codex-web", "SESSION_SECRET"), 1)
+  equal(#secret_lines(result.reference.inventory, "codex-web", "SESSION_SECRET"), 0)
 end)
 
-test("production is refused for a commit whose tests have not passed", function()
-  equal(ended(rehearse(production(), { TEST, PUSH })), { {}, 7 })
+test("secrets that are rotated are new in the Workers and at GitHub, or the Workers have those of before", function()
+  local result = rehearse(secrets { rotate = { "SESSION_SECRET", "STRIPE_SECRET_KEY" } }, ONCE, { owner = true })
+  equal(ended(result), { {}, 0 })
+  for _, worker in ipairs { "auth-worker", "codex-web" } do
+    equal(secret_lines(result.reference.inventory, worker, "SESSION_SECRET"),
+      { ("Worker %s-production: SESSION_SECRET = a new secret"):format(worker) })
+  end
+  equal(flows.lines(result.reference.inventory, "secret "), { "secret SESSION_SECRET_PRODUCTION of example/codex: sealed",
+    "secret STRIPE_PRODUCTION_KEY of example/codex: sealed" })
+end)
+
+test("a workflow's token may not set secrets at GitHub: then no Worker has another one", function()
+  local result = rehearse(secrets { rotate = { "SESSION_SECRET" } }, ONCE)
+  equal(ended(result), { {}, 1 })
+  equal(result.reference.inventory, result.before)
+end)
+
+test("where a Worker is not there no other is changed", function()
+  local result = rehearse(secrets { sync = true }, {})
+  equal(ended(result), { {}, 1 })
+  equal(result.reference.outcome.error:find("nothing was changed; deploy it first", 1, true) ~= nil, true)
 end)

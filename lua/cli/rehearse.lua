@@ -18,7 +18,7 @@ local usage = options.usage
 local own_flags = {
   project = { type = "string" }, json = { type = "boolean" }, seed = { type = "integer", default = 1 },
   jobs = { type = "integer", default = 0 }, replay = { type = "string" }, log = { type = "string" },
-  owner_token = { type = "boolean", default = false },
+  owner_token = { type = "boolean", default = false }, unhealthy = { type = "string" },
   after = { type = "texts", default = {}, many = true }, help = { type = "boolean" },
 }
 
@@ -32,6 +32,7 @@ Usage: davit rehearse RECIPE [--NAME VALUE]… [FLAG]…
                   another commit (rollback --after test,production,push,test,production). With parameters of its own
                   one is a text, and the flag is repeated: --after 'production --accept-breaking'
   --owner-token   GITHUB_TOKEN is one of the repository's owner, and no workflow's (secrets --rotate)
+  --unhealthy NAME  what is deployed of this Worker (its name at Cloudflare) never becomes healthy
   --seed N        other random numbers (default 1)
   --jobs N        schedules at once (default: one for each core)
   --replay ID     only this schedule, and print its events
@@ -120,7 +121,7 @@ local function read(arguments)
   for _, text in ipairs(values.after) do add_before(after, folder, text, params) end
   return r, values, {
     recipe = r.name, params = params, after = after, seed = values.seed, owner = values.owner_token,
-    jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil,
+    unhealthy = values.unhealthy, jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil,
     pull_requests = { math.type(params.pr) == "integer" and params.pr or 42 },
   }
 end
@@ -151,6 +152,7 @@ local function command_of(r, values, o)
   end
   for _, text in ipairs(values.after) do words[#words + 1] = "--after " .. word(text) end
   if values.owner_token then words[#words + 1] = "--owner-token" end
+  if values.unhealthy then words[#words + 1] = "--unhealthy " .. word(values.unhealthy) end
   if values.project then words[#words + 1] = "--project " .. word(values.project) end
   if values.seed ~= own_flags.seed.default then words[#words + 1] = "--seed " .. values.seed end
   return table.concat(words, " ")

@@ -98,6 +98,7 @@ end
 ---@field after? rehearsal.Before[]  what comes first, in this order, and is not disturbed
 ---@field seed integer
 ---@field owner? boolean  whether GITHUB_TOKEN is one of the repository's owner, and no workflow's
+---@field unhealthy? string  a Worker that the run deploys and that does not become healthy, by its name at Cloudflare
 ---@field pull_requests integer[]  that are open
 
 ---@param project table
@@ -107,6 +108,7 @@ function settings.of(project, o)
   return {
     recipe = o.recipe, params = o.params, after = json.array(o.after or {}), cloud = cloud_of(project, o),
     workers = workers_of(project), hidden = hidden_of(project), told = o.replay ~= nil,
+    unhealthy = o.unhealthy,
   }
 end
 

@@ -19,7 +19,7 @@ local function late(answer, seconds)
 end
 
 -- What the explorer asks beside the world: texts go in, packets come out.
-local function add_judgement(world, state)
+local function add_judgement(world, state, net)
   local judge = oracle.new()
   local result
 
@@ -32,6 +32,7 @@ local function add_judgement(world, state)
 
   ---Remembers what is there before the run.
   function world.before()
+    net:before()
     judge.known = inventory.values(state)
     judge.before = inventory.lines(state, judge.known)
   end
@@ -74,7 +75,7 @@ return function(text, disk)
   local settings = json.decode(text)
   local state = cloud.new(settings.cloud)
   local files = overlay.new(disk, settings.hidden)
-  local net = internet.new(state)
+  local net = internet.new(state, settings.unhealthy)
   local number = settings.params and settings.params.pr   -- whoever rehearses a piece of Lua has no parameters
   job.tell(files, checkout.of(state).repository)
   local world = {
@@ -100,6 +101,6 @@ return function(text, disk)
     return {}
   end
 
-  add_judgement(world, state)
+  add_judgement(world, state, net)
   return world
 end
