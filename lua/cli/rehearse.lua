@@ -20,6 +20,8 @@ local own_flags = {
   jobs = { type = "integer", default = 0 }, replay = { type = "string" }, log = { type = "string" },
   owner_token = { type = "boolean", default = false }, unhealthy = { type = "string" },
   after = { type = "texts", default = {}, many = true }, help = { type = "boolean" },
+  latency = { type = "string" }, ["dns-delay"] = { type = "string" }, ["tls-delay"] = { type = "string" },
+  ["propagation-delay"] = { type = "string" },
 }
 
 local HELP = [[
@@ -37,6 +39,9 @@ Usage: davit rehearse RECIPE [--NAME VALUE]… [FLAG]…
   --jobs N        schedules at once (default: one for each core)
   --replay ID     only this schedule, and print its events
   --log FILE      write the events of the undisturbed run (or of the replayed schedule)
+  --latency TIME  until an API answers (50ms)
+  --dns-delay, --tls-delay, --propagation-delay TIME
+                  until a new name resolves (5s), a custom domain has its certificate (10s), an upload serves (3s)
   --json          one object a line for each schedule, then a summary
   --project DIR   the folder that holds davit.yaml
 
@@ -106,6 +111,11 @@ local function check_numbers(values)
   if values.seed < 0 then usage("--seed expects a number of at least 0") end
 end
 
+local function delays_of(values)
+  return { latency = flags.duration(values, "latency"), dns = flags.duration(values, "dns-delay"),
+    tls = flags.duration(values, "tls-delay"), propagation = flags.duration(values, "propagation-delay") }
+end
+
 local function strip(id, name)
   local prefix = name .. ":"
   return id and id:sub(1, #prefix) == prefix and id:sub(#prefix + 1) or id
@@ -122,7 +132,7 @@ local function read(arguments)
   return r, values, {
     recipe = r.name, params = params, after = after, seed = values.seed, owner = values.owner_token,
     unhealthy = values.unhealthy, jobs = values.jobs, replay = strip(values.replay, r.name), log = values.log ~= nil,
-    pull_requests = { math.type(params.pr) == "integer" and params.pr or 42 },
+    pull_requests = { math.type(params.pr) == "integer" and params.pr or 42 }, delays = delays_of(values),
   }
 end
 
@@ -152,8 +162,9 @@ local function command_of(r, values, o)
   end
   for _, text in ipairs(values.after) do words[#words + 1] = "--after " .. word(text) end
   if values.owner_token then words[#words + 1] = "--owner-token" end
-  if values.unhealthy then words[#words + 1] = "--unhealthy " .. word(values.unhealthy) end
-  if values.project then words[#words + 1] = "--project " .. word(values.project) end
+  for _, name in ipairs { "unhealthy", "project", "latency", "dns-delay", "tls-delay", "propagation-delay" } do
+    if values[name] then words[#words + 1] = flag_of(name, values[name]) end
+  end
   if values.seed ~= own_flags.seed.default then words[#words + 1] = "--seed " .. values.seed end
   return table.concat(words, " ")
 end

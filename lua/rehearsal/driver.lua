@@ -3,6 +3,7 @@
 local exit = require "cli.exit"
 local history = require "run.history"
 local json = require "json"
+local monotonic = require("core").monotonic
 local place = require "run.place"
 local process = require "process"
 local project = require "project"
@@ -91,22 +92,23 @@ local function left_by(run)
   return left, stuck
 end
 
--- What the shell would be told, and what the store still says.
-local function outcome(store, run, err)
+-- What the shell would be told, and what the store still says; seconds are of the world's time.
+local function outcome(store, run, err, seconds)
   err = err or run and run.error
   local left, stuck = left_by(run)
   return json.encode {
     code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
     error = err and tostring(err), left = left, stuck = stuck, changed = json.array(run and run.changed or {}),
-    leases = held(store), kept = kept(),
+    leases = held(store), kept = kept(), seconds = seconds,
   }
 end
 
 -- Also a run that could not even begin has an exit code.
 local function with_store(f)
+  local began = monotonic()
   local store <close> = place.open "."
   local run, err = try(f, store)
-  return outcome(store, run, err)
+  return outcome(store, run, err, monotonic() - began)
 end
 
 -- The run that died; nil when it died before it was recorded.

@@ -124,15 +124,17 @@ end
 function Internet:http(request, now)
   local answer = cloud.handle(request, self.state, now)
     or sql_over_http.is_for(request) and sql_over_http.answer(self.state, request, now)
-  if answer then answer.delay = answer.delay or API else answer = self:edge(request, now) end
+  if answer then answer.delay = answer.delay or self.latency else answer = self:edge(request, now) end
   if not answer.fault then answer.headers = lines_of(answer.headers or {}) end
   return answer
 end
 
----@param state table        the models' state
----@param unhealthy? string  the Worker that does not become healthy, by its name at Cloudflare
-function internet.new(state, unhealthy)
-  return setmetatable({ state = state, missing = {}, asked = 0, unhealthy = unhealthy }, Internet)
+---@param state table  the models' state
+---@param o { unhealthy?: string, latency?: number }  the Worker that does not become healthy, by its name at
+---  Cloudflare; seconds until an API answers
+function internet.new(state, o)
+  return setmetatable({ state = state, missing = {}, asked = 0, unhealthy = o.unhealthy, latency = o.latency or API },
+    Internet)
 end
 
 return internet

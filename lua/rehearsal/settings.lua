@@ -64,6 +64,11 @@ local function first_repository(project)
   return name and { repositories = { { name = name, default_branch = project.github.main } } } or nil
 end
 
+-- The day of the rehearsal is not the day it is held.
+local function world_settings(delays)
+  return { future_dates = true, dns_delay = delays.dns, tls_delay = delays.tls, propagation_delay = delays.propagation }
+end
+
 local function cloud_of(project, o)
   local neon_project, of_neon = declared.seed(project.databases)
   local tokens, pull_requests = {}, {}
@@ -76,7 +81,7 @@ local function cloud_of(project, o)
     account_id = project.cloudflare.account or ACCOUNT, zone = project.zone, tokens = tokens,
     repository = project.github.repository, neon_project = neon_project, neon = of_neon,
     github = first_repository(project), pull_requests = pull_requests, seed = "rehearsal " .. o.seed,
-    settings = { future_dates = true },   -- the day of the rehearsal is not the day it is held
+    settings = world_settings(o.delays or {}),
   }
 end
 
@@ -100,6 +105,7 @@ end
 ---@field owner? boolean  whether GITHUB_TOKEN is one of the repository's owner, and no workflow's
 ---@field unhealthy? string  a Worker that the run deploys and that does not become healthy, by its name at Cloudflare
 ---@field pull_requests integer[]  that are open
+---@field delays? { latency?: number, dns?: number, tls?: number, propagation?: number }  seconds; the models' own else
 
 ---@param project table
 ---@param o rehearsal.Options
@@ -108,7 +114,7 @@ function settings.of(project, o)
   return {
     recipe = o.recipe, params = o.params, after = json.array(o.after or {}), cloud = cloud_of(project, o),
     workers = workers_of(project), hidden = hidden_of(project), told = o.replay ~= nil,
-    unhealthy = o.unhealthy,
+    unhealthy = o.unhealthy, latency = (o.delays or {}).latency,
   }
 end
 

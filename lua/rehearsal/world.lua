@@ -69,13 +69,13 @@ local function add_judgement(world, state, net)
   end
 end
 
----@param text string  JSON of { cloud = world.Seed, hidden = paths, workers = list }
+---@param text string  JSON of { cloud = world.Seed, hidden = paths, workers = list, latency = seconds }
 ---@param disk table   the real files
 return function(text, disk)
   local settings = json.decode(text)
   local state = cloud.new(settings.cloud)
   local files = overlay.new(disk, settings.hidden)
-  local net = internet.new(state, settings.unhealthy)
+  local net = internet.new(state, settings)
   local number = settings.params and settings.params.pr   -- whoever rehearses a piece of Lua has no parameters
   job.tell(files, checkout.of(state).repository)
   local world = {
