@@ -43,10 +43,18 @@ return {
       function() return flow.plan_apply(plan) end)
     local no_way_back = not told.migrated.additive and "the migrations of this run break what served before" or nil
 
-    for n, worker in ipairs(env.workers) do
+    local function deploy(worker)
       flow.deploy(run, env, worker, { secrets = secrets, branch = branch, no_way_back = no_way_back,
         before = told.point.workers[worker.name] })
       flow.attach(run, env, worker, p.take_over)
+    end
+
+    local is_new = function(worker) return not told.point.workers[worker.name] end
+    for _, worker in ipairs(env.workers) do   -- nobody uses these yet: their certificates are issued side by side
+      if is_new(worker) then deploy(worker) end
+    end
+    for n, worker in ipairs(env.workers) do
+      if not is_new(worker) then deploy(worker) end
       env:set_crons(run, worker)
       flow.wait(run, env, worker, n)
     end

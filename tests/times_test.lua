@@ -39,6 +39,29 @@ test("a preview whose certificates are there already does not wait for any", fun
   equal({ within(300, again) < 1, seconds_of(again, 90) < 60 }, { true, true })
 end)
 
+local TEST <const> = { recipe = "test", params = { parallel = 4, only = {}, all = false, bundles = false } }
+local PRODUCTION <const> = { recipe = "production", params = { take_over = false, accept_breaking = false } }
+
+test("production is deployed within three minutes of its start, the first time too, however long its certificates take", function()
+  local later = within(180, { recipe = "production", params = PRODUCTION.params, after = { TEST } })
+  equal({ later >= 55, later < 100 }, { true, true })   -- it waited for them once, and not for one after the other
+end)
+
+test("a later deploy to production has its certificates", function()
+  equal(within(180, { recipe = "production", params = PRODUCTION.params, after = { TEST, PRODUCTION, { push = true }, TEST } }) < 1, true)
+end)
+
+local function rollback(params)
+  local all = { why = "code", breaking = false, force = false }
+  for name, value in pairs(params) do all[name] = value end
+  return { recipe = "rollback", params = all, after = { TEST, PRODUCTION, { push = true }, TEST, PRODUCTION } }
+end
+
+test("production is back within two minutes, its Workers alone or its database with them", function()
+  equal(within(120, rollback {}) < 1, true)
+  equal(within(120, rollback { why = "data", time = "2027-01-15T08:00:30Z" }) < 1, true)
+end)
+
 test("the command line takes the delays and tells how long the run took", function()
   local function told(...)
     local result = process.run { check = false, argv = { DAVIT, "rehearse", "preview", "--pr", "42", "--untested", "--project", CODEX,
