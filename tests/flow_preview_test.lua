@@ -311,27 +311,6 @@ flow_test("two pull requests at once are tested and previewed as if they were al
   equal({ #inventory(61) > 500, inventory(61) == inventory(62) }, { true, true })
 end)
 
-flow_test("ten pull requests at once come and go, and nothing is left", function()
-  local folders, tasks, back = {}, { all = true }, { all = true }
-  local _ <close> = setmetatable({}, { __close = function()
-    for _, folder in pairs(folders) do local _ <close> = folder end
-  end })
-  for number = 70, 79 do
-    folders[number] = lighten(folder_of("pull " .. number))
-    push(folders[number], number)
-    local function davit(...) succeeds(folders[number]:davit(...)) end
-    tasks[number] = function() davit("preview", "--pr", tostring(number), "--untested", "--local") end
-    back[number] = function() davit("cleanup", "--pr", tostring(number), "--local") end
-  end
-  parallel(tasks)
-  local first = inventory(70)
-  equal(#first > 100, true)
-  for number = 71, 79 do equal({ number, inventory(number) }, { number, first }) end
-  parallel(back)
-  equal({ branches "pr-7", inventory(70) }, { "", inventory(79) })
-  equal(has(inventory(70), "Removed: nothing of it is left"), true)
-end)
-
 -- A preview that goes on in the background, stopped where it has made its database branch.
 local function begin_preview(folder, number)
   local run = folder:begin("preview", "--pr", tostring(number), "--untested", "--local", "--json")
