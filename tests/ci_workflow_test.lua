@@ -36,7 +36,7 @@ local function settings(yaml)
   yaml = yaml:gsub("secrets: %[DATABASE_URL, STRIPE_WEBHOOK.-%]", "secrets: [DATABASE_URL, STRIPE_SECRET_KEY]")
   yaml = yaml:gsub("    secrets:\n      S.-\n    checklist:[^\n]*", "    secrets: { STRIPE_SECRET_KEY: STRIPE_TEST_KEY }")
   yaml = yaml:gsub("    secrets:\n      S.-\nhealth: [^\n]*", "    secrets: { STRIPE_SECRET_KEY: STRIPE_PRODUCTION_KEY }\n"
-    .. "health: { grace: 0s, next: 0s, attempts: 6, backoff: 0.2s, cap: 1s, deadline: 30s }")
+    .. "health: { grace: 0s, next: 0s, attempts: 60, backoff: 0.2s, cap: 1s, deadline: 60s }")
   yaml = yaml:gsub("\nchecks:\n.-\nsecrets:\n", [[
 
 checks:
