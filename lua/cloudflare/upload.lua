@@ -29,6 +29,11 @@ function upload.script(name, rest)
   return "/scripts/" .. url.encode(name) .. (rest or "")
 end
 
+---What an upload of a Worker changes of what an account has seen.
+---@param name string
+---@return string[]
+function upload.changes(name) return { "worker " .. name, "deployments " .. name, "secrets " .. name } end
+
 local function check_bindings(what, bindings)
   for i, binding in ipairs(bindings) do
     if type(binding) ~= "table" or type(binding.name) ~= "string" or type(binding.type) ~= "string" then

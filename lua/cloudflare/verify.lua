@@ -8,6 +8,7 @@ local options = require "options"
 local planned = require "run.planned"
 local upload = require "cloudflare.upload"
 local url = require "url"
+local worker = require "cloudflare.worker"
 
 local verify = {}
 
@@ -36,13 +37,12 @@ end
 
 -- ---- what each may -----------------------------------------------------------------------
 
-local function read_workers(account)
-  account:workers("/domains", { query = { hostname = NO_WORKER }, what = "read Workers with the option 'token'" })
-end
+-- All of them, as whoever asks for a verification looks at several next.
+local function read_workers(account) worker.list(account) end
 
 local function edit_workers(account)
   account:workers(upload.script(NO_WORKER, "/script-settings"), { method = "PATCH", json = {}, absent = true,
-    what = "change no Worker with the option 'token'" })
+    changes = {}, what = "change no Worker with the option 'token'" })
 end
 
 local function read_zone(account) account:zone "cloudflare.verify" end
@@ -53,7 +53,7 @@ local function read_records(account)
 end
 
 local function edit_records(account)
-  account:dns("cloudflare.verify", "/" .. NO_ID, { method = "DELETE", absent = true,
+  account:dns("cloudflare.verify", "/" .. NO_ID, { method = "DELETE", absent = true, changes = {},
     what = "delete no DNS record with the option 'dns_token'" })
 end
 

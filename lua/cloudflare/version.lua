@@ -49,7 +49,8 @@ end
 
 local function post(account, o, parts)
   local made = account:workers(upload.script(o.worker, "/versions"), { method = "POST", multipart = parts,
-    query = { bindings_inherit = "strict" }, what = "upload a version of the Worker " .. o.worker })
+    query = { bindings_inherit = "strict" }, what = "upload a version of the Worker " .. o.worker,
+    changes = upload.changes(o.worker) })
   return thing_of(o, made, false)
 end
 
@@ -72,7 +73,7 @@ local function create(account, o)
   local holder = worker.find(account, o.worker)
   if holder then worker.refuse_foreign(account, holder.marker, o.marker, "the Worker " .. o.worker) end
   local thing = (holder and add or make_worker)(account, o)
-  account.own.markers[o.worker] = o.marker
+  worker.made(account, o.worker, o.marker)
   return thing
 end
 

@@ -34,11 +34,36 @@ local function settings(account, name)
     what = "read the Worker " .. name })
 end
 
+-- What `seen` has of a Worker: whether it is there, and its marker.
+local function told(found)
+  return found and { marker = marker.of_tags(found.tags) }
+end
+
 ---A Worker by its name; nil when there is none.
 ---@return { name: string, marker: string|nil }|nil
 function worker.find(account, name)
-  local found = settings(account, name)
-  return found and { name = name, marker = marker.of_tags(found.tags) }
+  local found = account.seen:ask("worker " .. name, function() return told(settings(account, name)) end)
+  return found and { name = name, marker = found.marker }
+end
+
+---Remembers whose a Worker is that was just made or marked.
+---@param account cloudflare.Account
+---@param name string
+---@param text string  the marker
+function worker.made(account, name, text)
+  account.own.markers[name] = text
+  account.seen:keep("worker " .. name, { marker = text })
+end
+
+---Asks for all Workers at once, so that each of them need not be asked for in the next while.
+---@param account cloudflare.Account
+---@return table[]  as the service shows them
+function worker.list(account)
+  local all, at = account.seen:renew("workers", function()
+    return account:workers("/scripts", { what = "list the Workers" }) or {}
+  end)
+  for _, found in ipairs(at and all or {}) do account.seen:keep("worker " .. found.id, told(found), at) end
+  return all
 end
 
 ---Raises "preview-to-production" for a Worker of production, by its name or by its marker, in any other environment.
@@ -106,7 +131,9 @@ end
 
 local function put(account, o, parts)
   local answer = account:workers(script(o.name), { method = "PUT", safe = false,
-    query = { bindings_inherit = "strict" }, multipart = parts, what = "upload the Worker " .. o.name })
+    query = { bindings_inherit = "strict" }, multipart = parts, what = "upload the Worker " .. o.name,
+    changes = upload.changes(o.name) })
+  worker.made(account, o.name, o.marker)
   return thing_of(o, uuid(answer and answer.deployment_id))
 end
 
@@ -184,7 +211,7 @@ end
 ---@return table[]  kind, name, id, marker
 function worker.inventory(account, prefix)
   local list = {}
-  for _, found in ipairs(account:workers("/scripts", { what = "list the Workers" }) or {}) do
+  for _, found in ipairs(worker.list(account)) do
     local text = marker.of_tags(found.tags)
     if text and marker.under(text, prefix) then
       list[#list + 1] = { kind = "worker", name = found.id, id = found.id, marker = text }
