@@ -47,6 +47,9 @@ for _, part in ipairs { database, workers, testing.methods, preview.methods, pro
   for name, method in pairs(part) do Environment[name] = method end
 end
 
+-- Seconds that an answer counts while nothing of the run changes what it is about (docs/flows.md, Requests).
+local RECENT <const> = 60
+
 -- A client is opened by who needs it: a job that runs checks has no token of Cloudflare.
 local clients = {}
 
@@ -57,13 +60,13 @@ function clients.cloudflare(env)
   return cloudflare.client {
     account = p.cloudflare.account or os.getenv "CLOUDFLARE_ACCOUNT_ID", zone = p.zone, token = env.upload_token,
     dns_token = p.zone and secrets.credential(env, "CLOUDFLARE_DNS_API_TOKEN", cloudflare.places.dns_token) or nil,
-    environment = env.is,
+    environment = env.is, recent = RECENT,
   }
 end
 
 function clients.neon(env)
   return neon.client { project = env.database.neon, key = secrets.credential(env, "NEON_API_KEY", neon.places.key),
-    environment = env.is }
+    environment = env.is, recent = RECENT }
 end
 
 function clients.github(env)

@@ -151,14 +151,13 @@ end
 -- Requests that are not tried again; each is the only thing that goes wrong.
 local refused_requests = {
   { "neon GET /projects/{}/branches 403", "No Worker and no database was touched" },
-  { "cloudflare GET /accounts/{}/workers/scripts/{}/settings 403", "No Worker and no database was touched" },
   { "cloudflare GET /accounts/{}/workers/scripts/{}/deployments 403 times=1", "No Worker and no database was touched" },
   { "github POST /repos/{}/{}/deployments 403", "`ecom-api-production` serves `", "as before" },
   { "cloudflare POST /accounts/{}/workers/scripts/{}/versions 400", "`Deployment of " },
   { "cloudflare POST /accounts/{}/workers/scripts/{}/versions 400 nth=3", "`deploy auth-worker`" },
   { "cloudflare POST /accounts/{}/workers/scripts/{}/deployments 400 times=1", "`ecom-api-production` serves" },
   { "cloudflare POST /accounts/{}/workers/scripts/{}/deployments 400 nth=2", "`deploy ecom-api`" },
-  { "cloudflare GET /accounts/{}/workers/domains 403 nth=6", "find the domain" },
+  { "cloudflare GET /accounts/{}/workers/domains 403", "list the domains" },
   { "cloudflare GET /accounts/{}/workers/scripts/{}/schedules 403 times=1", "`deploy codex-web`" },
 }
 

@@ -85,10 +85,12 @@ function database:take_over(o)
 end
 
 -- A new branch may be reached before its roles have their passwords (28P01), or not at all.
-local first_connection = { classes = { transient = true, pending = true }, first = 0.25, most = 4, budget = 60 }
+local function connect_policy(seconds)
+  return { classes = { transient = true, pending = true }, first = 0.1, most = 1, budget = seconds }
+end
 
-local function wait_for_connection(url)
-  retry.run(first_connection, function()
+local function wait_for_connection(url, seconds)
+  retry.run(connect_policy(seconds), function()
     local _, err = try(function()
       local session <close> = sql.connect { url = url }
       session:query "select 1"
@@ -99,12 +101,22 @@ local function wait_for_connection(url)
   end)
 end
 
+local SOON <const>, LATE <const> = 15, 60   -- seconds
+
+-- Who can connect has no need to ask Neon how far it is with a branch. Where that takes long, Neon says why, or when.
+local function wait_until_reached(env, branch, url)
+  local _, err = try(wait_for_connection, url, SOON)
+  if not err then return end
+  if err.class == "cancelled" then error(err, 0) end
+  env.neon.ready(branch)
+  wait_for_connection(url, LATE)
+end
+
 ---Waits until the branch accepts connections and applies what the folder has and it has not.
 ---@return migrations.Report
 function database:migrate(branch)
-  self.neon.ready(branch)
   local url = self:database_url(branch)
-  wait_for_connection(url)
+  wait_until_reached(self, branch, url)
   return migrations.try { database = self.database, url = url, environment = self.kind, newer = true }
 end
 

@@ -72,8 +72,8 @@ end
 ---@param branch { id: string }
 ---@return { database: neon.RollbackPoint, workers: table<string, { version: string, tag?: string }> }
 function methods:rollback_point(branch)
-  local point = { database = self.neon.rollback_point { branch = branch.id, database = self.database.database,
-    role = self.database.role }, workers = {} }
+  local url = self:database_url(branch)
+  local point = { database = self.neon.rollback_point { branch = branch.id, url = url }, workers = {} }
   for _, worker in ipairs(self.workers) do
     local now = self.cloudflare.serving(worker.script)
     if now and not now.version then refuse_split(worker, now) end
