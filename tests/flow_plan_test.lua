@@ -133,11 +133,11 @@ flow_test("a preview does what its plan said: all of it is made, and the second 
   place:push "first"
   place:event()
   local said = plan("preview", "--untested", "--pr", "42")
-  equal({ said.create["Database branch pr-42"], said.create["Worker codex-web-preview-42"], said.keep, said.change },
+  equal({ said.create["database/Database branch pr-42"], said.create["Worker codex-web-preview-42"], said.keep, said.change },
     { true, true })
   agree(said, done("preview", "--untested", "--pr", "42"))
   said = plan("preview", "--untested", "--pr", "42")
-  equal({ said.keep["Database branch pr-42"], said.create, said.change, said.skip.migrate },
+  equal({ said.keep["database/Database branch pr-42"], said.create, said.change, said.skip["database/migrate"] },
     { true, nil, nil, "nothing is pending" })
   for _, worker in ipairs { "ecom-api", "auth-worker", "codex-web" } do
     equal(said.keep["Worker " .. worker .. "-preview-42"], true)
