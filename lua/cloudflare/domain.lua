@@ -45,7 +45,7 @@ end
 ---@param thing { id: string, host: string }
 function domain.detach(account, thing)
   account:workers("/domains/" .. url.encode(thing.id), { method = "DELETE", absent = true,
-    what = "detach the domain " .. thing.host })
+    changes = { "domains", "records " .. thing.host }, what = "detach the domain " .. thing.host })
 end
 
 -- ---- attaching ---------------------------------------------------------------------------

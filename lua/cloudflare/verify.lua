@@ -70,18 +70,19 @@ local WORKERS = { "token", "Workers Scripts Edit" }
 local ZONE, RECORDS = { "dns_token", "Zone Read" }, { "dns_token", "DNS Edit" }
 local ROUTES = { "token", "Workers Routes Edit" }
 
--- What is tried, each with the option and the permission that it takes, by the dashboard's words.
+-- What is tried, each with the option and the permission that it takes, by the dashboard's words: of the account, and
+-- of the zone.
 local function probes_of(o)
-  local list = {}
-  local function add(needs, read, edit)
+  local of_account, of_zone = {}, {}
+  local function add(list, needs, read, edit)
     list[#list + 1] = { needs = needs, try = read }
     if o.edit and edit and not planned.active() then list[#list + 1] = { needs = needs, try = edit } end
   end
-  if o.workers then add(WORKERS, read_workers, edit_workers) end
-  if o.zone or o.routes then add(ZONE, read_zone) end
-  if o.zone then add(RECORDS, read_records, edit_records) end
-  if o.routes then add(ROUTES, read_routes, edit_routes) end
-  return list
+  if o.workers then add(of_account, WORKERS, read_workers, edit_workers) end
+  if o.zone or o.routes then add(of_zone, ZONE, read_zone) end
+  if o.zone then add(of_zone, RECORDS, read_records, edit_records) end
+  if o.routes then add(of_zone, ROUTES, read_routes, edit_routes) end
+  return of_account, of_zone
 end
 
 local lacking = { ["cloudflare-10000"] = true, ["cloudflare-zone"] = true }
@@ -90,9 +91,8 @@ local lacking = { ["cloudflare-10000"] = true, ["cloudflare-zone"] = true }
 local function missing_of(account, probes)
   local missing, seen = {}, {}
   for _, probe in ipairs(probes) do
-    local blind = seen["Zone Read"] and probe.needs[2] ~= "Workers Scripts Edit"
     local _, err = nil, nil
-    if not (blind or seen[probe.needs[2]]) then _, err = try(probe.try, account) end
+    if not (seen["Zone Read"] or seen[probe.needs[2]]) then _, err = try(probe.try, account) end
     if err and not lacking[err.code] then error(err, 0) end
     if err then
       seen[probe.needs[2]] = true
@@ -100,6 +100,30 @@ local function missing_of(account, probes)
     end
   end
   return missing
+end
+
+-- What each returns. They are asked at the same time; of several errors that of the first is raised, whichever came
+-- first.
+local function beside(...)
+  local answers, errors, tasks = {}, {}, {}
+  for i, f in ipairs { ... } do
+    tasks[i] = function() answers[i], errors[i] = try(f) end
+  end
+  parallel(tasks)
+  for i = 1, #tasks do
+    if errors[i] then error(errors[i], 0) end
+  end
+  return table.unpack(answers, 1, #tasks)
+end
+
+-- Both look for the account where it is not given; the one that is not found is for the probes to tell.
+local function ask(account, o)
+  if not account.own.account then try(account.id, account) end
+  local of_account, of_zone = probes_of(o)
+  local token, missing, more = beside(function() return token_status(account) end,
+    function() return missing_of(account, of_account) end, function() return missing_of(account, of_zone) end)
+  table.move(more, 1, #more, #missing + 1, missing)
+  return token, missing
 end
 
 local variables = { token = "CLOUDFLARE_API_TOKEN", dns_token = "CLOUDFLARE_DNS_API_TOKEN" }
@@ -127,10 +151,9 @@ function verify.run(account, given)
     if not account.zone_name then account:zone "cloudflare.verify" end
     account:zone_token "cloudflare.verify"
   end
-  local seen = { token = token_status(account), zone = o.zone and account.zone_name or nil }
-  local missing = missing_of(account, probes_of(o))
+  local token, missing = ask(account, o)
   if missing[1] then refuse(account, missing) end
-  return seen
+  return { token = token, zone = o.zone and account.zone_name or nil }
 end
 
 return verify
