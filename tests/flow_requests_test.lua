@@ -60,6 +60,6 @@ flow_test("a first production sends fewer requests than the script of the source
   at_most(44, first)
   equal({ count(first, "/settings$"), count(first, "/connection_uri$"), count(first, "/branches") }, { 0, 1, 1 })
   local again = requests_of("production", "--local", "--yes")
-  at_most(35, again)
+  at_most(42, again)
   equal(count(again, "^POST ") + count(again, "^PUT "), 0)
 end)

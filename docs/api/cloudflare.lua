@@ -33,9 +33,9 @@ cloudflare.rollback_reach = {}
 ---of anything but production raises "preview-to-production" (exit code 9) before it sends anything for a
 ---Worker, host or marker of production's, be it in a binding or covered by "*", and before it changes what carries
 ---production's marker under another name; nobody's `take_over` reaches it
----@field recent? number  seconds (0) that an answer about Workers, domains, records, deployments or the names of secrets
----counts for other questions, too, while nothing of this client changes what it is about. `verify` then reads all Workers
----at once. What others change meanwhile is seen when the seconds are over; an inventory is always asked for
+---@field recent? number  seconds (0) that an answer about Workers, domains, records or the names of secrets counts for
+---other questions, too, while nothing of this client changes what it is about; then `verify` saves asking for each Worker.
+---What others change meanwhile is seen when the seconds are over. What serves, and an inventory, are always asked for
 
 ---A client. Nothing is sent yet; account and zone are looked up once, when they are first needed.
 ---Raises a misuse for an unknown, missing or mistyped option.

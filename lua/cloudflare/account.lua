@@ -14,8 +14,8 @@ local account = {}
 ---@field zone_name? string
 ---@field environment environment.Environment  whom it works for
 ---@field own table       what was looked up: account, zone; markers of Workers by name
----@field seen recent.Answers  by "workers" (all were listed), "worker NAME", "deployments NAME", "secrets NAME",
----                       "domains", "records HOST"
+---@field seen recent.Answers  by "workers" (all were listed), "worker NAME", "secrets NAME", "domains",
+---                       "records HOST"
 local Account = {}
 Account.__index = Account
 

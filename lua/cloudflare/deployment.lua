@@ -39,7 +39,7 @@ end
 
 local function post(account, o)
   local made = account:workers(upload.script(o.worker, "/deployments"), { method = "POST", just_made = true,
-    query = o.force and { force = true } or nil, changes = { "deployments " .. o.worker, "secrets " .. o.worker },
+    query = o.force and { force = true } or nil, changes = { "secrets " .. o.worker },
     json = { strategy = "percentage", versions = json.array { { version_id = o.version, percentage = 100 } },
       annotations = o.message and { ["workers/message"] = o.message } or nil },
     what = ("deploy the version %s of the Worker %s"):format(o.version, o.worker) })

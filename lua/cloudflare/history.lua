@@ -75,10 +75,8 @@ end
 ---The deployments, the newest first: it is the one that serves. Empty when there is no such Worker.
 ---@return cloudflare.Deployment[]
 function history.deployments(account, name)
-  local found = account.seen:ask("deployments " .. name, function()
-    return (account:workers(upload.script(name, "/deployments"), { absent = true,
-      what = "list the deployments of the Worker " .. name }))
-  end)
+  local found = account:workers(upload.script(name, "/deployments"), { absent = true,
+    what = "list the deployments of the Worker " .. name })
   local list = {}
   for i, one in ipairs((found or {}).deployments or {}) do list[i] = deployment_of(one) end
   return list

@@ -32,7 +32,7 @@ end
 ---What an upload of a Worker changes of what an account has seen.
 ---@param name string
 ---@return string[]
-function upload.changes(name) return { "worker " .. name, "deployments " .. name, "secrets " .. name } end
+function upload.changes(name) return { "worker " .. name, "secrets " .. name } end
 
 local function check_bindings(what, bindings)
   for i, binding in ipairs(bindings) do
