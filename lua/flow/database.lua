@@ -86,7 +86,8 @@ end
 
 -- A new branch may be reached before its roles have their passwords (28P01), or not at all.
 local function connect_policy(seconds)
-  return { classes = { transient = true, pending = true }, first = 0.1, most = 1, budget = seconds }
+  return { classes = { transient = true, pending = true }, first = 0.1, most = 1, attempts = math.huge,
+    budget = seconds }
 end
 
 local function wait_for_connection(url, seconds)
