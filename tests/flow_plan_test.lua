@@ -4,14 +4,7 @@ local fs = require "fs"
 local json = require "json"
 local productions = assert(require("core").load_file("tests/place_production.lua"))()
 
-local why_not = productions.missing()
-
-local function flow_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
+local flow_test = productions.tests(test, skip)
 
 local function events_of(result)
   local list = {}
@@ -19,7 +12,7 @@ local function events_of(result)
   return list
 end
 
-local place <close> = not why_not and productions.new { record = "../requests" } or nil
+local place <close> = not productions.missing() and productions.new { record = "../requests" } or nil
 
 -- Every request that the models answered until now.
 local function requests()
@@ -31,9 +24,8 @@ end
 local harmless = { GET = true, HEAD = true, OPTIONS = true }
 
 local function carried_out(arguments, ...)
-  local result = place:davit(table.unpack(table.move({ ... }, 1, select("#", ...), #arguments + 1, arguments)))
-  if result.exit ~= 0 then error(("exit %s: %s"):format(result.exit or result.signal, result.errors), 3) end
-  return events_of(result)
+  return events_of(productions.exits(0, place:davit(
+    table.unpack(table.move({ ... }, 1, select("#", ...), #arguments + 1, arguments)))))
 end
 
 -- What Davit keeps of the project, but for the folder of temporary ones, which is empty.

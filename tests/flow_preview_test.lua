@@ -5,21 +5,7 @@ local http = require "http"
 local json = require "json"
 local places = assert(require("core").load_file("tests/place.lua"))()
 
-local why_not = places.missing()
-
-local function flow_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
-
-local function fails(code, result)
-  if result.exit ~= code then
-    error(("exit %s instead of %d: %s%s"):format(result.exit or result.signal, code, result.output, result.errors), 2)
-  end
-  return result
-end
+local flow_test, fails = places.tests(test, skip), places.exits
 
 local function succeeds(result) return fails(0, result) end
 
@@ -27,7 +13,7 @@ local function has(text, part) return text:find(part, 1, true) ~= nil end
 
 -- ---- the world -------------------------------------------------------------------------------------
 
-local place <close> = not why_not and places.new {
+local place <close> = not places.missing() and places.new {
   dns_delay = 0, tls_delay = 0, propagation_delay = 0, operation_seconds = 0, branches_limit = 1000,
 } or nil
 if place then place:start() end

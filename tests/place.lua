@@ -21,6 +21,40 @@ function place.missing()
   return found.exit ~= 0 and "PostgreSQL's programs are not here" or nil
 end
 
+-- ---- for tests ---------------------------------------------------------------------------------
+
+---The `test` of a file whose tests are skipped where there can be no place.
+---@param test fun(name: string, f: fun())  the file's own
+---@param skip fun(why: string)
+---@return fun(name: string, f: fun())
+function place.tests(test, skip)
+  return function(name, f)
+    test(name, function()
+      local why_not = place.missing()
+      if why_not then skip(why_not) end
+      f()
+    end)
+  end
+end
+
+---Raises what a program said when it ended otherwise.
+---@param code integer
+---@param result process.Result
+---@return process.Result
+function place.exits(code, result)
+  if result.exit ~= code then
+    error(("exit %s instead of %d: %s%s"):format(result.exit or result.signal, code, result.output, result.errors), 2)
+  end
+  return result
+end
+
+---Raises the text when a part of it is not there.
+---@param text string
+---@param part string
+function place.has(text, part)
+  if not text:find(part, 1, true) then error(("'%s' is not in: %s"):format(part, text), 2) end
+end
+
 ---Raises when a text holds what must never be shown.
 ---@param text string
 function place.check_secrets(text)

@@ -5,7 +5,7 @@ local http = require "http"
 local json = require "json"
 local places = assert(require("core").load_file("tests/place.lua"))()
 
-local production = { missing = places.missing }
+local production = setmetatable({}, { __index = places })
 
 local HEALTH = "health: { grace: 0s, next: 0s, attempts: 6, backoff: 0.2s, cap: 1s, deadline: 30s }"
 
