@@ -199,13 +199,13 @@ end)
 
 -- Migrates on a database whose first connections fail; returns how often one was tried.
 local function migrate(failures, fault)
-  local sql = require "sql"
+  local sql = require "sql.core"
   local env, connect, tried = open(), sql.connect, 0
   env.neon.ready, env.neon.connection_uri = function() end, function() return "postgresql://h/d" end
   sql.connect = function()
     tried = tried + 1
     if tried <= failures then failure(fault) end
-    return setmetatable({ query = function() end }, { __close = function() end })
+    return { query = function() end, close = function() end }
   end
   local done, err = try(env.migrate, env, { id = "br-x" })
   sql.connect = connect

@@ -3,9 +3,8 @@
 local artifact = require "artifact"
 local migrations = require "flow.migrations"
 local planned = require "run.planned"
-local retry = require "retry"
 local secrets = require "flow.secrets"
-local sql = require "sql"
+local session = require "migrations.session"
 
 local database = {}
 
@@ -84,40 +83,22 @@ function database:take_over(o)
   return branch, self:database_url(branch)
 end
 
--- A new branch may be reached before its roles have their passwords (28P01), or not at all.
-local function connect_policy(seconds)
-  return { classes = { transient = true, pending = true }, first = 0.1, most = 1, attempts = math.huge,
-    budget = seconds }
-end
-
-local function wait_for_connection(url, seconds)
-  retry.run(connect_policy(seconds), function()
-    local _, err = try(function()
-      local session <close> = sql.connect { url = url }
-      session:query "select 1"
-    end)
-    if not err then return end
-    if err.sqlstate == "28P01" then err.class = "pending" end
-    error(err, 0)
-  end)
-end
-
-local SOON <const>, LATE <const> = 15, 60   -- seconds
+local SOON <const> = 15   -- seconds
 
 -- Who can connect has no need to ask Neon how far it is with a branch. Where that takes long, Neon says why, or when.
 local function wait_until_reached(env, branch, url)
-  local _, err = try(wait_for_connection, url, SOON)
-  if not err then return end
+  local opened, err = try(session.open, url, SOON)
+  if opened then return opened:close() end
   if err.class == "cancelled" then error(err, 0) end
   env.neon.ready(branch)
-  wait_for_connection(url, LATE)
+  session.open(url):close()
 end
 
 ---Waits until the branch accepts connections and applies what the folder has and it has not.
 ---@return migrations.Report
 function database:migrate(branch)
   local url = self:database_url(branch)
-  wait_until_reached(self, branch, url)
+  wait_until_reached(self, branch, url)   -- it is used even where there is nothing to apply
   return migrations.try { database = self.database, url = url, environment = self.kind, newer = true }
 end
 
