@@ -2,6 +2,7 @@
 local core = require "core"
 local checks = require "project.checks"
 local crons = require "project.crons"
+local given = require "project.given"
 local secret = require "secret.core"
 local shape = require "project.shape"
 local wrangler = require "wrangler.worker"
@@ -122,6 +123,7 @@ local function check_references(file, p)
   for name, worker in pairs(p.workers) do
     local path = "workers." .. name
     check_source(file, path, worker)
+    given.check(file, path, worker)
     worker.crons = worker.crons and crons.read(file, path .. ".crons", worker.crons, p.environments)
   end
   for name, database in pairs(p.databases) do
@@ -225,8 +227,8 @@ function project.read(folder)
   if not text then unreadable(name, err.message) end
   local p, file = project.parse(text, name)
   p.root = root
-  for worker, given in pairs(p.workers) do
-    if given.wrangler then wrangler.fill(root, file, "workers." .. worker, given, p.cloudflare.account) end
+  for worker, settings in pairs(p.workers) do
+    if settings.wrangler then wrangler.fill(root, file, "workers." .. worker, settings, p.cloudflare.account) end
   end
   return p
 end

@@ -73,7 +73,7 @@ local calls = {
     worker = { upload { name = WORKER }, upload { name = "Codex-Web-Production" }, upload { marker = LIVE },
       upload { bindings = { { name = "API", type = "service", service = WORKER } } },
       upload { bindings = { { name = "D", type = "durable_object_namespace", class_name = "D", script_name = WORKER } } },
-      upload { tail_consumers = { { service = WORKER } } } },
+      upload { tail_consumers = { { service = WORKER } } }, upload { streaming_tail_consumers = { { service = WORKER } } } },
     version = { version { worker = WORKER }, version { marker = LIVE } },
     deployment = { { worker = WORKER, marker = MARK, version = "v" }, { worker = "w", marker = LIVE, version = "v" } },
     rollback = { { worker = WORKER, version = "v" }, { worker = "w", marker = LIVE, version = "v" } },

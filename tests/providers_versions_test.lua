@@ -335,9 +335,11 @@ test("placement, limits, logpush and tail consumers travel with the upload", fun
   ensure(client().worker { name = "tail", marker = MARK, main = "m", version_tag = "1",
     modules = { { name = "m", type = "application/javascript+module", body = "export default {}" } } })
   ensure(version_of("v1", { placement = { mode = "smart" }, limits = { cpu_ms = 50 }, logpush = true,
-    tail_consumers = { { service = "tail" } }, compatibility_flags = { "nodejs_compat" }, compatibility_date = "2026-01-01" }))
+    tail_consumers = { { service = "tail" } }, streaming_tail_consumers = { { service = "tail" } },
+    cache_options = { enabled = true }, compatibility_flags = { "nodejs_compat" }, compatibility_date = "2026-01-01" }))
   local made = json.decode(script(w).versions[1].extra)
   equal({ made.placement, made.limits, script(w).logpush }, { { mode = "smart" }, { cpu_ms = 50 }, true })
+  equal({ made.cache_options, script(w).streaming_tail_consumers }, { { enabled = true }, { { service = "tail" } } })
   equal({ script(w).tail_consumers, script(w).versions[1].compatibility_flags }, { { { service = "tail" } }, { "nodejs_compat" } })
 end)
 

@@ -205,13 +205,17 @@ test("what would be deployed otherwise than the file says is refused by name", f
     refused(base { [key] = value }, key .. ": is not supported")
   end
   refused(base { queues = { consumers = { { queue = "q" } } } }, "queues.consumers: is not supported")
+  refused(base { queues = { producer = {} } }, "queues.producer: unknown key, did you mean 'producers'?")
+  refused(base { durable_objects = { code_update_strategy = { mode = "immediate" } } },
+    "durable_objects.code_update_strategy: is not supported")
+  refused(base { browser = { binding = "B", region = "x" } }, "browser.region: is not supported")
   refused(base { define = { A = "1" } }, "define: is done by a bundler")
   refused(base { alias = { a = "b" } }, "alias: is done by a bundler")
   refused(base { kv_namespaces = { { binding = "KV" } } }, "kv_namespaces.1: KV has no 'id'")
   refused(base { kv_namespaces = { { id = "x" } } }, "kv_namespaces.1: the key 'binding' is required")
   refused(base { r2_buckets = { { binding = "B", bucket_name = "b", jurisdction = "eu" } } },
     "r2_buckets.1.jurisdction: is not supported")
-  refused(base { vars = { A = "1" }, ai = { binding = "A" } }, "two bindings are called A")
+  refused(base { vars = { A = "1" }, ai = { binding = "A" } }, "ai: is called A, as vars.A is")
   refused(base { kv_namespaces = { binding = "x" } }, "kv_namespaces: must be a list")
   refused(base { rules = { { type = "PythonModule", globs = { "*.py" } } } }, "rules.1.type: 'PythonModule' is none of")
   refused(base { main = "dist/index.py" }, "main: is Python")
@@ -219,6 +223,76 @@ test("what would be deployed otherwise than the file says is refused by name", f
   refused(base { secrets = { required = { "KEY" } } }, "the secret KEY is required, and davit.yaml does not give it")
   refused(base { assets = { binding = "A" } }, "assets: the key 'directory' is required")
   refused(base { assets = { directory = "d", run_worker_first = 1 } }, "assets.run_worker_first: must be true, false or a list")
+end)
+
+test("a name is given once, be it by the file, by davit.yaml or by Davit", function()
+  local function at(config, why, more, environment)
+    local here <close> = place(base(config), nil, more)
+    local err = raises(why, function() here:bundle(environment) end)
+    equal(err.code, "config")
+  end
+  at({ vars = { KEY = "x" } }, "wrangler.json: vars.KEY: is called KEY, and so is a secret of davit.yaml's workers.web.secrets",
+    ", secrets: [KEY]")
+  at({ env = { preview = { kv_namespaces = { { binding = "KEY", id = "1" } } } } },
+    "env.preview.kv_namespaces.1: is called KEY, and so is a secret", ", secrets: [KEY]", "preview")
+  at({ vars = { VERSION = "1" } }, "vars.VERSION: is called VERSION, which Davit itself gives")
+  at({ vars = { ENVIRONMENT = "staging" } }, "vars.ENVIRONMENT: is called ENVIRONMENT", "", "preview")
+  local same <close> = place(base { vars = { ENVIRONMENT = "preview" } })
+  equal(#same:bundle("preview").bindings, 1)
+end)
+
+test("what a file asks for and cannot have is said before anything is made", function()
+  local here <close> = place(base { vars = { KEY = "x" } }, nil, ", secrets: [KEY]")
+  fs.remove(here.root .. "/apps/web/dist")   -- nothing is built yet
+  raises("vars.KEY: is called KEY", require("flow.workers").require_secrets, { workers = { here:worker() } })
+end)
+
+test("in production what belongs to no version comes with its deployment", function()
+  local here <close> = place(base { observability = { enabled = true }, logpush = true,
+    streaming_tail_consumers = { { service = "s" } }, limits = { cpu_ms = 5 }, env = { production = {} } })
+  local given
+  local env = { version = function() return "1" end, worker_version = function() return { "version" } end, cloudflare = {
+    deployment = function(o)
+      given = o.settings
+      return { "deployment", find = function() return {} end, create = function() end }
+    end } }
+  local run = { ensure = function() return { id = "v" } end, step = function(_, _, f) return f() end }
+  flow.deploy(run, env, here:worker "production", { branch = {}, secrets = {} })
+  equal(given, { observability = { enabled = true }, logpush = true })   -- no section inherits consumers
+end)
+
+-- What wrangler's schema has: RawConfig at the top, RawEnvironment in sections.
+local SCHEMA = "build/clients-npm/node_modules/wrangler/config-schema.json"
+
+-- Every key that is asked for while a Worker is read.
+local function keys_read()
+  local here <close> = place(base { assets = { directory = "dist" } })
+  local resolved = getmetatable(project.read(here.root).workers.web.config:resolve())
+  local get, asked = resolved.get, {}
+  local _ <close> = setmetatable({}, { __close = function() resolved.get = get end })
+  function resolved.get(self, name, ...)
+    asked[name] = true
+    return get(self, name, ...)
+  end
+  here:bundle()
+  flow.build(here:worker())
+  return asked
+end
+
+test("every key of wrangler's own schema is read, refused by name, or one that does not concern a deploy", function()
+  if not fs.exists(SCHEMA) then skip "wrangler is not in build/clients-npm" end
+  local keys, asked = require "wrangler.keys", keys_read()
+  local schema = json.decode(fs.read(SCHEMA)).definitions
+  for scope, definition in pairs { top = "RawConfig", section = "RawEnvironment" } do
+    for name in pairs(schema[definition].properties) do
+      local ways = (asked[name] and 1 or 0) + (keys.refused[name] and 1 or 0) + (keys.ignored[name] and 1 or 0)
+      equal({ scope, name, name == "env" or ways == 1 }, { scope, name, true })
+      if scope == "section" and not keys.refused[name] then
+        equal({ name, keys.scope[name] ~= "top" and keys.scope[name] ~= nil }, { name, true })
+      end
+    end
+  end
+  for name in pairs(keys.ignored) do equal({ name, schema.RawConfig.properties[name] ~= nil }, { name, true }) end
 end)
 
 test("what says nothing is not refused", function()
@@ -261,6 +335,7 @@ test("every kind of binding has the form that an upload has", function()
     ratelimits = { { name = "RL", namespace_id = "1", simple = { limit = 1, period = 10 } } },
     send_email = { { name = "SE", destination_address = "a@example.com" } },
     placement = { mode = "smart" }, tail_consumers = { { service = "tail" } }, logpush = true,
+    streaming_tail_consumers = { { service = "stream" } }, cache = { enabled = true },
   })
   local found = here:bundle()
   equal(by_name(found.bindings), {
@@ -274,6 +349,7 @@ test("every kind of binding has the form that an upload has", function()
   })
   equal({ found.placement, found.tail_consumers, found.logpush, found.migrations },
     { { mode = "smart" }, { { service = "tail" } }, true, { { tag = "v1", new_sqlite_classes = { "C" } } } })
+  equal({ found.streaming_tail_consumers, found.cache_options }, { { { service = "stream" } }, { enabled = true } })
 end)
 
 -- ---- modules and assets ------------------------------------------------------------------------------

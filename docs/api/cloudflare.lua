@@ -90,7 +90,9 @@ function client.verify(options) end
 ---@field observability? table          this and the following as the API takes them
 ---@field placement? table
 ---@field limits? table
+---@field cache_options? table
 ---@field tail_consumers? table[]
+---@field streaming_tail_consumers? table[]
 ---@field logpush? boolean
 
 ---@class cloudflare.WorkerOptions: cloudflare.UploadOptions
@@ -134,7 +136,8 @@ function client.version(options) end
 ---@field marker string
 ---@field version string     an id
 ---@field message? string
----@field settings? table    observability, logpush, tail_consumers: what belongs to the Worker and to no version
+---@field settings? table    observability, logpush, tail_consumers, streaming_tail_consumers: what belongs to the Worker
+---and to no version
 
 ---All traffic of a Worker goes to one version. `destroy` deploys what served before, as `last_good` finds it;
 ---without such it raises "cloudflare-no-way-back". Settings are not taken back.

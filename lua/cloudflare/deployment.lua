@@ -23,7 +23,8 @@ deployment.reach = {
 local fields = { { "worker", "string", true }, { "marker", "string", true }, { "version", "string", true },
   { "message", "string" }, { "settings", "table" } }
 
-local setting_fields = { { "observability", "table" }, { "logpush", "boolean" }, { "tail_consumers", "table" } }
+local setting_fields = { { "observability", "table" }, { "logpush", "boolean" }, { "tail_consumers", "table" },
+  { "streaming_tail_consumers", "table" } }
 
 local rollback_fields = { { "worker", "string", true }, { "marker", "string" }, { "version", "string", true },
   { "message", "string" }, { "force", "boolean" } }
@@ -57,7 +58,9 @@ end
 local function set(account, o)
   if not (o.settings and next(o.settings)) then return end
   local wanted = { observability = o.settings.observability, logpush = o.settings.logpush }
-  wanted.tail_consumers = o.settings.tail_consumers and json.array(o.settings.tail_consumers)
+  for _, name in ipairs { "tail_consumers", "streaming_tail_consumers" } do
+    wanted[name] = o.settings[name] and json.array(o.settings[name])
+  end
   account:workers(upload.script(o.worker, "/script-settings"), { method = "PATCH", json = wanted, safe = true,
     what = "change the settings of the Worker " .. o.worker })
 end

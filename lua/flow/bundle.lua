@@ -59,6 +59,12 @@ local function run_command(worker, command, folder)
   error(err, 0)
 end
 
+---Raises "config" for what a configuration of wrangler's says that is not done, before anything is built.
+function bundle.check(worker)
+  local settings = settings_of(worker)
+  if settings then upload.of(settings, worker) end
+end
+
 ---Runs a Worker's build command in its folder, and wrangler's bundler where one is needed; their output is streamed,
 ---masked.
 function bundle.build(worker)

@@ -199,6 +199,12 @@ local function remove_unused(wanted, before)
   if version and not (version.deployed and before) then put.away(wanted) end
 end
 
+-- What belongs to the Worker and to no version of it.
+local function lasting(bundle)
+  return { observability = bundle.observability, logpush = bundle.logpush, tail_consumers = bundle.tail_consumers,
+    streaming_tail_consumers = bundle.streaming_tail_consumers }
+end
+
 ---Uploads a version of a Worker and gives it all traffic; taken back, the one before has it again.
 ---@param run run
 ---@param env flow.Environment
@@ -213,7 +219,8 @@ function production.deploy(run, env, worker, o)
     or run.step(wanted[1], function() return put.there(wanted) end, function() remove_unused(wanted, o.before) end,
       function() return put.plan(wanted) end)
   run.step("deploy " .. worker.name, { version = version.id }, function()
-    return put.there(env.cloudflare.deployment { worker = worker.script, marker = env.marker, version = version.id })
+    return put.there(env.cloudflare.deployment { worker = worker.script, marker = env.marker, version = version.id,
+      settings = lasting(bundle) })
   end, function() back(env, worker, o) end, function() return plan_deploy(worker, version, o.before) end)
 end
 

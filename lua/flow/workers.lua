@@ -1,5 +1,6 @@
 ---The Workers of an environment: their secrets, versions, bindings, hosts and crons. These are methods of
 ---flow.Environment (lua/flow.lua).
+local bundles = require "flow.bundle"
 local json = require "json"
 local names = require "flow.names"
 local planned = require "run.planned"
@@ -34,9 +35,10 @@ local function gets_another(env, worker, values)
 end
 
 ---Looks for every secret that a Worker wants, so that one that is missing stops the run before
----anything was made.
+---anything was made; so does what a configuration of wrangler's asks for and cannot have.
 function workers:require_secrets()
   for _, worker in ipairs(self.workers) do
+    bundles.check(worker)
     for _, name in ipairs(worker.settings.secrets) do
       if name ~= "DATABASE_URL" and not secrets.is_generated(self, name) then secrets.of_worker(self, name) end
     end
@@ -78,9 +80,9 @@ function workers:version(worker, bundle, branch, values)
   return ("%s-%s"):format(bundle.digest:sub(1, 12), sha256(branch.id .. settings):sub(1, 8))
 end
 
--- What wrangler's configuration binds stays; davit.yaml's own come after, and have the word where a name is in both.
+-- project/given.lua and wrangler/upload.lua see to it that nothing is given twice, but for wrangler's ENVIRONMENT.
 local function bindings_of(env, worker, bundle, version, values)
-  local own, list = {}, {
+  local list = {
     { type = "plain_text", name = "VERSION", text = version },
     { type = "plain_text", name = "ENVIRONMENT", text = env.kind },
   }
@@ -92,9 +94,8 @@ local function bindings_of(env, worker, bundle, version, values)
     list[#list + 1] = value == "keep" and { type = "inherit", name = name }
       or { type = "secret_text", name = name, text = value }
   end
-  for _, binding in ipairs(list) do own[binding.name] = true end
   for _, binding in ipairs(bundle.bindings or {}) do
-    if not own[binding.name] then list[#list + 1] = binding end
+    if binding.name ~= "ENVIRONMENT" then list[#list + 1] = binding end
   end
   return list
 end
@@ -109,7 +110,9 @@ local function upload_of(env, worker, bundle, version, values)
     bindings = bindings_of(env, worker, bundle, version, values),
     assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules,
     observability = bundle.observability, placement = bundle.placement, limits = bundle.limits,
-    logpush = bundle.logpush, tail_consumers = bundle.tail_consumers, migrations = bundle.migrations,
+    logpush = bundle.logpush, tail_consumers = bundle.tail_consumers,
+    streaming_tail_consumers = bundle.streaming_tail_consumers, cache_options = bundle.cache_options,
+    migrations = bundle.migrations,
   }
 end
 
