@@ -212,8 +212,8 @@ end
 -- Blocks the first time, and passes when it is run again.
 local BLOCKS = [[
   slow: { run: 'test -e .davit/again || { touch .davit/again; exec sleep 600; }', needs: database }
-  other: { run: 'true', needs: e2e }
 ]]
+local AND_ANOTHER = "  other: { run: 'true', needs: e2e }\n"   -- with a branch of its own
 
 flow_test("a push has branches of its own, which go whatever happens to the test", function()
   local folder <close> = folder_of "pushed"
@@ -232,9 +232,9 @@ flow_test("a push has branches of its own, which go whatever happens to the test
 end)
 
 -- Calls f with the folder of a run that was ended in the middle of a check, by this signal.
-local function with_ended(signal, f)
+local function with_ended(signal, checks, f)
   local folder <close> = folder_of("ended by " .. signal)
-  set_checks(folder, BLOCKS)
+  set_checks(folder, checks)
   pushed(folder, "x")
   folder.env = nil
   local run = folder:begin("test", "--local", "--branch", "x", "--json")
@@ -248,18 +248,18 @@ local function with_ended(signal, f)
 end
 
 flow_test("a test that was interrupted is resumed, and its branches go", function()
-  with_ended("INT", function(folder, ended)
+  with_ended("INT", BLOCKS .. AND_ANOTHER, function(folder, ended)
     equal(ended.exit, 10)
     succeeds(folder:davit("resume"))
   end)
 end)
 
 flow_test("a test that was killed is resumed, or taken back with its record or without", function()
-  with_ended("KILL", function(folder) succeeds(folder:davit("resume")) end)
-  with_ended("KILL", function(folder)
+  with_ended("KILL", BLOCKS, function(folder) succeeds(folder:davit("resume")) end)
+  with_ended("KILL", BLOCKS, function(folder)
     succeeds(folder:davit("undo", (folder:davit("runs").output:match "test%-%S+")))
   end)
-  with_ended("KILL", function(folder)
+  with_ended("KILL", BLOCKS .. AND_ANOTHER, function(folder)
     for _, file in ipairs { "journal.db", "journal.db-wal", "journal.db-shm" } do
       fs.remove(folder.folder .. "/.davit/" .. file)
     end

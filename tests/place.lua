@@ -3,6 +3,7 @@
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
+local new_parent = assert(require("core").load_file "tests/memory.lua")()
 local postgres = require "cloud.postgres"
 local process = require "process"
 
@@ -162,7 +163,7 @@ Place.__index = Place
 ---@param settings? table  of the cloud: how slow it is
 ---@return tests.Place
 function place.new(settings)
-  local parent = process.run { argv = { "mktemp", "-d" } }.output:match("[^\n]+")
+  local parent = new_parent()
   local self = setmetatable(new_folder(parent .. "/a project"), Place)
   self.parent, self.settings = parent, settings
   return self
