@@ -24,6 +24,8 @@ Where the database goes back, the Workers are deployed anew with it, from the co
     local env = flow.environment "production"
     local _ <close> = run.lease "production"
     env:require_credentials("cloudflare", decision.database and "neon" or nil)
+    local zone = decision.database and env.project.zone ~= nil   -- Workers alone go back without it
+    run.look("credentials", function() env.cloudflare.verify { edit = true, zone = zone } end)
 
     local stays = flow.stays(env, decision, p)
     flow.say_stays(decision, stays)

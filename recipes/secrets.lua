@@ -26,6 +26,7 @@ return {
     env:check_changes(workers, asked)
     env:require_credentials("cloudflare", env:tells_github(asked) and "github" or nil)
     local _ <close> = run.lease(p.pr and "preview/" .. p.pr or "production")
+    run.look("credentials", function() env.cloudflare.verify { edit = not asked.list, zone = false } end)
     if asked.list then
       for _, worker in ipairs(workers) do
         run.output(worker.name, run.look("secrets of " .. worker.name, function() return env:secret_names(worker) end))

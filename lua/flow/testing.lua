@@ -176,9 +176,11 @@ end
 
 testing.methods = {}
 
----Looks for every secret that a check wants, so that one that is missing stops the run before anything was made.
+---Looks for every secret that a check wants, and for Neon's key where one wants a database, so that what is missing
+---stops the run before anything was made.
 ---@param chosen table<string, project.Check>
 function testing.methods:require_check_secrets(chosen)
+  if checks.need(chosen, "database") or checks.need(chosen, "e2e") then self:require_credentials "neon" end
   for _, check in pairs(chosen) do
     for _, name in ipairs(check.secrets or {}) do secrets.of_program(self, name, checks.places) end
   end
