@@ -5,6 +5,7 @@ local commit = require "flow.commit"
 local core = require "core"
 local log = require "log"
 local neon = require "neon"
+local options = require "options"
 local planned = require "run.planned"
 local put = require "flow.put"
 
@@ -19,9 +20,7 @@ local reasons = {
     says = "data is damaged: the database goes back to a moment before, and all Workers use it" },
 }
 
-local function misuse(message, hint)
-  failure { code = "usage", class = "misuse", message = message, hint = hint }
-end
+local misuse = options.usage
 
 -- What belongs to the one way back, and not to the other.
 local function check_options(why, database, o)

@@ -5,15 +5,14 @@ local core = require "core"
 local github = require "github"
 local json = require "json"
 local log = require "log"
+local options = require "options"
 local secrets = require "flow.secrets"
 
 local changes = { methods = {} }
 
 local methods = changes.methods
 
-local function misuse(message, hint)
-  failure { code = "usage", class = "misuse", message = message, hint = hint }
-end
+local misuse = options.usage
 
 -- ---- what is asked for -------------------------------------------------------------------------------
 

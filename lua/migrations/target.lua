@@ -79,7 +79,7 @@ function Target:scratch(id)
   local is = environment_of(self.project, "migration", id)
   self.copies = self.copies or client_of(self, is)
   return self.copies.branch {
-    name = "migration-test-" .. id, parent = self.database.parent, expires = DAY, marker = is.marker,
+    name = neon.names.migration_test(id), parent = self.database.parent, expires = DAY, marker = is.marker,
   }
 end
 
