@@ -43,12 +43,12 @@ end
 
 local GITHUB, REPOSITORY = "fake-github-token-0004", "https://api.github.com/repos/example/codex"
 
-local function github(path) return json.decode(place:ask(REPOSITORY .. path, GITHUB)) end
+local function github(path) return place:look(REPOSITORY .. path, GITHUB) end
 
 -- The database branches whose names begin so.
 local function branches(prefix)
   local url, names = "https://console.neon.tech/api/v2/projects/wandering-moon-123456/branches", {}
-  for _, branch in ipairs(json.decode(place:ask(url, "fake-neon-api-key-0003")).branches) do
+  for _, branch in ipairs(place:look(url, "fake-neon-api-key-0003").branches) do
     if branch.name:sub(1, #prefix) == prefix then names[#names + 1] = branch.name end
   end
   table.sort(names)
