@@ -426,10 +426,11 @@ function Environment:restored_branch(time, epoch) end
 -- ---- its secrets
 
 ---Looks for every secret that a Worker wants and that is not generated; raises "secret-missing", "refused" (exit code
----9) where davit.yaml lets it go to other places only, "preview-to-production" where it is production's.
+---9) where davit.yaml lets it go to other places only, "preview-to-production" where it is production's; and "config" for
+---what a configuration of wrangler's asks for and cannot have.
 function Environment:require_secrets() end
 
----The same for the secrets of checks.
+---The same for the secrets of checks, and for Neon's key where a check needs a database.
 ---@param checks table<string, project.Check>
 function Environment:require_check_secrets(checks) end
 
