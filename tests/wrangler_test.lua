@@ -1,5 +1,6 @@
 ---Workers that a configuration of wrangler's describes: what is read from it, for which environment, and what is refused.
 ---That the uploads are wrangler's is tried in clients_wrangler_test.lua.
+local process = require "process"
 local flow = require "flow"
 local fs = require "fs"
 local json = require "json"
