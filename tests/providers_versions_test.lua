@@ -68,6 +68,19 @@ test("a later version gets no traffic, and is not uploaded twice", function()
   equal(ensure(version_of "v1").deployed, true)
 end)
 
+test("where a later version was taken back the same is made anew, so that secrets can be changed again", function()
+  local w <close> = open()
+  local first = deploy(2)[1]
+  client().rollback { worker = NAME, marker = MARK, version = first.id }
+  local change = { worker = NAME, marker = MARK, set = { KEY = "new" } }
+  raises("isn't currently deployed", client().change_secrets, change)
+  local again = ensure(version_of "v1")
+  equal({ again.tag, again.deployed, again.number }, { "v1", false, 3 })
+  ensure(deployment_of(again))
+  equal({ ensure(version_of "v1").id, #script(w).versions }, { again.id, 3 })
+  equal(client().change_secrets(change).set, { "KEY" })
+end)
+
 test("a version whose answer was lost is looked for by its tag", function()
   local w <close> = open()
   ensure(version_of "v1")

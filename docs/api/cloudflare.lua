@@ -119,7 +119,8 @@ function client.adoption(options) end
 ---@class cloudflare.VersionOptions: cloudflare.UploadOptions
 ---@field worker string        its name
 ---@field version_tag string   by which the version is found; in the place of one that is neither the Worker's newest nor
----has traffic another one is made by `update`, as it has the secrets of its time
+---has traffic another one is made by `update`, as it has the secrets of its time; and of one that serves because the newest
+---was taken back, as until then no secret can be changed
 
 ---A version of a Worker without traffic. The service makes none of a Worker that is not there: then the Worker is made,
 ---as `worker` does it, with all traffic. Migrations of Durable Objects are refused ("cloudflare-10123"), too.

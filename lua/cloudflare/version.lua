@@ -23,10 +23,16 @@ local function at_tag(account, o)
   end
 end
 
-local function has_traffic(account, o, id)
-  local newest = history.deployments(account, o.worker)[1]
-  for _, share in ipairs(newest and newest.split or {}) do
+local function has_traffic(deployment, id)
+  for _, share in ipairs(deployment and deployment.split or {}) do
     if share.version == id then return true end
+  end
+  return false
+end
+
+local function has_served(deployments, id)
+  for _, deployment in ipairs(deployments) do
+    if has_traffic(deployment, id) then return true end
   end
   return false
 end
@@ -34,12 +40,15 @@ end
 local function find(account, o)
   local found, newest = at_tag(account, o)
   if not found then return nil end
-  local thing = thing_of(o, found, has_traffic(account, o, found.id))
-  thing.past = not thing.deployed and found.id ~= newest or nil
+  local deployments = history.deployments(account, o.worker)
+  local thing = thing_of(o, found, has_traffic(deployments[1], found.id))
+  local is_older = found.id ~= newest and (not thing.deployed or has_served(deployments, newest))
+  thing.past = is_older or nil
   return thing
 end
 
--- An older version without traffic has the secrets of its time, those that were inherited too.
+-- An older version without traffic has the secrets of its time, those that were inherited too. And while one serves as
+-- what came after it was taken back, the service lets nobody change a secret.
 local function find_current(account, o)
   local thing = find(account, o)
   return thing and not thing.past and thing or nil
