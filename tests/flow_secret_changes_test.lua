@@ -127,6 +127,24 @@ secrets_test("--delete takes one away and --list says what is missing; what is n
   equal(listed("ecom-api").missing, {})
 end)
 
+secrets_test("what one Worker refuses is taken back in those before it, and davit undo takes a change back", function()
+  local before = value_of("auth-worker-production", "SESSION_SECRET")
+  place:faults("cloudflare PATCH /accounts/{}/workers/scripts/codex-web-production/secrets-bulk 400")
+  exits(1, secrets("--delete", "SESSION_SECRET"))
+  place:faults()
+  becomes(before, "auth-worker-production", "SESSION_SECRET")
+  place:push "three"
+  exits(0, place:davit("production", "--local", "--yes"))
+  local made = value_of("auth-worker-production", "BETTER_AUTH_SECRET")
+  exits(0, secrets("--delete", "BETTER_AUTH_SECRET"))
+  local run = json.decode(place:davit("runs", "--json").output:match "[^\n]+").run
+  becomes(nil, "auth-worker-production", "BETTER_AUTH_SECRET")
+  exits(0, place:davit("undo", run))
+  becomes(made, "auth-worker-production", "BETTER_AUTH_SECRET")
+  place:push "four"
+  exits(0, place:davit("production", "--local", "--yes"))
+end)
+
 secrets_test("what cannot be is refused before anything is changed", function()
   local before = place:state()
   for _, case in ipairs {

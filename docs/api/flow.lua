@@ -473,7 +473,14 @@ function Environment:tells_github(asked) end
 ---@return { name: string, value: secret.Template }[] of_github  by the variables that davit.yaml takes them from
 function Environment:new_values(run, workers, asked) end
 
----Stores values as secrets of the repository, where the next deploy takes them from: a step each.
+---The version that each Worker serves, before its secrets are changed; none where its traffic is split. Raises
+---"cloudflare-10007" for a Worker that is not there.
+---@param workers flow.Worker[]
+---@return table<string, string>  ids by name
+function Environment:versions_before(workers) end
+
+---Stores values as secrets of the repository, where the next deploy takes them from: an ensure each, so that one that
+---was not there is gone again when the run is taken back.
 ---@param run run
 ---@param list { name: string, value: secret.Template }[]  of new_values
 function Environment:change_at_github(run, list) end
@@ -604,6 +611,11 @@ function Environment:rollback_targets(worker, version) end
 ---@param force? boolean  also across changed secrets, whose old values come back (false)
 ---@return { from?: string, to: string, changed: boolean }
 function Environment:roll_back(target, force) end
+
+---Takes back that a Worker got another version: what served before it has all traffic again, with the secrets of its time.
+---Raises "no-way-back" where it serves neither, or where several versions shared the traffic before.
+---@param target { script: string, from?: string, to?: string }  to: what it serves by now, where that is known
+function Environment:serve_again(target) end
 
 ---The commit whose code the Workers get together with another database: what is checked out. Raises "usage" unless that
 ---is unchanged.
