@@ -613,7 +613,8 @@ function Environment:rollback_targets(worker, version) end
 function Environment:roll_back(target, force) end
 
 ---Takes back that a Worker got another version: what served before it has all traffic again, with the secrets of its time.
----Raises "no-way-back" where it serves neither, or where several versions shared the traffic before.
+---Nothing where somebody has deployed since, or has gone back. Raises "no-way-back" where several versions shared the
+---traffic before.
 ---@param target { script: string, from?: string, to?: string }  to: what it serves by now, where that is known
 function Environment:serve_again(target) end
 

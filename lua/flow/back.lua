@@ -142,19 +142,17 @@ function back.plan(target)
     target.from and called(target.from, target.from_tag) or "several that share the traffic", about_secrets(target))
 end
 
-local function refuse_to_return(target, serves)
-  failure { code = "no-way-back", about = target.script,
-    message = target.from and ("the Worker %s serves %s, which this run did not give it"):format(target.script,
-      serves or "several versions") or ("the traffic of the Worker %s was split before"):format(target.script),
-    hint = "nothing was changed; davit rollback --worker NAME --version ID gives all of it to one version" }
-end
-
 ---Takes back that a Worker got another version: what served before it has all traffic again, with its own secrets.
----@param target { script: string, from?: string, to?: string }  to: what it must serve by now, where that is known
+---Whoever has deployed since, or has gone back, is left alone.
+---@param target { script: string, from?: string, to?: string }  to: what it serves by now, where that is known
 function back.methods:serve_again(target)
   local serves = (self.cloudflare.serving(target.script) or {}).version
-  if serves and serves == target.from then return end
-  if not target.from or target.to and serves ~= target.to then refuse_to_return(target, serves) end
+  if serves and (serves == target.from or target.to and serves ~= target.to) then return end
+  if not target.from then
+    failure { code = "no-way-back", about = target.script,
+      message = ("the traffic of the Worker %s was split before"):format(target.script),
+      hint = "nothing was changed; davit rollback --worker NAME --version ID gives all of it to one version" }
+  end
   self.cloudflare.rollback { worker = target.script, marker = self.marker, version = target.from, force = true,
     message = "it was taken back" }
 end
