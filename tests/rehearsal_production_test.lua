@@ -12,13 +12,13 @@ local function has(text, part)
 end
 
 test("the first deploy to production holds", function()
-  local result = rehearse(production(), { TEST }, { every = 6 })
+  local result = rehearse(production(), { TEST }, { every = 8 })
   equal(ended(result), { {}, 0 })
   equal({ #flows.lines(result.reference.inventory, "deployment of "), #flows.lines(result.before, "Worker ") }, { 1, 0 })
 end)
 
 test("a commit that comes after another is deployed, or the one before serves again", function()
-  local result = rehearse(production(), { TEST, production(), PUSH, TEST }, { every = 2 })
+  local result = rehearse(production(), { TEST, production(), PUSH, TEST }, { every = 4 })
   equal(ended(result), { {}, 0 })
   local serves = "Worker ecom-api-production: module"
   equal(flows.lines(result.before, serves)[1] ~= flows.lines(result.reference.inventory, serves)[1], true)
@@ -30,14 +30,14 @@ test("production is refused for a commit whose tests have not passed", function(
 end)
 
 test("where a Worker does not become healthy, those before it serve what they served, and one issue says so", function()
-  local result = rehearse(production(), { TEST, production(), PUSH, TEST }, { every = 6, unhealthy = "auth-worker-production" })
+  local result = rehearse(production(), { TEST, production(), PUSH, TEST }, { every = 9, unhealthy = "auth-worker-production" })
   equal(ended(result), { {}, 4 })
   has(issue_of(result), "`codex-web-production` serves")
   equal(#flows.lines(result.reference.inventory, "issue "), 1)
 end)
 
 test("where the first deploy fails, no Worker is left, and what was migrated stays", function()
-  local result = rehearse(production(), { TEST }, { every = 8, unhealthy = "codex-web-production" })
+  local result = rehearse(production(), { TEST }, { every = 12, unhealthy = "codex-web-production" })
   equal(ended(result), { {}, 4 })
   equal(flows.lines(result.reference.inventory, "Worker "), {})
   has(issue_of(result), "the migration `0002_sample_data.sql` is applied and stays")
@@ -46,7 +46,7 @@ end)
 test("migrations that nobody has agreed to are refused, and nothing is deployed", function()
   flows.writable(function(root)
     local after = { TEST, production(), flows.migration 'ALTER TABLE "products" DROP COLUMN "slug";', PUSH, TEST }
-    equal(ended(rehearse(production(), after, { root = root, every = 2 })), { {}, 7 })
+    equal(ended(rehearse(production(), after, { root = root, every = 4 })), { {}, 7 })
   end)
 end)
 
@@ -54,8 +54,8 @@ test("after migrations that break what served the Workers keep what they got, an
   flows.writable(function(root)
     local after = { TEST, production(), flows.migration 'ALTER TABLE "products" DROP COLUMN "slug";', PUSH, TEST }
     local accepted = production { accept_breaking = true }
-    equal(ended(rehearse(accepted, after, { root = root, every = 6 })), { {}, 0 })
-    local failed = rehearse(accepted, after, { root = root, every = 6, unhealthy = "auth-worker-production" })
+    equal(ended(rehearse(accepted, after, { root = root, every = 9 })), { {}, 0 })
+    local failed = rehearse(accepted, after, { root = root, every = 9, unhealthy = "auth-worker-production" })
     equal(ended(failed), { {}, 3 })
     has(issue_of(failed), "davit rollback --why migration --breaking --time TIME")
   end)
