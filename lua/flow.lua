@@ -31,7 +31,7 @@ local flow = {
   build = bundles.build, bundle = bundles.read, remove = removal.remove, wait_for_name = reach.wait_for_name,
   change = testing.change, choose_checks = testing.choose_checks, test_databases = testing.test_databases,
   remove_test_databases = testing.remove_test_databases, run_checks = testing.run_checks,
-  store_bundles = testing.store_bundles, summary = testing.summary,
+  store_bundles = testing.store_bundles, hand_over = testing.hand_over, summary = testing.summary,
   name = rollout.name, attach = rollout.attach, wait = rollout.wait,
   preview_comment = preview.comment, check_preview = preview.check,
   prepare = production.prepare, deploy = production.deploy, plan_of = production.plan_of, adopt = production.adopt,

@@ -17,6 +17,7 @@ of their own. What is not said is taken from GitHub's event, else from the check
     all = { type = "boolean", default = false, help = "all checks, whatever has changed" },
     parallel = { type = "integer", default = 4, help = "how many run at a time" },
     bundles = { type = "boolean", default = false, help = "store what the Workers' builds make, by commit" },
+    sealed_to = { type = "list", default = {}, help = "seal the database's connection string for these keys" },
   },
 
   run = function(p, run)
@@ -26,6 +27,7 @@ of their own. What is not said is taken from GitHub's event, else from the check
     local sha = run.look("commit", function() return env:commit_of(change) end)
     local checks = flow.choose_checks(env, change, p.bundles)
     env:require_check_secrets(checks)
+    env:require_keys(p.sealed_to)
 
     local databases, err = try(function()
       local made = flow.test_databases(run, env, checks)
@@ -38,9 +40,7 @@ of their own. What is not said is taken from GitHub's event, else from the check
     flow.remove_test_databases(run, env, checks)   -- whatever has happened
     if err then error(err, 0) end
 
-    if change.pr and databases.database then
-      run.step("hand over", function() env:hand_over(databases.database) end)
-    end
+    flow.hand_over(run, env, databases, p.sealed_to)
     run.output("checks", flow.summary(checks))
   end,
 

@@ -121,6 +121,14 @@ function flow.run_checks(run, env, checks, o) end
 ---@param sha string
 function flow.store_bundles(run, env, sha) end
 
+---Hands a pull request's own branch over to later jobs, as env:hand_over does; a push's branch goes with the test, and
+---nothing of it is handed over.
+---@param run run
+---@param env flow.Environment
+---@param databases table<string, table>  of test_databases
+---@param sealed_to string[]  for whom the connection string is sealed, too; empty: nobody
+function flow.hand_over(run, env, databases, sealed_to) end
+
 ---Removes what only a test needs, whoever made it: all branches but a pull request's own, which its preview uses.
 ---@param run run
 ---@param env flow.Environment
@@ -371,10 +379,11 @@ function Environment:database_url(branch, to) end
 ---@field sealed_to? string|string[]  for whom the connection string is sealed; without it the branch's id is all
 ---@field run? string
 ---@field attempt? integer
----@field retention? number|string    as in artifact.put
+---@field retention? number|string    as in artifact.put (7 days of a preview's branch, 1 of any other)
 
 ---Hands the database over to a later job, as artifact.hand_over does: the branch by its id, for jobs that may ask
----Neon; and its connection string as DATABASE_URL, for those that must not, if it is sealed.
+---Neon; and its connection string as DATABASE_URL, for those that must not, if it is sealed. Besides to databases it may
+---then go where davit.yaml says (secrets.DATABASE_URL.to), else to /bin/sh.
 ---@param branch { id: string }
 ---@param options? flow.HandOver
 function Environment:hand_over(branch, options) end
@@ -433,6 +442,11 @@ function Environment:require_secrets() end
 ---The same for the secrets of checks, and for Neon's key where a check needs a database.
 ---@param checks table<string, project.Check>
 function Environment:require_check_secrets(checks) end
+
+---Raises "config" unless these are keys that something can be sealed for: names of davit.yaml (artifacts.keys), or
+---public keys.
+---@param sealed_to string[]
+function Environment:require_keys(sealed_to) end
 
 ---The secrets of all Workers by name; "keep" for a generated one that every Worker has already. A
 ---generated one that is made is the same when the run is resumed. Raises as require_secrets does.

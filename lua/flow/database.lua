@@ -1,6 +1,7 @@
 ---The database of an environment: its branch, how it is reached, how it is brought up to date. These are methods
 ---of flow.Environment (lua/flow.lua).
 local artifact = require "artifact"
+local checks = require "flow.checks"
 local migrations = require "flow.migrations"
 local planned = require "run.planned"
 local secrets = require "flow.secrets"
@@ -52,11 +53,22 @@ function database:database_url(branch, to)
   return self.urls[key]
 end
 
--- For whom it is sealed.
-local function sealed_places(sealed_to)
+-- ---- handing over --------------------------------------------------------------------------------------
+
+-- No longer than what it leads to is there for: a pull request's branch stays, a push's goes with its test.
+local RETENTION <const> = { preview = "7d", other = "1d" }
+
+-- For whom it is sealed, and where they may use it: where davit.yaml says, else in a command of the shell.
+local function sealed_places(env, sealed_to)
   local to = {}
-  for _, key in ipairs(type(sealed_to) == "table" and sealed_to or { sealed_to }) do to[#to + 1] = "sealed:" .. key end
+  for _, key in ipairs(sealed_to) do to[#to + 1] = "sealed:" .. key end
+  for _, place in ipairs((env.project.secrets.DATABASE_URL or {}).to or checks.places) do to[#to + 1] = place end
   return to
+end
+
+local function as_list(sealed_to)
+  local list = type(sealed_to) == "string" and { sealed_to } or sealed_to
+  return list and list[1] and list or nil
 end
 
 ---Hands the database over to a later job: the branch by its id; sealed, its connection string, too.
@@ -64,9 +76,11 @@ end
 ---@param o? { name?: string, sealed_to?: string|string[], run?: string, attempt?: integer, retention?: number|string }
 function database:hand_over(branch, o)
   o = o or {}
-  local url = o.sealed_to and self:database_url(branch, sealed_places(o.sealed_to)) or nil
+  local keys = as_list(o.sealed_to)
+  local url = keys and self:database_url(branch, sealed_places(self, keys)) or nil
   artifact.hand_over {
-    name = o.name or "database", run = o.run, attempt = o.attempt, retention = o.retention, sealed_to = o.sealed_to,
+    name = o.name or "database", run = o.run, attempt = o.attempt, sealed_to = keys and o.sealed_to,
+    retention = o.retention or RETENTION[self.kind] or RETENTION.other,
     values = { branch = branch.id, DATABASE_URL = url },
   }
 end
@@ -82,6 +96,8 @@ function database:take_over(o)
   local branch = { id = handed.branch }
   return branch, self:database_url(branch)
 end
+
+-- ---- migrating ------------------------------------------------------------------------------------------
 
 local SOON <const> = 15   -- seconds
 

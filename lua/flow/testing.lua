@@ -3,6 +3,7 @@ local artifact = require "artifact"
 local bundles = require "flow.bundle"
 local checks = require "flow.checks"
 local commit = require "flow.commit"
+local keys = require "artifact.keys"
 local log = require "log"
 local planned = require "run.planned"
 local project = require "project"
@@ -109,6 +110,23 @@ function testing.remove_test_databases(run, env, chosen)
   run.parallel(tasks)
 end
 
+---Hands a pull request's own branch over to later jobs, sealed for these keys, too. A push's goes with the test.
+---@param run run
+---@param env flow.Environment
+---@param made table<string, table>  of test_databases
+---@param sealed_to? string[]        keys of davit.yaml, or public ones
+function testing.hand_over(run, env, made, sealed_to)
+  sealed_to = sealed_to or {}
+  if made.database and names_of(env).database.lasts then
+    run.step("hand over", { sealed_to = sealed_to }, function()
+      env:hand_over(made.database, { sealed_to = sealed_to })
+    end)
+  elseif sealed_to[1] then
+    log.info(made.database and ("no database is handed over: %s goes with the test"):format(made.database.name)
+      or "no database is handed over: no check needed one")
+  end
+end
+
 -- ---- running -----------------------------------------------------------------------------------------
 
 ---The variables of one check: its secrets, and the database that it needs.
@@ -184,6 +202,12 @@ function testing.methods:require_check_secrets(chosen)
   for _, check in pairs(chosen) do
     for _, name in ipairs(check.secrets or {}) do secrets.of_program(self, name, checks.places) end
   end
+end
+
+---Raises "config" unless these are keys that something can be sealed for.
+---@param sealed_to? string[]
+function testing.methods.require_keys(_, sealed_to)
+  if sealed_to and sealed_to[1] then keys.public("davit test", sealed_to) end
 end
 
 ---The commit that a change is about: of a pull request the newest one, as GitHub says, unless it was named.
