@@ -402,6 +402,11 @@ function Environment:hand_over(branch, options) end
 ---@return secret.Template url
 function Environment:take_over(options) end
 
+---The connection string for migrations: of `kind: command` it may go to /bin/sh, too.
+---@param branch { id: string }
+---@return secret.Template
+function Environment:migration_url(branch) end
+
 ---Waits until the branch accepts connections, for a minute at most, then carries out the migrations that are not
 ---recorded; breaking ones, too: nobody else uses it. Raises what flow.migrations.try raises.
 ---@param branch { id: string }

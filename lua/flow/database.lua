@@ -99,6 +99,12 @@ end
 
 -- ---- migrating ------------------------------------------------------------------------------------------
 
+---The connection string for migrations, which the project's command gets where there is one.
+---@param branch { id: string }
+function database:migration_url(branch)
+  return self:database_url(branch, self.database.kind == "command" and checks.places or nil)
+end
+
 local SOON <const> = 15   -- seconds
 
 -- Who can connect has no need to ask Neon how far it is with a branch. Where that takes long, Neon says why, or when.
@@ -113,7 +119,7 @@ end
 ---Waits until the branch accepts connections and applies what the folder has and it has not.
 ---@return migrations.Report
 function database:migrate(branch)
-  local url = self:database_url(branch)
+  local url = self:migration_url(branch)
   wait_until_reached(self, branch, url)   -- it is used even where there is nothing to apply
   return migrations.try { database = self.database, url = url, environment = self.kind, newer = true }
 end

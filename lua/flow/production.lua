@@ -88,14 +88,14 @@ end
 ---@return migrations.Plan
 function methods:pending_migrations(branch)
   self.neon.ready(branch)
-  return migrations.plan(self.database, migrations.folder(self.database), self:database_url(branch))
+  return migrations.plan(self.database, migrations.folder(self.database), self:migration_url(branch))
 end
 
 ---@param branch { id: string }
 ---@param plan migrations.Plan
 ---@return migrations.Report
 function methods:apply_migrations(branch, plan)
-  return migrations.apply { database = self.database, url = self:database_url(branch), plan = plan,
+  return migrations.apply { database = self.database, url = self:migration_url(branch), plan = plan,
     environment = self.kind, consented = true }
 end
 
