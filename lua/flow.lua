@@ -15,6 +15,7 @@ local github = require "github"
 local names = require "flow.names"
 local neon = require "neon"
 local migrations = require "flow.migrations"
+local prepare = require "flow.prepare"
 local preview = require "flow.preview"
 local production = require "flow.production"
 local project = require "project"
@@ -34,7 +35,7 @@ local flow = {
   store_bundles = testing.store_bundles, hand_over = testing.hand_over, summary = testing.summary,
   name = rollout.name, attach = rollout.attach, wait = rollout.wait,
   preview_comment = preview.comment, check_preview = preview.check,
-  prepare = production.prepare, deploy = production.deploy, plan_of = production.plan_of, adopt = production.adopt,
+  prepare = prepare.run, deploy = production.deploy, plan_of = production.plan_of, adopt = production.adopt,
   tell = production.tell, consent = migrations.consent, plan_apply = migrations.plan_apply,
   decide_back = back.decide, stays = back.stays, say_stays = back.say_stays, plan_back = back.plan,
   restore = restore.run, wait_back = rollout.wait_back,

@@ -338,6 +338,25 @@ flow_test("a close during a preview leaves nothing", function()
   fails(1, folder:davit("preview", "--pr", "65", "--untested", "--local"))
 end)
 
+flow_test("what builds anew sets up first what the checks would, once", function()
+  local folder <close> = lighten(folder_of "set up")
+  local yaml = fs.read(folder.folder .. "/davit.yaml")
+  fs.write(folder.folder .. "/davit.yaml", (yaml:gsub("api: {[^\n]*", "api: { path: ., build: cp made/plain.js built.js, "
+    .. "entry: built.js, host: api }")))
+  set_checks(folder, [[
+  install: { run: 'mkdir -p made && cp plain.js made/ && echo it is set up', setup: true }
+  web: { run: 'test -n "$PREVIEW_URL"', needs: preview, after: [install] }
+]])
+  push(folder, 67)
+  local result = succeeds(folder:davit("preview", "--pr", "67", "--untested", "--local"))
+  equal(select(2, result.errors:gsub("install | it is set up", "")), 1)
+  equal(has(result.errors, "api: built anew"), true)
+  succeeds(folder:davit("test", "--pr", "67", "--bundles", "--local"))
+  local taken = succeeds(folder:davit("preview", "--pr", "67", "--local"))
+  equal(has(taken.errors, "api: the bundle that was tested"), true)
+  equal(select(2, taken.errors:gsub("install | it is set up", "")), 1)   -- for the check alone
+end)
+
 -- ---- cleanup, and a project without a zone ---------------------------------------------------------------
 
 flow_test("cleanup tries every part although one fails, and ends what is left another time", function()

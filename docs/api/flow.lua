@@ -126,7 +126,7 @@ function flow.store_bundles(run, env, sha) end
 ---@param run run
 ---@param env flow.Environment
 ---@param databases table<string, table>  of test_databases
----@param sealed_to string[]  for whom the connection string is sealed, too; empty: nobody
+---@param sealed_to? string[]  for whom the connection string is sealed, too (nobody)
 function flow.hand_over(run, env, databases, sealed_to) end
 
 ---Removes what only a test needs, whoever made it: all branches but a pull request's own, which its preview uses.
@@ -450,7 +450,7 @@ function Environment:require_check_secrets(checks) end
 
 ---Raises "config" unless these are keys that something can be sealed for: names of davit.yaml (artifacts.keys), or
 ---public keys.
----@param sealed_to string[]
+---@param sealed_to? string[]
 function Environment:require_keys(sealed_to) end
 
 ---The secrets of all Workers by name; "keep" for a generated one that every Worker has already. A

@@ -59,19 +59,33 @@ local function run_command(worker, command, folder)
   error(err, 0)
 end
 
+-- Of a Worker the command that builds it, where there is one, and whether wrangler's bundler is wanted as well.
+local function build_of(worker, settings)
+  local own = settings and upload.build(settings) or { command = worker.settings.build }
+  return own, settings ~= nil and bundler.wanted(settings, worker)
+end
+
 ---Raises "config" for what a configuration of wrangler's says that is not done, before anything is built.
 function bundle.check(worker)
   local settings = settings_of(worker)
   if settings then upload.of(settings, worker) end
 end
 
+---Whether a Worker is built at all, and not deployed as it stands there.
+---@param worker flow.Worker
+---@return boolean
+function bundle.has_build(worker)
+  local own, bundled = build_of(worker, settings_of(worker))
+  return own.command ~= nil or bundled
+end
+
 ---Runs a Worker's build command in its folder, and wrangler's bundler where one is needed; their output is streamed,
 ---masked.
 function bundle.build(worker)
   local settings = settings_of(worker)
-  local own = settings and upload.build(settings) or { command = worker.settings.build }
+  local own, bundled = build_of(worker, settings)
   if own.command then run_command(worker, own.command, own.cwd) end
-  if settings and bundler.wanted(settings, worker) then bundler.run(settings, worker) end
+  if bundled then bundler.run(settings, worker) end
 end
 
 local function entry_of(worker)

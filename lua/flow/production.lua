@@ -2,7 +2,6 @@
 ---back. The methods are flow.Environment's (lua/flow.lua).
 local bundles = require "flow.bundle"
 local commit = require "flow.commit"
-local fs = require "fs"
 local incident = require "flow.incident"
 local json = require "json"
 local log = require "log"
@@ -126,48 +125,6 @@ function production.adopt(run, env, take_over)
   for _, script in ipairs(found) do
     run.ensure(env.cloudflare.adoption { worker = script, marker = env.marker })
   end
-end
-
--- What would be deployed, as far as it makes a difference: where a Worker is there. A tested bundle goes into a folder
--- of its own.
-local function bundle_of_plan(env, worker, sha, is_stored)
-  if not env:worker_named(worker).find() then return nil end
-  if not is_stored then
-    bundles.build(worker)
-    return bundles.read_built(worker)
-  end
-  local folder <close> = fs.temporary()
-  local there = setmetatable({ folder = folder.path }, { __index = worker })
-  testing.take_bundle(there, sha)
-  return bundles.read_built(there)
-end
-
-local function plan_tested(worker, sha)
-  if testing.find_bundle(worker, sha) then return "run", "it is what is deployed", { there = true } end
-  return "skip", "none is stored", { there = false }
-end
-
----Builds all Workers at once, or takes the bundles that were tested; nothing else is touched before. A plan does so,
----too, for the Workers that are there: only so can it tell what would change.
----@param run run
----@param env flow.Environment
----@param sha string
-function production.prepare(run, env, sha)
-  local builds = {}
-  for _, worker in ipairs(env.workers) do
-    builds[worker.name] = function()
-      local taken = run.step("tested bundle", { sha = sha }, function() return testing.take_bundle(worker, sha) end,
-        nil, function() return plan_tested(worker, sha) end)
-      if not taken.there then run.step("build", function() bundles.build(worker) end) end
-      if planned.active() then
-        worker.planned_bundle = bundle_of_plan(env, worker, sha, taken.there)
-        return
-      end
-      log.info(taken.there and ("%s: the bundle that was tested"):format(worker.name)
-        or ("%s: built anew, no tested bundle of %s is stored"):format(worker.name, sha:sub(1, 8)))
-    end
-  end
-  run.parallel(builds)
 end
 
 -- A Worker that this run has made goes; one that was there serves what it served.

@@ -2,6 +2,7 @@
 ---it, each as one version, one after the other. What fails is taken back: then all is as it was.
 local back = require "flow.back"
 local planned = require "run.planned"
+local prepare = require "flow.prepare"
 local production = require "flow.production"
 local put = require "flow.put"
 local rollout = require "flow.rollout"
@@ -42,7 +43,7 @@ function restore.run(run, env, time, stays)
   env:require_secrets()
   run.approve { "Go back, and lose what was written since?",
     plan = { time = time, commit = commit.sha, stays = stays } }
-  production.prepare(run, env, commit.sha)
+  prepare.run(run, env, commit.sha)
   local before = run.look("versions", function() return env:served_now() end)
 
   local branch = database(run, env, time, before)
