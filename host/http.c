@@ -50,3 +50,8 @@ void http_url_fault(struct fault *f, const char *method, const char *url)
   fault_set(f, "http-url", "misuse", "%s: not an http or https URL: '%.*s%.*s'", method, scheme, url, len, place);
   fault_hint(f, "it begins with http:// or https://; url.encode writes as %%XX what may not stand in one");
 }
+
+const char *http_shown(const struct http_request *r)
+{
+  return r->shown ? r->shown : r->url;
+}
