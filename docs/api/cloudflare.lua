@@ -55,7 +55,7 @@ local client = {}
 ---Asks whether both tokens are live, also when they are the account's own, and may do what a flow needs. Nothing is
 ---changed. A read finds out a token that may not even read; only with `edit` one that may read and not edit.
 ---Raises "cloudflare-scope" (exit code 2) with all permissions that are missing, by the dashboard's words;
----"cloudflare-token" for one that is not active; a misuse where a zone or its token is needed and not given.
+---"cloudflare-token" for one that is not active or not known; a misuse where a zone or its token is needed and not given.
 ---@param options? cloudflare.VerifyOptions
 ---@return { token: { id: string, status: string }, zone?: string }
 function client.verify(options) end

@@ -26,8 +26,10 @@ local function token_status(account)
   if err and err.class ~= "fatal" then error(err, 0) end
   if err then
     request.path = ("/accounts/%s/tokens/verify"):format(url.encode(account:id()))
-    found = api.call(request)
+    found, err = try(function() return (api.call(request)) end)
   end
+  if err and err.class == "fatal" then err.code = "cloudflare-token" end   -- neither place knows it
+  if err then error(err, 0) end
   if found.status ~= "active" then
     failure { code = "cloudflare-token", hint = "create another one",
       message = "Cloudflare: the token of the option 'token' is " .. found.status }
@@ -86,6 +88,12 @@ local function probes_of(o)
 end
 
 local lacking = { ["cloudflare-10000"] = true, ["cloudflare-zone"] = true }
+local NOT_KNOWN <const> = "cloudflare-9109"   -- what is told of a token where it is not verified
+
+local function refused(err)
+  if err.code == NOT_KNOWN then err.code = "cloudflare-token" end
+  error(err, 0)
+end
 
 -- What a token may not do. One that cannot find the zone is not asked what it may do there.
 local function missing_of(account, probes)
@@ -93,7 +101,7 @@ local function missing_of(account, probes)
   for _, probe in ipairs(probes) do
     local _, err = nil, nil
     if not (seen["Zone Read"] or seen[probe.needs[2]]) then _, err = try(probe.try, account) end
-    if err and not lacking[err.code] then error(err, 0) end
+    if err and not lacking[err.code] then refused(err) end
     if err then
       seen[probe.needs[2]] = true
       missing[#missing + 1] = { option = probe.needs[1], permission = probe.needs[2] }
