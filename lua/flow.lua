@@ -14,6 +14,7 @@ local environment = require "environment"
 local github = require "github"
 local names = require "flow.names"
 local neon = require "neon"
+local notify = require "flow.notify"
 local migrations = require "flow.migrations"
 local prepare = require "flow.prepare"
 local preview = require "flow.preview"
@@ -36,14 +37,15 @@ local flow = {
   name = rollout.name, attach = rollout.attach, wait = rollout.wait,
   preview_comment = preview.comment, check_preview = preview.check,
   prepare = prepare.run, deploy = production.deploy, plan_of = production.plan_of, adopt = production.adopt,
-  tell = production.tell, consent = migrations.consent, plan_apply = migrations.plan_apply,
+  tell = production.tell, tell_success = production.tell_success, watch = production.watch,
+  consent = migrations.consent, plan_apply = migrations.plan_apply,
   decide_back = back.decide, stays = back.stays, say_stays = back.say_stays, plan_back = back.plan,
   restore = restore.run, wait_back = rollout.wait_back,
   secret_changes = secret_changes.read,
 }
 
 local Environment = {}
-for _, part in ipairs { database, workers, testing.methods, preview.methods, production.methods,
+for _, part in ipairs { database, workers, testing.methods, preview.methods, production.methods, notify.methods,
   back.methods, secret_changes.methods } do
   for name, method in pairs(part) do Environment[name] = method end
 end

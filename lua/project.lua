@@ -30,6 +30,7 @@ local keys = {
   deploy = { list = "text" },
   artifacts = { keys = { map = "text" } },
   checks = "any",
+  notify = { webhook = "text", host = "text" },
   secrets = { map = {
     from = "text", file = "text", shared = "boolean", fd = "integer", command = { list = "text" },
     to = { list = "text" }, generate = "integer", environments = { list = "text" },
@@ -83,6 +84,15 @@ local function check_secret(file, path, one)
   end
 end
 
+-- The address is the secret, so where it leads has to be said.
+local function check_notify(file, notify)
+  require_keys(file, notify, "notify", { "webhook", "host" })
+  local why = secret.place_wrong(("POST https://%s url"):format(notify.host))
+  if why or notify.host:find(":", 1, true) then
+    wrong(file, "notify.host", ("'%s' is the name of no host, such as hooks.slack.com"):format(shown(notify.host)))
+  end
+end
+
 local migration_kinds = { drizzle = true, sql = true, command = true }
 
 local function check_migrations(file, path, database)
@@ -130,6 +140,7 @@ local function check_references(file, p)
     require_keys(file, database, "databases." .. name, { "neon", "parent" })
     check_migrations(file, "databases." .. name, database)
   end
+  if p.notify then check_notify(file, p.notify) end
   p.checks = p.checks and checks.read(file, p.checks) or {}
   for i, name in ipairs(p.deploy) do
     if not p.workers[name] then
@@ -246,6 +257,7 @@ function project.hide_secrets(p)
     core.hide_variable(name)
     if one.from then core.hide_variable(one.from) end
   end
+  if p.notify then core.hide_variable(p.notify.webhook) end
   for _, environment in pairs(p.environments) do
     for name, from in pairs(environment.secrets or {}) do
       core.hide_variable(name)

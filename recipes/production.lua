@@ -21,7 +21,7 @@ return {
     env:require_secrets()
 
     local told = { sha = commit.sha, run = run.id }   -- the first step is taken back last, and knows of all others
-    run.step("watch", function() end, function() env:report_incident(told, run.outcome()) end)
+    flow.watch(run, env, told)
 
     local branch = run.look("database branch", function() return env:lasting_branch() end)
     told.branch = branch
@@ -59,8 +59,7 @@ return {
       flow.wait(run, env, worker, n)
     end
 
-    flow.tell(run, "tell GitHub", function() env:tell_deployed(deployment, "success") end)
-    flow.tell(run, "close the incident", function() return env:close_incident(commit.sha) end)
+    flow.tell_success(run, env, deployment, told)
     for _, worker in ipairs(env.workers) do run.output(worker.name, "https://" .. worker.host) end
   end,
 }

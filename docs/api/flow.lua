@@ -243,6 +243,22 @@ function flow.plan_of(env, sha, plan) end
 ---@param take_over? boolean
 function flow.adopt(run, env, take_over) end
 
+---Has people told when the run is taken back, whatever was the cause: by the incident's issue at GitHub, and by the
+---webhook of davit.yaml (`notify`). Its steps stand first in the run, so that they are taken back last.
+---@param run run
+---@param env flow.Environment
+---@param told { sha: string, run: string, branch?: table, point?: table, plan?: table, migrated?: table }  what is known
+---by then: the recipe fills it
+function flow.watch(run, env, told) end
+
+---Tells that production serves a commit: the deployment becomes `success`, the incident is closed, the webhook is told.
+---Each as flow.tell does.
+---@param run run
+---@param env flow.Environment
+---@param deployment { id: integer }
+---@param told { sha: string, run: string }
+function flow.tell_success(run, env, deployment, told) end
+
 ---A step for what is told when everything is healthy. That it could not be told is a warning, and no reason to take
 ---production back.
 ---@param run run
@@ -519,6 +535,12 @@ function Environment:change_secrets(worker, values, delete) end
 ---@param asked flow.SecretChanges
 ---@return "keep"|"change" action, string why
 function Environment:plan_secrets(worker, values, asked) end
+
+---Sends a message to the incoming webhook of davit.yaml (`notify`), which has to be there. What goes wrong is a warning.
+---@param told { sha: string, run: string, issue?: string }  issue: the incident's address
+---@param outcome "success"|"failure"
+---@param err? { message: string }  why it has failed
+function Environment:notify(told, outcome, err) end
 
 -- ---- its Workers
 

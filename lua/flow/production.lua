@@ -242,13 +242,26 @@ local function applied(env, told)
   return list, now.opaque
 end
 
+---Has people told when the run is taken back: by the issue, and where davit.yaml says. Both are steps that do nothing
+---but know how they are taken back, the first of the run, so that what they tell is all there is.
+---@param run run
+---@param env flow.Environment
+---@param told { sha: string, run: string, branch?: table, point?: table, plan?: table, migrated?: table }
+function production.watch(run, env, told)
+  if env.project.notify then
+    run.step("notify of a failure", function() end, function() env:notify(told, "failure", run.outcome().error) end)
+  end
+  run.step("watch", function() end, function() env:report_incident(told, run.outcome()) end)
+end
+
 ---Opens the issue about a failed deploy, or brings the open one up to date.
 ---@param told { sha: string, run: string, branch?: table, point?: table, plan?: table, migrated?: table }
 ---@param outcome table  of run.outcome
 function methods:report_incident(told, outcome)
   local done, unsure = applied(self, told)
-  put.there(incident.issue(self, { sha = told.sha, run = told.run, point = told.point, outcome = outcome,
+  local issue = put.there(incident.issue(self, { sha = told.sha, run = told.run, point = told.point, outcome = outcome,
     applied = done, unsure = unsure, breaking = told.plan and not told.plan.additive }))
+  told.issue = issue and issue.url
 end
 
 ---What is told after everything is healthy: that it could not be told is no reason to take production back.
@@ -258,6 +271,17 @@ end
 function production.tell(run, name, f)
   local _, err = try(run.step, name, f)
   if err then log.warn(("%s: %s; production is deployed all the same"):format(name, err.message)) end
+end
+
+---Tells everybody that production serves a commit: GitHub, whoever waits for the incident, and where davit.yaml says.
+---@param run run
+---@param env flow.Environment
+---@param deployment { id: integer }
+---@param told { sha: string, run: string }
+function production.tell_success(run, env, deployment, told)
+  production.tell(run, "tell GitHub", function() env:tell_deployed(deployment, "success") end)
+  production.tell(run, "close the incident", function() return env:close_incident(told.sha) end)
+  if env.project.notify then production.tell(run, "notify", function() env:notify(told, "success") end) end
 end
 
 ---@param sha string  the commit that serves now

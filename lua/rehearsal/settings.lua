@@ -30,6 +30,7 @@ local function secret_names(project)
   for name, secret in pairs(project.secrets) do
     if not secret.generate then names[secret.from or name] = true end
   end
+  if project.notify then names[source_of(project, project.notify.webhook)] = nil end
   for _, worker in pairs(project.workers) do
     for _, name in ipairs(worker.secrets) do names[name] = true end
   end
@@ -37,6 +38,12 @@ local function secret_names(project)
     for _, from in pairs(environment.secrets or {}) do names[from] = true end
   end
   return names
+end
+
+-- The address of a webhook is one, not any text.
+local function webhook_of(project)
+  local given = project.notify
+  return given and ("%s=https://%s/%s"):format(source_of(project, given.webhook), given.host, stand_in(given.webhook))
 end
 
 ---@param project table  of project.read
@@ -47,6 +54,7 @@ function settings.environ(project, params)
     "USER=rehearsal" }
   for name in pairs(secret_names(project)) do list[#list + 1] = name .. "=" .. stand_in(name) end
   for _, variable in ipairs(job.environ(project, params)) do list[#list + 1] = variable end
+  list[#list + 1] = webhook_of(project)
   return list
 end
 
@@ -80,7 +88,8 @@ local function cloud_of(project, o)
   return {
     account_id = project.cloudflare.account or ACCOUNT, zone = project.zone, tokens = tokens,
     repository = project.github.repository, neon_project = neon_project, neon = of_neon,
-    github = first_repository(project), pull_requests = pull_requests, seed = "rehearsal " .. o.seed,
+    webhook = project.notify and project.notify.host, github = first_repository(project),
+    pull_requests = pull_requests, seed = "rehearsal " .. o.seed,
     settings = world_settings(o.delays or {}),
   }
 end
