@@ -263,6 +263,29 @@ function runs.resume(o, recorded)
   end)
 end
 
+local function not_tried(id, entry)
+  failure { code = "usage", class = "misuse", about = id,
+    message = ("run %s: nobody has tried to take '%s' back"):format(id, entry.path),
+    hint = ("'davit undo %s' does; what it cannot take back may then be accepted"):format(id) }
+end
+
+---Ends a run of which something could not be taken back: it stays, as somebody says. Touches nothing.
+---@param o run.Options
+---@param recorded { id: string }
+---@return table run
+function runs.accept_left(o, recorded)
+  return with_leases(steps.new(o, recorded.id, history.new()), function(self)
+    local left = take_up(self, "undone"):left()
+    for _, entry in ipairs(left) do
+      if entry.undone ~= "failed" then not_tried(self.id, entry) end
+    end
+    for _, entry in ipairs(left) do
+      self.recorder:note("undo-accepted", entry.path, { of = entry.kind, by = o.user })
+    end
+    finish(self, "undone")
+  end)
+end
+
 ---Takes back what a run made and left, by its record.
 ---@param o run.Options
 ---@param recorded { id: string }
