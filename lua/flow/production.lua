@@ -127,8 +127,16 @@ function production.adopt(run, env, take_over)
   end
 end
 
+-- Whether another version serves by now, so that nothing of this run's is left to take back: somebody has deployed
+-- since, or has gone back. A split may give a part to ours.
+local function is_replaced(env, worker, version)
+  local now = env.cloudflare.serving(worker.script)
+  return now ~= nil and now.version ~= nil and now.version ~= version
+end
+
 -- A Worker that this run has made goes; one that was there serves what it served.
-local function back(env, worker, o)
+local function back(env, worker, version, o)
+  if is_replaced(env, worker, version) then return end
   if not o.before then return put.away(env:worker_named(worker)) end
   if o.no_way_back then
     failure { code = "no-way-back", about = worker.script, message = ("the Worker %s keeps its new version: %s"):format(
@@ -178,7 +186,7 @@ function production.deploy(run, env, worker, o)
   run.step("deploy " .. worker.name, { version = version.id }, function()
     return put.there(env.cloudflare.deployment { worker = worker.script, marker = env.marker, version = version.id,
       settings = lasting(bundle) })
-  end, function() back(env, worker, o) end, function() return plan_deploy(worker, version, o.before) end)
+  end, function() back(env, worker, version.id, o) end, function() return plan_deploy(worker, version, o.before) end)
 end
 
 ---What is asked for where davit.yaml says `approve`.
