@@ -205,7 +205,7 @@ static bool place_allows(const char *place, const struct destination *to)
 struct narrowed {
   const char *methods;  /* "GET,HEAD …" up to a blank; NULL: all */
   char place[BINDING_MAX];
-  const char *part;     /* "header:NAME" or "body"; NULL: anywhere */
+  const char *part;     /* "header:NAME", "body" or "url"; NULL: anywhere but the URL */
 };
 
 static bool is_method_list(const char *text, size_t len)
@@ -243,8 +243,13 @@ static bool method_allowed(const char *list, const char *method)
   return !list;
 }
 
+static bool is_url_part(const char *part) { return part && strcmp(part, "url") == 0; }
+
 static bool part_allowed(const char *part, const struct destination *to)
 {
+  bool in_url = to->header && strcmp(to->header, DESTINATION_URL) == 0;
+  if (in_url || is_url_part(part))
+    return in_url && is_url_part(part);
   if (!part)
     return true;
   if (strcmp(part, "body") == 0)
@@ -270,10 +275,10 @@ static bool is_token(const char *text)
 
 static const char *part_wrong(const char *part)
 {
-  if (strcmp(part, "body") == 0)
+  if (strcmp(part, "body") == 0 || is_url_part(part))
     return NULL;
   return starts(part, "header:") && part[7] && is_token(part + 7)
-           ? NULL : "behind the place stands header:NAME, body or nothing";
+           ? NULL : "behind the place stands header:NAME, body, url or nothing";
 }
 
 static const char *program_wrong(const char *name)
@@ -301,6 +306,14 @@ static const char *normalise_url(const char *place, struct buf *out)
   return why;
 }
 
+/* What is known of a URL that nobody may see is its origin, so nothing else can be compared. */
+static bool has_path(const char *place)
+{
+  const char *authority = strstr(place, "://");
+  authority = authority ? authority + 3 : place;
+  return starts(place, "unix:") || authority[strcspn(authority, "/")] != 0;
+}
+
 static const char *normalise_place(const struct narrowed *n, struct buf *out)
 {
   const struct scheme *s = scheme_of(n->place);
@@ -325,6 +338,8 @@ const char *binding_normalise(const char *text, struct buf *out)
   const char *why = normalise_place(&n, out);
   if (!why && n.part)
     why = part_wrong(n.part);
+  if (!why && is_url_part(n.part) && has_path(n.place))
+    why = "a URL that is secret is bound to an origin, without a path";
   if (n.part)
     buf_printf(out, " %s", n.part);
   if (!why && out->len >= BINDING_MAX)

@@ -3,7 +3,8 @@
  * A binding is a place: "https://host", "http://host:port", "https://host/path/prefix" (a bare
  * "host…" means https), "unix:/path" (plain http through that socket), "program:NAME",
  * "program:/path", "program:./path/below/the/project", "sql:HOST", "sql:*", "sealed:NAME" or "sealed:*". Places of HTTP may be narrowed to methods
- * and to one header or the body: "POST,PUT https://host/path header:authorization", "POST host body". */
+ * and to one header or the body: "POST,PUT https://host/path header:authorization", "POST host body". A URL that is
+ * a secret goes to an origin that says so, and nowhere else: "POST https://host url". */
 #ifndef BINDING_H
 #define BINDING_H
 #include "buf.h"

@@ -59,3 +59,8 @@ bool http_is_repeatable(const char *method)
     m++;
   return *m != NULL;
 }
+
+const char *http_shown(const struct http_request *r)
+{
+  return r->shown ? r->shown : r->url;
+}

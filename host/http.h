@@ -74,6 +74,7 @@ struct http_request {
   size_t max_body;                 /* bytes, decompressed; more is the fault "http-too-large" */
   bool fresh;                      /* a new connection that nobody uses afterwards */
   bool answers_secret;             /* the answer's body holds secrets: it is wiped */
+  const char *shown;               /* the URL as faults name it, where that is a secret; NULL: it is none */
 };
 
 /* ---- the answer ------------------------------------------------------------------------ */
@@ -126,6 +127,8 @@ enum { HTTP_WHAT = 320 };
 const char *http_what(char *text, size_t size, const char *method, const char *url, const char *address);
 /* May arrive twice (RFC 9110, 9.2.2): not POST, not PATCH, and no method that nobody here knows. */
 bool http_is_repeatable(const char *method);
+/* The request's URL as it may be told. */
+const char *http_shown(const struct http_request *r);
 /* The fault of a URL that no world takes. */
 void http_url_fault(struct fault *f, const char *method, const char *url);
 /* "dns", "connect", "tls", "send", "first byte", "body", … as errors name it. */

@@ -215,7 +215,7 @@ static bool begin(struct exchange *x, const struct http_request *r)
 {
   struct fault *f = &x->base.fault;
   if (!exchange_parse_url(x, r->url)) {
-    http_url_fault(f, r->method, r->url);
+    http_url_fault(f, r->method, http_shown(r));
   } else if (!real_allows(x->http->config, x->host)) {
     exchange_fail(x, "not-local", "fatal", "--local has no stand-in for this host");
     fault_hint(f, "only the project's zone and the modelled services are reachable");
@@ -281,12 +281,13 @@ struct http_exchange *exchange_start(struct http_curl *h, const struct http_requ
   x->fresh = r->fresh;
   x->connection = connection;
   x->method = strdup(r->method);
+  x->shown = r->shown ? strdup(r->shown) : NULL;
   buf_init(&x->body, BUF_LIMIT);
   buf_init(&x->base.body, r->max_body);
   x->base.body.plain = !r->answers_secret;
   buf_init(&x->base.headers, BUF_LIMIT);
   x->base.headers.plain = true;
-  if (x->easy && x->method && begin(x, r))
+  if (x->easy && x->method && !x->shown == !r->shown && begin(x, r))
     return &x->base;
   destroy(&x->base.effect);
   return NULL;

@@ -141,6 +141,8 @@ struct exchange {
   bool in_headers;             /* lines of the answer, not of its trailer */
   struct gzip_watch *gzip;     /* NULL: it is not compressed in this way */
 
+  char *shown;                 /* the URL as faults name it, and the exchange is not kept; NULL: url_text */
+
   /* what a spare exchange keeps (http_spare.c): stands last */
   CURL *easy;
   CURLU *url;

@@ -54,7 +54,7 @@ static void say(struct exchange *x, const char *code, const char *class, const c
 {
   char tried[HTTP_WHAT];
   const char *address = strcmp(x->base.address, x->proxy) == 0 ? "" : x->base.address;
-  http_what(tried, sizeof tried, x->method, x->url_text, address);
+  http_what(tried, sizeof tried, x->method, x->shown ? x->shown : x->url_text, address);
   const char *const pieces[] = {tried, ": ", what, *reason ? " (" : "", reason, *reason ? ")" : "", NULL};
   fault_join(&x->base.fault, code, class, pieces);
 }

@@ -25,7 +25,7 @@
 
 struct options {
   const char *url, *method;
-  int headers, body, parts, secrets, sigv4, policy;
+  int secret_url, headers, body, parts, secrets, sigv4, policy;
   struct http_file_options files;
   struct http_route_options route;
   lua_Integer max_body;
@@ -40,6 +40,7 @@ static const struct options defaults = {
 
 static const struct opt_field fields[] = {
   {"url", OPT_STRING, offsetof(struct options, url), true},
+  {"secret_url", OPT_TEXT, offsetof(struct options, secret_url), false},  /* lua/http/secret_url.lua */
   {"method", OPT_STRING, offsetof(struct options, method), false},
   {"headers", OPT_TABLE, offsetof(struct options, headers), false},
   {"body", OPT_TEXT, offsetof(struct options, body), false},
@@ -137,6 +138,31 @@ static void read_limits(lua_State *L, const struct options *o)
     failure_misuse(L, "http.request: max_body is a number of bytes");
   if (o->body && o->parts)
     failure_misuse(L, "http.request: body and multipart exclude each other");
+}
+
+/* "https://host/": a longer host that begins with it does not begin with its slash. */
+static bool is_origin(const char *url)
+{
+  const char *authority = strstr(url, "://");
+  size_t len = authority ? strcspn(authority + 3, "/?#@\\") : 0;
+  return len > 0 && strcmp(authority + 3 + len, "/") == 0;
+}
+
+/* A URL that is a secret: `url` is what may be told of it, its origin. */
+static void read_secret_url(lua_State *L, const struct options *o, const struct destination *at, struct http_call *c)
+{
+  struct destination to = *at;
+  size_t len;
+  if (!o->secret_url)
+    return;
+  if (c->has_files || c->streams || o->sigv4 || o->route.connect_to || o->route.unix_socket)
+    failure_misuse(L, "http.request: a URL that is a secret goes with no file, stream, signature or other way");
+  to.header = DESTINATION_URL;
+  const char *url = resolve(L, o->secret_url, &to, "URL", &len);
+  if (!is_origin(o->url) || strncmp(url, o->url, strlen(o->url)) != 0 || strlen(url) != len)
+    failure_misuse(L, "http.request: the secret is no URL that begins with '%s'", o->url);
+  c->request.url = url;
+  c->request.shown = o->url;
 }
 
 /* ---- the reply ----------------------------------------------------------------------------- */
@@ -313,6 +339,7 @@ void http_call_read(lua_State *L, const char *what, const struct file_operation 
     r->body = resolve(L, o.body, &to, "body", &r->body_len);
   read_parts(L, &o, &to, c);
   http_files_read(L, what, &o.files, c);
+  read_secret_url(L, &o, &to, c);
   bool whole = !c->has_files && !c->streams;
   http_route_read(L, what, &o.route, whole, r);
   r->max_body = o.max_body != UNSET ? (size_t)o.max_body : whole ? 16 << 20 : 1 << 30;

@@ -46,6 +46,7 @@ static void free_exchange(struct exchange *x)
 {
   curl_easy_cleanup(x->easy);
   forget_place(x);
+  free(x->shown);
   free(x);
 }
 
@@ -103,7 +104,7 @@ static void trust_usual(CURL *easy)
 
 void http_spare_give(struct http_curl *h, struct exchange *x)
 {
-  if (!x->easy || !x->url_text || h->spare_count == HTTP_SPARE) {
+  if (!x->easy || !x->url_text || x->shown || h->spare_count == HTTP_SPARE) {
     free_exchange(x);
     return;
   }

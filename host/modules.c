@@ -11,7 +11,7 @@
   X("http.budget.core", budget_lua_open) X("http.core", http_open)              X("json", json_open) \
   X("local.core", local_open)            X("mask", mask_open)                   X("mask.pipe", mask_pipe_open) \
   X("nameserver", nameserver_open) \
-  X("process.core", process_open)        X("rehearsal.core", rehearsal_open)    X("seal.core", seal_open) \
+  X("process.core", process_open)        X("reading.core", reading_open)        X("rehearsal.core", rehearsal_open)    X("seal.core", seal_open) \
   X("sealed_box.core", sealed_box_open) X("secret.core", secret_open) \
   X("server.core", server_open)          X("sha256", sha256_open)               X("sql.core", sql_open) \
   X("store.core", store_open)            X("tcp.core", tcp_open)                X("websocket", websocket_open)         X("workflow.core", workflow_open) \

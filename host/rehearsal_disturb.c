@@ -46,13 +46,24 @@ static enum role role_in(const char *plan, const char *id)
   return role;
 }
 
+/* Where not all schedules are tried, resumed and undone ones come in turn, however many are left out. */
+static bool is_due(struct explorer *x)
+{
+  unsigned long this = x->offered++, every = x->sweep->every;
+  if (this != x->next)
+    return false;
+  bool keeps_turn = every % 2 == 0;
+  x->next += !keeps_turn ? every : this % 2 == 0 ? every + 1 : every - 1;
+  return true;
+}
+
 static enum role role_of(struct explorer *x, const char *id)
 {
   if (x->sweep->replay)
     return role_in(x->sweep->replay, id);
   if (x->sweep->plan)
     return role_in(x->sweep->plan, id);
-  return x->offered++ % x->sweep->every == 0 ? WANTED : NOT_WANTED;
+  return is_due(x) ? WANTED : NOT_WANTED;
 }
 
 /* ---- in this process ------------------------------------------------------------------------------ */

@@ -28,7 +28,7 @@ struct explorer {
   struct rehearsal_arena arenas[DAVITS + 1];
   struct child children[JOBS_MAX];
   int running, jobs;
-  unsigned long offered, merged;
+  unsigned long offered, next, merged;  /* next: the offer that is taken next */
   double explored;     /* the takeover of the last point, 0 before the first */
   char id[ID_SIZE];    /* what has gone wrong in this process so far; "": nothing */
   size_t in_common;    /* bytes of the log that are the undisturbed run's, too */

@@ -113,7 +113,7 @@ static bool push_request(lua_State *L, const struct http_request *q, struct faul
   bool is_url = push_url(L, q->url);
   push_headers(L, q);
   if (!is_url)
-    http_url_fault(f, q->method, q->url);
+    http_url_fault(f, q->method, http_shown(q));
   return is_url;
 }
 
@@ -367,8 +367,8 @@ static bool keep_request(struct exchange *x, const struct http_request *q)
   lua_State *L = x->r->L;
   bool is_url = push_request(L, q, &x->base.fault);
   x->request = luaL_ref(L, LUA_REGISTRYINDEX);
-  const char *where = strstr(q->url, "://");
-  where = where ? where + 3 : q->url;
+  const char *url = http_shown(q), *where = strstr(url, "://");
+  where = where ? where + 3 : url;
   snprintf(x->what, sizeof x->what, "%s %.*s", q->method, (int)strcspn(where, "?"), where);
   return is_url;
 }

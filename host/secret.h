@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Instead of a header's name: the URL itself. */
+#define DESTINATION_URL ":url"
+
 /* Where bytes are about to go. */
 struct destination {
   enum { TO_HTTP, TO_PROGRAM, TO_SQL, TO_SEALED } kind;
@@ -18,7 +21,7 @@ struct destination {
   const char *named;   /* http: likewise the URL with the host of the request's own Host header */
   const char *place;   /* for the error: "header 'authorization'", "body", "environment FOO" */
   const char *method;  /* http; NULL: none that a binding could name */
-  const char *header;  /* http: its name; NULL: the body, or what is sent later */
+  const char *header;  /* http: its name, or DESTINATION_URL; NULL: the body, or what is sent later */
   /* program: whether what would be started is what `name`, the rest of a binding, means here; NULL: its
    * name decides */
   bool (*runs)(const struct destination *to, const char *name);

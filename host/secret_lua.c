@@ -169,6 +169,14 @@ static int derive(lua_State *L)
   return 1;
 }
 
+/* secret.core.places(template) -> the places that all secrets in it name, in full form (binding.h) */
+static int places(lua_State *L)
+{
+  lua_settop(L, 1);
+  secret_places(L, 1);
+  return 1;
+}
+
 /* secret.core.admitted(value, url, method, header) -> whether all secrets in it may be sent there */
 static int admitted(lua_State *L)
 {
@@ -225,7 +233,7 @@ int secret_open(lua_State *L)
     {"derive", derive}, {"dotenv", secret_dotenv}, {"env", env}, {"fd", secret_fd}, {"file", secret_file},
     {"fingerprint", fingerprint},
     {"generate", secret_generate}, {"is", is}, {"key_file", secret_key_file}, {"names", names}, {"new", new},
-    {"password", secret_password}, {"percent", percent}, {"place_wrong", place_wrong}, {"refuse", refuse}, {"stand_in", stand_in},
+    {"password", secret_password}, {"percent", percent}, {"place_wrong", place_wrong}, {"places", places}, {"refuse", refuse}, {"stand_in", stand_in},
     {NULL, NULL}};
   secret_file_open(L);
   luaL_newlib(L, functions);

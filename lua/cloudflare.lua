@@ -32,7 +32,7 @@ cloudflare.rollback_reach = deployment.reach
 
 local fields = {
   { "account", "string" }, { "token", "text", true }, { "dns_token", "text" }, { "zone", "string" },
-  { "environment", "any" },
+  { "environment", "any" }, { "recent", "number" },
 }
 
 local destroyers = { worker = worker.destroy, domain = domain.destroy, dns = dns.destroy }

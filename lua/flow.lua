@@ -14,7 +14,9 @@ local environment = require "environment"
 local github = require "github"
 local names = require "flow.names"
 local neon = require "neon"
+local notify = require "flow.notify"
 local migrations = require "flow.migrations"
+local prepare = require "flow.prepare"
 local preview = require "flow.preview"
 local production = require "flow.production"
 local project = require "project"
@@ -31,20 +33,25 @@ local flow = {
   build = bundles.build, bundle = bundles.read, remove = removal.remove, wait_for_name = reach.wait_for_name,
   change = testing.change, choose_checks = testing.choose_checks, test_databases = testing.test_databases,
   remove_test_databases = testing.remove_test_databases, run_checks = testing.run_checks,
-  store_bundles = testing.store_bundles, summary = testing.summary,
+  store_bundles = testing.store_bundles, hand_over = testing.hand_over, summary = testing.summary,
   name = rollout.name, attach = rollout.attach, wait = rollout.wait,
   preview_comment = preview.comment, check_preview = preview.check,
-  prepare = production.prepare, deploy = production.deploy, plan_of = production.plan_of, adopt = production.adopt,
-  tell = production.tell, consent = migrations.consent,
-  decide_back = back.decide, stays = back.stays, restore = restore.run, wait_back = rollout.wait_back,
+  prepare = prepare.run, deploy = production.deploy, plan_of = production.plan_of, adopt = production.adopt,
+  tell = production.tell, tell_success = production.tell_success, watch = production.watch,
+  consent = migrations.consent, plan_apply = migrations.plan_apply,
+  decide_back = back.decide, stays = back.stays, say_stays = back.say_stays, plan_back = back.plan,
+  restore = restore.run, wait_back = rollout.wait_back,
   secret_changes = secret_changes.read,
 }
 
 local Environment = {}
-for _, part in ipairs { database, workers, testing.methods, preview.methods, production.methods,
+for _, part in ipairs { database, workers, testing.methods, preview.methods, production.methods, notify.methods,
   back.methods, secret_changes.methods } do
   for name, method in pairs(part) do Environment[name] = method end
 end
+
+-- Seconds that an answer counts while nothing of the run changes what it is about (docs/flows.md, Requests).
+local RECENT <const> = 60
 
 -- A client is opened by who needs it: a job that runs checks has no token of Cloudflare.
 local clients = {}
@@ -56,13 +63,13 @@ function clients.cloudflare(env)
   return cloudflare.client {
     account = p.cloudflare.account or os.getenv "CLOUDFLARE_ACCOUNT_ID", zone = p.zone, token = env.upload_token,
     dns_token = p.zone and secrets.credential(env, "CLOUDFLARE_DNS_API_TOKEN", cloudflare.places.dns_token) or nil,
-    environment = env.is,
+    environment = env.is, recent = RECENT,
   }
 end
 
 function clients.neon(env)
   return neon.client { project = env.database.neon, key = secrets.credential(env, "NEON_API_KEY", neon.places.key),
-    environment = env.is }
+    environment = env.is, recent = RECENT }
 end
 
 function clients.github(env)

@@ -11,6 +11,7 @@ local options = require "options"
 local origin = require "http.origin"
 local pages = require "http.pages"
 local redirect = require "http.redirect"
+local secret_url = require "http.secret_url"
 local status = require "http.status"
 local stream = require "http.stream"
 local url = require "url"
@@ -51,6 +52,7 @@ end
 ---Copies the options; `json` and `form` become a body with its content type.
 local function prepare(o)
   local request = copy(o)
+  secret_url.take(request)
   local body, content_type
   if o.json ~= nil then
     body, content_type = json.encode(o.json), "application/json"

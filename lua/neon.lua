@@ -8,6 +8,7 @@ local guard = require "neon.guard"
 local names = require "neon.names"
 local options = require "options"
 local ready = require "neon.ready"
+local recent = require "service.recent"
 local restore = require "neon.restore"
 local role = require "neon.role"
 local rollback_point = require "neon.rollback_point"
@@ -17,7 +18,8 @@ local neon = { names = names }
 ---The only place its key is sent to.
 neon.places = { key = { "https://console.neon.tech/api/v2/projects header:authorization" } }
 
-local fields = { { "project", "string", true }, { "key", "text", true }, { "environment", "any" } }
+local fields = { { "project", "string", true }, { "key", "text", true }, { "environment", "any" },
+  { "recent", "number" } }
 
 local function check_thing(thing)
   if type(thing) == "table" and type(thing.id) == "string" and type(thing.name) == "string" then
@@ -69,7 +71,8 @@ end
 
 function neon.client(o)
   options.read("neon.client", o, fields)
-  local project = { id = o.project, key = o.key, environment = environment_guard.given("neon.client", o.environment) }
+  local project = { id = o.project, key = o.key, environment = environment_guard.given("neon.client", o.environment),
+    seen = recent.new(o.recent or 0) }
   return {
     branch = about_things(project, branch_resource.new),
     find_branch = function(name) return find_branch(project, name) end,

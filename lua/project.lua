@@ -2,6 +2,7 @@
 local core = require "core"
 local checks = require "project.checks"
 local crons = require "project.crons"
+local given = require "project.given"
 local secret = require "secret.core"
 local shape = require "project.shape"
 local wrangler = require "wrangler.worker"
@@ -29,6 +30,7 @@ local keys = {
   deploy = { list = "text" },
   artifacts = { keys = { map = "text" } },
   checks = "any",
+  notify = { webhook = "text", host = "text" },
   secrets = { map = {
     from = "text", file = "text", shared = "boolean", fd = "integer", command = { list = "text" },
     to = { list = "text" }, generate = "integer", environments = { list = "text" },
@@ -82,6 +84,15 @@ local function check_secret(file, path, one)
   end
 end
 
+-- The address is the secret, so where it leads has to be said.
+local function check_notify(file, notify)
+  require_keys(file, notify, "notify", { "webhook", "host" })
+  local why = secret.place_wrong(("POST https://%s url"):format(notify.host))
+  if why or notify.host:find(":", 1, true) then
+    wrong(file, "notify.host", ("'%s' is the name of no host, such as hooks.slack.com"):format(shown(notify.host)))
+  end
+end
+
 local migration_kinds = { drizzle = true, sql = true, command = true }
 
 local function check_migrations(file, path, database)
@@ -122,12 +133,14 @@ local function check_references(file, p)
   for name, worker in pairs(p.workers) do
     local path = "workers." .. name
     check_source(file, path, worker)
+    given.check(file, path, worker)
     worker.crons = worker.crons and crons.read(file, path .. ".crons", worker.crons, p.environments)
   end
   for name, database in pairs(p.databases) do
     require_keys(file, database, "databases." .. name, { "neon", "parent" })
     check_migrations(file, "databases." .. name, database)
   end
+  if p.notify then check_notify(file, p.notify) end
   p.checks = p.checks and checks.read(file, p.checks) or {}
   for i, name in ipairs(p.deploy) do
     if not p.workers[name] then
@@ -225,8 +238,8 @@ function project.read(folder)
   if not text then unreadable(name, err.message) end
   local p, file = project.parse(text, name)
   p.root = root
-  for worker, given in pairs(p.workers) do
-    if given.wrangler then wrangler.fill(root, file, "workers." .. worker, given, p.cloudflare.account) end
+  for worker, settings in pairs(p.workers) do
+    if settings.wrangler then wrangler.fill(root, file, "workers." .. worker, settings, p.cloudflare.account) end
   end
   return p
 end
@@ -244,6 +257,7 @@ function project.hide_secrets(p)
     core.hide_variable(name)
     if one.from then core.hide_variable(one.from) end
   end
+  if p.notify then core.hide_variable(p.notify.webhook) end
   for _, environment in pairs(p.environments) do
     for name, from in pairs(environment.secrets or {}) do
       core.hide_variable(name)

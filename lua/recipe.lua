@@ -13,7 +13,7 @@ recipe.reserved = {
 
 local fields = {
   summary = "string", description = "string", params = "table", run = "function", undo = "function",
-  approves = "boolean", keeps = "table", plans = "boolean",
+  approves = "boolean", keeps = "table", plans = "boolean or list",
 }
 
 local FIELDS <const> = "summary, description, params, run, undo, approves, keeps, plans"
@@ -125,12 +125,26 @@ local function check_param(file, name, param)
   end
 end
 
+-- The commands that only read, where a recipe plans and has any.
+local function is_plans(value)
+  if type(value) ~= "table" then return type(value) == "boolean" end
+  for i, text in pairs(value) do
+    if math.type(i) ~= "integer" or type(text) ~= "string" or not text:find "%S" then return false end
+  end
+  return true
+end
+
+local function is_of(value, kind)
+  if kind == "boolean or list" then return is_plans(value) end
+  return type(value) == kind
+end
+
 local function check(file, r)
   if type(r) ~= "table" then malformed(file, "a recipe returns a table, not a " .. type(r)) end
   for key, value in pairs(r) do
     if not fields[key] then
       malformed(file, ("unknown field '%s' (expected %s)"):format(tostring(key), FIELDS))
-    elseif type(value) ~= fields[key] then
+    elseif not is_of(value, fields[key]) then
       malformed(file, ("the field '%s' must be a %s, not a %s"):format(key, fields[key], type(value)))
     end
   end

@@ -109,10 +109,11 @@ local function leave(self, standing, err)
 end
 
 -- Whether it did not get back to where it was. A secret may be missing in this shell, a service be
--- down: no reason to take back what an earlier process made. Nor may it be touched while somebody
--- else holds a lease that the run had.
+-- down: no reason to take back what an earlier process made; that it was denied is one. Nor may it be
+-- touched while somebody else holds a lease that the run had.
 local function not_back(self, err)
-  return self.resumed and not self.news or err.code == "lease-held" and self.leases.earlier[err.about]
+  return self.resumed and not self.news and err.code ~= "denied"
+    or err.code == "lease-held" and self.leases.earlier[err.about]
 end
 
 -- Takes back what is left and ends the run with what was the cause.
@@ -267,6 +268,29 @@ function runs.resume(o, recorded)
     if past.undoing then return go_back(self, type(past.undoing) == "table" and past.undoing or nil) end
     self.resumed = table.move(past.order, 1, #past.order, 1, {})
     carry_out(self, run_again)
+  end)
+end
+
+local function not_tried(id, entry)
+  failure { code = "usage", class = "misuse", about = id,
+    message = ("run %s: nobody has tried to take '%s' back"):format(id, entry.path),
+    hint = ("'davit undo %s' does; what it cannot take back may then be accepted"):format(id) }
+end
+
+---Ends a run of which something could not be taken back: it stays, as somebody says. Touches nothing.
+---@param o run.Options
+---@param recorded { id: string }
+---@return table run
+function runs.accept_left(o, recorded)
+  return with_leases(steps.new(o, recorded.id, history.new()), function(self)
+    local left = take_up(self, "undone"):left()
+    for _, entry in ipairs(left) do
+      if entry.undone ~= "failed" then not_tried(self.id, entry) end
+    end
+    for _, entry in ipairs(left) do
+      self.recorder:note("undo-accepted", entry.path, { of = entry.kind, by = o.user })
+    end
+    finish(self, "undone")
   end)
 end
 

@@ -2,13 +2,9 @@
 local migrations = require "flow.migrations"
 local targets = require "migrations.target"
 
-local function show(run, name, report)
-  run.output(name, ("%d applied, %d before, %s"):format(#report.applied, report.already,
-    report.additive and "additive" or #report.breaking .. " statements break who uses the database"))
-end
-
 return {
   summary = "Try the project's migrations on a copy of production, then apply them",
+  plans = true,
   params = {
     to = { type = "string", help = "production, or preview with --pr; without it they are only tried" },
     pr = { type = "integer", help = "pull request number" },
@@ -24,15 +20,16 @@ return {
     local target = targets.open(p)
     local database, newer = target.database, target.environment == "preview"
     if p.generate or p.check then
-      run.step("generate", function() return migrations.generate(database, { check = p.check }) end)
+      run.step("generate", function() return migrations.generate(database, { check = p.check }) end, nil,
+        function() return migrations.plan_generate(database) end)
     end
     if p.check then return end
 
     local branch, plan
     local _ <close> = run.lease("migrate/" .. (target.environment or "trial") .. (p.pr or ""))
     if target.environment then
-      branch = run.step("find the database", function() return target:branch() end)
-      plan = run.step("plan", { branch = branch.id }, function()
+      branch = run.look("find the database", function() return target:branch() end)
+      plan = run.look("plan", { branch = branch.id }, function()
         return migrations.plan(database, migrations.folder(database), target:url(branch), { newer = newer })
       end)
       migrations.consent(plan, { environment = target.environment, accept = p.accept_breaking })
@@ -40,19 +37,19 @@ return {
     end
 
     local scratch = run.ensure(target:scratch(run.id))   -- a copy of production, taken back whatever happens
-    show(run, "tried", run.step("try", { branch = scratch.id }, function()
+    run.output("tried", migrations.summary(run.step("try", { branch = scratch.id }, function()
       target:ready(scratch)
       return migrations.try { database = database, url = target:url(scratch, true), newer = newer }
-    end))
+    end, nil, function() return "run", "on the copy" end)))
     run.destroy(target:scratch(run.id))
 
     if not plan then return end
-    show(run, "applied", run.step("apply", { branch = branch.id }, function()
+    run.output("applied", migrations.summary(run.step("apply", { branch = branch.id }, function()
       return migrations.apply {
         database = database, url = target:url(branch), plan = plan, environment = target.environment,
         consented = p.accept_breaking, newer = newer,
         lock_timeout = p.lock_timeout, statement_timeout = p.statement_timeout,
       }
-    end))
+    end, nil, function() return migrations.plan_apply(plan) end)))
   end,
 }

@@ -19,12 +19,20 @@ return {
     run.look("credentials", env.cloudflare.verify)
     env:require_secrets()
 
-    local branch = run.ensure(env:branch())
-    run.step("migrate", { branch = branch.id }, function() return env:migrate(branch) end)
-    flow.prepare(run, env, sha)
-
-    local deployment = run.ensure(env:deployment(sha))
-    for _, worker in ipairs(env.workers) do flow.name(run, env, worker, p.take_over) end
+    local made = run.parallel {                  -- what Workers stand on: nothing of it waits for another
+      database = function()
+        local branch = run.ensure(env:branch())
+        run.step("migrate", { branch = branch.id }, function() return env:migrate(branch) end, nil,
+          function() return env:plan_migrate(branch) end)
+        return branch
+      end,
+      bundles = function() flow.prepare(run, env, sha) end,
+      names = function()
+        for _, worker in ipairs(env.workers) do flow.name(run, env, worker, p.take_over) end
+      end,
+      deployment = function() return run.ensure(env:deployment(sha)) end,
+    }
+    local branch, deployment = made.database, made.deployment
     local secrets = env:secrets(branch, run)
     for _, worker in ipairs(env.workers) do
       local bundle = flow.bundle(worker)
@@ -36,8 +44,12 @@ return {
     for n, worker in ipairs(env.workers) do flow.wait(run, env, worker, n) end
 
     flow.check_preview(run, env)
-    run.ensure(env:comment(flow.preview_comment(env, branch)))
-    run.step("tell GitHub", function() env:tell_deployed(deployment, "success", env:url()) end)
+    run.parallel {
+      comment = function() run.ensure(env:comment(flow.preview_comment(env, branch))) end,
+      deployment = function()
+        run.step("tell GitHub", function() env:tell_deployed(deployment, "success", env:url()) end)
+      end,
+    }
     for _, worker in ipairs(env.workers) do run.output(worker.name, "https://" .. worker.host) end
   end,
 

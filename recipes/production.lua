@@ -5,6 +5,7 @@ local flow = require "flow"
 return {
   summary = "Deploy the pushed commit to production",
   approves = true, plans = true,
+  keeps = { "issue 'The deploy to production has failed'" },
   params = {
     take_over = { type = "boolean", default = false, help = "replace what others have at our hosts; it is kept" },
     accept_breaking = { type = "boolean", default = false, help = "carry out migrations that break what serves now" },
@@ -20,7 +21,7 @@ return {
     env:require_secrets()
 
     local told = { sha = commit.sha, run = run.id }   -- the first step is taken back last, and knows of all others
-    run.step("watch", function() end, function() env:report_incident(told, run.outcome()) end)
+    flow.watch(run, env, told)
 
     local branch = run.look("database branch", function() return env:lasting_branch() end)
     told.branch = branch
@@ -38,19 +39,27 @@ return {
     end
 
     local deployment = run.ensure(env:deployment(commit.sha))
-    told.migrated = run.step("migrate", { plan = plan }, function() return env:apply_migrations(branch, plan) end)
+    told.migrated = run.step("migrate", { plan = plan }, function() return env:apply_migrations(branch, plan) end, nil,
+      function() return flow.plan_apply(plan) end)
     local no_way_back = not told.migrated.additive and "the migrations of this run break what served before" or nil
 
-    for n, worker in ipairs(env.workers) do
+    local function deploy(worker)
       flow.deploy(run, env, worker, { secrets = secrets, branch = branch, no_way_back = no_way_back,
         before = told.point.workers[worker.name] })
       flow.attach(run, env, worker, p.take_over)
+    end
+
+    local is_new = function(worker) return not told.point.workers[worker.name] end
+    for _, worker in ipairs(env.workers) do   -- nobody uses these yet: their certificates are issued side by side
+      if is_new(worker) then deploy(worker) end
+    end
+    for n, worker in ipairs(env.workers) do
+      if not is_new(worker) then deploy(worker) end
       env:set_crons(run, worker)
       flow.wait(run, env, worker, n)
     end
 
-    flow.tell(run, "tell GitHub", function() env:tell_deployed(deployment, "success") end)
-    flow.tell(run, "close the incident", function() return env:close_incident(commit.sha) end)
+    flow.tell_success(run, env, deployment, told)
     for _, worker in ipairs(env.workers) do run.output(worker.name, "https://" .. worker.host) end
   end,
 }

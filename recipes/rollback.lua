@@ -1,6 +1,5 @@
 ---Brings production back to what worked. Says first what it cannot undo.
 local flow = require "flow"
-local log = require "log"
 
 return {
   summary = "Bring production's Workers, and where data is damaged its database, back to what worked",
@@ -10,7 +9,7 @@ return {
 --why data       data is damaged: the database goes back to --time, as a branch of its own; what came later is lost
 
 Where the database goes back, the Workers are deployed anew with it, from the commit that is checked out.]],
-  approves = true,
+  approves = true, plans = true,
   params = {
     why = { type = "string", default = "code", help = "code, migration or data" },
     worker = { type = "string", help = "this Worker alone" },
@@ -25,17 +24,20 @@ Where the database goes back, the Workers are deployed anew with it, from the co
     local env = flow.environment "production"
     local _ <close> = run.lease "production"
     env:require_credentials("cloudflare", decision.database and "neon" or nil)
+    local zone = decision.database and env.project.zone ~= nil   -- Workers alone go back without it
+    run.look("credentials", function() env.cloudflare.verify { edit = true, zone = zone } end)
 
     local stays = flow.stays(env, decision, p)
-    log.warn(("rollback: %s. It does not bring back: %s"):format(decision.says, table.concat(stays, "; ")))
+    flow.say_stays(decision, stays)
     if decision.database then return flow.restore(run, env, p.time, stays) end
 
-    local targets = run.step("versions", { worker = p.worker, version = p.version }, function()
+    local targets = run.look("versions", { worker = p.worker, version = p.version }, function()
       return env:rollback_targets(p.worker, p.version)
     end)
     run.approve { "Go back?", plan = { why = p.why, workers = targets, stays = stays } }
     for n, target in ipairs(targets) do
-      run.step("roll back " .. target.name, target, function() return env:roll_back(target, p.force) end)
+      run.step("roll back " .. target.name, target, function() return env:roll_back(target, p.force) end,
+        function() env:serve_again(target) end, function() return flow.plan_back(target) end)
       flow.wait_back(run, env, target, n)
       run.output(target.name, target.to)
     end

@@ -9,6 +9,7 @@ return {
 --set A,B     these, from where davit.yaml takes them;  --github stores them as secrets of the repository, too
 --rotate A,B  new values, for the Workers and for GitHub's secrets that deploys take them from
 --delete A,B  takes them away]],
+  plans = true,
   params = {
     pr = { type = "integer", help = "of a pull request's preview (production without it)" },
     worker = { type = "string", help = "this Worker alone" },
@@ -25,16 +26,20 @@ return {
     env:check_changes(workers, asked)
     env:require_credentials("cloudflare", env:tells_github(asked) and "github" or nil)
     local _ <close> = run.lease(p.pr and "preview/" .. p.pr or "production")
+    run.look("credentials", function() env.cloudflare.verify { edit = not asked.list, zone = false } end)
     if asked.list then
       for _, worker in ipairs(workers) do
-        run.output(worker.name, run.step("secrets of " .. worker.name, function() return env:secret_names(worker) end))
+        run.output(worker.name, run.look("secrets of " .. worker.name, function() return env:secret_names(worker) end))
       end
       return
     end
     local values, of_github = env:new_values(run, workers, asked)
+    local before = run.look("versions", function() return env:versions_before(workers) end)
     env:change_at_github(run, of_github)
     for _, worker in ipairs(workers) do
-      run.step("change " .. worker.name, asked, function() return env:change_secrets(worker, values, asked.delete) end)
+      run.step("change " .. worker.name, asked, function() return env:change_secrets(worker, values, asked.delete) end,
+        function() env:serve_again { script = worker.script, from = before[worker.name] } end,
+        function() return env:plan_secrets(worker, values, asked) end)
     end
   end,
 }

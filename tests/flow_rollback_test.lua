@@ -2,27 +2,9 @@
 local json = require "json"
 local productions = assert(require("core").load_file("tests/place_production.lua"))()
 
-local why_not = productions.missing()
+local rollback_test, exits, has = productions.tests(test, skip), productions.exits, productions.has
 
-local function rollback_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
-
-local function exits(code, result)
-  if result.exit ~= code then
-    error(("exit %s instead of %d: %s%s"):format(result.exit or result.signal, code, result.output, result.errors), 2)
-  end
-  return result
-end
-
-local function has(text, part)
-  if not text:find(part, 1, true) then error(("'%s' is not in: %s"):format(part, text), 2) end
-end
-
-local place <close> = not why_not and productions.new() or nil
+local place <close> = not productions.missing() and productions.new() or nil
 
 local function rollback(...) return place:davit("rollback", "--local", ...) end
 
@@ -76,6 +58,18 @@ rollback_test("nothing is changed without consent", function()
   local before = serves(place:state())
   exits(75, rollback())
   equal(serves(place:state()), before)
+end)
+
+rollback_test("a deploy that is undone leaves alone what somebody has gone back to since", function()
+  local older = release "four"
+  local newer = release "five"
+  release "six"
+  local run = place:davit("runs").output:match "production%-%S+"
+  exits(0, rollback("--worker", "ecom-api", "--version", older["ecom-api"], "--yes"))
+  has(exits(2, place:davit("undo", run)).errors, "has held 'production' since this run did")
+  exits(0, place:davit("undo", run, "--accept-changes"))
+  equal(serves(place:state()), { ["ecom-api"] = older["ecom-api"], ["auth-worker"] = newer["auth-worker"],
+    ["codex-web"] = newer["codex-web"] })
 end)
 
 rollback_test("a version that is not healthy is told, with 4", function()
@@ -151,4 +145,39 @@ rollback_test("where that fails, the branch goes and the Workers serve what they
   place:write("workers/auth/src/index.mjs", place:read "workers/auth/src/index.mjs" .. "// not committed\n")
   has(exits(2, rollback("--why", "data", "--time", good, "--yes")).errors, "files differ from the commit")
   equal(place:state(), after)
+end)
+
+rollback_test("after a breaking migration that failed, the issue's commands bring database and Workers back, and the run ends", function()
+  place:git("checkout", "-q", "--", "workers/auth/src/index.mjs")
+  local sha = place:push "stands"
+  exits(0, place:davit("production", "--local", "--yes"))
+  local before = serves(place:state())
+  place:migration("renames", "alter table products rename column title to name;")
+  for _, worker in ipairs { "workers/ecom-api", "apps/web" } do place:change("renamed", worker) end
+  place:edit("workers/auth/src/index.mjs", function(text)
+    return (text:gsub("fetch: serve%(", "fetch: () => new Response('no', { status: 500 }), was: serve(", 1))
+  end)
+  place:push "breaks"
+  local run = exits(3, place:davit("production", "--local", "--yes", "--accept-breaking")).errors:match "davit undo (production%-%S-)'"
+  local again = exits(3, place:davit("undo", run))
+  has(again.errors, "deploy ecom-api (the Worker ecom-api-production keeps its new version: the migrations of this run break")
+  has(again.errors, "--accept-left")
+  equal(serves(place:state())["codex-web"], before["codex-web"])
+
+  local issue
+  for _, one in ipairs(place:state().issues) do issue = one.state == "open" and one or issue end
+  local time = issue.body:match "davit rollback %-%-why migration %-%-breaking %-%-time (%S+)"
+  place:git("checkout", "-q", sha)
+  exits(75, rollback("--why", "migration", "--breaking", "--time", time))
+  local result = exits(0, rollback("--why", "migration", "--breaking", "--time", time, "--yes"))
+  has(result.errors, "a migration that breaks the Workers before it: the database goes back, too")
+  equal(products(), 0)   -- by its title: the accident of before stays
+  local after = place:state()
+  has(table.concat(after.branches, " "), result.output:match "database: (emergency%-restore%-%d+)")
+
+  has(exits(3, place:davit("undo", run)).errors, "has held 'production' since this run did")
+  exits(3, place:davit("undo", run, "--accept-changes"))   -- what was built is another commit's by now
+  exits(0, place:davit("undo", run, "--accept-left"))
+  equal(place:state(), after)
+  place:git("checkout", "-q", "main")
 end)

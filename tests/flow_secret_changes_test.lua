@@ -3,27 +3,9 @@
 local json = require "json"
 local productions = assert(require("core").load_file("tests/place_production.lua"))()
 
-local why_not = productions.missing()
+local secrets_test, exits, has = productions.tests(test, skip), productions.exits, productions.has
 
-local function secrets_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
-
-local function exits(code, result)
-  if result.exit ~= code then
-    error(("exit %s instead of %d: %s%s"):format(result.exit or result.signal, code, result.output, result.errors), 2)
-  end
-  return result
-end
-
-local function has(text, part)
-  if not text:find(part, 1, true) then error(("'%s' is not in: %s"):format(part, text), 2) end
-end
-
-local place <close> = not why_not and productions.new() or nil
+local place <close> = not productions.missing() and productions.new() or nil
 
 local function secrets(...) return place:davit("secrets", "--local", ...) end
 
@@ -143,6 +125,24 @@ secrets_test("--delete takes one away and --list says what is missing; what is n
   place:push "two"
   exits(0, place:davit("production", "--local", "--yes"))
   equal(listed("ecom-api").missing, {})
+end)
+
+secrets_test("what one Worker refuses is taken back in those before it, and davit undo takes a change back", function()
+  local before = value_of("auth-worker-production", "SESSION_SECRET")
+  place:faults("cloudflare PATCH /accounts/{}/workers/scripts/codex-web-production/secrets-bulk 400")
+  exits(1, secrets("--delete", "SESSION_SECRET"))
+  place:faults()
+  becomes(before, "auth-worker-production", "SESSION_SECRET")
+  place:push "three"
+  exits(0, place:davit("production", "--local", "--yes"))
+  local made = value_of("auth-worker-production", "BETTER_AUTH_SECRET")
+  exits(0, secrets("--delete", "BETTER_AUTH_SECRET"))
+  local run = json.decode(place:davit("runs", "--json").output:match "[^\n]+").run
+  becomes(nil, "auth-worker-production", "BETTER_AUTH_SECRET")
+  exits(0, place:davit("undo", run))
+  becomes(made, "auth-worker-production", "BETTER_AUTH_SECRET")
+  place:push "four"
+  exits(0, place:davit("production", "--local", "--yes"))
 end)
 
 secrets_test("what cannot be is refused before anything is changed", function()

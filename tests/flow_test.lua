@@ -5,23 +5,13 @@ local http = require "http"
 local json = require "json"
 local places = assert(require("core").load_file("tests/place.lua"))()
 
-local why_not = places.missing()
+local flow_test = places.tests(test, skip)
 
-local function flow_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
-
-local function succeeds(result)
-  if result.exit ~= 0 then error(("exit %s: %s"):format(result.exit or result.signal, result.errors), 2) end
-  return result
-end
+local function succeeds(result) return places.exits(0, result) end
 
 -- ---- what holds ---------------------------------------------------------------------------------
 
-local place <close> = not why_not and places.new() or nil
+local place <close> = not places.missing() and places.new() or nil
 if place then place:start() end
 
 flow_test("a preview is deployed, and its Workers answer with data of their branch", function()

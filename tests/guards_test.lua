@@ -73,7 +73,7 @@ local calls = {
     worker = { upload { name = WORKER }, upload { name = "Codex-Web-Production" }, upload { marker = LIVE },
       upload { bindings = { { name = "API", type = "service", service = WORKER } } },
       upload { bindings = { { name = "D", type = "durable_object_namespace", class_name = "D", script_name = WORKER } } },
-      upload { tail_consumers = { { service = WORKER } } } },
+      upload { tail_consumers = { { service = WORKER } } }, upload { streaming_tail_consumers = { { service = WORKER } } } },
     version = { version { worker = WORKER }, version { marker = LIVE } },
     deployment = { { worker = WORKER, marker = MARK, version = "v" }, { worker = "w", marker = LIVE, version = "v" } },
     rollback = { { worker = WORKER, version = "v" }, { worker = "w", marker = LIVE, version = "v" } },
@@ -444,14 +444,33 @@ local function run_shipped(name, params)
   return run
 end
 
-for _, name in ipairs { "preview", "production", "cleanup" } do
+local WORKERS, DNS, NEON, GITHUB = "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_DNS_API_TOKEN", "NEON_API_KEY", "GITHUB_TOKEN"
+
+-- Of every recipe that changes something: how it is called, and whose tokens it needs for that.
+local calls_of = {
+  preview = { { pr = 42, untested = true }, { WORKERS, DNS, NEON, GITHUB } },
+  production = { {}, { WORKERS, DNS, NEON, GITHUB } },
+  cleanup = { { pr = 42 }, { WORKERS, DNS, NEON, GITHUB } },
+  rollback = { { why = "data", time = "2026-01-31T12:00:00Z" }, { WORKERS, DNS, NEON } },
+  secrets = { { github = true, set = { "STRIPE_SECRET_KEY" }, rotate = {}, delete = {} }, { WORKERS, DNS, GITHUB } },
+  migrate = { { to = "production" }, { NEON } },
+  test = { { branch = "x", sha = SHA, only = {}, all = true, parallel = 1 }, { NEON } },
+}
+
+test("every recipe that is shipped is among those whose tokens are looked at", function()
+  for _, file in ipairs(require("fs.core").list "recipes") do
+    equal({ file, calls_of[file:gsub("%.lua$", "")] ~= nil }, { file, true })
+  end
+end)
+
+for name, call in pairs(calls_of) do
   test(("%s without one of its tokens is a wrong call, before anything was asked"):format(name), function()
-    for _, missing in ipairs { "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_DNS_API_TOKEN", "NEON_API_KEY", "GITHUB_TOKEN" } do
+    for _, missing in ipairs(call[2]) do
       local have = {}
       for variable, value in pairs(variables) do have[variable] = variable ~= missing and value or nil end
-      local w <close>, home = at_home(have)
+      local w <close>, home = at_home(have, PROJECT .. "checks:\n  all: { run: 'false', needs: database }\n")
       local _ <close> = home
-      local run = run_shipped(name, { pr = 42, untested = true })
+      local run = run_shipped(name, call[1])
       equal({ run.error.code, exit.of(run), run.error.message:find(missing, 1, true) ~= nil, #w.log },
         { "secret-missing", 2, true, 0 })
     end
@@ -480,15 +499,19 @@ local function real_writes(w)
   return writes(w) - w:count "^PATCH .*davit%.invalid" - w:count "^DELETE .*/0000000000+"
 end
 
-for _, name in ipairs { "preview", "production", "cleanup" } do
+-- What each is to be able to do: to change Workers and not to read them alone, and records, too.
+local abilities = { preview = { zone = true }, production = { edit = true, zone = true }, cleanup = { zone = true },
+  rollback = { edit = true, zone = true }, secrets = { edit = true } }
+
+for name, able in pairs(abilities) do
   test(("%s looks at what its tokens may do before it does anything"):format(name), function()
     for _, one in ipairs(weak) do
       local have = setmetatable({ CLOUDFLARE_API_TOKEN = one.token, CLOUDFLARE_DNS_API_TOKEN = one.dns }, { __index = variables })
       local w <close>, home = at_home(have, nil, readers_seed)
       local _ <close> = home
       open_pull(w)
-      if name == "production" or not one.edit then
-        local run = run_shipped(name, { pr = 42, untested = true })
+      if (able.edit or not one.edit) and (able.zone or not one.lacks:find "DNS Edit") then
+        local run = run_shipped(name, calls_of[name][1])
         equal({ run.error.code, exit.of(run), run.error.message:find(one.lacks, 1, true) ~= nil, real_writes(w) },
           { "cloudflare-scope", 2, true, 0 })
       end

@@ -219,3 +219,88 @@ test("two jobs on a real database: one by the branch's id, one that holds nothin
     DAVIT_ARTIFACT_KEY = fs.read(place.parent .. "/key"):match "%S+" }
   equal(run(other, "use"), "[secret DATABASE_URL]\nproducts: 4\n")
 end)
+
+-- Through the recipe `test` --------------------------------------------------------------------------------
+
+local DAY <const> = 86400
+
+-- The sample project as a repository of git, with one check that needs a database; its cloud runs.
+local function tested_place()
+  local place = places.new { dns_delay = 0, tls_delay = 0, propagation_delay = 0, operation_seconds = 0 }
+  local public = seal.new_key(place.parent .. "/key")
+  local yaml = fs.read(place.folder .. "/davit.yaml")
+  yaml = yaml:gsub("\nchecks:\n.-\nsecrets:\n", function()
+    return "\nchecks: { unit: { run: 'test -n \"$DATABASE_URL\"', needs: database } }\nsecrets:\n"
+  end)
+  fs.write(place.folder .. "/davit.yaml", ("%s\nartifacts: { keys: { e2e: %s } }\n"):format(yaml, public))
+  fs.write(place.folder .. "/.gitignore", "node_modules\ndist\n.davit\n")
+  place:start()
+  place:sh [[git init -q -b main && git add . && git -c user.name=a -c user.email=a@localhost commit -qm one]]
+  place.env = { DAVIT_ARTIFACTS = place.parent .. "/shared" }
+  return place
+end
+
+local function test_places(name, f)
+  test(name, function()
+    local why_not = places.missing()
+    if why_not then skip(why_not) end
+    local place <close> = tested_place()
+    f(place)
+  end)
+end
+
+-- What is in the store, and for how many days.
+local function kept(folder)
+  local days = {}
+  for line in folder:davit("artifact", "list", "--json").output:gmatch "[^\n]+" do
+    local entry = require("json").decode(line)
+    days[entry.name] = math.tointeger((entry.expires - entry.created) / DAY)
+  end
+  return days
+end
+
+test_places("a test seals the connection string for a later job, which has nothing but a key", function(place)
+  local result = place:davit("test", "--pr", "42", "--local", "--sealed-to", "e2e")
+  if result.exit ~= 0 then error(result.errors, 0) end
+  equal(kept(place), { database = 7, ["database.sealed"] = 7 })
+  local clear = process.run { command = "grep -rlE 'postgres|npg_' " .. place.parent .. "/shared", check = false }
+  equal(clear.output, "")
+
+  local later = place:sibling "later job"
+  fs.write(later.folder .. "/davit.yaml", "version: 1\nproject: codex\n")
+  fs.remove(later.folder .. "/secrets.env")
+  later.env = place.env
+  local use = { "artifact", "get", "database.sealed", "--", "/bin/sh", "-c",
+    'case "$DATABASE_URL" in postgresql://*:*@*) echo "opened: $DATABASE_URL" ;; esac' }
+  local refused = later:davit(table.unpack(use))
+  equal({ refused.exit, refused.errors:find("DAVIT_ARTIFACT_KEY is not set", 1, true) ~= nil }, { 2, true })
+  later.env.DAVIT_ARTIFACT_KEY = fs.read(place.parent .. "/key"):match "%S+"
+  local opened = later:davit(table.unpack(use))
+  equal({ opened.exit, opened.errors }, { 0, "opened: ***\n" })
+end)
+
+test_places("a key that davit.yaml has not stops the test before anything is made; a push hands nothing on", function(place)
+  local before = place:ask("https://console.neon.tech/api/v2/projects/wandering-moon-123456/branches",
+    "fake-neon-api-key-0003")
+  local refused = place:davit("test", "--pr", "42", "--local", "--sealed-to", "e3e")
+  equal({ refused.exit, refused.errors:find("no key is called 'e3e'", 1, true) ~= nil }, { 2, true })
+  local after = place:ask("https://console.neon.tech/api/v2/projects/wandering-moon-123456/branches",
+    "fake-neon-api-key-0003")
+  equal({ after == before, kept(place) }, { true, {} })
+  local pushed = place:davit("test", "--branch", "x", "--only", "unit", "--local", "--sealed-to",
+    "e2e")
+  equal({ pushed.exit, pushed.errors:find("no database is handed over: push-x-", 1, true) ~= nil, kept(place) },
+    { 0, true, {} })
+end)
+
+test_places("what a recipe hands over of a push's branch is kept for a day", function(place)
+  fs.write(place.folder .. "/recipes/give.lua", [[
+    return { summary = "s", run = function(_, run)
+      local env = require("flow").environment("test", { branch = "x", sha = ("a"):rep(40) })
+      local branch = run.ensure(env:branch())
+      run.step("hand over", function() env:hand_over(branch, { sealed_to = { "e2e" } }) end)
+    end }]])
+  local result = place:davit("give", "--local")
+  if result.exit ~= 0 then error(result.errors, 0) end
+  equal(kept(place), { database = 1, ["database.sealed"] = 1 })
+end)

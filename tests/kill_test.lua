@@ -7,14 +7,7 @@ local places = assert(require("core").load_file("tests/place.lua"))()
 local POINTS, CLOUDS = 20, 3
 local EVENTS = 72   -- of an undisturbed first preview: the points are spread over them
 
-local why_not = places.missing()
-
-local function kill_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
+local kill_test = places.tests(test, skip)
 
 local function succeeds(what, result)
   if result.exit ~= 0 then
@@ -40,7 +33,7 @@ end
 local clouds <close> = setmetatable({}, { __close = function(self)
   for _, cloud in ipairs(self) do local _ <close> = cloud end
 end })
-for i = 1, why_not and 0 or CLOUDS do clouds[i] = new_cloud() end
+for i = 1, places.missing() and 0 or CLOUDS do clouds[i] = new_cloud() end
 
 local function on_each_cloud(f)
   local tasks = { all = true }

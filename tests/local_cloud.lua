@@ -4,6 +4,7 @@ local core = require "core"
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
+local new_folder = assert(core.load_file "tests/memory.lua")()
 local postgres = require "cloud.postgres"
 local serve = require "cloud.serve"
 local task = require "task"
@@ -14,10 +15,6 @@ local local_cloud = { ACCOUNT = "0000000000000000000000000000c0de", ZONE = "reve
 
 local_cloud.TOKENS = { workers = local_cloud.TOKEN, dns = "d-token", neon = "n-token", github = "g-token" }
 
-local function hex(bytes)
-  return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
-end
-
 ---@class tests.LocalCloud
 ---@field facts table
 ---@field folder string
@@ -27,7 +24,7 @@ LocalCloud.__index = LocalCloud
 ---Gives the body a folder for clouds, which goes with all that they left.
 ---@param body fun(folder: string)
 function local_cloud.folder(body)
-  local folder = "/tmp/davit-cloud-" .. hex(core.random(6))
+  local folder = new_folder()
   local _ <close> = setmetatable({}, { __close = function()
     fs.remove(folder)
     postgres.reset(folder)

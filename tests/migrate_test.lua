@@ -53,16 +53,9 @@ end)
 
 -- The local cloud -----------------------------------------------------------------------------
 
-local why_not = places.missing()
-local place <close> = not why_not and places.new() or nil
+local cloud_test = places.tests(test, skip)
+local place <close> = not places.missing() and places.new() or nil
 if place then place:start() end
-
-local function cloud_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
 
 local FOLDER = "/packages/database/drizzle/"
 

@@ -3,6 +3,7 @@
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
+local new_parent = assert(require("core").load_file "tests/memory.lua")()
 local postgres = require "cloud.postgres"
 local process = require "process"
 
@@ -19,6 +20,40 @@ function place.missing()
   if not fs.exists("build/npm/node_modules/workerd") then return "workerd is not in build/npm" end
   local found = process.run { command = "ls -d /usr/lib/postgresql/*/bin/postgres", check = false }
   return found.exit ~= 0 and "PostgreSQL's programs are not here" or nil
+end
+
+-- ---- for tests ---------------------------------------------------------------------------------
+
+---The `test` of a file whose tests are skipped where there can be no place.
+---@param test fun(name: string, f: fun())  the file's own
+---@param skip fun(why: string)
+---@return fun(name: string, f: fun())
+function place.tests(test, skip)
+  return function(name, f)
+    test(name, function()
+      local why_not = place.missing()
+      if why_not then skip(why_not) end
+      f()
+    end)
+  end
+end
+
+---Raises what a program said when it ended otherwise.
+---@param code integer
+---@param result process.Result
+---@return process.Result
+function place.exits(code, result)
+  if result.exit ~= code then
+    error(("exit %s instead of %d: %s%s"):format(result.exit or result.signal, code, result.output, result.errors), 2)
+  end
+  return result
+end
+
+---Raises the text when a part of it is not there.
+---@param text string
+---@param part string
+function place.has(text, part)
+  if not text:find(part, 1, true) then error(("'%s' is not in: %s"):format(part, text), 2) end
 end
 
 ---Raises when a text holds what must never be shown.
@@ -128,7 +163,7 @@ Place.__index = Place
 ---@param settings? table  of the cloud: how slow it is
 ---@return tests.Place
 function place.new(settings)
-  local parent = process.run { argv = { "mktemp", "-d" } }.output:match("[^\n]+")
+  local parent = new_parent()
   local self = setmetatable(new_folder(parent .. "/a project"), Place)
   self.parent, self.settings = parent, settings
   return self
@@ -157,6 +192,16 @@ function Place:sibling(name)
   fs.make(other.folder .. "/.davit")
   process.run { argv = { "ln", "-s", self.folder .. "/.davit/local", other.folder .. "/.davit/local" } }
   return other
+end
+
+---Asks an API as Folder:ask does, but past names and certificates, without a process for it.
+---@param url string
+---@param token string
+---@return table  the answer's JSON
+function Place:look(url, token)
+  local host, path = url:match "^https://([^/]+)(.*)$"
+  return http.expect({ url = ("http://127.0.0.1:%d%s"):format(self.listens.http_port, path),
+    headers = { host = host, authorization = "Bearer " .. token, ["user-agent"] = "test" } }):json()
 end
 
 function Place:open_pull(number)

@@ -5,7 +5,7 @@ local http = require "http"
 local json = require "json"
 local places = assert(require("core").load_file("tests/place.lua"))()
 
-local production = { missing = places.missing }
+local production = setmetatable({}, { __index = places })
 
 local HEALTH = "health: { grace: 0s, next: 0s, attempts: 6, backoff: 0.2s, cap: 1s, deadline: 30s }"
 
@@ -126,8 +126,9 @@ end
 
 ---A project's repository and its cloud.
 ---@param settings? table  of the cloud
+---@param prepare? fun(place: tests.Production)  changes the project before its cloud begins
 ---@return tests.Production
-function production.new(settings)
+function production.new(settings, prepare)
   local all = { dns_delay = 0, tls_delay = 0, propagation_delay = 0, operation_seconds = 0,
     cloudflare_requests = 1000000, github_requests = 1000000, github_points = 1000000,
     github_content_per_minute = 1000000, github_content_per_hour = 1000000 }
@@ -138,6 +139,7 @@ function production.new(settings)
   for name, method in pairs(Production) do own[name] = method end
   setmetatable(place, { __index = own, __close = class.__close })
   place:edit("davit.yaml", function(text) return (text:gsub("health: {[^\n]*}\n$", HEALTH .. "\n")) end)
+  if prepare then prepare(place) end
   place:write(".gitignore", "node_modules\ndist/\n.davit/\n")
   git(place, "init", "-q", "-b", "main", ".")
   place:start()

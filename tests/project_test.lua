@@ -48,6 +48,9 @@ test("what is wrong in davit.yaml is named with its line", function()
     ["davit.yaml:3: zon: unknown key, did you mean 'zone'%?"] = { "zone: example", "zon: example" },
     ["davit.yaml:6: workers.api.pth: unknown key, did you mean 'path'%?"] = { "path: workers/api", "pth: x" },
     ["davit.yaml:7: workers.web: the key 'entry' is required"] = { "workers/web, entry: index.js", "workers/web" },
+    ["davit.yaml:6: workers.api.vars.VERSION: VERSION is what Davit itself gives"] = { "host: api", "host: api, vars: { VERSION: x }" },
+    ["workers.api.secrets.1: A is given by workers.api.vars.A, too"] = { "secrets: [KEY]", "secrets: [A], vars: { A: x }" },
+    ["workers.api.secrets.2: KEY is given by workers.api.secrets.1, too"] = { "secrets: [KEY]", "secrets: [KEY, KEY]" },
     ["davit.yaml:9: databases.main: the key 'parent' is required"] = { ", parent: production", "" },
     ["databases.main.kind: is drizzle, sql or command, not 'prisma'"] = { "parent: production", "parent: production, kind: prisma" },
     ["databases.main.kind: is command, and the key 'migrate' is missing"] = { "parent: production", "parent: p, kind: command" },
@@ -199,13 +202,13 @@ end)
 
 -- Migrates on a database whose first connections fail; returns how often one was tried.
 local function migrate(failures, fault)
-  local sql = require "sql"
+  local sql = require "sql.core"
   local env, connect, tried = open(), sql.connect, 0
   env.neon.ready, env.neon.connection_uri = function() end, function() return "postgresql://h/d" end
   sql.connect = function()
     tried = tried + 1
     if tried <= failures then failure(fault) end
-    return setmetatable({ query = function() end }, { __close = function() end })
+    return { query = function() end, close = function() end }
   end
   local done, err = try(env.migrate, env, { id = "br-x" })
   sql.connect = connect

@@ -34,7 +34,7 @@ local function settle(w) w.now = w.now + 10 end
 test("a client of Neon says what is missing or misspelt", function()
   raises("neon.client: option 'project' is required", neon.client, { key = "k" })
   raises("neon.client: option 'key' is required", neon.client, { project = PROJECT })
-  raises("unknown option 'token' %(expected project, key, environment%)", neon.client,
+  raises("unknown option 'token' %(expected project, key, environment, recent%)", neon.client,
     { project = PROJECT, token = "k" })
 end)
 

@@ -59,6 +59,30 @@ test("a version and its deployment hold wherever they are killed", function()
   equal(result.reference.outcome.code, 0)
 end)
 
+-- Whether an undo was found to be wrong in this way.
+local function is_found(result, what, line)
+  for _, packet in ipairs(result.failed) do
+    for _, problem in ipairs(packet.schedule:find ":undo$" and packet.problems or {}) do
+      if problem.what == what and problem.line:find(line) then return true end
+    end
+  end
+  return false
+end
+
+test("a deployment that an undo leaves is found, and so is a secret with another value than before", function()
+  local deployed = rehearse(SERVES, [[
+    local two = run.ensure(version "two")
+    run.step("deploy", function() require "flow.put".there(deployment(two)) end)]])
+  equal(is_found(deployed, "left over", "^Worker toy: module m "), true)
+  local SET = [[
+    run.step("set", function()
+      return client().change_secrets { worker = NAME, marker = MARK, set = {
+        KEY = secret.generate("KEY", 16, { to = cloudflare.places.secrets }) } }
+    end, function() end)]]
+  local set = rehearse(SERVES .. SET, SET)
+  equal(is_found(set, "left over", "^Worker toy: KEY = a new secret$"), true)
+end)
+
 test("the first version of a Worker is taken back with it, wherever the run is killed", function()
   local result = rehearse("", SERVES)
   equal(result.failed, {})

@@ -32,10 +32,12 @@ end)
 
 test("verify names the token that is wrong", function()
   local _ <close> = open()
-  raises("could not verify the token of the option 'token'.*code 1000.*is unknown, expired",
+  local err = raises("could not verify the token of the option 'token'.*code 1000.*is unknown, expired",
     client({ token = "wrong" }).verify)
-  raises("could not find the zone .* with the option 'dns_token'.*code 9109.*is unknown, expired",
+  equal({ err.code, exit.code(err) }, { "cloudflare-token", 2 })
+  err = raises("could not find the zone .* with the option 'dns_token'.*code 9109.*is unknown, expired",
     client({ dns_token = "wrong" }).verify)
+  equal({ err.code, exit.code(err) }, { "cloudflare-token", 2 })
 end)
 
 test("the token for Workers never stands in for the one for DNS, nor the other way round", function()

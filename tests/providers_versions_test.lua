@@ -68,6 +68,19 @@ test("a later version gets no traffic, and is not uploaded twice", function()
   equal(ensure(version_of "v1").deployed, true)
 end)
 
+test("where a later version was taken back the same is made anew, so that secrets can be changed again", function()
+  local w <close> = open()
+  local first = deploy(2)[1]
+  client().rollback { worker = NAME, marker = MARK, version = first.id }
+  local change = { worker = NAME, marker = MARK, set = { KEY = "new" } }
+  raises("isn't currently deployed", client().change_secrets, change)
+  local again = ensure(version_of "v1")
+  equal({ again.tag, again.deployed, again.number }, { "v1", false, 3 })
+  ensure(deployment_of(again))
+  equal({ ensure(version_of "v1").id, #script(w).versions }, { again.id, 3 })
+  equal(client().change_secrets(change).set, { "KEY" })
+end)
+
 test("a version whose answer was lost is looked for by its tag", function()
   local w <close> = open()
   ensure(version_of "v1")
@@ -335,9 +348,11 @@ test("placement, limits, logpush and tail consumers travel with the upload", fun
   ensure(client().worker { name = "tail", marker = MARK, main = "m", version_tag = "1",
     modules = { { name = "m", type = "application/javascript+module", body = "export default {}" } } })
   ensure(version_of("v1", { placement = { mode = "smart" }, limits = { cpu_ms = 50 }, logpush = true,
-    tail_consumers = { { service = "tail" } }, compatibility_flags = { "nodejs_compat" }, compatibility_date = "2026-01-01" }))
+    tail_consumers = { { service = "tail" } }, streaming_tail_consumers = { { service = "tail" } },
+    cache_options = { enabled = true }, compatibility_flags = { "nodejs_compat" }, compatibility_date = "2026-01-01" }))
   local made = json.decode(script(w).versions[1].extra)
   equal({ made.placement, made.limits, script(w).logpush }, { { mode = "smart" }, { cpu_ms = 50 }, true })
+  equal({ made.cache_options, script(w).streaming_tail_consumers }, { { enabled = true }, { { service = "tail" } } })
   equal({ script(w).tail_consumers, script(w).versions[1].compatibility_flags }, { { { service = "tail" } }, { "nodejs_compat" } })
 end)
 

@@ -155,6 +155,20 @@ test("a recipe without a bug holds", function()
   equal(#result.reference.inventory, 3)
 end)
 
+test("where not all schedules are tried, those that are resumed and undone come in turn", function()
+  for _, every in ipairs { 2, 3 } do
+    local count = { resume = 0, undo = 0 }
+    with_recipe([[ run.ensure(the_comment "one") ]], function(folder)
+      explore.run(project.read(folder), { recipe = "toy", params = {}, seed = 1, jobs = 2, pull_requests = { 42 },
+        every = every, limit = 60 }, function(packet)
+        local how = packet.schedule:match "%a+$"
+        if count[how] then count[how] = count[how] + 1 end
+      end)
+    end)
+    equal(count.undo > 3 and math.abs(count.resume - count.undo) <= 1, true)
+  end
+end)
+
 test("a flow that fails has taken everything back, and does so wherever it is killed", function()
   local result = rehearse_toy [[
     run.ensure(the_comment "one")
@@ -406,6 +420,40 @@ test("what cannot be rehearsed is a usage error", function()
   equal(davit(CODEX, "preview").exit, 2)
   equal(davit(CODEX, "nothing").exit, 2)
   equal(davit(CODEX, "preview", "--untested", "--pr", "42", "--jobs", "1000").exit, 2)
+end)
+
+test("what comes first may have parameters of its own, and be a push", function()
+  with_recipe([[ run.ensure(the_comment "hello") ]], function(folder)
+    fs.write(folder .. "/recipes/first.lua", ("%s\nreturn { summary = 'Another', params = { n = { type = 'integer', %s } }, %s }"):format(
+      HEAD, "required = true", "run = function(p, run) run.ensure(the_comment('number ' .. p.n)) end"))
+    local result = davit(folder, "toy", "--after", "push", "--after", "first --n 7", "--log", folder .. "/log", "--json")
+    equal(result.exit, 0)
+    for _, wrong in ipairs { "first", "first --m 7", "first 7", "nothing", "push --n 7" } do
+      equal({ wrong, davit(folder, "toy", "--after", wrong).exit }, { wrong, 2 })
+    end
+  end)
+  with_recipe([[ run.step("comment", function() return comment "hello" end) ]], function(folder)
+    local again = davit(folder, "toy", "--after", "push,toy", "--after", "push", "--unhealthy", "toy", "--owner-token")
+    local flags = "--after push,toy --after push --owner-token --unhealthy toy --project "
+    equal(again.output:find("davit rehearse toy " .. flags, 1, true) ~= nil, true)
+  end)
+end)
+
+test("a rehearsal without a pull request is the job of a push, and another one after another push", function()
+  local BODY = [[
+    local fs = require "fs.core"
+    local event = json.decode(fs.read(os.getenv "GITHUB_EVENT_PATH", { outside = true }))
+    local git = require("process").run { argv = { "git", "rev-parse", "HEAD" } }.output:match "%x+"
+    run.ensure(the_comment(("%s of %s to %s: %s %s"):format(os.getenv "GITHUB_EVENT_NAME", os.getenv "GITHUB_REPOSITORY",
+      event.ref, git == event.after and "here" or "elsewhere", event.before:find "[1-9a-f]" and "after another" or "first")))
+  ]]
+  local function said(after)
+    local result = rehearse_toy(BODY, { after = after })
+    equal(result.failed, {})
+    return result.reference.inventory[1]:match "%]: (.*)$"
+  end
+  equal(said {}, "push of example/codex to refs/heads/main: here first")
+  equal(said { { push = true } }, "push of example/codex to refs/heads/main: here after another")
 end)
 
 -- The ledger -----------------------------------------------------------------------------------

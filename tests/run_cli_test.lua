@@ -226,3 +226,65 @@ end }
     equal(davit_in(folder, "resume").output, "nothing to resume\n")
   end)
 end)
+
+-- ---- what cannot be taken back -------------------------------------------------------------------------------
+
+local STUCK = [[
+local fs = require "fs"
+return { summary = "Makes what cannot be taken back", run = function(_, run)
+  run.step("first", function() end, function() fs.append("undone", "first ") end)
+  run.step("stuck", function() end, function()
+    fs.append("undone", "stuck ")
+    if not fs.exists "free" then failure { code = "stuck", class = "fatal", message = "it is bolted on" } end
+  end)
+  failure { code = "broken", message = "broken" }
+end }
+]]
+
+local function stuck(f)
+  project(function(folder)
+    fs.write(folder .. "/recipes/stuck.lua", STUCK)
+    local result = davit_in(folder, "run", "stuck")
+    equal(result.exit, 3)
+    f(folder, result.errors:match "davit undo (stuck%-%S+)'")
+  end)
+end
+
+local function says(result, text)
+  if not result.errors:find(text, 1, true) then error(("'%s' is not in: %s"):format(text, result.errors), 2) end
+end
+
+test("what cannot be taken back is named with its reason, each time, until it can be", function()
+  stuck(function(folder, id)
+    local again = davit_in(folder, "undo", id)
+    equal(again.exit, 3)
+    says(again, "not taken back: stuck (it is bolted on)")
+    says(again, ("'davit undo %s' tries again; with --accept-left it stays as it is, and the run is over"):format(id))
+    equal(fs.read(folder .. "/undone"), "stuck first stuck ")
+    fs.write(folder .. "/free", "")
+    equal(davit_in(folder, "undo", id).exit, 0)
+    equal(runs(folder)[1].status, "undone")
+  end)
+end)
+
+test("what somebody accepts is left as it is, and the run is over", function()
+  stuck(function(folder, id)
+    local accepted = davit_in(folder, "undo", id, "--accept-left")
+    equal(accepted.exit, 0)
+    says(accepted, "it stays as it is: stuck")
+    equal({ fs.read(folder .. "/undone"), runs(folder)[1].status }, { "stuck first ", "undone" })
+    says(davit_in(folder, "undo", id), "it was taken back already")
+    equal(davit_in(folder, "show", id).output:find("not taken back, and accepted", 1, true) ~= nil, true)
+    equal(davit_in(folder, "gc", "--keep", "0s", "--dry-run").output:find("^1 runs") ~= nil, true)
+  end)
+end)
+
+test("nothing is accepted that nobody has tried to take back", function()
+  project(function(folder)
+    local id = failed(folder)
+    local refused = davit_in(folder, "undo", id, "--accept-left")
+    equal(refused.exit, 2)
+    says(refused, "nobody has tried to take 'a' back")
+    equal(davit_in(folder, "undo", id).exit, 0)
+  end)
+end)

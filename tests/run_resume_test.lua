@@ -94,6 +94,19 @@ test("a resumed run that does not come to anything new is left as it is", functi
   equal({ world.resume(first.id, recipe).status, cloud.a }, { "done", { name = "a" } })
 end)
 
+test("a resumed run that is denied is taken back: to resume it again would change nothing", function()
+  local cloud, denies = {}, false
+  local function recipe(_, run)
+    run.ensure(thing(cloud, "a"))
+    if denies then failure { code = "denied", message = "nobody has agreed" } end
+    run.step("last", function() failure "once" end)
+  end
+  local first = world.start(recipe, { keep = true })
+  denies = true
+  local again = world.resume(first.id, recipe)
+  equal({ again.status, again.error.code, next(cloud) }, { "undone", "denied" })
+end)
+
 test("a resumed run that fails at something new is taken back", function()
   local cloud = {}
   local function recipe(_, run)

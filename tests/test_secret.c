@@ -157,6 +157,13 @@ static void a_binding_may_be_for_bodies_alone(void **state)
 {
   assert_true(admits("POST id.test/token body", "POST", "https://id.test/token", NULL));
   assert_false(admits("POST id.test/token body", "POST", "https://id.test/token", "cookie"));
+  assert_true(admits("POST id.test url", "POST", "https://id.test/", DESTINATION_URL));
+  assert_false(admits("POST id.test url", "GET", "https://id.test/", DESTINATION_URL));
+  assert_false(admits("POST id.test url", "POST", "https://other.test/", DESTINATION_URL));
+  assert_false(admits("POST id.test url", "POST", "https://id.test/", NULL));
+  assert_false(admits("POST id.test url", "POST", "https://id.test/", "cookie"));
+  assert_false(admits("id.test", "POST", "https://id.test/", DESTINATION_URL));
+  assert_false(admits("id.test body", "POST", "https://id.test/", DESTINATION_URL));
 }
 
 static void a_socket_is_a_place_of_its_own(void **state)

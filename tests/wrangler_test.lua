@@ -1,48 +1,12 @@
 ---Workers that a configuration of wrangler's describes: what is read from it, for which environment, and what is refused.
 ---That the uploads are wrangler's is tried in clients_wrangler_test.lua.
+local process = require "process"
 local flow = require "flow"
 local fs = require "fs"
 local json = require "json"
-local process = require "process"
 local project = require "project"
-
-local Place = {}
-Place.__index = Place
-Place.__close = function(self) fs.remove(self.root) end
-
-function Place:write(files)
-  for name, text in pairs(files) do fs.write(self.root .. "/" .. name, text) end
-end
-
----The Worker "web" as a flow has it.
-function Place:worker(environment, siblings)
-  local p = project.read(self.root)
-  local settings = p.workers.web
-  return { name = "web", settings = settings, folder = self.root .. "/" .. settings.path, environment = environment,
-    siblings = siblings }
-end
-
-function Place:bundle(environment, siblings) return flow.bundle(self:worker(environment, siblings)) end
-
-local DAVIT = "version: 1\nproject: t\nworkers:\n  web: { wrangler: %s, host: web%s }\n"
-
--- A project with one Worker, its configuration in apps/web.
-local function place(config, files, more)
-  local root = process.run { argv = { "mktemp", "-d" } }.output:match "[^\n]+"
-  local self = setmetatable({ root = root }, Place)
-  local name = type(config) == "table" and "wrangler.json" or "wrangler.toml"
-  self:write { ["davit.yaml"] = DAVIT:format("apps/web/" .. name, more or ""),
-    ["apps/web/" .. name] = type(config) == "table" and json.encode(config) or config,
-    ["apps/web/dist/index.js"] = "export default {};\n" }
-  self:write(files or {})
-  return self
-end
-
-local function base(more)
-  local config = { name = "web", main = "dist/index.js", compatibility_date = "2026-01-01" }
-  for name, value in pairs(more or {}) do config[name] = value end
-  return config
-end
+local worlds = assert(require("core").load_file "tests/wrangler_place.lua")()
+local DAVIT, place, base = worlds.davit_yaml, worlds.new, worlds.base
 
 local function by_name(list)
   local found = {}
@@ -205,13 +169,17 @@ test("what would be deployed otherwise than the file says is refused by name", f
     refused(base { [key] = value }, key .. ": is not supported")
   end
   refused(base { queues = { consumers = { { queue = "q" } } } }, "queues.consumers: is not supported")
+  refused(base { queues = { producer = {} } }, "queues.producer: unknown key, did you mean 'producers'?")
+  refused(base { durable_objects = { code_update_strategy = { mode = "immediate" } } },
+    "durable_objects.code_update_strategy: is not supported")
+  refused(base { browser = { binding = "B", region = "x" } }, "browser.region: is not supported")
   refused(base { define = { A = "1" } }, "define: is done by a bundler")
   refused(base { alias = { a = "b" } }, "alias: is done by a bundler")
   refused(base { kv_namespaces = { { binding = "KV" } } }, "kv_namespaces.1: KV has no 'id'")
   refused(base { kv_namespaces = { { id = "x" } } }, "kv_namespaces.1: the key 'binding' is required")
   refused(base { r2_buckets = { { binding = "B", bucket_name = "b", jurisdction = "eu" } } },
     "r2_buckets.1.jurisdction: is not supported")
-  refused(base { vars = { A = "1" }, ai = { binding = "A" } }, "two bindings are called A")
+  refused(base { vars = { A = "1" }, ai = { binding = "A" } }, "ai: is called A, as vars.A is")
   refused(base { kv_namespaces = { binding = "x" } }, "kv_namespaces: must be a list")
   refused(base { rules = { { type = "PythonModule", globs = { "*.py" } } } }, "rules.1.type: 'PythonModule' is none of")
   refused(base { main = "dist/index.py" }, "main: is Python")
@@ -261,6 +229,7 @@ test("every kind of binding has the form that an upload has", function()
     ratelimits = { { name = "RL", namespace_id = "1", simple = { limit = 1, period = 10 } } },
     send_email = { { name = "SE", destination_address = "a@example.com" } },
     placement = { mode = "smart" }, tail_consumers = { { service = "tail" } }, logpush = true,
+    streaming_tail_consumers = { { service = "stream" } }, cache = { enabled = true },
   })
   local found = here:bundle()
   equal(by_name(found.bindings), {
@@ -274,6 +243,7 @@ test("every kind of binding has the form that an upload has", function()
   })
   equal({ found.placement, found.tail_consumers, found.logpush, found.migrations },
     { { mode = "smart" }, { { service = "tail" } }, true, { { tag = "v1", new_sqlite_classes = { "C" } } } })
+  equal({ found.streaming_tail_consumers, found.cache_options }, { { { service = "stream" } }, { enabled = true } })
 end)
 
 -- ---- modules and assets ------------------------------------------------------------------------------
@@ -409,6 +379,22 @@ local function with_stand_in(config, more)
   fs.write(program, STAND_IN:format(here.root, here.root), { mode = "0755" })
   return here
 end
+
+test("a plan lets the declared build and wrangler's bundler run, and nothing that looks like them", function()
+  local here <close> = with_stand_in(base { main = "src/index.ts", build = { command = "echo x > built" } })
+  local core, worker = require "fs.core", here:worker()
+  core.stay_in(here.root)
+  local _, err = require("run.plan").make({ run = function()
+    local _, refusal = try(process.run, { command = "echo y > built" })
+    equal(refusal.code, "plan-effect")
+    flow.build(worker)
+    equal(tostring(flow.bundle(worker)), "(known after the build of web)")
+  end }, {})
+  core.stay_in(nil)
+  equal({ err.code, err.message:find("echo y > built', and the recipe went on", 1, true) ~= nil }, { "plan-effect", true })
+  equal({ fs.read(here.root .. "/apps/web/built"), #flow.bundle(worker).modules }, { "x\n", 2 })
+  equal(fs.exists(here.root .. "/apps/web/.wrangler.web.json"), false)
+end)
 
 test("TypeScript is bundled by the project's wrangler, in a scratch folder, without credentials", function()
   local here <close> = with_stand_in(base { main = "src/index.ts", env = { production = {} } })

@@ -33,6 +33,9 @@ cloudflare.rollback_reach = {}
 ---of anything but production raises "preview-to-production" (exit code 9) before it sends anything for a
 ---Worker, host or marker of production's, be it in a binding or covered by "*", and before it changes what carries
 ---production's marker under another name; nobody's `take_over` reaches it
+---@field recent? number  seconds (0) that an answer about Workers, domains, records or the names of secrets counts for
+---other questions, too, while nothing of this client changes what it is about; then `verify` saves asking for each Worker.
+---What others change meanwhile is seen when the seconds are over. What serves, and an inventory, are always asked for
 
 ---A client. Nothing is sent yet; account and zone are looked up once, when they are first needed.
 ---Raises a misuse for an unknown, missing or mistyped option.
@@ -52,7 +55,7 @@ local client = {}
 ---Asks whether both tokens are live, also when they are the account's own, and may do what a flow needs. Nothing is
 ---changed. A read finds out a token that may not even read; only with `edit` one that may read and not edit.
 ---Raises "cloudflare-scope" (exit code 2) with all permissions that are missing, by the dashboard's words;
----"cloudflare-token" for one that is not active; a misuse where a zone or its token is needed and not given.
+---"cloudflare-token" for one that is not active or not known; a misuse where a zone or its token is needed and not given.
 ---@param options? cloudflare.VerifyOptions
 ---@return { token: { id: string, status: string }, zone?: string }
 function client.verify(options) end
@@ -87,7 +90,9 @@ function client.verify(options) end
 ---@field observability? table          this and the following as the API takes them
 ---@field placement? table
 ---@field limits? table
+---@field cache_options? table
 ---@field tail_consumers? table[]
+---@field streaming_tail_consumers? table[]
 ---@field logpush? boolean
 
 ---@class cloudflare.WorkerOptions: cloudflare.UploadOptions
@@ -114,7 +119,8 @@ function client.adoption(options) end
 ---@class cloudflare.VersionOptions: cloudflare.UploadOptions
 ---@field worker string        its name
 ---@field version_tag string   by which the version is found; in the place of one that is neither the Worker's newest nor
----has traffic another one is made by `update`, as it has the secrets of its time
+---has traffic another one is made by `update`, as it has the secrets of its time; and of one that serves because the newest
+---was taken back, as until then no secret can be changed
 
 ---A version of a Worker without traffic. The service makes none of a Worker that is not there: then the Worker is made,
 ---as `worker` does it, with all traffic. Migrations of Durable Objects are refused ("cloudflare-10123"), too.
@@ -131,7 +137,8 @@ function client.version(options) end
 ---@field marker string
 ---@field version string     an id
 ---@field message? string
----@field settings? table    observability, logpush, tail_consumers: what belongs to the Worker and to no version
+---@field settings? table    observability, logpush, tail_consumers, streaming_tail_consumers: what belongs to the Worker
+---and to no version
 
 ---All traffic of a Worker goes to one version. `destroy` deploys what served before, as `last_good` finds it;
 ---without such it raises "cloudflare-no-way-back". Settings are not taken back.

@@ -121,6 +121,14 @@ function flow.run_checks(run, env, checks, o) end
 ---@param sha string
 function flow.store_bundles(run, env, sha) end
 
+---Hands a pull request's own branch over to later jobs, as env:hand_over does; a push's branch goes with the test, and
+---nothing of it is handed over.
+---@param run run
+---@param env flow.Environment
+---@param databases table<string, table>  of test_databases
+---@param sealed_to? string[]  for whom the connection string is sealed, too (nobody)
+function flow.hand_over(run, env, databases, sealed_to) end
+
 ---Removes what only a test needs, whoever made it: all branches but a pull request's own, which its preview uses.
 ---@param run run
 ---@param env flow.Environment
@@ -216,6 +224,11 @@ function flow.remove(run, env) end
 ---@param o { environment: string, accept?: boolean, approve?: fun(o: table) }  approve: run.approve, to be asked there
 function flow.consent(plan, o) end
 
+---What a plan (`--plan`) says of carrying migrations out, as the `plan` of a step. It is flow.migrations.plan_apply.
+---@param plan migrations.Plan
+---@return "run"|"skip" action, string why, migrations.Report report  as far as it is known
+function flow.plan_apply(plan) end
+
 ---What is asked for where davit.yaml says `approve`: the commit, the migrations, the Workers with their hosts.
 ---@param env flow.Environment
 ---@param sha string
@@ -229,6 +242,22 @@ function flow.plan_of(env, sha, plan) end
 ---@param env flow.Environment
 ---@param take_over? boolean
 function flow.adopt(run, env, take_over) end
+
+---Has people told when the run is taken back, whatever was the cause: by the incident's issue at GitHub, and by the
+---webhook of davit.yaml (`notify`). Its steps stand first in the run, so that they are taken back last.
+---@param run run
+---@param env flow.Environment
+---@param told { sha: string, run: string, branch?: table, point?: table, plan?: table, migrated?: table }  what is known
+---by then: the recipe fills it
+function flow.watch(run, env, told) end
+
+---Tells that production serves a commit: the deployment becomes `success`, the incident is closed, the webhook is told.
+---Each as flow.tell does.
+---@param run run
+---@param env flow.Environment
+---@param deployment { id: integer }
+---@param told { sha: string, run: string }
+function flow.tell_success(run, env, deployment, told) end
 
 ---A step for what is told when everything is healthy. That it could not be told is a warning, and no reason to take
 ---production back.
@@ -268,6 +297,17 @@ function flow.restore(run, env, time, stays) end
 ---@param target flow.Target
 ---@param n integer  as in flow.wait
 function flow.wait_back(run, env, target, n) end
+
+---Says what does not come back, before anything is done: as a warning, in a plan (`--plan`) as part of that.
+---@param decision { says: string }  of flow.decide_back
+---@param stays string[]  of flow.stays
+function flow.say_stays(decision, stays) end
+
+---What a plan says of rolling a Worker back, as the `plan` of a step: from which version to which, and whether its secrets
+---and settings are those of now.
+---@param target flow.Target
+---@return "keep"|"change" action, string why
+function flow.plan_back(target) end
 
 ---@class flow.SecretChanges
 ---@field list? true
@@ -355,10 +395,11 @@ function Environment:database_url(branch, to) end
 ---@field sealed_to? string|string[]  for whom the connection string is sealed; without it the branch's id is all
 ---@field run? string
 ---@field attempt? integer
----@field retention? number|string    as in artifact.put
+---@field retention? number|string    as in artifact.put (7 days of a preview's branch, 1 of any other)
 
 ---Hands the database over to a later job, as artifact.hand_over does: the branch by its id, for jobs that may ask
----Neon; and its connection string as DATABASE_URL, for those that must not, if it is sealed.
+---Neon; and its connection string as DATABASE_URL, for those that must not, if it is sealed. Besides to databases it may
+---then go where davit.yaml says (secrets.DATABASE_URL.to), else to /bin/sh.
 ---@param branch { id: string }
 ---@param options? flow.HandOver
 function Environment:hand_over(branch, options) end
@@ -376,6 +417,11 @@ function Environment:hand_over(branch, options) end
 ---@return { id: string } branch
 ---@return secret.Template url
 function Environment:take_over(options) end
+
+---The connection string for migrations: of `kind: command` it may go to /bin/sh, too.
+---@param branch { id: string }
+---@return secret.Template
+function Environment:migration_url(branch) end
 
 ---Waits until the branch accepts connections, for a minute at most, then carries out the migrations that are not
 ---recorded; breaking ones, too: nobody else uses it. Raises what flow.migrations.try raises.
@@ -395,6 +441,12 @@ function Environment:pending_migrations(branch) end
 ---@return migrations.Report
 function Environment:apply_migrations(branch, plan) end
 
+---What a plan (`--plan`) says of Environment:migrate, as the `plan` of a step; of a branch that is there it asks what is
+---pending.
+---@param branch { id: string }
+---@return "run"|"skip" action, string|nil why, migrations.Report|nil report
+function Environment:plan_migrate(branch) end
+
 ---A branch of the environment's database as it was at a moment, "emergency-restore-EPOCH". No sweep removes it.
 ---@param time string    RFC 3339
 ---@param epoch integer  seconds, when the rollback began
@@ -404,12 +456,18 @@ function Environment:restored_branch(time, epoch) end
 -- ---- its secrets
 
 ---Looks for every secret that a Worker wants and that is not generated; raises "secret-missing", "refused" (exit code
----9) where davit.yaml lets it go to other places only, "preview-to-production" where it is production's.
+---9) where davit.yaml lets it go to other places only, "preview-to-production" where it is production's; and "config" for
+---what a configuration of wrangler's asks for and cannot have.
 function Environment:require_secrets() end
 
----The same for the secrets of checks.
+---The same for the secrets of checks, and for Neon's key where a check needs a database.
 ---@param checks table<string, project.Check>
 function Environment:require_check_secrets(checks) end
+
+---Raises "config" unless these are keys that something can be sealed for: names of davit.yaml (artifacts.keys), or
+---public keys.
+---@param sealed_to? string[]
+function Environment:require_keys(sealed_to) end
 
 ---The secrets of all Workers by name; "keep" for a generated one that every Worker has already. A
 ---generated one that is made is the same when the run is resumed. Raises as require_secrets does.
@@ -450,7 +508,14 @@ function Environment:tells_github(asked) end
 ---@return { name: string, value: secret.Template }[] of_github  by the variables that davit.yaml takes them from
 function Environment:new_values(run, workers, asked) end
 
----Stores values as secrets of the repository, where the next deploy takes them from: a step each.
+---The version that each Worker serves, before its secrets are changed; none where its traffic is split. Raises
+---"cloudflare-10007" for a Worker that is not there.
+---@param workers flow.Worker[]
+---@return table<string, string>  ids by name
+function Environment:versions_before(workers) end
+
+---Stores values as secrets of the repository, where the next deploy takes them from: an ensure each, so that one that
+---was not there is gone again when the run is taken back.
 ---@param run run
 ---@param list { name: string, value: secret.Template }[]  of new_values
 function Environment:change_at_github(run, list) end
@@ -462,6 +527,20 @@ function Environment:change_at_github(run, list) end
 ---@param delete string[]  names
 ---@return { set: string[], deleted: string[] }  names
 function Environment:change_secrets(worker, values, delete) end
+
+---What a plan says of that, as the `plan` of a step: names alone. Raises what the change would raise of a Worker that is
+---not there, not ours, or whose newest version does not serve.
+---@param worker flow.Worker
+---@param values table<string, secret.Template>
+---@param asked flow.SecretChanges
+---@return "keep"|"change" action, string why
+function Environment:plan_secrets(worker, values, asked) end
+
+---Sends a message to the incoming webhook of davit.yaml (`notify`), which has to be there. What goes wrong is a warning.
+---@param told { sha: string, run: string, issue?: string }  issue: the incident's address
+---@param outcome "success"|"failure"
+---@param err? { message: string }  why it has failed
+function Environment:notify(told, outcome, err) end
 
 -- ---- its Workers
 
@@ -499,6 +578,10 @@ function Environment:worker_version(worker, bundle, version, secrets) end
 ---@param worker flow.Worker
 ---@return run.Resource
 function Environment:worker_named(worker) end
+
+---Raises "cloudflare-10007" unless a Worker of the environment is there, and "not-ours" when it is somebody else's.
+---@param worker flow.Worker
+function Environment:require_worker(worker) end
 
 ---Sets the Worker's crons of this environment, as davit.yaml says; where it names none for it, those of an earlier push
 ---are taken away. Without the key `crons` they are left alone.
@@ -551,6 +634,7 @@ function Environment:served_now() end
 ---@field name string        in davit.yaml
 ---@field script string
 ---@field from? string       the version that serves
+---@field from_tag? string
 ---@field to string          the version that will
 ---@field tag? string
 ---@field since? string      when it was made
@@ -568,6 +652,12 @@ function Environment:rollback_targets(worker, version) end
 ---@param force? boolean  also across changed secrets, whose old values come back (false)
 ---@return { from?: string, to: string, changed: boolean }
 function Environment:roll_back(target, force) end
+
+---Takes back that a Worker got another version: what served before it has all traffic again, with the secrets of its time.
+---Nothing where somebody has deployed since, or has gone back. Raises "no-way-back" where several versions shared the
+---traffic before.
+---@param target { script: string, from?: string, to?: string }  to: what it serves by now, where that is known
+function Environment:serve_again(target) end
 
 ---The commit whose code the Workers get together with another database: what is checked out. Raises "usage" unless that
 ---is unchanged.
@@ -587,6 +677,13 @@ function Environment:workers_dev_host(worker) end
 ---@param sha string
 ---@param err? table  what went wrong
 function Environment:tell_tested(change, sha, err) end
+
+---What a plan says of that, as the `plan` of a step: what would be told, or why nothing would.
+---@param change flow.Change
+---@param sha string
+---@param err? table
+---@return "create"|"change"|"keep"|"skip" action, string|nil why
+function Environment:plan_told(change, sha, err) end
 
 ---What GitHub calls this environment: "preview-42", "production".
 ---@return string

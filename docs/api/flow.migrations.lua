@@ -55,6 +55,21 @@ function flow.migrations.is_empty(plan) end
 ---@param o { environment: string, accept?: boolean, approve?: fun(o: table) }  approve: run.approve
 function flow.migrations.consent(plan, o) end
 
+---What a plan (`--plan`) says of carrying one out, as the `plan` of a step.
+---@param plan migrations.Plan
+---@return "run"|"skip" action, string why, migrations.Report report  as far as it is known
+function flow.migrations.plan_apply(plan) end
+
+---What a plan says of flow.migrations.generate, as the `plan` of a step. Raises "config" where davit.yaml has no command.
+---@param database table
+---@return "run" action, string why
+function flow.migrations.plan_generate(database) end
+
+---A report in a line: how many were applied, how many were there, whether they break who uses the database.
+---@param report migrations.Report
+---@return string
+function flow.migrations.summary(report) end
+
 ---@class migrations.ApplyOptions
 ---@field database table
 ---@field url string|secret     bound to `sql:*`, for a command also to `program:/bin/sh`

@@ -20,7 +20,9 @@
 local http = {}
 
 ---@class http.Options
----@field url string                http or https; a secret in it is refused
+---@field url string|secret         http or https; a secret in it is refused, but for one that is all of it, or
+---its path, and whose place says so: "POST hooks.example.com url". Then its origin is told wherever a URL is; a redirect
+---leads on without it. It goes with no file, stream, `sigv4`, `connect_to` or `unix`
 ---@field method? string            "GET"
 ---@field headers? table<string, string|secret>  those of the framing, content-length and transfer-encoding, are
 ---refused: they are written from the body

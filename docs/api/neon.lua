@@ -22,6 +22,8 @@ neon.places = {}
 ---of anything but production raises "preview-to-production" (exit code 9) for a branch of production: by its
 ---name, by its marker, the default, a protected or a root branch. It writes to and connects to branches alone that carry
 ---its environment's own marker
+---@field recent? number  seconds (0) that a branch which was seen need not be read again to be reached or waited for, while
+---this client changes nothing
 
 ---A client; nothing is sent yet. Raises a misuse for an unknown, missing or mistyped option.
 ---@param options neon.ClientOptions

@@ -27,11 +27,17 @@ local run = {}
 ---@param f fun(): any       returns plain data; a secret is refused. It may run again after a crash
 ---@param undo? fun(result: any)  takes it back: after a failure of the run, or by `davit undo`. Called
 ---with nil when f has not finished; may be called again; what passes is tried for 120 s
+---@param plan? fun(): run.StepAction, string?, any  what a plan (`--plan`) says of the step, which it does not run: what f
+---would do ("run" where this is left out), why or what, and f's result as far as that is known. Not called in a run;
+---sends nothing that changes anything
 ---@return any  f's result, as it was recorded
-function run.step(name, inputs, f, undo) end
+function run.step(name, inputs, f, undo, plan) end
+
+---@alias run.StepAction "create"|"change"|"keep"|"destroy"|"run"|"skip"
 
 ---A step that only reads: a plan (`--plan`) runs it, as its result decides what comes next, and refuses whatever in it
----would change something ("plan-effect"). In a run it is a step as any other, without an `undo`.
+---would change something ("plan-effect", exit code 7), as it does everywhere. In a run it is a step as any other, without
+---an `undo`.
 ---@param name string
 ---@param inputs? table
 ---@param f fun(): any

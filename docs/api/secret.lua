@@ -21,7 +21,8 @@
 ---  * `"sealed:NAME"`, `"sealed:*"`: a file, sealed for who is called so, or for anybody (artifact.put). In a
 ---    file that is not sealed no secret may stand.
 ---Places of http may be narrowed, to methods before the place and to a header or the body behind it:
----`"POST,PUT https://api.example.com/v1 header:authorization"`, `"POST id.example.com/token body"`.
+---`"POST,PUT https://api.example.com/v1 header:authorization"`, `"POST id.example.com/token body"`. A URL that is
+---itself secret, as of a webhook, needs an origin with `url` behind it, and goes nowhere else: `"POST hooks.example.com url"`.
 ---A place admits a request on the way it takes. Over https the certificate tells who answers; but a request
 ---that names both an authority of its own (`ca`) and a way (`connect_to`, `proxy`, `unix`) is checked against where
 ---that way leads. Over http it always is, the environment's `http_proxy` included. Whoever gets it has to be meant: a proxy and

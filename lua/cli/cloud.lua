@@ -92,13 +92,6 @@ local function count_of(values, name)
   return count
 end
 
-local function time_of(values, name)
-  local given = values[name]
-  if not given then return nil end
-  return project.duration(tonumber(given) or given)
-    or usage(("--%s must be a time such as 50ms or 2s, not '%s'"):format(name, given))
-end
-
 local function address_of(values)
   local address = values.listen
   if not address or address:find "^%d+%.%d+%.%d+%.%d+$" or address:find "^[%x:.]*:[%x:.]*$" then return address end
@@ -122,8 +115,8 @@ local function faults_of(values)
 end
 
 local function settings_of(values)
-  return { dns_delay = time_of(values, "dns-delay"), tls_delay = time_of(values, "tls-delay"),
-    propagation_delay = time_of(values, "propagation-delay") }
+  return { dns_delay = flags.duration(values, "dns-delay"), tls_delay = flags.duration(values, "tls-delay"),
+    propagation_delay = flags.duration(values, "propagation-delay") }
 end
 
 -- ---- where ------------------------------------------------------------------------------------
@@ -153,7 +146,7 @@ local function serve(p, values)
     state = folder_of(p, values), project = p or {}, port = http, https_port = https,
     listen = address_of(values), github_socket = values["github-socket"], verbose = values.verbose,
     awake = count_of(values, "awake"), computes = count_of(values, "computes"), reset = values.reset,
-    latency = time_of(values, "latency"),
+    latency = flags.duration(values, "latency"),
     record = values.record, settings = settings_of(values),
     world = world_of(values), faults = faults_of(values), workerd = plane(values, "workers"),
     postgres = plane(values, "databases"),

@@ -28,6 +28,7 @@ execute.flags = {
 
 local run_flags = { ["local"] = { type = "boolean" }, plan = { type = "boolean" } }
 local resume_flags = { ["accept-changes"] = { type = "boolean" } }
+local undo_flags = { ["accept-changes"] = { type = "boolean" }, ["accept-left"] = { type = "boolean" } }
 
 local function joined(...)
   local all = {}
@@ -291,9 +292,9 @@ function execute.undo(arguments)
   end
   local folder = named.folder(arguments)
   if is_recorded(folder, what) then
-    local values, rest = flags.parse(arguments, joined(execute.flags, resume_flags))
+    local values, rest = flags.parse(arguments, joined(execute.flags, undo_flags))
     if rest[2] then usage(("davit undo: unexpected argument '%s'"):format(rest[2])) end
-    return go_on(what, values, runs.undo)
+    return go_on(what, values, values["accept-left"] and runs.accept_left or runs.undo)
   end
   if what:find("%-%d+%-%d+%-%x+$") then no_such_run(what) end
   local r = named.recipe(arguments, "undo")

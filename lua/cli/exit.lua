@@ -6,7 +6,8 @@ local by_code = {
   ["secret-missing"] = 2, ["secret-file-shared"] = 2, ["secret-file-invalid"] = 2,
   ["run-changed"] = 2, ["artifact-key"] = 2, ["cloudflare-scope"] = 2, ["cloudflare-token"] = 2,
   ["lease-held"] = 6, ["lease-lost"] = 6, ["cloud-running"] = 6, ["superseded"] = 6,
-  ["denied"] = 7, ["secret-refused"] = 7, ["approval-expired"] = 7, ["refused"] = 9, ["preview-to-production"] = 9,
+  ["denied"] = 7, ["plan-effect"] = 7, ["secret-refused"] = 7, ["approval-expired"] = 7,
+  ["refused"] = 9, ["preview-to-production"] = 9,
   ["migration-drift"] = 5, ["migration-changed"] = 5, ["migration-order"] = 5,
   ["not-healthy"] = 4, ["left-behind"] = 3, ["interrupted"] = 10, ["approval-needed"] = 75,
 }

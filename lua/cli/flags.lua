@@ -1,6 +1,7 @@
 ---Command-line flags: --name value, --name=value, --flag, --no-flag; types from a table.
 local core = require "core"
 local options = require "options"
+local shape = require "project.shape"
 
 local flags = {}
 
@@ -97,6 +98,17 @@ function flags.parse(arguments, params)
   end
   fill(values, params)
   return values, rest
+end
+
+---What a flag says that takes a time, such as 50ms or 2s; a number alone is seconds.
+---@param values table  of flags.parse
+---@param name string
+---@return number|nil seconds  nil: the flag was not given
+function flags.duration(values, name)
+  local given = values[name]
+  if not given then return nil end
+  return shape.duration(tonumber(given) or given)
+    or usage(("--%s must be a time such as 50ms or 2s, not '%s'"):format(name, given))
 end
 
 ---Whether --help stands among the arguments.

@@ -6,7 +6,7 @@ local help = {}
 local verbs = {
   { "run RECIPE [--NAME VALUE]…", "run a recipe (also: davit RECIPE …)" },
   { "resume [RUN]", "finish a run that was interrupted (--accept-changes: after an edit)" },
-  { "undo RUN", "take back what a run made; undo RECIPE …: what lives, without a journal" },
+  { "undo RUN", "take back what a run made (--accept-left: what cannot be stays); undo RECIPE …: what lives" },
   { "approve RUN [--why TEXT]", "answer what a run asked, and go on with it (--deny, --digest)" },
   { "cancel RUN [--why TEXT]", "stop a run, wherever it runs" },
   { "runs [--limit 50 | --all]", "the runs of this project, newest first" },

@@ -112,6 +112,7 @@ end
 
 local function entry_state(entry)
   if entry.undone == "finished" then return "taken back" end
+  if entry.undone == "accepted" then return "not taken back, and accepted" end
   if entry.undone then
     return "not taken back: " .. (entry.undo_error and one_line(entry.undo_error.message) or "interrupted")
   end

@@ -10,9 +10,13 @@ local told = {}
 -- How each is told, in the order of the summary.
 local actions = {
   { "create", "+ create", "to create" }, { "change", "~ change", "to change" }, { "keep", "= keep", "kept" },
-  { "destroy", "- destroy", "to destroy" }, { "run", "> run", "to run" }, { "ask", "? ask", "to ask" },
-  { "read", ". read", "read only" },
+  { "destroy", "- destroy", "to destroy" }, { "run", "> run", "to run" }, { "apply", "> apply", "to apply" },
+  { "skip", "/ skip", "left out" },
+  { "ask", "? ask", "to ask" }, { "stays", "! stays", "not brought back" }, { "read", ". read", "read only" },
 }
+
+-- What few plans have is not counted in the others.
+local only_some = { apply = true, skip = true, stays = true }
 
 local function count(list)
   local counts = {}
@@ -23,9 +27,10 @@ end
 
 local function print_text(list, counts)
   local words, summary = {}, {}
-  for i, one in ipairs(actions) do
+  for _, one in ipairs(actions) do
     words[one[1]] = one[2]
-    summary[i] = ("%d %s"):format(counts[one[1]], one[3])
+    local shown = counts[one[1]] > 0 or not only_some[one[1]]
+    if shown then summary[#summary + 1] = ("%d %s"):format(counts[one[1]], one[3]) end
   end
   for _, one in ipairs(list) do
     print(("  %-10s %s%s"):format(words[one.action], one.name, one.why and (" (" .. one.why .. ")") or ""))

@@ -34,6 +34,7 @@ local notices = {
     say((data.undo and "%s; nothing was taken back yet, 'davit undo %s' begins again"
       or "%s; 'davit resume %s' goes on, 'davit undo %s' takes it back"):format(data.reason, run, run))
   end,
+  ["undo-accepted"] = function(path) say("it stays as it is: ", path) end,
   ["run-undo-started"] = function() say "taking back what this run made" end,
   ["lease-awaited"] = function(name, data)
     local more = data.superseded and ", which is asked to stop"
@@ -100,13 +101,22 @@ local function left_of(run)
   return names
 end
 
+-- Whether it was tried to take all of it back.
+local function was_tried(run)
+  for _, entry in ipairs(run.left) do
+    if entry.undone ~= "failed" then return false end
+  end
+  return true
+end
+
 -- What is left of a run that failed, or was to be taken back.
 local function tell_left(run, again)
   local names = left_of(run)
   if #names == 0 then return end
   list("not taken back: ", names)
   local without = again and ("; without the journal: '%s'"):format(again) or ""
-  say(("'davit undo %s' takes it back%s"):format(run.id, without))
+  say(("'davit undo %s' %s%s"):format(run.id, was_tried(run) and "tries again; with --accept-left it stays as it is, "
+    .. "and the run is over" or "takes it back", without))
 end
 
 ---The end of a run, for people: what went wrong, what was taken back, what was not, and the way on.

@@ -91,7 +91,7 @@ local function summary(cloud)
     zone = state.cloudflare.zone, repository = state.github.repository,
     workers = workers_of(state, now), hosts = hosts_of(state, now), records = records_of(state),
     branches = branches_of(state, now), pulls = pulls_of(state),
-    environments = environments_of(state),
+    environments = environments_of(state), notifications = data.array(state.webhooks.received),
     processes = { workers = data.array(cloud.workers:list()), databases = data.array(cloud.postgres:list()) },
   }
 end

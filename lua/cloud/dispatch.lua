@@ -13,6 +13,7 @@ local neon_schema = require "cloud.neon_schema"
 local outbound = require "cloud.outbound"
 local results = require "cloud.github.results"
 local sql_proxy = require "cloud.sql_proxy"
+local webhooks = require "cloud.webhooks"
 local world = require "cloud.world"
 
 local dispatch = {}
@@ -144,6 +145,7 @@ function dispatch.answer(cloud, request)
   if by_sql then return by_sql end
   if is_own(request.host) then return at_home(cloud, request) end
   if faults.service(request.host) then return at_service(cloud, request) end
+  if webhooks.serves(cloud.state, request.host) then return apply(cloud, request) end
   local response = at_edge(cloud, request)
   return place and browser.leave(response, place, function(host) return serves(cloud, host) end) or response
 end

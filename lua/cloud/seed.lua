@@ -10,6 +10,7 @@ local github = require "cloud.github"
 local neon = require "cloud.neon"
 local seed_file = require "cloud.seed_file"
 local sha256 = require "sha256"
+local webhooks = require "cloud.webhooks"
 local world = require "cloud.world"
 
 local seed = {}
@@ -89,7 +90,7 @@ function seed.of(project, o, folder)
     account_id = project.cloudflare and project.cloudflare.account or value_of "CLOUDFLARE_ACCOUNT_ID",
     tokens = tokens_of(value_of, merged(file.tokens or {}, o.tokens or {})),
     settings = settings_of(folder, file.settings or {}, o.settings or {}),
-    pull_requests = o.pull_requests,
+    pull_requests = o.pull_requests, webhook = project.notify and project.notify.host,
   }, file)
   made.neon, made.pull_requests = of_neon, first_repository.pull_requests(made)
   return made
@@ -148,6 +149,7 @@ function seed.world(saved, from)
   state.cloudflare.tokens = fresh.cloudflare.tokens
   github.renew(state, fresh)
   neon.upgrade(state, fresh)
+  webhooks.renew(state, fresh)
   state.neon.token, state.neon.tokens = fresh.neon.token, fresh.neon.tokens
   return state
 end

@@ -263,6 +263,7 @@ end
 local function hosts_of(state)
   local list = { "api.cloudflare.com", "console.neon.tech", "*.aws.neon.tech", "api.github.com",
     results.HOST, blobs.HOST, "*.workers.dev" }
+  list[#list + 1] = state.webhooks.host
   for _, zone in ipairs(state.cloudflare.zones) do
     list[#list + 1] = zone.name
     list[#list + 1] = "*." .. zone.name

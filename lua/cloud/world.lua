@@ -4,6 +4,7 @@ local cloudflare = require "cloud.cloudflare"
 local github = require "cloud.github"
 local neon = require "cloud.neon"
 local results = require "cloud.github.results"
+local webhooks = require "cloud.webhooks"
 
 local world = {}
 
@@ -60,6 +61,7 @@ local settings = {
 ---@field tokens? world.Tokens
 ---@field pull_requests? table[] number, title, head, and if wanted state, body, sha, base, from, labels, comments
 ---@field github? github.Seed    more repositories, issues, labels, tokens
+---@field webhook? string        the host of the project's incoming webhook
 ---@field settings? table        overrides of the settings above
 ---@field seed? string           makes other ids of the same requests
 
@@ -84,6 +86,7 @@ function world.new(seed)
   cloudflare.init(state, seed)
   neon.init(state, seed)
   github.init(state, seed)
+  webhooks.init(state, seed)
   return state
 end
 
@@ -93,6 +96,7 @@ end
 ---@return table|nil response  nil when no service of the world has this host
 function world.handle(request, state, now)
   local service = services[request.host:lower():gsub(":%d+$", "")]
+  if webhooks.serves(state, request.host) then service = webhooks end
   return service and service.handle(request, state, now)
 end
 

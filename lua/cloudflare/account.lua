@@ -3,6 +3,7 @@ local api = require "cloudflare.api"
 local guard = require "environment.guard"
 local marker = require "marker"
 local options = require "options"
+local recent = require "service.recent"
 local url = require "url"
 
 local account = {}
@@ -13,13 +14,15 @@ local account = {}
 ---@field zone_name? string
 ---@field environment environment.Environment  whom it works for
 ---@field own table       what was looked up: account, zone; markers of Workers by name
+---@field seen recent.Answers  by "workers" (all were listed), "worker NAME", "secrets NAME", "domains",
+---                       "records HOST"
 local Account = {}
 Account.__index = Account
 
 ---@return cloudflare.Account
 function account.new(o)
   return setmetatable({ token = o.token, dns_token = o.dns_token, zone_name = o.zone and o.zone:lower(),
-    environment = guard.given("cloudflare.client", o.environment),
+    environment = guard.given("cloudflare.client", o.environment), seen = recent.new(o.recent or 0),
     own = { account = o.account, markers = {} } }, Account)
 end
 
@@ -85,27 +88,46 @@ function Account:id()
   return self.own.account
 end
 
----A request on the account's Workers.
+---Whether a Worker is known not to be there: when all were listed it was not among them, and nothing of ours has
+---changed it since.
+---@param name string
+---@return boolean
+function Account:lacks(name)
+  local known, worker = self.seen:find("worker " .. name)
+  if known or self.seen:was_told("worker " .. name) then return known and not worker end
+  return (self.seen:find "workers")
+end
+
+-- What is seen meanwhile of what a request may change does not count.
+local function send(self, o, call)
+  if (o.method or "GET") == "GET" then return (call or api.call)(o) end
+  local _ <close> = self.seen:changing(o.changes)
+  return (call or api.call)(o)
+end
+
+---A request on the account's Workers. Of a Worker that is known not to be there nothing is asked.
 ---@param path string  below /accounts/{account}/workers
----@param o table      the rest of a cloudflare.Request
+---@param o table      the rest of a cloudflare.Request; changes: the keys of `seen` that it is about (all)
 ---@return any result, table answer
 function Account:workers(path, o)
+  local name = o.absent and not o.method and path:match "^/scripts/([^/]+)/"
+  if name and self:lacks(name) then return nil, {} end
   o.token = o.token or self.token
   o.needs = o.needs or "Workers Scripts: Edit"
   o.path = ("/accounts/%s/workers%s"):format(url.encode(self:id()), path)
-  return api.call(o)
+  return send(self, o)
 end
 
 ---A request on the zone's DNS records.
 ---@param what string  the function, for the error when there is no zone
 ---@param path string  below /zones/{zone}/dns_records
----@param o table      the rest of a cloudflare.Request
+---@param o table      the rest of a cloudflare.Request; changes: as of Account:workers
 ---@param call? function  api.pages to get all pages of a list
 ---@return any result, table answer
 function Account:dns(what, path, o, call)
   o.token, o.needs = self:zone_token(what), "DNS: Edit"
   o.path = ("/zones/%s/dns_records%s"):format(url.encode(self:zone(what).id), path)
-  return (call or api.call)(o)
+  return send(self, o, call)
 end
 
 ---A request on the zone's Workers routes: they lead to Workers, so it is their token's.

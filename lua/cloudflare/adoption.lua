@@ -22,7 +22,7 @@ end
 -- They are replaced as a whole, and belong to no version.
 local function set_tags(account, name, tags)
   account:workers(upload.script(name, "/script-settings"), { method = "PATCH", safe = true,
-    json = { tags = json.array(tags) }, what = "tag the Worker " .. name })
+    json = { tags = json.array(tags) }, what = "tag the Worker " .. name, changes = { "worker " .. name } })
 end
 
 local function without(tags, own)
@@ -40,7 +40,7 @@ local function create(account, o)
   tags = without(tags, own)
   tags[#tags + 1] = own
   set_tags(account, o.worker, tags)
-  account.own.markers[o.worker] = o.marker
+  worker.made(account, o.worker, o.marker)
   return { worker = o.worker, marker = o.marker }
 end
 

@@ -103,7 +103,7 @@ local function send(account, name, token, hashes, by_hash)
       data = base64.encode(body_of(hash, entry)) }
   end
   local _, answer = account:workers("/assets/upload", { method = "POST", safe = true, token = token,
-    query = { base64 = true }, multipart = parts, secrets = minted,
+    query = { base64 = true }, multipart = parts, secrets = minted, changes = {},
     what = "upload assets of the Worker " .. name })
   return token_of(answer)
 end
@@ -135,7 +135,7 @@ function assets.upload(account, name, files)
   local manifest, by_hash = manifest_of(files)
   local result, answer = account:workers(
     ("/scripts/%s/assets-upload-session"):format(url.encode(name)), {
-      method = "POST", safe = true, json = { manifest = manifest }, secrets = minted,
+      method = "POST", safe = true, json = { manifest = manifest }, secrets = minted, changes = {},
       what = "open an asset upload of the Worker " .. name })
   local token, buckets = token_of(answer), result.buckets or {}
   return buckets[1] and send_all(account, name, token, buckets, by_hash) or token

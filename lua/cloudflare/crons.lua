@@ -51,7 +51,7 @@ local function put(account, o, list, gone)
   local schedules = json.array {}
   for i, cron in ipairs(list) do schedules[i] = { cron = cron } end
   account:workers(path_of(o), { method = "PUT", json = schedules, absent = gone, just_made = not gone,
-    what = "set the crons of the Worker " .. o.worker })
+    what = "set the crons of the Worker " .. o.worker, changes = {} })
   return thing_of(o, list)
 end
 

@@ -23,7 +23,8 @@ deployment.reach = {
 local fields = { { "worker", "string", true }, { "marker", "string", true }, { "version", "string", true },
   { "message", "string" }, { "settings", "table" } }
 
-local setting_fields = { { "observability", "table" }, { "logpush", "boolean" }, { "tail_consumers", "table" } }
+local setting_fields = { { "observability", "table" }, { "logpush", "boolean" }, { "tail_consumers", "table" },
+  { "streaming_tail_consumers", "table" } }
 
 local rollback_fields = { { "worker", "string", true }, { "marker", "string" }, { "version", "string", true },
   { "message", "string" }, { "force", "boolean" } }
@@ -39,7 +40,7 @@ end
 
 local function post(account, o)
   local made = account:workers(upload.script(o.worker, "/deployments"), { method = "POST", just_made = true,
-    query = o.force and { force = true } or nil,
+    query = o.force and { force = true } or nil, changes = { "secrets " .. o.worker },
     json = { strategy = "percentage", versions = json.array { { version_id = o.version, percentage = 100 } },
       annotations = o.message and { ["workers/message"] = o.message } or nil },
     what = ("deploy the version %s of the Worker %s"):format(o.version, o.worker) })
@@ -57,7 +58,9 @@ end
 local function set(account, o)
   if not (o.settings and next(o.settings)) then return end
   local wanted = { observability = o.settings.observability, logpush = o.settings.logpush }
-  wanted.tail_consumers = o.settings.tail_consumers and json.array(o.settings.tail_consumers)
+  for _, name in ipairs { "tail_consumers", "streaming_tail_consumers" } do
+    wanted[name] = o.settings[name] and json.array(o.settings[name])
+  end
   account:workers(upload.script(o.worker, "/script-settings"), { method = "PATCH", json = wanted, safe = true,
     what = "change the settings of the Worker " .. o.worker })
 end

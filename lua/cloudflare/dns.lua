@@ -69,12 +69,16 @@ end
 
 local function delete(account, host, id)
   account:dns("cloudflare.dns_record", "/" .. id, { method = "DELETE", absent = true,
-    what = "delete the DNS record " .. host })
+    changes = { "records " .. host }, what = "delete the DNS record " .. host })
 end
 
 local function write(account, o, id)
-  return records.thing(account:dns("cloudflare.dns_record", id and "/" .. id or "", { method = id and "PATCH" or "POST",
-    safe = id ~= nil, json = body_of(o), what = (id and "change" or "create") .. " the DNS record " .. o.host }))
+  local before = records.seen(account, o.host)
+  local written = account:dns("cloudflare.dns_record", id and "/" .. id or "", { method = id and "PATCH" or "POST",
+    safe = id ~= nil, json = body_of(o), what = (id and "change" or "create") .. " the DNS record " .. o.host,
+    changes = { "records " .. o.host } })
+  if before then records.wrote(account, o.host, before, written) end
+  return records.thing(written)
 end
 
 -- The first of the others' records becomes ours, so that the host is never without any.

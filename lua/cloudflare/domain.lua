@@ -18,18 +18,25 @@ local fields = {
 
 -- ---- what is there -----------------------------------------------------------------------
 
-local function list(account, query, what)
+local function ask(account) return (account:workers("/domains", { what = "list the domains" })) or {} end
+
+-- All of the account, in whatever zone: a Worker may answer hosts of several.
+local function list(all)
   local things = {}
-  for i, found in ipairs(account:workers("/domains", { query = query, what = what }) or {}) do
+  for i, found in ipairs(all) do
     things[i] = { id = found.id, host = found.hostname, worker = found.service }
   end
   return things
 end
 
+local function known(account)
+  return list(account.seen:ask("domains", function() return ask(account) end))
+end
+
 ---The domain at a host, or nil.
 ---@return { id: string, host: string, worker: string }|nil
 function domain.at(account, host)
-  for _, thing in ipairs(list(account, { hostname = host }, "find the domain " .. host)) do
+  for _, thing in ipairs(known(account)) do
     if thing.host == host then return thing end
   end
 end
@@ -38,7 +45,7 @@ end
 ---@param thing { id: string, host: string }
 function domain.detach(account, thing)
   account:workers("/domains/" .. url.encode(thing.id), { method = "DELETE", absent = true,
-    what = "detach the domain " .. thing.host })
+    changes = { "domains", "records " .. thing.host }, what = "detach the domain " .. thing.host })
 end
 
 -- ---- attaching ---------------------------------------------------------------------------
@@ -70,9 +77,8 @@ end
 -- The request replaces the Worker's whole set of domains, so it names those it has, too.
 local function origins_of(account, o)
   local origins = {}
-  local what = "list the domains of the Worker " .. o.worker
-  for _, thing in ipairs(list(account, { service = o.worker }, what)) do
-    if thing.host ~= o.host then origins[#origins + 1] = { hostname = thing.host } end
+  for _, thing in ipairs(known(account)) do
+    if thing.worker == o.worker and thing.host ~= o.host then origins[#origins + 1] = { hostname = thing.host } end
   end
   origins[#origins + 1] = { hostname = o.host, zone_id = account:zone("cloudflare.domain").id }
   return origins
@@ -82,7 +88,8 @@ end
 -- host that has a record, and deleting ours first would leave the host without any for a while.
 local function attach(account, o, overwrite, another)
   account:workers(("/scripts/%s/domains/records"):format(url.encode(o.worker)), {
-    method = "PUT", just_made = true, what = ("attach the domain %s to the Worker %s"):format(o.host, o.worker),
+    method = "PUT", just_made = true, changes = { "domains", "records " .. o.host },
+    what = ("attach the domain %s to the Worker %s"):format(o.host, o.worker),
     json = { override_scope = true, override_existing_origin = another,
       override_existing_dns_record = overwrite, origins = origins_of(account, o) } })
   local thing = domain.at(account, o.host)
@@ -184,7 +191,7 @@ end
 function domain.inventory(account, workers)
   local markers, items = {}, {}
   for _, item in ipairs(workers) do markers[item.name] = item.marker end
-  for _, thing in ipairs(list(account, nil, "list the domains")) do
+  for _, thing in ipairs(list(ask(account))) do
     if markers[thing.worker] then
       items[#items + 1] = { kind = "domain", name = thing.host, id = thing.id,
         marker = markers[thing.worker], worker = thing.worker }

@@ -28,6 +28,7 @@ function own.check(env, given)
   guard.check(env, given, fields)
   check_all(env, given.bindings)
   check_all(env, given.tail_consumers)
+  check_all(env, given.streaming_tail_consumers)
   if type(given.pattern) == "string" then env:check("host", host_of(given.pattern)) end
 end
 

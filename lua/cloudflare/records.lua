@@ -27,12 +27,37 @@ function records.thing(record)
     comment = type(record.comment) == "string" and record.comment or nil, tags = tags }
 end
 
+-- As the service shows them.
+local function ask(account, host)
+  return (account:dns("cloudflare.dns_record", "", { query = { ["name.exact"] = host },
+    what = "find the DNS record " .. host }))
+end
+
+---What a change of ours makes of the records that were seen at a host: the written one is in the place of its former.
+---@param account cloudflare.Account
+---@param host string
+---@param before table[]  those that were seen, of `records.seen`
+---@param written table   as the API shows it
+function records.wrote(account, host, before, written)
+  local now = { written }
+  for _, record in ipairs(before) do
+    if record.id ~= written.id then now[#now + 1] = record end
+  end
+  account.seen:keep("records " .. host, now)
+end
+
+---The records that were seen at a host a while ago; nil when they are to be asked for.
+---@return table[]|nil
+function records.seen(account, host)
+  local known, found = account.seen:find("records " .. host)
+  return known and (found or {}) or nil
+end
+
 ---@param account cloudflare.Account
 ---@param host string
 ---@return cloudflare.Record[]
 function records.at(account, host)
-  local found = account:dns("cloudflare.dns_record", "", { query = { ["name.exact"] = host },
-    what = "find the DNS record " .. host })
+  local found = account.seen:ask("records " .. host, function() return ask(account, host) end)
   local things = {}
   for _, record in ipairs(found or {}) do
     if record.name == host and address[record.type] then

@@ -15,8 +15,10 @@ local fields = { { "worker", "string", true }, { "marker", "string", true }, { "
 
 ---@return { name: string, type: string }[]  empty when there is no such Worker
 function secrets.list(account, name)
-  local found = account:workers(upload.script(name, "/secrets"), { absent = true,
-    what = "list the secrets of the Worker " .. name })
+  local found = account.seen:ask("secrets " .. name, function()
+    return (account:workers(upload.script(name, "/secrets"), { absent = true,
+      what = "list the secrets of the Worker " .. name }))
+  end)
   local list = {}
   for i, one in ipairs(found or {}) do list[i] = { name = one.name, type = one.type } end
   return list

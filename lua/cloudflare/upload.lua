@@ -14,8 +14,8 @@ local fields = {
   { "main", "string" }, { "compatibility_date", "string" }, { "compatibility_flags", "table" },
   { "bindings", "table" }, { "assets", "table" }, { "assets_config", "table" },
   { "version_tag", "string" }, { "message", "string" }, { "observability", "table" },
-  { "placement", "table" }, { "limits", "table" }, { "tail_consumers", "table" }, { "logpush", "boolean" },
-  { "migrations", "table" }, { "always", "boolean" },
+  { "placement", "table" }, { "limits", "table" }, { "cache_options", "table" }, { "tail_consumers", "table" },
+  { "streaming_tail_consumers", "table" }, { "logpush", "boolean" }, { "migrations", "table" }, { "always", "boolean" },
 }
 
 local module_fields = {
@@ -28,6 +28,11 @@ local module_fields = {
 function upload.script(name, rest)
   return "/scripts/" .. url.encode(name) .. (rest or "")
 end
+
+---What an upload of a Worker changes of what an account has seen.
+---@param name string
+---@return string[]
+function upload.changes(name) return { "worker " .. name, "secrets " .. name } end
 
 local function check_bindings(what, bindings)
   for i, binding in ipairs(bindings) do
@@ -110,6 +115,8 @@ end
 
 -- ---- what is sent ------------------------------------------------------------------------
 
+local function list_of(given) return given and json.array(given) end
+
 -- The secrets travel in here. keep_bindings is empty: a version has what it is given and nothing
 -- that an earlier one left behind.
 local function metadata_of(o, jwt, migrations)
@@ -118,8 +125,9 @@ local function metadata_of(o, jwt, migrations)
     compatibility_flags = json.array(o.compatibility_flags or {}),
     bindings = json.array(o.bindings or {}), keep_bindings = json.array {},
     tags = json.array { marker.to_tag(o.marker) }, observability = o.observability,
-    placement = o.placement, limits = o.limits, logpush = o.logpush,
-    tail_consumers = o.tail_consumers and json.array(o.tail_consumers), migrations = migrations,
+    placement = o.placement, limits = o.limits, cache_options = o.cache_options, logpush = o.logpush,
+    tail_consumers = list_of(o.tail_consumers), streaming_tail_consumers = list_of(o.streaming_tail_consumers),
+    migrations = migrations,
     annotations = { ["workers/tag"] = o.version_tag, ["workers/message"] = o.message },
     assets = jwt and { jwt = jwt, config = o.assets_config },
   }

@@ -8,6 +8,7 @@ local options = require "options"
 local planned = require "run.planned"
 local upload = require "cloudflare.upload"
 local url = require "url"
+local worker = require "cloudflare.worker"
 
 local verify = {}
 
@@ -25,8 +26,10 @@ local function token_status(account)
   if err and err.class ~= "fatal" then error(err, 0) end
   if err then
     request.path = ("/accounts/%s/tokens/verify"):format(url.encode(account:id()))
-    found = api.call(request)
+    found, err = try(function() return (api.call(request)) end)
   end
+  if err and err.class == "fatal" then err.code = "cloudflare-token" end   -- neither place knows it
+  if err then error(err, 0) end
   if found.status ~= "active" then
     failure { code = "cloudflare-token", hint = "create another one",
       message = "Cloudflare: the token of the option 'token' is " .. found.status }
@@ -36,13 +39,12 @@ end
 
 -- ---- what each may -----------------------------------------------------------------------
 
-local function read_workers(account)
-  account:workers("/domains", { query = { hostname = NO_WORKER }, what = "read Workers with the option 'token'" })
-end
+-- All of them, as whoever asks for a verification looks at several next.
+local function read_workers(account) worker.list(account) end
 
 local function edit_workers(account)
   account:workers(upload.script(NO_WORKER, "/script-settings"), { method = "PATCH", json = {}, absent = true,
-    what = "change no Worker with the option 'token'" })
+    changes = {}, what = "change no Worker with the option 'token'" })
 end
 
 local function read_zone(account) account:zone "cloudflare.verify" end
@@ -53,7 +55,7 @@ local function read_records(account)
 end
 
 local function edit_records(account)
-  account:dns("cloudflare.verify", "/" .. NO_ID, { method = "DELETE", absent = true,
+  account:dns("cloudflare.verify", "/" .. NO_ID, { method = "DELETE", absent = true, changes = {},
     what = "delete no DNS record with the option 'dns_token'" })
 end
 
@@ -70,36 +72,66 @@ local WORKERS = { "token", "Workers Scripts Edit" }
 local ZONE, RECORDS = { "dns_token", "Zone Read" }, { "dns_token", "DNS Edit" }
 local ROUTES = { "token", "Workers Routes Edit" }
 
--- What is tried, each with the option and the permission that it takes, by the dashboard's words.
+-- What is tried, each with the option and the permission that it takes, by the dashboard's words: of the account, and
+-- of the zone.
 local function probes_of(o)
-  local list = {}
-  local function add(needs, read, edit)
+  local of_account, of_zone = {}, {}
+  local function add(list, needs, read, edit)
     list[#list + 1] = { needs = needs, try = read }
     if o.edit and edit and not planned.active() then list[#list + 1] = { needs = needs, try = edit } end
   end
-  if o.workers then add(WORKERS, read_workers, edit_workers) end
-  if o.zone or o.routes then add(ZONE, read_zone) end
-  if o.zone then add(RECORDS, read_records, edit_records) end
-  if o.routes then add(ROUTES, read_routes, edit_routes) end
-  return list
+  if o.workers then add(of_account, WORKERS, read_workers, edit_workers) end
+  if o.zone or o.routes then add(of_zone, ZONE, read_zone) end
+  if o.zone then add(of_zone, RECORDS, read_records, edit_records) end
+  if o.routes then add(of_zone, ROUTES, read_routes, edit_routes) end
+  return of_account, of_zone
 end
 
 local lacking = { ["cloudflare-10000"] = true, ["cloudflare-zone"] = true }
+local NOT_KNOWN <const> = "cloudflare-9109"   -- what is told of a token where it is not verified
+
+local function refused(err)
+  if err.code == NOT_KNOWN then err.code = "cloudflare-token" end
+  error(err, 0)
+end
 
 -- What a token may not do. One that cannot find the zone is not asked what it may do there.
 local function missing_of(account, probes)
   local missing, seen = {}, {}
   for _, probe in ipairs(probes) do
-    local blind = seen["Zone Read"] and probe.needs[2] ~= "Workers Scripts Edit"
     local _, err = nil, nil
-    if not (blind or seen[probe.needs[2]]) then _, err = try(probe.try, account) end
-    if err and not lacking[err.code] then error(err, 0) end
+    if not (seen["Zone Read"] or seen[probe.needs[2]]) then _, err = try(probe.try, account) end
+    if err and not lacking[err.code] then refused(err) end
     if err then
       seen[probe.needs[2]] = true
       missing[#missing + 1] = { option = probe.needs[1], permission = probe.needs[2] }
     end
   end
   return missing
+end
+
+-- What each returns. They are asked at the same time; of several errors that of the first is raised, whichever came
+-- first.
+local function beside(...)
+  local answers, errors, tasks = {}, {}, {}
+  for i, f in ipairs { ... } do
+    tasks[i] = function() answers[i], errors[i] = try(f) end
+  end
+  parallel(tasks)
+  for i = 1, #tasks do
+    if errors[i] then error(errors[i], 0) end
+  end
+  return table.unpack(answers, 1, #tasks)
+end
+
+-- Both look for the account where it is not given; the one that is not found is for the probes to tell.
+local function ask(account, o)
+  if not account.own.account then try(account.id, account) end
+  local of_account, of_zone = probes_of(o)
+  local token, missing, more = beside(function() return token_status(account) end,
+    function() return missing_of(account, of_account) end, function() return missing_of(account, of_zone) end)
+  table.move(more, 1, #more, #missing + 1, missing)
+  return token, missing
 end
 
 local variables = { token = "CLOUDFLARE_API_TOKEN", dns_token = "CLOUDFLARE_DNS_API_TOKEN" }
@@ -127,10 +159,9 @@ function verify.run(account, given)
     if not account.zone_name then account:zone "cloudflare.verify" end
     account:zone_token "cloudflare.verify"
   end
-  local seen = { token = token_status(account), zone = o.zone and account.zone_name or nil }
-  local missing = missing_of(account, probes_of(o))
+  local token, missing = ask(account, o)
   if missing[1] then refuse(account, missing) end
-  return seen
+  return { token = token, zone = o.zone and account.zone_name or nil }
 end
 
 return verify

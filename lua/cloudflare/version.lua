@@ -23,10 +23,16 @@ local function at_tag(account, o)
   end
 end
 
-local function has_traffic(account, o, id)
-  local newest = history.deployments(account, o.worker)[1]
-  for _, share in ipairs(newest and newest.split or {}) do
+local function has_traffic(deployment, id)
+  for _, share in ipairs(deployment and deployment.split or {}) do
     if share.version == id then return true end
+  end
+  return false
+end
+
+local function has_served(deployments, id)
+  for _, deployment in ipairs(deployments) do
+    if has_traffic(deployment, id) then return true end
   end
   return false
 end
@@ -34,12 +40,15 @@ end
 local function find(account, o)
   local found, newest = at_tag(account, o)
   if not found then return nil end
-  local thing = thing_of(o, found, has_traffic(account, o, found.id))
-  thing.past = not thing.deployed and found.id ~= newest or nil
+  local deployments = history.deployments(account, o.worker)
+  local thing = thing_of(o, found, has_traffic(deployments[1], found.id))
+  local is_older = found.id ~= newest and (not thing.deployed or has_served(deployments, newest))
+  thing.past = is_older or nil
   return thing
 end
 
--- An older version without traffic has the secrets of its time, those that were inherited too.
+-- An older version without traffic has the secrets of its time, those that were inherited too. And while one serves as
+-- what came after it was taken back, the service lets nobody change a secret.
 local function find_current(account, o)
   local thing = find(account, o)
   return thing and not thing.past and thing or nil
@@ -49,7 +58,8 @@ end
 
 local function post(account, o, parts)
   local made = account:workers(upload.script(o.worker, "/versions"), { method = "POST", multipart = parts,
-    query = { bindings_inherit = "strict" }, what = "upload a version of the Worker " .. o.worker })
+    query = { bindings_inherit = "strict" }, what = "upload a version of the Worker " .. o.worker,
+    changes = upload.changes(o.worker) })
   return thing_of(o, made, false)
 end
 
@@ -72,7 +82,7 @@ local function create(account, o)
   local holder = worker.find(account, o.worker)
   if holder then worker.refuse_foreign(account, holder.marker, o.marker, "the Worker " .. o.worker) end
   local thing = (holder and add or make_worker)(account, o)
-  account.own.markers[o.worker] = o.marker
+  worker.made(account, o.worker, o.marker)
   return thing
 end
 
@@ -129,6 +139,10 @@ function version.resource(account, o)
       return account:same(worker.marker_of(account, o.worker), o.marker, "the Worker " .. o.worker)
     end,
     update = function(thing) return thing.past and create(account, o) or thing end,
+    plan = function(thing)
+      if thing.past then return "change", "uploaded again: a later version has other secrets" end
+      return "keep", thing.deployed and "it serves" or "it has no traffic"
+    end,
     destroy = function() is_history = destroy(account, o) == true end,
   }
 end

@@ -34,11 +34,36 @@ local function settings(account, name)
     what = "read the Worker " .. name })
 end
 
+-- What `seen` has of a Worker: whether it is there, and its marker.
+local function told(found)
+  return found and { marker = marker.of_tags(found.tags) }
+end
+
 ---A Worker by its name; nil when there is none.
 ---@return { name: string, marker: string|nil }|nil
 function worker.find(account, name)
-  local found = settings(account, name)
-  return found and { name = name, marker = marker.of_tags(found.tags) }
+  local found = account.seen:ask("worker " .. name, function() return told(settings(account, name)) end)
+  return found and { name = name, marker = found.marker }
+end
+
+---Remembers whose a Worker is that was just made or marked.
+---@param account cloudflare.Account
+---@param name string
+---@param text string  the marker
+function worker.made(account, name, text)
+  account.own.markers[name] = text
+  account.seen:keep("worker " .. name, { marker = text })
+end
+
+---Asks for all Workers at once, so that each of them need not be asked for in the next while.
+---@param account cloudflare.Account
+---@return table[]  as the service shows them
+function worker.list(account)
+  local all, at = account.seen:renew("workers", function()
+    return account:workers("/scripts", { what = "list the Workers" }) or {}
+  end)
+  for _, found in ipairs(at and all or {}) do account.seen:keep("worker " .. found.id, told(found), at) end
+  return all
 end
 
 ---Raises "preview-to-production" for a Worker of production, by its name or by its marker, in any other environment.
@@ -106,7 +131,9 @@ end
 
 local function put(account, o, parts)
   local answer = account:workers(script(o.name), { method = "PUT", safe = false,
-    query = { bindings_inherit = "strict" }, multipart = parts, what = "upload the Worker " .. o.name })
+    query = { bindings_inherit = "strict" }, multipart = parts, what = "upload the Worker " .. o.name,
+    changes = upload.changes(o.name) })
+  worker.made(account, o.name, o.marker)
   return thing_of(o, uuid(answer and answer.deployment_id))
 end
 
@@ -133,12 +160,15 @@ local function destroy(account, o)
     what = "delete the Worker " .. o.name })
 end
 
--- What an upload would change.
+-- What an upload would change; and the tag of what serves, for who knows what it is made of.
 local function plan(account, o)
   if planned.is(o.version_tag) then return "change", "a new version, unless what is built serves already" end
   local serving = history.serving(account, o.name) or {}
-  if serving.tag and serving.tag == o.version_tag and not o.always and same_names(account, o) then return "keep" end
-  return "change", ("version %s after %s"):format(o.version_tag or "without a tag", serving.tag or "one without a tag")
+  local same = serving.tag and serving.tag == o.version_tag
+  if same and not o.always and same_names(account, o) then return "keep" end
+  if same then return "change", o.always and "secrets are made anew" or "its bindings" end
+  return "change", ("version %s after %s"):format(o.version_tag or "without a tag", serving.tag or "one without a tag"),
+    serving.tag
 end
 
 ---@return table resource
@@ -181,7 +211,7 @@ end
 ---@return table[]  kind, name, id, marker
 function worker.inventory(account, prefix)
   local list = {}
-  for _, found in ipairs(account:workers("/scripts", { what = "list the Workers" }) or {}) do
+  for _, found in ipairs(worker.list(account)) do
     local text = marker.of_tags(found.tags)
     if text and marker.under(text, prefix) then
       list[#list + 1] = { kind = "worker", name = found.id, id = found.id, marker = text }

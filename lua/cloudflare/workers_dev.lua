@@ -14,7 +14,7 @@ end
 
 local function switch(account, o, on)
   account:workers(path_of(o), { method = "POST", safe = true, absent = not on, just_made = on,
-    json = { enabled = on, previews_enabled = false },
+    json = { enabled = on, previews_enabled = false }, changes = {},
     what = ("switch workers.dev %s for the Worker %s"):format(on and "on" or "off", o.worker) })
 end
 

@@ -35,16 +35,4 @@ function guard.check(env, given, fields)
   end
 end
 
----A function that takes options, asked about them first.
----@param env environment.Environment
----@param fields table<string, string>
----@param f fun(given: table): any
----@return fun(given: table): any
-function guard.asking(env, fields, f)
-  return function(given)
-    guard.check(env, given, fields)
-    return f(given)
-  end
-end
-
 return guard

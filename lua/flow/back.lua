@@ -5,6 +5,8 @@ local commit = require "flow.commit"
 local core = require "core"
 local log = require "log"
 local neon = require "neon"
+local options = require "options"
+local planned = require "run.planned"
 local put = require "flow.put"
 
 local back = { methods = {} }
@@ -18,9 +20,7 @@ local reasons = {
     says = "data is damaged: the database goes back to a moment before, and all Workers use it" },
 }
 
-local function misuse(message, hint)
-  failure { code = "usage", class = "misuse", message = message, hint = hint }
-end
+local misuse = options.usage
 
 -- What belongs to the one way back, and not to the other.
 local function check_options(why, database, o)
@@ -87,6 +87,7 @@ end
 ---@field name string     of davit.yaml
 ---@field script string
 ---@field from? string    the version that serves
+---@field from_tag? string
 ---@field to string       the version that will
 ---@field tag? string
 ---@field since? string   when it was made
@@ -95,7 +96,7 @@ end
 local function target_of(env, worker, version)
   local to = version_of(env, worker, version)
   local found, now = env.cloudflare.find_version(worker.script, to) or {}, env.cloudflare.serving(worker.script) or {}
-  return { name = worker.name, script = worker.script, from = now.version, to = to, tag = found.tag,
+  return { name = worker.name, script = worker.script, from = now.version, from_tag = now.tag, to = to, tag = found.tag,
     since = found.created, serves_as = (found.variables or {}).VERSION }
 end
 
@@ -122,6 +123,40 @@ function back.methods:roll_back(target, force)
   return { from = done.from, to = done.version, changed = done.changed }
 end
 
+-- What deploys of Davit call a version ends in digits of its settings, secrets and database (flow/workers.lua).
+local function settings_in(tag) return tag and tag:match "^%x+%-(%x+)$" end
+
+local function about_secrets(target)
+  local now, past = settings_in(target.from_tag), settings_in(target.tag)
+  if now and now == past then return "its secrets and settings are those of now" end
+  return "it has the secrets and settings of its time: refused where secrets were changed since, unless --force"
+end
+
+---What a plan says of rolling a Worker back.
+---@param target flow.Target
+---@return "keep"|"change" action, string why
+function back.plan(target)
+  if target.from == target.to then return "keep", "it serves version " .. target.to end
+  local function called(id, tag) return tag and ("%s (%s)"):format(id, tag) or id end
+  return "change", ("%s: version %s, after %s; %s"):format(target.script, called(target.to, target.tag),
+    target.from and called(target.from, target.from_tag) or "several that share the traffic", about_secrets(target))
+end
+
+---Takes back that a Worker got another version: what served before it has all traffic again, with its own secrets.
+---Whoever has deployed since, or has gone back, is left alone.
+---@param target { script: string, from?: string, to?: string }  to: what it serves by now, where that is known
+function back.methods:serve_again(target)
+  local serves = (self.cloudflare.serving(target.script) or {}).version
+  if serves and (serves == target.from or target.to and serves ~= target.to) then return end
+  if not target.from then
+    failure { code = "no-way-back", about = target.script,
+      message = ("the traffic of the Worker %s was split before"):format(target.script),
+      hint = "nothing was changed; davit rollback --worker NAME --version ID gives all of it to one version" }
+  end
+  self.cloudflare.rollback { worker = target.script, marker = self.marker, version = target.from, force = true,
+    message = "it was taken back" }
+end
+
 ---The host of a Worker on workers.dev, where there is no zone.
 ---@param worker flow.Worker
 ---@return string
@@ -144,6 +179,15 @@ function back.stays(env, decision, o)
   end
   for _, one in ipairs(cloudflare.rollback_reach.stays) do list[#list + 1] = one end
   return list
+end
+
+---Says it before anything is done: as a warning, in a plan as part of that.
+---@param decision { says: string }
+---@param list string[]  of back.stays
+function back.say_stays(decision, list)
+  for _, text in ipairs(list) do planned.tell("stays", text) end
+  if planned.active() then return end
+  log.warn(("rollback: %s. It does not bring back: %s"):format(decision.says, table.concat(list, "; ")))
 end
 
 -- ---- the database ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ local modules = require "wrangler.modules"
 local path = require "path"
 local planned = require "run.planned"
 local process = require "process"
+local reading = require "run.reading"
 local sha256 = require "sha256"
 local upload = require "wrangler.upload"
 
@@ -48,6 +49,7 @@ local function settings_of(worker)
 end
 
 local function run_command(worker, command, folder)
+  reading.allow_shell(command)
   local _, err = try(process.run, {
     command = command, cwd = worker.folder .. (folder and "/" .. folder or ""), output = "stream",
     prefix = worker.name .. " | ",
@@ -57,13 +59,33 @@ local function run_command(worker, command, folder)
   error(err, 0)
 end
 
+-- Of a Worker the command that builds it, where there is one, and whether wrangler's bundler is wanted as well.
+local function build_of(worker, settings)
+  local own = settings and upload.build(settings) or { command = worker.settings.build }
+  return own, settings ~= nil and bundler.wanted(settings, worker)
+end
+
+---Raises "config" for what a configuration of wrangler's says that is not done, before anything is built.
+function bundle.check(worker)
+  local settings = settings_of(worker)
+  if settings then upload.of(settings, worker) end
+end
+
+---Whether a Worker is built at all, and not deployed as it stands there.
+---@param worker flow.Worker
+---@return boolean
+function bundle.has_build(worker)
+  local own, bundled = build_of(worker, settings_of(worker))
+  return own.command ~= nil or bundled
+end
+
 ---Runs a Worker's build command in its folder, and wrangler's bundler where one is needed; their output is streamed,
 ---masked.
 function bundle.build(worker)
   local settings = settings_of(worker)
-  local own = settings and upload.build(settings) or { command = worker.settings.build }
+  local own, bundled = build_of(worker, settings)
   if own.command then run_command(worker, own.command, own.cwd) end
-  if settings and bundler.wanted(settings, worker) then bundler.run(settings, worker) end
+  if bundled then bundler.run(settings, worker) end
 end
 
 local function entry_of(worker)
@@ -172,11 +194,8 @@ local MODULE = "application/javascript+module"
 ---@param worker flow.Worker  with `environment` where its configuration has sections; `siblings`, the environment's
 ---Workers by the names that service bindings use
 ---@return flow.Bundle
-function bundle.read(worker)
+function bundle.read_built(worker)
   local settings = settings_of(worker)
-  if planned.active() and (settings or worker.settings.build) then   -- a build is not run for a plan
-    return planned.unknown("the build of " .. worker.name)
-  end
   if settings then return read_configured(worker, settings) end
   local entry = entry_of(worker)
   local assets, rules = {}, {}
@@ -185,6 +204,21 @@ function bundle.read(worker)
   for name, asset in pairs(assets) do parts[#parts + 1] = name .. "=" .. sha256(asset.body) end
   return { entry = entry, main = "index.js", modules = { { name = "index.js", type = MODULE, body = entry } },
     assets = assets, rules = rules, digest = sha256(table.concat(parts, "\n")) }
+end
+
+-- Whether a command makes what is deployed, so that it is known only afterwards.
+local function is_made(worker)
+  local settings = settings_of(worker)
+  if not settings then return worker.settings.build ~= nil end
+  return (upload.build(settings) or {}).command ~= nil or bundler.wanted(settings, worker)
+end
+
+---The same; while a plan is made, what was built for it (`planned_bundle`), and nothing that an earlier build left.
+---@param worker flow.Worker
+---@return flow.Bundle
+function bundle.read(worker)
+  if not (planned.active() and is_made(worker)) then return bundle.read_built(worker) end
+  return worker.planned_bundle or planned.unknown("the build of " .. worker.name)
 end
 
 return bundle

@@ -149,7 +149,7 @@ local function run_one(run, name, o, state)
     state.gate(function()
       run.step("check", { command = check.run, cwd = check.cwd }, function()
         command(check, name, o.root, o.env_of(check))
-      end)
+      end, nil, function() return "run", check.run end)
     end)
     passed = true
   end)

@@ -61,7 +61,8 @@ end
 
 local function unreadable(path, why)
   failure { code = "config", class = "misuse", about = path,
-    message = ("the event in GITHUB_EVENT_PATH: %s"):format(why) }
+    message = ("the event in GITHUB_EVENT_PATH: %s"):format(why),
+    hint = "the runner writes that file for a job; by hand, unset GITHUB_EVENT_NAME" }
 end
 
 -- The file is the runner's, outside of the project.
@@ -207,7 +208,10 @@ function commit.pushed(p)
       "push to it; by hand, 'davit rollback' and 'davit migrate' do what cannot wait")
   end
   local here = commit.checked_out(p.root)
-  if not here then denied("the project is no checkout of git: nobody can tell which commit would be deployed") end
+  if not here then
+    denied("the project is no checkout of git: nobody can tell which commit would be deployed",
+      "check the pushed commit out first, in CI with actions/checkout; git must be installed")
+  end
   if here.sha ~= found.sha then
     denied(("the push was of %s, and %s is checked out"):format(found.sha, here.sha), "check out the pushed commit")
   end

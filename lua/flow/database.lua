@@ -1,11 +1,11 @@
 ---The database of an environment: its branch, how it is reached, how it is brought up to date. These are methods
 ---of flow.Environment (lua/flow.lua).
 local artifact = require "artifact"
+local checks = require "flow.checks"
 local migrations = require "flow.migrations"
 local planned = require "run.planned"
-local retry = require "retry"
 local secrets = require "flow.secrets"
-local sql = require "sql"
+local session = require "migrations.session"
 
 local database = {}
 
@@ -53,11 +53,22 @@ function database:database_url(branch, to)
   return self.urls[key]
 end
 
--- For whom it is sealed.
-local function sealed_places(sealed_to)
+-- ---- handing over --------------------------------------------------------------------------------------
+
+-- No longer than what it leads to is there for: a pull request's branch stays, a push's goes with its test.
+local RETENTION <const> = { preview = "7d", other = "1d" }
+
+-- For whom it is sealed, and where they may use it: where davit.yaml says, else in a command of the shell.
+local function sealed_places(env, sealed_to)
   local to = {}
-  for _, key in ipairs(type(sealed_to) == "table" and sealed_to or { sealed_to }) do to[#to + 1] = "sealed:" .. key end
+  for _, key in ipairs(sealed_to) do to[#to + 1] = "sealed:" .. key end
+  for _, place in ipairs((env.project.secrets.DATABASE_URL or {}).to or checks.places) do to[#to + 1] = place end
   return to
+end
+
+local function as_list(sealed_to)
+  local list = type(sealed_to) == "string" and { sealed_to } or sealed_to
+  return list and list[1] and list or nil
 end
 
 ---Hands the database over to a later job: the branch by its id; sealed, its connection string, too.
@@ -65,9 +76,11 @@ end
 ---@param o? { name?: string, sealed_to?: string|string[], run?: string, attempt?: integer, retention?: number|string }
 function database:hand_over(branch, o)
   o = o or {}
-  local url = o.sealed_to and self:database_url(branch, sealed_places(o.sealed_to)) or nil
+  local keys = as_list(o.sealed_to)
+  local url = keys and self:database_url(branch, sealed_places(self, keys)) or nil
   artifact.hand_over {
-    name = o.name or "database", run = o.run, attempt = o.attempt, retention = o.retention, sealed_to = o.sealed_to,
+    name = o.name or "database", run = o.run, attempt = o.attempt, sealed_to = keys and o.sealed_to,
+    retention = o.retention or RETENTION[self.kind] or RETENTION.other,
     values = { branch = branch.id, DATABASE_URL = url },
   }
 end
@@ -84,28 +97,41 @@ function database:take_over(o)
   return branch, self:database_url(branch)
 end
 
--- A new branch may be reached before its roles have their passwords (28P01), or not at all.
-local first_connection = { classes = { transient = true, pending = true }, first = 0.25, most = 4, budget = 60 }
+-- ---- migrating ------------------------------------------------------------------------------------------
 
-local function wait_for_connection(url)
-  retry.run(first_connection, function()
-    local _, err = try(function()
-      local session <close> = sql.connect { url = url }
-      session:query "select 1"
-    end)
-    if not err then return end
-    if err.sqlstate == "28P01" then err.class = "pending" end
-    error(err, 0)
-  end)
+---The connection string for migrations, which the project's command gets where there is one.
+---@param branch { id: string }
+function database:migration_url(branch)
+  return self:database_url(branch, self.database.kind == "command" and checks.places or nil)
+end
+
+local SOON <const> = 15   -- seconds
+
+-- Who can connect has no need to ask Neon how far it is with a branch. Where that takes long, Neon says why, or when.
+local function wait_until_reached(env, branch, url)
+  local opened, err = try(session.open, url, SOON)
+  if opened then return opened:close() end
+  if err.class == "cancelled" then error(err, 0) end
+  env.neon.ready(branch)
+  session.open(url):close()
 end
 
 ---Waits until the branch accepts connections and applies what the folder has and it has not.
 ---@return migrations.Report
 function database:migrate(branch)
-  self.neon.ready(branch)
-  local url = self:database_url(branch)
-  wait_for_connection(url)
+  local url = self:migration_url(branch)
+  wait_until_reached(self, branch, url)   -- it is used even where there is nothing to apply
   return migrations.try { database = self.database, url = url, environment = self.kind, newer = true }
+end
+
+---What a plan says of that: of a branch that is there, what is pending.
+---@param branch table  what run.ensure returned
+---@return "run"|"skip" action, string|nil why, migrations.Report|nil report
+function database:plan_migrate(branch)
+  if planned.is(branch) then return "run", "what its parent has not" end
+  self.neon.ready(branch)
+  return migrations.plan_apply(migrations.plan(self.database, migrations.folder(self.database),
+    self:database_url(branch), { newer = true }))
 end
 
 return database

@@ -9,7 +9,9 @@ local json = require "json"
 local options = require "options"
 local plans = require "migrations.plan"
 local project = require "project"
+local planned = require "run.planned"
 local session = require "migrations.session"
+local tell = require "migrations.tell"
 
 local migrations = {}
 
@@ -50,19 +52,42 @@ local function listed(list) return list[1] ~= nil and list or json.array {} end
 ---@param o? { newer?: boolean }   newer: the database may have migrations that the folder has not
 ---@return migrations.Plan
 function migrations.plan(database, state, url, o)
-  if database.kind == "command" and not state then return plan_of_command(database) end
+  if database.kind == "command" and not state then return tell.pending(plan_of_command(database)) end
   if not state then return nothing end
   local s <close> = session.open(url)
   local plan = plans.make(state, carry_out.records(s, state.layout), o)
   plan.kind = database.kind == "command" and "command" or plan.kind
   plan.pending, plan.breaking = listed(plan.pending), listed(plan.breaking)
-  return plan
+  return tell.pending(plan)
 end
 
 ---Whether a plan does anything.
 ---@param plan migrations.Plan
 ---@return boolean
 function migrations.is_empty(plan) return #plan.pending == 0 and not plan.opaque end
+
+local function what_of(plan)
+  if plan.opaque then return "the project's command" end
+  return #plan.pending == 1 and "1 file" or #plan.pending .. " files"
+end
+
+---What a plan (`--plan`) says of carrying one out.
+---@param plan migrations.Plan
+---@return "run"|"skip" action, string|nil why, migrations.Report  report: as far as it is known
+function migrations.plan_apply(plan)
+  local report = { applied = json.array {}, already = plan.already, additive = plan.additive, breaking = plan.breaking }
+  if migrations.is_empty(plan) then return "skip", "nothing is pending", report end
+  return "run", what_of(plan), report
+end
+
+---A report in a line.
+---@param report migrations.Report  unknown in a plan
+---@return string
+function migrations.summary(report)
+  if planned.is(report) then return tostring(report) end
+  return ("%d applied, %d before, %s"):format(#report.applied, report.already,
+    report.additive and "additive" or #report.breaking .. " statements break who uses the database")
+end
 
 -- Consent ----------------------------------------------------------------------------------
 
@@ -111,10 +136,10 @@ end
 
 -- What was planned is what is done: a file that changed, or came later, was seen by nobody.
 local function check_planned(plan, files)
-  local planned = {}
-  for _, one in ipairs(plan.pending) do planned[one.name] = one.hash end
+  local hashes = {}
+  for _, one in ipairs(plan.pending) do hashes[one.name] = one.hash end
   for _, m in ipairs(files) do
-    if planned[m.name] ~= m.hash then
+    if hashes[m.name] ~= m.hash then
       failure { code = "migration-plan", class = "fatal", about = m.shown,
         message = ("%s is not in the plan of this run as it is now"):format(m.shown),
         hint = "the folder or the database changed meanwhile: run again, and look at the new plan" }
@@ -202,16 +227,27 @@ end
 
 -- Generating -----------------------------------------------------------------------------------
 
+local function check_generate(database)
+  if database.generate and database.migrations then return end
+  failure { code = "config", class = "misuse",
+    message = "davit.yaml: the database has no 'generate' with 'migrations'",
+    hint = "name the command that writes migrations: generate: npx drizzle-kit generate" }
+end
+
+---What a plan (`--plan`) says of that.
+---@param database table
+---@return "run" action, string why
+function migrations.plan_generate(database)
+  check_generate(database)
+  return "run", database.generate .. "; what it writes is not known yet"
+end
+
 ---Runs the project's command that writes migrations.
 ---@param database table
 ---@param o? { check?: boolean }  check: raises "migration-drift" (exit 5) when it writes any, and takes them back
 ---@return { changes: string[], digest: string }
 function migrations.generate(database, o)
-  if not (database.generate and database.migrations) then
-    failure { code = "config", class = "misuse",
-      message = "davit.yaml: the database has no 'generate' with 'migrations'",
-      hint = "name the command that writes migrations: generate: npx drizzle-kit generate" }
-  end
+  check_generate(database)
   local root = project.current().root
   local made = command.generate {
     command = database.generate, cwd = root, folder = root .. "/" .. database.migrations, shown = database.migrations,

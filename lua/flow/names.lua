@@ -134,6 +134,21 @@ function names.workers(p, kind, settings, values)
   return list
 end
 
+---What is another in a version than in the one that serves, by their tags (env:version): "version B after A: …".
+---@param tag any         nil or unknown: nobody can tell
+---@param serving? string
+---@return string
+function names.differences(tag, serving)
+  local told = ("version %s after %s"):format(tag, serving or "one without a tag")
+  local bundle, rest = tostring(tag):match "^(%x+)%-(%x+)$"
+  local bundle_now, rest_now = (serving or ""):match "^(%x+)%-(%x+)$"
+  if not (bundle and bundle_now) then return told end
+  local list = {}
+  if bundle ~= bundle_now then list[#list + 1] = "another bundle" end
+  if rest ~= rest_now then list[#list + 1] = "other settings, secrets or database" end
+  return ("%s: %s"):format(told, list[1] and table.concat(list, ", ") or "the same again")
+end
+
 -- ---- databases ---------------------------------------------------------------------------------------
 
 ---The project's database.

@@ -3,6 +3,8 @@
 local checks = require "flow.checks"
 local commit = require "flow.commit"
 local connection = require "local"
+local planned = require "run.planned"
+local prepare = require "flow.prepare"
 local testing = require "flow.testing"
 
 local preview = { methods = {} }
@@ -43,14 +45,27 @@ local function urls(env)
   return list
 end
 
+-- Setups that builds need, too, run once, apart from the checks.
+local function set_up(run, env, chosen)
+  local wanted = false
+  for name, check in pairs(chosen) do
+    if check.setup and not check.needs then wanted, chosen[name] = true, nil end
+  end
+  if wanted then prepare.set_up(run, env) end
+end
+
 ---Runs the checks that need a preview, with its URLs as variables.
 ---@param run run
 ---@param env flow.Environment
 function preview.check(run, env)
   if not checks.need(env.project.checks, "preview") then return end
-  local change = run.step("what changed", function() return commit.change(env.project, { pr = env.values.pr }) end)
+  local change = run.look("what changed", function() return commit.change(env.project, { pr = env.values.pr }) end)
   change.stage = "preview"
-  local chosen = checks.choose(env.project.checks, change)
+  local chosen, others = checks.choose(env.project.checks, change)
+  for name, why in pairs(others) do
+    if env.project.checks[name].needs == "preview" then planned.tell("skip", name .. "/check", why) end
+  end
+  set_up(run, env, chosen)
   checks.run(run, { chosen = chosen, root = env.project.root, jobs = 1, env_of = function(check)
     local list = urls(env)
     for name, value in pairs(testing.variables(env, check, {})) do list[name] = value end

@@ -6,6 +6,7 @@ local incident = require "flow.incident"
 local json = require "json"
 local log = require "log"
 local migrations = require "flow.migrations"
+local names = require "flow.names"
 local planned = require "run.planned"
 local put = require "flow.put"
 local testing = require "flow.testing"
@@ -70,8 +71,8 @@ end
 ---@param branch { id: string }
 ---@return { database: neon.RollbackPoint, workers: table<string, { version: string, tag?: string }> }
 function methods:rollback_point(branch)
-  local point = { database = self.neon.rollback_point { branch = branch.id, database = self.database.database,
-    role = self.database.role }, workers = {} }
+  local url = self:database_url(branch)
+  local point = { database = self.neon.rollback_point { branch = branch.id, url = url }, workers = {} }
   for _, worker in ipairs(self.workers) do
     local now = self.cloudflare.serving(worker.script)
     if now and not now.version then refuse_split(worker, now) end
@@ -86,14 +87,14 @@ end
 ---@return migrations.Plan
 function methods:pending_migrations(branch)
   self.neon.ready(branch)
-  return migrations.plan(self.database, migrations.folder(self.database), self:database_url(branch))
+  return migrations.plan(self.database, migrations.folder(self.database), self:migration_url(branch))
 end
 
 ---@param branch { id: string }
 ---@param plan migrations.Plan
 ---@return migrations.Report
 function methods:apply_migrations(branch, plan)
-  return migrations.apply { database = self.database, url = self:database_url(branch), plan = plan,
+  return migrations.apply { database = self.database, url = self:migration_url(branch), plan = plan,
     environment = self.kind, consented = true }
 end
 
@@ -126,26 +127,16 @@ function production.adopt(run, env, take_over)
   end
 end
 
----Builds all Workers at once, or takes the bundles that were tested; nothing else is touched before.
----@param run run
----@param env flow.Environment
----@param sha string
-function production.prepare(run, env, sha)
-  local builds = {}
-  for _, worker in ipairs(env.workers) do
-    builds[worker.name] = function()
-      local taken = run.step("tested bundle", { sha = sha }, function() return testing.take_bundle(worker, sha) end)
-      if planned.is(taken) then return end   -- whether one is stored is seen when it is taken
-      if not taken.there then run.step("build", function() bundles.build(worker) end) end
-      log.info(taken.there and ("%s: the bundle that was tested"):format(worker.name)
-        or ("%s: built anew, no tested bundle of %s is stored"):format(worker.name, sha:sub(1, 8)))
-    end
-  end
-  run.parallel(builds)
+-- Whether another version serves by now, so that nothing of this run's is left to take back: somebody has deployed
+-- since, or has gone back. A split may give a part to ours.
+local function is_replaced(env, worker, version)
+  local now = env.cloudflare.serving(worker.script)
+  return now ~= nil and now.version ~= nil and now.version ~= version
 end
 
 -- A Worker that this run has made goes; one that was there serves what it served.
-local function back(env, worker, o)
+local function back(env, worker, version, o)
+  if is_replaced(env, worker, version) then return end
   if not o.before then return put.away(env:worker_named(worker)) end
   if o.no_way_back then
     failure { code = "no-way-back", about = worker.script, message = ("the Worker %s keeps its new version: %s"):format(
@@ -154,6 +145,29 @@ local function back(env, worker, o)
   -- By force: secrets that this run has changed have the values again that served until then.
   env.cloudflare.rollback { worker = worker.script, marker = env.marker, version = o.before.version, force = true,
     message = "the deploy has failed" }
+end
+
+-- What a plan says of a deploy, by the version that was found and the one that serves.
+local function plan_deploy(worker, version, before)
+  if not before then return "run" end
+  if planned.is(worker.version) then
+    return "change", ("a new version after %s, with its secrets: %s"):format(before.tag or before.version,
+      table.concat(worker.settings.secrets, ", "))
+  end
+  if version.deployed and not planned.is(version) then return "keep", "it serves" end
+  return "change", names.differences(worker.version, before.tag)
+end
+
+-- A version that serves stays, as no way leads back; one that never did goes, and a Worker that it has made.
+local function remove_unused(wanted, before)
+  local version = wanted.find()
+  if version and not (version.deployed and before) then put.away(wanted) end
+end
+
+-- What belongs to the Worker and to no version of it.
+local function lasting(bundle)
+  return { observability = bundle.observability, logpush = bundle.logpush, tail_consumers = bundle.tail_consumers,
+    streaming_tail_consumers = bundle.streaming_tail_consumers }
 end
 
 ---Uploads a version of a Worker and gives it all traffic; taken back, the one before has it again.
@@ -167,10 +181,12 @@ function production.deploy(run, env, worker, o)
   local wanted = env:worker_version(worker, bundle, worker.version, o.secrets)
   -- A version that would be deployed again anyway is nothing to take back.
   local version = not o.no_way_back and run.ensure(wanted)
-    or run.step(wanted[1], function() return put.there(wanted) end)
+    or run.step(wanted[1], function() return put.there(wanted) end, function() remove_unused(wanted, o.before) end,
+      function() return put.plan(wanted) end)
   run.step("deploy " .. worker.name, { version = version.id }, function()
-    return put.there(env.cloudflare.deployment { worker = worker.script, marker = env.marker, version = version.id })
-  end, function() back(env, worker, o) end)
+    return put.there(env.cloudflare.deployment { worker = worker.script, marker = env.marker, version = version.id,
+      settings = lasting(bundle) })
+  end, function() back(env, worker, version.id, o) end, function() return plan_deploy(worker, version, o.before) end)
 end
 
 ---What is asked for where davit.yaml says `approve`.
@@ -179,12 +195,12 @@ end
 ---@param plan migrations.Plan
 ---@return table
 function production.plan_of(env, sha, plan)
-  local names, hosts = {}, {}
-  for i, one in ipairs(plan.pending) do names[i] = one.name end
+  local files, hosts = {}, {}
+  for i, one in ipairs(plan.pending) do files[i] = one.name end
   for i, worker in ipairs(env.workers) do
     hosts[i] = ("%s at %s"):format(worker.script, worker.host or "workers.dev")
   end
-  return { commit = sha, migrations = names, breaking = #plan.breaking, workers = hosts }
+  return { commit = sha, migrations = files, breaking = #plan.breaking, workers = hosts }
 end
 
 -- ---- what is told ------------------------------------------------------------------------------------
@@ -234,13 +250,26 @@ local function applied(env, told)
   return list, now.opaque
 end
 
+---Has people told when the run is taken back: by the issue, and where davit.yaml says. Both are steps that do nothing
+---but know how they are taken back, the first of the run, so that what they tell is all there is.
+---@param run run
+---@param env flow.Environment
+---@param told { sha: string, run: string, branch?: table, point?: table, plan?: table, migrated?: table }
+function production.watch(run, env, told)
+  if env.project.notify then
+    run.step("notify of a failure", function() end, function() env:notify(told, "failure", run.outcome().error) end)
+  end
+  run.step("watch", function() end, function() env:report_incident(told, run.outcome()) end)
+end
+
 ---Opens the issue about a failed deploy, or brings the open one up to date.
 ---@param told { sha: string, run: string, branch?: table, point?: table, plan?: table, migrated?: table }
 ---@param outcome table  of run.outcome
 function methods:report_incident(told, outcome)
   local done, unsure = applied(self, told)
-  put.there(incident.issue(self, { sha = told.sha, run = told.run, point = told.point, outcome = outcome,
+  local issue = put.there(incident.issue(self, { sha = told.sha, run = told.run, point = told.point, outcome = outcome,
     applied = done, unsure = unsure, breaking = told.plan and not told.plan.additive }))
+  told.issue = issue and issue.url
 end
 
 ---What is told after everything is healthy: that it could not be told is no reason to take production back.
@@ -250,6 +279,17 @@ end
 function production.tell(run, name, f)
   local _, err = try(run.step, name, f)
   if err then log.warn(("%s: %s; production is deployed all the same"):format(name, err.message)) end
+end
+
+---Tells everybody that production serves a commit: GitHub, whoever waits for the incident, and where davit.yaml says.
+---@param run run
+---@param env flow.Environment
+---@param deployment { id: integer }
+---@param told { sha: string, run: string }
+function production.tell_success(run, env, deployment, told)
+  production.tell(run, "tell GitHub", function() env:tell_deployed(deployment, "success") end)
+  production.tell(run, "close the incident", function() return env:close_incident(told.sha) end)
+  if env.project.notify then production.tell(run, "notify", function() env:notify(told, "success") end) end
 end
 
 ---@param sha string  the commit that serves now

@@ -16,6 +16,19 @@ function put.there(r)
   return resource.update(r, found)
 end
 
+---Raises "not-ours" when one that was found is somebody else's.
+function put.check(r, found) resource.check_ours(r, found) end
+
+---What put.there would do, as the plan of a step says it.
+---@param r run.Resource
+---@return "create"|"change"|"keep" action, string|nil why, any thing  nil: it is not there
+function put.plan(r)
+  local found = r.find()
+  if found == nil then return "create" end
+  local action, why = resource.plan(r, found)
+  return action, why, found
+end
+
 ---Takes it back and looks whether it is gone.
 ---@param r run.Resource
 ---@return boolean  false: it was not there

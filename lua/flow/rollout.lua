@@ -7,13 +7,23 @@ local reach = require "flow.reach"
 
 local rollout = {}
 
+-- What is refused without consent says how it is given.
+local function ensure(run, resource, take_over)
+  local thing, err = try(run.ensure, resource)
+  if not err then return thing end
+  if err.code == "not-ours" and not take_over then
+    err.hint = "nothing was changed there; --take-over replaces what others have at our hosts, and keeps it"
+  end
+  error(err, 0)
+end
+
 ---The DNS record of a Worker's host; without a zone the service names the host itself.
 ---@param run run
 ---@param env flow.Environment
 ---@param worker flow.Worker
 ---@param take_over? boolean  what others have at the host is replaced, and kept
 function rollout.name(run, env, worker, take_over)
-  if worker.host then run.ensure(env:dns_record(worker, take_over)) end
+  if worker.host then ensure(run, env:dns_record(worker, take_over), take_over) end
 end
 
 ---The host that leads to a Worker: its custom domain, or its name on workers.dev. Sets `host`.
@@ -23,7 +33,7 @@ end
 ---@param take_over? boolean
 function rollout.attach(run, env, worker, take_over)
   if worker.host then
-    run.ensure(env:domain(worker, take_over))
+    ensure(run, env:domain(worker, take_over), take_over)
   else
     worker.host = run.ensure(env.cloudflare.workers_dev { worker = worker.script, marker = env.marker }).host
   end

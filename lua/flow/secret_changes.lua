@@ -5,16 +5,14 @@ local core = require "core"
 local github = require "github"
 local json = require "json"
 local log = require "log"
-local put = require "flow.put"
+local options = require "options"
 local secrets = require "flow.secrets"
 
 local changes = { methods = {} }
 
 local methods = changes.methods
 
-local function misuse(message, hint)
-  failure { code = "usage", class = "misuse", message = message, hint = hint }
-end
+local misuse = options.usage
 
 -- ---- what is asked for -------------------------------------------------------------------------------
 
@@ -157,7 +155,7 @@ function methods:new_values(run, workers, asked)
     end
   end
   if not asked.rotate[1] then return values, of_github end
-  local key = run.step("key", function() return secrets.newest_key(self) end)
+  local key = run.look("key", function() return secrets.newest_key(self) end)
   local to = { secrets.WORKER_UPLOAD, table.unpack(github.places.secret) }
   for _, name in ipairs(asked.rotate) do
     values[name] = secrets.rotate(self, name, key, run.id, to)
@@ -166,21 +164,37 @@ function methods:new_values(run, workers, asked)
   return values, of_github
 end
 
+---The version that each Worker serves: where a change that fails goes back to. Raises while nothing is changed yet.
+---@param workers flow.Worker[]
+---@return table<string, string>  none where the traffic is split
+function methods:versions_before(workers)
+  local list = {}
+  for _, worker in ipairs(workers) do
+    local now = self.cloudflare.serving(worker.script)
+    if not now then
+      failure { code = "cloudflare-10007", about = worker.script, hint = "nothing was changed; deploy it first",
+        message = ("Cloudflare: there is no Worker %s"):format(worker.script) }
+    end
+    list[worker.name] = now.version
+  end
+  return list
+end
+
 ---Stores values as secrets of the repository, where the next deploy takes them from.
 ---@param run run
 ---@param list table[]  of new_values
 function methods:change_at_github(run, list)
   for _, one in ipairs(list) do
-    run.step("GitHub's secret " .. one.name, function() put.there(self.github.secret(one)) end)
+    run.ensure(self.github.secret(one))   -- nobody can read the value of before: one that was there keeps the new one
     log.info(("%s has a new value at GitHub; other places that hold one (an env file) keep theirs"):format(one.name))
   end
 end
 
+local UNDEPLOYED <const> = "its newest version does not serve, as after a deploy that was taken back: "
+  .. "deploy, which brings all secrets"
+
 local function explain_undeployed(err)
-  if err.code == "cloudflare-10215" then
-    err.hint = "its newest version does not serve, as after a deploy that was taken back: "
-      .. "deploy, which brings all secrets"
-  end
+  if err.code == "cloudflare-10215" then err.hint = UNDEPLOYED end
   error(err, 0)
 end
 
@@ -195,6 +209,54 @@ function methods:change_secrets(worker, values, delete)
   local done, err = try(self.cloudflare.change_secrets, { worker = worker.script, marker = self.marker, set = set,
     delete = delete })
   return done or explain_undeployed(err)
+end
+
+-- ---- what a plan says of them ------------------------------------------------------------------------
+
+-- What Cloudflare would refuse.
+local function refuse_undeployed(env, worker)
+  local newest, now = env.cloudflare.versions(worker.script)[1], env.cloudflare.serving(worker.script)
+  if not (newest and now) or newest.id == now.version then return end
+  failure { code = "cloudflare-10215", about = worker.script, hint = UNDEPLOYED,
+    message = ("Cloudflare: the secrets of the Worker %s cannot be changed now"):format(worker.script) }
+end
+
+local function set_of(names)
+  local set = {}
+  for _, name in ipairs(names) do set[name] = true end
+  return set
+end
+
+-- "add A, B; delete C", by what the Worker has now.
+local function in_words(there, worker, values, asked)
+  local words, rotated = {}, set_of(asked.rotate)
+  local lists = { add = {}, set = {}, rotate = {}, delete = {} }
+  for _, name in ipairs(worker.settings.secrets) do
+    local verb = not there[name] and "add" or rotated[name] and "rotate" or "set"
+    if values[name] then table.insert(lists[verb], name) end
+  end
+  for _, name in ipairs(asked.delete) do
+    if there[name] then table.insert(lists.delete, name) end
+  end
+  for _, verb in ipairs { "add", "set", "rotate", "delete" } do
+    if lists[verb][1] then words[#words + 1] = ("%s %s"):format(verb, table.concat(lists[verb], ", ")) end
+  end
+  return words[1] and table.concat(words, "; ") or nil
+end
+
+---Names alone. Values are never given back, so one that is set may be the same again.
+---@param worker flow.Worker
+---@param values table<string, any>
+---@param asked flow.SecretChanges
+---@return "keep"|"change" action, string why
+function methods:plan_secrets(worker, values, asked)
+  self:require_worker(worker)
+  local names = {}
+  for i, one in ipairs(self.cloudflare.secrets(worker.script)) do names[i] = one.name end
+  local words = in_words(set_of(names), worker, values, asked)
+  if not words then return "keep", "it wants and has none of them" end
+  refuse_undeployed(self, worker)
+  return "change", ("a new version of %s: %s"):format(worker.script, words)
 end
 
 return changes

@@ -8,6 +8,7 @@
 local cloudflare = require "cloudflare"
 local fs = require "fs.core"
 local planned = require "run.planned"
+local reading = require "run.reading"
 local secret = require "secret"
 local secret_core = require "secret.core"
 
@@ -52,6 +53,7 @@ local function read(env, name, to)
   local d, o = declared(env, name), { to = to, name = name }
   if d.file then return secret.file(d.file, { to = to, name = name, shared = d.shared }) end
   if d.fd then return secret.fd(d.fd, o) end
+  if d.command then reading.allow(d.command) end
   if d.command then return secret.command(d.command, { to = to, name = name, cwd = env.project.root }) end
   local variable = d.from or name
   return find_in_environment(env, variable, o) or missing(env, name, variable)

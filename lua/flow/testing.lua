@@ -3,7 +3,9 @@ local artifact = require "artifact"
 local bundles = require "flow.bundle"
 local checks = require "flow.checks"
 local commit = require "flow.commit"
+local keys = require "artifact.keys"
 local log = require "log"
+local planned = require "run.planned"
 local project = require "project"
 local put = require "flow.put"
 local secrets = require "flow.secrets"
@@ -33,7 +35,10 @@ function testing.choose_checks(env, change, builds)
   change.builds = builds
   if change.why then log.warn(change.why .. "; so everything may have changed") end
   local chosen, others = checks.choose(env.project.checks, change)
-  for name, why in pairs(others) do log.info(("the check %s is left out: %s"):format(name, why)) end
+  for name, why in pairs(others) do
+    local told = planned.tell("skip", name .. "/check", why)
+    if not told then log.info(("the check %s is left out: %s"):format(name, why)) end
+  end
   return chosen
 end
 
@@ -62,11 +67,14 @@ end
 local function database(run, env, one)
   local branch
   if one.lasts then
-    branch = run.step("Database branch " .. one.name, function() return put.there(env:branch { name = one.name }) end)
+    local resource = env:branch { name = one.name }
+    branch = run.step(resource[1], function() return put.there(resource) end, nil,
+      function() return put.plan(resource) end)
   else
     branch = run.ensure(env:branch { name = one.name, expires = SHORT_LIFE })
   end
-  run.step("migrate " .. one.name, { branch = branch.id }, function() return env:migrate(branch) end)
+  run.step("migrate " .. one.name, { branch = branch.id }, function() return env:migrate(branch) end, nil,
+    function() return env:plan_migrate(branch) end)
   return branch
 end
 
@@ -100,6 +108,23 @@ function testing.remove_test_databases(run, env, chosen)
   if not next(tasks) then return end
   tasks.all = true
   run.parallel(tasks)
+end
+
+---Hands a pull request's own branch over to later jobs, sealed for these keys, too. A push's goes with the test.
+---@param run run
+---@param env flow.Environment
+---@param made table<string, table>  of test_databases
+---@param sealed_to? string[]        keys of davit.yaml, or public ones
+function testing.hand_over(run, env, made, sealed_to)
+  sealed_to = sealed_to or {}
+  if made.database and names_of(env).database.lasts then
+    run.step("hand over", { sealed_to = sealed_to }, function()
+      env:hand_over(made.database, { sealed_to = sealed_to })
+    end)
+  elseif sealed_to[1] then
+    log.info(made.database and ("no database is handed over: %s goes with the test"):format(made.database.name)
+      or "no database is handed over: no check needed one")
+  end
 end
 
 -- ---- running -----------------------------------------------------------------------------------------
@@ -146,16 +171,22 @@ function testing.store_bundles(run, env, sha)
   run.parallel(builds)
 end
 
+---Whether a test of the commit has stored what a Worker's build made.
+---@param worker flow.Worker
+---@param sha string
+---@return artifact.Entry|nil
+function testing.find_bundle(worker, sha) return artifact.find { name = "bundle-" .. worker.name, run = sha } end
+
 ---Takes what a test of the commit has built to where the Worker's own build would leave it. What was stored is what
 ---is taken: an artifact's digest is compared.
 ---@param worker flow.Worker
 ---@param sha string
 ---@return { there: boolean, digest?: string }
 function testing.take_bundle(worker, sha)
-  local key = { name = "bundle-" .. worker.name, run = sha }
-  local entry = artifact.find(key)
+  local entry = testing.find_bundle(worker, sha)
   if not entry then return { there = false } end
-  artifact.get { name = key.name, run = sha, into = worker.folder, replace = true, digest = "sha256:" .. entry.sha256 }
+  artifact.get { name = entry.name, run = sha, into = worker.folder, replace = true,
+    digest = "sha256:" .. entry.sha256 }
   return { there = true, digest = entry.sha256 }
 end
 
@@ -163,12 +194,20 @@ end
 
 testing.methods = {}
 
----Looks for every secret that a check wants, so that one that is missing stops the run before anything was made.
+---Looks for every secret that a check wants, and for Neon's key where one wants a database, so that what is missing
+---stops the run before anything was made.
 ---@param chosen table<string, project.Check>
 function testing.methods:require_check_secrets(chosen)
+  if checks.need(chosen, "database") or checks.need(chosen, "e2e") then self:require_credentials "neon" end
   for _, check in pairs(chosen) do
     for _, name in ipairs(check.secrets or {}) do secrets.of_program(self, name, checks.places) end
   end
+end
+
+---Raises "config" unless these are keys that something can be sealed for.
+---@param sealed_to? string[]
+function testing.methods.require_keys(_, sealed_to)
+  if sealed_to and sealed_to[1] then keys.public("davit test", sealed_to) end
 end
 
 ---The commit that a change is about: of a pull request the newest one, as GitHub says, unless it was named.
@@ -178,17 +217,33 @@ function testing.methods:commit_of(change)
   return change.sha or self.github.pull(change.pr).sha
 end
 
+-- Why nothing is told of a commit; nil: nothing speaks against it.
+local function why_untold(change, sha)
+  return #(change.only or {}) > 0 and "these were some checks only" or commit.differs(change.here, sha, change.by_hand)
+end
+
+local function status_of(env, sha, err)
+  return env.github.status { sha = sha, context = testing.CONTEXT, state = err and "failure" or "success",
+    description = err and "they have not passed" or "all checks have passed" }
+end
+
 ---Tells GitHub how the tests of a commit went, where preview and production look. Nothing is told of a commit that
 ---somebody's checkout is not, for what was tested there is something else, nor of some checks for all.
 ---@param change flow.Change
 ---@param sha string
 ---@param err? table
 function testing.methods:tell_tested(change, sha, err)
-  local why = #(change.only or {}) > 0 and "these were some checks only"
-    or commit.differs(change.here, sha, change.by_hand)
+  local why = why_untold(change, sha)
   if why then return log.warn(("GitHub is told nothing of %s: %s"):format(sha:sub(1, 8), why)) end
-  put.there(self.github.status { sha = sha, context = testing.CONTEXT, state = err and "failure" or "success",
-    description = err and "they have not passed" or "all checks have passed" })
+  put.there(status_of(self, sha, err))
+end
+
+---What a plan says of that: GitHub would be told that all have passed, unless there is a reason not to.
+---@return "create"|"change"|"keep"|"skip" action, string|nil why
+function testing.methods:plan_told(change, sha, err)
+  local why = why_untold(change, sha)
+  if why then return "skip", why end
+  return put.plan(status_of(self, sha, err))
 end
 
 return testing

@@ -1,7 +1,10 @@
 ---The Workers of an environment: their secrets, versions, bindings, hosts and crons. These are methods of
 ---flow.Environment (lua/flow.lua).
+local bundles = require "flow.bundle"
 local json = require "json"
+local names = require "flow.names"
 local planned = require "run.planned"
+local put = require "flow.put"
 local secret = require "secret"
 local secrets = require "flow.secrets"
 local sha256 = require "sha256"
@@ -32,9 +35,10 @@ local function gets_another(env, worker, values)
 end
 
 ---Looks for every secret that a Worker wants, so that one that is missing stops the run before
----anything was made.
+---anything was made; so does what a configuration of wrangler's asks for and cannot have.
 function workers:require_secrets()
   for _, worker in ipairs(self.workers) do
+    bundles.check(worker)
     for _, name in ipairs(worker.settings.secrets) do
       if name ~= "DATABASE_URL" and not secrets.is_generated(self, name) then secrets.of_worker(self, name) end
     end
@@ -76,9 +80,9 @@ function workers:version(worker, bundle, branch, values)
   return ("%s-%s"):format(bundle.digest:sub(1, 12), sha256(branch.id .. settings):sub(1, 8))
 end
 
--- What wrangler's configuration binds stays; davit.yaml's own come after, and have the word where a name is in both.
+-- project/given.lua and wrangler/upload.lua see to it that nothing is given twice, but for wrangler's ENVIRONMENT.
 local function bindings_of(env, worker, bundle, version, values)
-  local own, list = {}, {
+  local list = {
     { type = "plain_text", name = "VERSION", text = version },
     { type = "plain_text", name = "ENVIRONMENT", text = env.kind },
   }
@@ -90,9 +94,8 @@ local function bindings_of(env, worker, bundle, version, values)
     list[#list + 1] = value == "keep" and { type = "inherit", name = name }
       or { type = "secret_text", name = name, text = value }
   end
-  for _, binding in ipairs(list) do own[binding.name] = true end
   for _, binding in ipairs(bundle.bindings or {}) do
-    if not own[binding.name] then list[#list + 1] = binding end
+    if binding.name ~= "ENVIRONMENT" then list[#list + 1] = binding end
   end
   return list
 end
@@ -107,7 +110,9 @@ local function upload_of(env, worker, bundle, version, values)
     bindings = bindings_of(env, worker, bundle, version, values),
     assets = next(bundle.assets) and bundle.assets or nil, assets_config = bundle.rules,
     observability = bundle.observability, placement = bundle.placement, limits = bundle.limits,
-    logpush = bundle.logpush, tail_consumers = bundle.tail_consumers, migrations = bundle.migrations,
+    logpush = bundle.logpush, tail_consumers = bundle.tail_consumers,
+    streaming_tail_consumers = bundle.streaming_tail_consumers, cache_options = bundle.cache_options,
+    migrations = bundle.migrations,
   }
 end
 
@@ -115,7 +120,13 @@ end
 function workers:worker(worker, bundle, version, values)
   local o = upload_of(self, worker, bundle, version, values)
   o.name, o.always = worker.script, gets_another(self, worker, values)
-  return self.cloudflare.worker(o)
+  local resource = self.cloudflare.worker(o)
+  local plan = resource.plan
+  function resource.plan(thing)
+    local action, why, serving = plan(thing)
+    return action, serving and names.differences(version, serving) or why
+  end
+  return resource
 end
 
 ---A version of a Worker with this bundle, as run.ensure takes it: it has no traffic yet.
@@ -128,6 +139,15 @@ end
 ---A Worker by its name alone: enough to find and to destroy it.
 function workers:worker_named(worker)
   return self.cloudflare.worker { name = worker.script, marker = self.marker }
+end
+
+---Raises unless a Worker of the environment is there, and ours.
+function workers:require_worker(worker)
+  local resource = self:worker_named(worker)
+  local found = resource.find()
+  if found then return put.check(resource, found) end
+  failure { code = "cloudflare-10007", about = worker.script,
+    message = ("Cloudflare: there is no Worker %s"):format(worker.script), hint = "deploy it first" }
 end
 
 ---Has a Worker of the environment run by itself when davit.yaml says so. An environment without a list of its own has

@@ -11,7 +11,10 @@ local secrets = {}
 local LARGEST = 48 << 10   -- bytes of a value
 local EXTRA = 48           -- bytes that a sealed box is longer than what is in it
 
-local place = settings.place("secrets", { repository = "secrets", environment = "environments", per_page = 100 })
+local place = settings.place("secrets", { repository = "secrets", environment = "environments", per_page = 100,
+  thing = function(found, environment)
+    return { name = found.name, environment = environment, updated_at = found.updated_at }
+  end })
 
 -- The key of a place, asked for once a client.
 local function public_key(client, environment)
@@ -40,23 +43,12 @@ local function put(client, o)
   return { name = o.name, environment = o.environment }
 end
 
-local function find(client, o)
-  local found = place.get(client, o)
-  return found and { name = found.name, environment = o.environment, updated_at = found.updated_at }
-end
-
 -- ---- for recipes -------------------------------------------------------------------------
 
-local fields = { { "name", "string", true }, { "value", "any", true }, { "environment", "string" } }
-
 local function read(given)
-  options.read("github.secret", given, fields)
-  if not secret.is(given.value) then
-    options.misuse("github.secret: 'value' of %s must be a secret, not a %s", given.name, type(given.value))
-  end
-  local o = settings.check("github.secret", given)
-  o.value = given.value
-  return o
+  local o = settings.one("github.secret", given, "any")
+  if secret.is(o.value) then return o end
+  options.misuse("github.secret: 'value' of %s must be a secret, not a %s", o.name, type(o.value))
 end
 
 ---@return table resource
@@ -64,7 +56,7 @@ function secrets.resource(client, given)
   local o = read(given)
   return {
     ("Secret %s of %s"):format(o.name, place.name(client, o.environment)),
-    find = function() return find(client, o) end,
+    find = function() return place.find(client, o) end,
     create = function() return put(client, o) end,
     update = function() return put(client, o) end,   -- nobody can tell whether it is the same
     destroy = function() place.delete(client, o) end,
@@ -73,18 +65,12 @@ end
 
 ---@return { name: string, environment?: string, updated_at: string }[]
 function secrets.list(client, given)
-  local o = settings.check("github.secrets", given or {}, true)
-  local list = place.list(client, o.environment)
-  for i, found in ipairs(list) do
-    list[i] = { name = found.name, environment = o.environment, updated_at = found.updated_at }
-  end
-  return list
+  return place.list(client, settings.all("github.secrets", given))
 end
 
 ---@return boolean  false: it was not there
 function secrets.delete(client, given)
-  options.read("github.delete_secret", given, { { "name", "string", true }, { "environment", "string" } })
-  return place.delete(client, (settings.check("github.delete_secret", given)))
+  return place.delete(client, settings.one("github.delete_secret", given))
 end
 
 return secrets

@@ -12,41 +12,61 @@ local function name_of(what, name)
     what, name)
 end
 
----Name and environment of the options of a function.
----@param what string  the function, for the error
----@param given table
----@param all? boolean  it is about all of a place, without a name
----@return { name?: string, environment?: string }
-function settings.check(what, given, all)
-  if all then options.read(what, given, { { "environment", "string" } }) end
+local function check_environment(what, given)
   if given.environment and not given.environment:find "%S" then
     options.misuse("%s: 'environment' is the name of one", what)
   end
-  return { name = not all and name_of(what, given.name) or nil, environment = given.environment }
+end
+
+---The options of a function about one setting.
+---@param what string  the function, for the error
+---@param given table
+---@param value? string  the type of the value that it is to have
+---@return { name: string, environment?: string, value?: any }
+function settings.one(what, given, value)
+  options.read(what, given, { { "name", "string", true }, { "environment", "string" },
+    value and { "value", value, true } })
+  check_environment(what, given)
+  return { name = name_of(what, given.name), environment = given.environment, value = given.value }
+end
+
+---The options of a function about all settings of a place.
+---@param what string  the function, for the error
+---@param given? table
+---@return string|nil environment  nil: the repository
+function settings.all(what, given)
+  given = given or {}
+  options.read(what, given, { { "environment", "string" } })
+  check_environment(what, given)
+  return given.environment
 end
 
 ---@class github.Place
 ---@field path fun(environment: string|nil, rest?: string): string
 ---@field needs fun(environment: string|nil, level: string): string
 ---@field name fun(client: table, environment: string|nil): string  for errors
----@field get fun(client: table, o: { name: string, environment?: string }): table|nil
+---@field find fun(client: table, o: { name: string, environment?: string }): table|nil
 ---@field list fun(client: table, environment: string|nil): table[]
 ---@field delete fun(client: table, o: { name: string, environment?: string }): boolean  whether it was there
 
-local function requests(place, kind, per_page)
+local function requests(place, kind, wanted)
   local singular = kind:gsub("s$", "")
   local function text(client, o)
     return ("the %s %s of %s"):format(singular, o.name, place.name(client, o.environment))
   end
 
-  function place.get(client, o)
-    return (api.call(client, { path = place.path(o.environment, o.name), absent = true,
-      needs = place.needs(o.environment, "read"), what = "look for " .. text(client, o) }))
+  function place.find(client, o)
+    local found = api.call(client, { path = place.path(o.environment, o.name), absent = true,
+      needs = place.needs(o.environment, "read"), what = "look for " .. text(client, o) })
+    return found and wanted.thing(found, o.environment)
   end
 
   function place.list(client, environment)
-    return api.all(client, { path = place.path(environment), needs = place.needs(environment, "read"),
-      per_page = per_page, what = ("list the %s of %s"):format(kind, place.name(client, environment)) }, "/" .. kind)
+    local list = api.all(client, { path = place.path(environment), per_page = wanted.per_page,
+      needs = place.needs(environment, "read"),
+      what = ("list the %s of %s"):format(kind, place.name(client, environment)) }, "/" .. kind)
+    for i, found in ipairs(list) do list[i] = wanted.thing(found, environment) end
+    return list
   end
 
   function place.delete(client, o)
@@ -58,7 +78,8 @@ end
 
 ---Where settings of a kind stand.
 ---@param kind "secrets"|"variables"
----@param o { repository: string, environment: string, per_page: integer }  permissions, and how many a page may have
+---@param o table  `repository` and `environment`, the permissions; `per_page`, how many a page may have; `thing`, what
+---is made of one that GitHub tells of and of its environment
 ---@return github.Place
 function settings.place(kind, o)
   return requests({
@@ -72,7 +93,7 @@ function settings.place(kind, o)
     name = function(client, environment)
       return environment and ("the environment " .. environment) or client.repository
     end,
-  }, kind, o.per_page)
+  }, kind, o)
 end
 
 return settings

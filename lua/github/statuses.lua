@@ -151,23 +151,36 @@ local function walk_checks(client, o)
     "/check_runs")
 end
 
----What statuses and check runs of a context come to, or of all contexts.
----@return { state: string, url?: string }|nil  nil: nobody has said anything
-function statuses.find(client, given)
-  options.read("github.find_status", given, { { "sha", "string", true }, { "context", "string" } })
-  local o = { sha = deployments.check_sha("github.find_status", given.sha), context = given.context }
+local function of_statuses(client, o)
   local found
   for status in walk(client, o.sha) do
     if not o.context or same_context(status.context, o.context) then
       found = worse(found, of_status[status.state] or "failure", status.target_url)
     end
   end
+  return found
+end
+
+local function of_checks(client, o)
+  local found
   for check in walk_checks(client, o) do
     if not o.context or check.name == o.context then
       found = worse(found, state_of_check(check), check.details_url)
     end
   end
   return found
+end
+
+---What statuses and check runs of a context come to, or of all contexts.
+---@return { state: string, url?: string }|nil  nil: nobody has said anything
+function statuses.find(client, given)
+  options.read("github.find_status", given, { { "sha", "string", true }, { "context", "string" } })
+  local o = { sha = deployments.check_sha("github.find_status", given.sha), context = given.context }
+  local found = parallel {
+    statuses = function() return of_statuses(client, o) end, checks = function() return of_checks(client, o) end,
+  }
+  local checked = found.checks
+  return checked and worse(found.statuses, checked.state, checked.url) or found.statuses
 end
 
 return statuses

@@ -130,7 +130,7 @@ local function next_request(request, code, to, crossing)
     for _, name in ipairs(bodies) do changed[name] = nil end
   end
   for _, name in ipairs(crossing and of_origin or {}) do changed[name] = nil end
-  changed.url = to
+  changed.url, changed.secret_url = to, nil
   if crossing and not signs_at(request.sigv4, changed) then changed.sigv4 = nil end
   changed.headers = headers_for(request, changed, crossing, without_body)
   return changed

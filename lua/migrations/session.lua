@@ -9,7 +9,10 @@ local session = {}
 local LOCK = 7310309241527529316
 
 -- A new branch may be reached before its roles have their passwords (28P01), or not at all.
-local first_connection = { classes = { transient = true, pending = true }, first = 0.25, most = 4, budget = 60 }
+local function first_connection(seconds)
+  return { classes = { transient = true, pending = true }, first = 0.1, most = 1, attempts = math.huge,
+    budget = seconds }
+end
 
 local function host_of(s) return tostring(s):match "^sql session on (%S+)" or "?" end
 
@@ -25,10 +28,11 @@ end
 
 ---Opens one, and waits for a database that is just coming up.
 ---@param url string|secret
+---@param seconds? number  so long at most (60)
 ---@return sql.Session
-function session.open(url)
+function session.open(url, seconds)
   local opened
-  retry.run(first_connection, function()
+  retry.run(first_connection(seconds or 60), function()
     local s, err = try(sql.connect, { url = url })
     if s then err = select(2, try(s.query, s, "select 1 as one")) end
     if err then

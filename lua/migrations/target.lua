@@ -4,6 +4,7 @@ local environment = require "environment"
 local flow_names = require "flow.names"
 local neon = require "neon"
 local options = require "options"
+local planned = require "run.planned"
 local project = require "project"
 local secrets = require "flow.secrets"
 local shape = require "project.shape"
@@ -65,13 +66,20 @@ function target.open(o)
   return self
 end
 
+-- A plan has no run, after which the copy would be named: there is none.
+local function copy_to_come()
+  local function nobody() end
+  return { "Database branch migration-test-RUN", find = nobody, create = nobody, destroy = nobody }
+end
+
 ---A copy of production for one run, as run.ensure and run.destroy take it.
 ---@param id string  the run's
 function Target:scratch(id)
+  if planned.is(id) then return copy_to_come() end
   local is = environment_of(self.project, "migration", id)
   self.copies = self.copies or client_of(self, is)
   return self.copies.branch {
-    name = "migration-test-" .. id, parent = self.database.parent, expires = DAY, marker = is.marker,
+    name = neon.names.migration_test(id), parent = self.database.parent, expires = DAY, marker = is.marker,
   }
 end
 

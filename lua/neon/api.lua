@@ -59,11 +59,18 @@ end
 ---@field absent? boolean  a thing that is not there is nil, not an error
 ---@field safe? boolean    a POST that may arrive twice
 
----@param project { id: string, key: any }
+---@class neon.Project
+---@field id string
+---@field key any
+---@field environment environment.Environment  whom the client works for
+---@field seen recent.Answers  branches by their ids; every change makes all of it forgotten
+
+---@param project neon.Project
 ---@param o neon.Request
 ---@return table|nil reply
 ---@return table answer  of http.request
 function api.call(project, o)
+  local _ <close> = o.method and project.seen:changing() or nil   -- what is seen meanwhile does not count
   local answer = service.call {
     service = "Neon", what = o.what, safe = o.safe,
     request = { url = BASE .. url.encode(project.id) .. o.path

@@ -39,11 +39,7 @@ end
 
 -- ---- looking -----------------------------------------------------------------------------
 
----All branches whose name or id holds the text, the oldest first: what is made meanwhile comes last, so that no page
----is moved by it.
----@param search? string
----@return neon.Branch[]
-function branch.list(project, search)
+local function walk_all(project, search)
   local things = {}
   local walk = api.walk(project, { style = "cursor", items = "/branches", cursor = "/pagination/next" },
     { path = "/branches", what = "list the database branches",
@@ -53,6 +49,22 @@ function branch.list(project, search)
   end
   return things
 end
+
+local function key_of(id) return "branch " .. id end
+
+---All branches whose name or id holds the text, the oldest first: what is made meanwhile comes last, so that no page
+---is moved by it.
+---@param search? string
+---@return neon.Branch[]
+function branch.list(project, search)
+  local things, at = project.seen:renew("branches", function() return walk_all(project, search) end)
+  for _, thing in ipairs(at and things or {}) do project.seen:keep(key_of(thing.id), thing, at) end
+  return things
+end
+
+---Remembers a branch that was just made.
+---@param thing neon.Branch
+function branch.made(project, thing) project.seen:keep(key_of(thing.id), thing) end
 
 ---The branch that has exactly this name. The search takes any part of a name, and of an id: only the whole name counts.
 ---@return neon.Branch|nil
@@ -83,6 +95,12 @@ function branch.get(project, id)
   failure { code = "neon-branch", about = id,
     message = ("Neon: there is no branch %s in the project %s"):format(id, project.id),
     hint = "it expired or was deleted: create it again" }
+end
+
+---The same for who changes nothing of it, and need not look again at what was seen a while ago.
+---@return neon.Branch
+function branch.seen(project, id)
+  return project.seen:ask(key_of(id), function() return (branch.get(project, id)) end)
 end
 
 ---The id of a branch that an option names, by itself or as a thing. A name is refused: it could be another branch's.

@@ -107,6 +107,7 @@ local function create(project, o)
       annotation_value = annotation_of(o) } })
   local thing = branch.thing(reply.branch, { value = annotation_of(o) })
   thing.operations = operations.ids(reply)
+  branch.made(project, thing)
   return thing
 end
 

@@ -57,7 +57,8 @@ function connection.uri(project, o)
   local uri = answer.secrets and answer.secrets["/uri"]
   if uri then return uri end
   failure { code = "neon-connection", about = thing.name,
-    message = "Neon: the answer for the branch " .. thing.name .. " holds no connection string" }
+    message = "Neon: the answer for the branch " .. thing.name .. " holds no connection string",
+    hint = "look in Neon's console whether the branch has the role and the database that are asked for" }
 end
 
 return connection

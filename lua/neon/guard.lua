@@ -52,11 +52,11 @@ function own.check_owned(env, thing)
 end
 
 ---The branch of an id, if it is this environment's own.
----@param project table
+---@param project neon.Project
 ---@param id string
 ---@return neon.Branch
 function own.branch(project, id)
-  local thing = branch.get(project, id)
+  local thing = branch.seen(project, id)
   own.check_owned(project.environment, thing)
   return thing
 end

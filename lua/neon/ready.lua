@@ -15,7 +15,7 @@ local ready = {}
 ---@return table thing
 function ready.wait(project, thing)
   local stop = core.monotonic() + operations.BUDGET
-  local known = thing.created_at and thing or branch.get(project, thing.id)
+  local known = thing.created_at and thing or branch.seen(project, thing.id)
   local of = { id = thing.branch_id or thing.id, name = known.name }
   operations.wait(project, of.name, thing.operations or operations.open(project, of, known.created_at), stop)
   return thing

@@ -47,7 +47,8 @@ function role.reset_password(project, o)
   operations.wait(project, thing.name, reset.ids)
   if reset.password then return reset.password end
   failure { code = "neon-password", about = o.role,
-    message = ("Neon: the answer for the role %s holds no password"):format(o.role) }
+    message = ("Neon: the answer for the role %s holds no password"):format(o.role),
+    hint = "the old one is void: reset it in Neon's console, or once more here" }
 end
 
 return role

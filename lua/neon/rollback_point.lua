@@ -57,7 +57,7 @@ end
 ---@return neon.RollbackPoint
 function rollback_point.take(project, o)
   options.read("neon.rollback_point", o, fields)
-  local thing = branch.get(project, branch.id_of("neon.rollback_point", o.branch))
+  local thing = branch.seen(project, branch.id_of("neon.rollback_point", o.branch))
   local found = project_of(project)
   local row = ask(o.url or connection.uri(project, { branch = thing.id, database = o.database, role = o.role,
     to = { "sql:*" }, consumer = "migration" }))

@@ -8,18 +8,21 @@ local checkout = {}
 
 local NO_BASE <const> = "fatal: %s...HEAD: no merge base\n"
 
----What is checked out: a pull request, else the main branch.
----@param github table   the model's state
----@param repository? string  "owner/name"
+---@class rehearsal.Checkout
+---@field repository github.Repository
+---@field commit github.Commit
+---@field branch string
+
+---What is checked out: the newest commit of a pull request, else of the main branch.
+---@param state table   of the models
 ---@param pr? integer
----@return { repository: table, commit: github.Commit, branch: string }|nil
-function checkout.of(github, repository, pr)
-  local found = github.repositories[repository or github.repository]
-  if not found then return nil end
+---@return rehearsal.Checkout
+function checkout.of(state, pr)
+  local found = state.github.repositories[state.github.repository]
   local pull = pr and data.find(found.pulls, "number", pr)
   local branch = pull and pull.head or found.default_branch
-  local sha = pull and pull.sha or (found.branches[branch] or {}).sha
-  return sha and { repository = found, commit = found.commits[sha], branch = branch } or nil
+  local sha = pull and pull.sha or found.branches[branch].sha
+  return { repository = found, commit = found.commits[sha], branch = branch }
 end
 
 local function succeeds(output) return { exit = 0, output = output } end
@@ -50,15 +53,22 @@ commands.diff = function(here, argv)
   return from and succeeds(table.concat(names)) or { exit = 128, output = "", errors = NO_BASE:format(base) }
 end
 
----@param here table|nil  of checkout.of
+-- Nothing is committed in a rehearsal: whoever pushes has done so elsewhere.
+function commands.push(_, _, push)
+  push()
+  return succeeds ""
+end
+
+---@param here rehearsal.Checkout
 ---@param argv string[]   git, `-c` with a setting as often as wanted, a command and what it is given
+---@param push fun()      adds a commit to the branch
 ---@return table answer   exit, output, errors
-function checkout.run(here, argv)
+function checkout.run(here, argv, push)
   local at = 2
   while argv[at] == "-c" do at = at + 2 end
   local command = commands[argv[at]]
-  if here and command then return command(here, argv) end
-  return { exit = 128, output = "", errors = "fatal: not a git repository (or any of the parent directories): .git\n" }
+  if command then return command(here, argv, push) end
+  return { exit = 128, output = "", errors = ("fatal: a rehearsal knows no 'git %s'\n"):format(argv[at] or "") }
 end
 
 return checkout

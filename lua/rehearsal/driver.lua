@@ -3,14 +3,16 @@
 local exit = require "cli.exit"
 local history = require "run.history"
 local json = require "json"
+local monotonic = require("core").monotonic
 local place = require "run.place"
+local process = require "process"
 local project = require "project"
 local recipes = require "recipe"
 local report = require "cli.report"
 local runs = require "run"
 
 -- Loaded before the run, so that whoever takes over finds them.
-for _, name in ipairs { "fs", "flow", "health", "log", "process", "run.approval", "run.undo", "sql", "task" } do
+for _, name in ipairs { "fs", "flow", "health", "log", "run.approval", "run.undo", "sql", "task" } do
   require(name)
 end
 
@@ -88,20 +90,32 @@ local function exposed(store, run)
   end
 end
 
--- What the shell would be told, and what the store still says.
-local function outcome(store, run, err)
+-- What is left, and what was said of that which cannot be taken back.
+local function left_by(run)
+  local left, stuck = json.array {}, json.array {}
+  for i, entry in ipairs(run and run.left or {}) do
+    local why = entry.undo_error or {}
+    left[i] = entry.path
+    if why.code == "no-way-back" then stuck[#stuck + 1] = why.message end
+  end
+  return left, stuck
+end
+
+-- What the shell would be told, and what the store still says; seconds are of the world's time.
+local function outcome(store, run, err, seconds)
   err = err or run and run.error
-  local left = {}
-  for i, entry in ipairs(run and run.left or {}) do left[i] = entry.path end
+  local left, stuck = left_by(run)
   return json.encode {
     code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
-    error = err and (getmetatable(err) and tostring(err) or err.message), cause = err and err.code, left = json.array(left),
-    changed = json.array(run and run.changed or {}), leases = held(store), kept = kept(), exposed = exposed(store, run),
+    error = err and (getmetatable(err) and tostring(err) or err.message), cause = err and err.code, left = left,
+    stuck = stuck, changed = json.array(run and run.changed or {}), leases = held(store), kept = kept(),
+    exposed = exposed(store, run), seconds = seconds,
   }
 end
 
 -- Also a run that could not even begin has an exit code.
 local function with_store(f)
+  local began = monotonic()
   local store, refused = try(place.open, ".")
   if refused then
     return json.encode { code = exit.code(refused), error = tostring(refused), left = json.array {},
@@ -109,7 +123,7 @@ local function with_store(f)
   end
   local _ <close> = store
   local run, err = try(f, store)
-  return outcome(store, run, err)
+  return outcome(store, run, err, monotonic() - began)
 end
 
 -- The run that died; nil when it died before it was recorded.
@@ -123,14 +137,18 @@ local function begin(store)
   return runs.start(options(store, ready.settings.params))
 end
 
----Runs what the rehearsal begins after, one after the other.
+local function run_before(settings, before)
+  get_ready(settings, before.recipe)
+  local store <close> = place.open "."
+  local run = runs.start(options(store, before.params))
+  if run.error then error(("%s, which comes first, fails: %s"):format(before.recipe, run.error), 0) end
+end
+
+---Does what the rehearsal begins after, one after the other: runs, and pushes.
 function driver.set_the_scene(text)
   local settings = json.decode(text)
   for _, before in ipairs(settings.after or {}) do
-    get_ready(settings, before.recipe)
-    local store <close> = place.open "."
-    local run = runs.start(options(store, before.params))
-    if run.error then error(run.error, 0) end
+    if before.push then process.run { argv = { "git", "push" } } else run_before(settings, before) end
   end
   return ""
 end

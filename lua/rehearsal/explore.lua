@@ -92,7 +92,8 @@ end
 -- One exploration, whose packets are taken as they come.
 local function pass(project, o, result, each, more)
   local what = {
-    root = project.root, settings = json.encode(settings.of(project, o)), environ = settings.environ(project),
+    root = project.root, settings = json.encode(settings.of(project, o)),
+    environ = settings.environ(project, o.params),
     seed = o.seed, jobs = o.jobs, replay = o.replay, faults = o.faults, log = true, every = o.every, limit = o.limit,
     plan = o.plan,
   }

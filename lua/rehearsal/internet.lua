@@ -8,6 +8,7 @@ local stand_in = require "cloud.stand_in"
 local internet = {}
 
 local API, EDGE, NAME = 0.05, 0.01, 0.005   -- seconds until an answer comes
+local SICK <const> = { status = 503, body = "rehearsed to be unhealthy\n" }
 local GOLDEN = (5 ^ 0.5 - 1) / 2   -- its multiples are spread evenly between two integers
 
 local function fault(code, class, message)
@@ -77,6 +78,20 @@ function Internet:where(request)
     chance = self.asked * GOLDEN % 1 }
 end
 
+-- Of a Worker that must not become healthy every version is sick that did not serve before the run.
+function Internet:is_sick(version)
+  return self.known ~= nil and version.script == self.unhealthy and not self.known[version.id]
+end
+
+---Says that the run begins, and which versions serve before it.
+function Internet:before()
+  self.known = {}
+  for _, script in pairs(self.state.cloudflare.scripts) do
+    local newest = script.deployments[#script.deployments]
+    for _, share in ipairs(newest and newest.versions or {}) do self.known[share.version_id] = true end
+  end
+end
+
 function Internet:edge(request, now)
   local what = what_of(request)
   local found, missing = self:resolve(request.host, "A", now)
@@ -91,7 +106,9 @@ function Internet:edge(request, now)
     return fault("http-tls", "pending", what .. ": the TLS handshake failed (no certificate yet)")
   end
   local answer = served
-  if served.kind == "worker" then
+  if served.kind == "worker" and self:is_sick(served.version) then
+    answer = SICK
+  elseif served.kind == "worker" then
     answer = stand_in.answer(served.version, { path = "/health", method = request.method })
   end
   return { status = answer.status, headers = answer.headers or {}, body = answer.body, delay = EDGE }
@@ -110,7 +127,7 @@ function Internet:answer(request, now)
   if answer then self.watch:answered(request, answer) end
   answer = answer or sql_over_http.is_for(request) and sql_over_http.answer(self.state, request, now)
   if not answer then return self:edge(request, now) end
-  answer.delay = answer.delay or API
+  answer.delay = answer.delay or self.latency
   return answer
 end
 
@@ -122,10 +139,13 @@ function Internet:http(request, now)
 end
 
 ---@param state table  the models' state
+---@param o { unhealthy?: string, latency?: number }  the Worker that does not become healthy, by its name at
+---  Cloudflare; seconds until an API answers
 ---@param faults rehearsal.Faults
 ---@param watch rehearsal.Watch
-function internet.new(state, faults, watch)
-  return setmetatable({ state = state, faults = faults, watch = watch, missing = {}, asked = 0 }, Internet)
+function internet.new(state, o, faults, watch)
+  return setmetatable({ state = state, faults = faults, watch = watch, missing = {}, asked = 0, unhealthy = o.unhealthy,
+    latency = o.latency or API }, Internet)
 end
 
 return internet

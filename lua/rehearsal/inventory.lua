@@ -45,15 +45,32 @@ local function add_routes(add, cloudflare)
   for _, r in ipairs(cloudflare.routes) do add("route %s: to %s", r.pattern, r.script or "no Worker") end
 end
 
--- The values of secrets differ from run to run: inventory.shared compares them.
-local function binding_text(binding)
-  if binding.type == "secret_text" then return "a secret" end
-  return ("%s %s"):format(binding.type, binding.text or binding.service or binding.namespace_id or "")
+---Which values secrets of Workers have now: after them, one is told from another.
+---@param state table  of the models
+---@return table<string, true>
+function inventory.values(state)
+  local known = {}
+  for _, script in pairs(state.cloudflare.scripts) do
+    for _, version in ipairs(script.versions) do
+      for _, binding in ipairs(version.bindings) do
+        if binding.type == "secret_text" then known[binding.text] = true end
+      end
+    end
+  end
+  return known
 end
 
-local function add_version(add, script, version)
+-- Values that a run makes differ from run to run: inventory.shared compares them.
+local function binding_text(binding, known)
+  if binding.type ~= "secret_text" then
+    return ("%s %s"):format(binding.type, binding.text or binding.service or binding.namespace_id or "")
+  end
+  return known[binding.text] and "the secret " .. short(binding.text) or "a new secret"
+end
+
+local function add_version(add, script, version, known)
   for _, binding in ipairs(version.bindings) do
-    add("Worker %s: %s = %s", script.name, binding.name, binding_text(binding))
+    add("Worker %s: %s = %s", script.name, binding.name, binding_text(binding, known))
   end
   for _, module in ipairs(version.modules or {}) do
     add("Worker %s: module %s %s", script.name, module.name, short(module.body or ""))
@@ -63,29 +80,41 @@ local function add_version(add, script, version)
   end
 end
 
--- What serves, and what was uploaded and never did. Earlier versions stay as history: nobody can delete them.
-local function add_versions(add, script)
-  local serves, served = {}, {}
+local function tag_of(version) return (version.annotations or {})["workers/tag"] or "without a tag" end
+
+-- The shares of the versions that serve, and which ones ever did.
+local function traffic_of(script)
+  local now, ever = {}, {}
   for i, deployment in ipairs(script.deployments) do
     for _, share in ipairs(deployment.versions) do
-      served[share.version_id], serves[share.version_id] = true, i == #script.deployments or nil
+      ever[share.version_id] = true
+      if i == #script.deployments then now[share.version_id] = share.percentage end
     end
   end
+  return now, ever
+end
+
+-- What serves, and what was uploaded and never did. Earlier versions stay as history: nobody can delete them.
+local function add_versions(add, script, known)
+  local now, ever = traffic_of(script)
   for _, version in ipairs(script.versions) do
-    if serves[version.id] then add_version(add, script, version) end
-    if not served[version.id] then
-      local tag = (version.annotations or {})["workers/tag"]
-      add("Worker %s: version %s without traffic", script.name, tag or version.id)
+    local tag = tag_of(version)
+    if now[version.id] then
+      local share = now[version.id]
+      if share ~= 100 then add("Worker %s: %s has %g %% of the traffic", script.name, tag, share) end
+      add_version(add, script, version, known)
+    elseif not ever[version.id] then
+      add("Worker %s: version %s without traffic", script.name, tag)
     end
   end
 end
 
-local function add_scripts(add, cloudflare)
+local function add_scripts(add, cloudflare, known)
   for _, script in pairs(cloudflare.scripts) do
     add("Worker %s: tagged %s%s", script.name, table.concat(script.tags, " "),
       script.subdomain.since and ", on workers.dev" or "")
     for _, schedule in ipairs(script.schedules or {}) do add("Worker %s: runs at %s", script.name, schedule.cron) end
-    add_versions(add, script)
+    add_versions(add, script, known)
   end
 end
 
@@ -103,21 +132,26 @@ local function statement_text(text)
   return #text <= 80 and text or ("%s… %s"):format(text:sub(1, 60), short(text))
 end
 
+-- A branch that was made in an emergency has the second in its name.
+local function name_of(branch) return (branch.name:gsub("%f[%d]%d%d%d%d%d%d%d%d%d%d%f[^%d]", "TIME")) end
+
 local function add_entry(add, branch, i, entry)
   if entry.verb ~= "insert" then
-    return add("database %s: %03d %s", branch.name, i, statement_text(entry.text))
+    return add("database %s: %03d %s", name_of(branch), i, statement_text(entry.text))
   end
   for _, row in ipairs(entry.rows) do
-    add("database %s: %03d row of %s %s", branch.name, i, entry.name, row_text(row))
+    add("database %s: %03d row of %s %s", name_of(branch), i, entry.name, row_text(row))
   end
 end
 
 local function add_branch(add, state, branch)
   local parent = data.find(state.neon.branches, "id", branch.parent_id)
-  local marks = {}
+  local marks, computes = {}, {}
   for key, value in pairs(branch.annotation or {}) do marks[#marks + 1] = key .. "=" .. value end
-  add("database branch %s: of %s, marked %s%s", branch.name, parent and parent.name or "nothing",
-    table.concat(marks, " "), branch.expires and ", expires" or "")
+  for i, endpoint in ipairs(branch.endpoints) do computes[i] = endpoint.type end
+  add("database branch %s: of %s, marked %s, %s%s%s", name_of(branch), parent and name_of(parent) or "nothing",
+    table.concat(marks, " "), table.concat(computes, " "), branch.protected and ", protected" or "",
+    branch.expires and ", expires" or "")
   for i, entry in ipairs(ledger.own(state, branch)) do add_entry(add, branch, i, entry) end
 end
 
@@ -129,11 +163,18 @@ end
 
 -- ---- GitHub ------------------------------------------------------------------------------
 
+-- What is written for people names the run and moments, which no two runs share.
+local function said(text)
+  local line = (text or ""):gsub("%l[%w_-]*%-%d%d%d%d%d%d%d%d%-%d%d%d%d%d%d%-%x%x%x%x%x%x", "RUN")
+    :gsub("%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d[%d.]*Z", "TIME"):gsub("%s+", " ")
+  return line
+end
+
 local function add_comments(add, github)
   for _, repository in pairs(github.repositories) do
     for _, c in ipairs(repository.comments) do
       local kind = data.find(repository.issues, "number", c.number) and "remark" or "comment"
-      add("%s on #%d by %s: %s", kind, c.number, c.login, c.body:gsub("%s+", " "), nil)
+      add("%s on #%d by %s: %s", kind, c.number, c.login, said(c.body))
     end
   end
 end
@@ -142,7 +183,7 @@ end
 local function add_issues(add, repository)
   for _, issue in ipairs(repository.issues) do
     if issue.state == "open" then
-      add("issue '%s' by %s: %s", issue.title, issue.login, (issue.body or ""):gsub("%s+", " "), nil)
+      add("issue '%s': by %s %s", issue.title, issue.login, said(issue.body))
     end
   end
 end
@@ -174,8 +215,8 @@ local function add_reports(add, repository)
   for _, check in ipairs(repository.check_runs) do
     add("check %s: %s %s", check.name, check.status, check.conclusion or "")
   end
-  for _, list in pairs(repository.statuses) do
-    for _, status in ipairs(list) do add("status %s: %s", status.context, status.state) end
+  for sha, list in pairs(repository.statuses) do
+    for _, status in ipairs(list) do add("status %s: %s of %s", status.context, status.state, sha:sub(1, 8)) end
   end
   for _, run in ipairs(repository.runs) do add("run of %s: by %s", run.path, run.event) end
 end
@@ -183,14 +224,15 @@ end
 -- ---- all ---------------------------------------------------------------------------------
 
 ---@param state table  of the models
+---@param known? table<string, true>  values of secrets that are told apart: those from before the run
 ---@return string[]
-function inventory.lines(state)
+function inventory.lines(state, known)
   local lines = {}
   local function add(format, ...) lines[#lines + 1] = format:format(...) end
   add_records(add, state.cloudflare)
   add_domains(add, state.cloudflare)
   add_routes(add, state.cloudflare)
-  add_scripts(add, state.cloudflare)
+  add_scripts(add, state.cloudflare, known or {})
   add_branches(add, state)
   add_comments(add, state.github)
   for _, repository in pairs(state.github.repositories) do
@@ -203,18 +245,20 @@ function inventory.lines(state)
   return lines
 end
 
----Which Workers have the same secret: what one run gives to two Workers, every run must.
+---Which Workers serve with the same secret: what one run gives to two Workers, every run must.
 ---@param state table
 ---@return string[]
 function inventory.shared(state)
   local groups, lines = {}, {}
   for _, script in pairs(state.cloudflare.scripts) do
-    local newest = script.versions[#script.versions]
-    for _, binding in ipairs(newest and newest.bindings or {}) do
-      if binding.type == "secret_text" then
-        local key = binding.name .. "\0" .. binding.text
-        groups[key] = groups[key] or {}
-        table.insert(groups[key], script.name)
+    local now = traffic_of(script)
+    for _, version in ipairs(script.versions) do
+      for _, binding in ipairs(now[version.id] and version.bindings or {}) do
+        if binding.type == "secret_text" then
+          local key = binding.name .. "\0" .. binding.text
+          groups[key] = groups[key] or {}
+          table.insert(groups[key], script.name)
+        end
       end
     end
   end

@@ -3,17 +3,20 @@ local inventory = require "rehearsal.inventory"
 
 local oracle = {}
 
+local LEFT <const> = 3   -- the exit code of who has left something
+
 ---@class rehearsal.Problem
 ---@field what string  "missing", "left over", "lost", "exit code", "lease", "no end"
 ---@field line string
 
 ---@class rehearsal.Ending
----@field outcome table       of driver.lua: code, status, error, left, changed, leases, kept
+---@field outcome table       of driver.lua: code, status, error, left, stuck, changed, leases, kept
 ---@field inventory string[]
 ---@field shared string[]     secrets that Workers have in common
 
 ---@class rehearsal.Oracle
 ---@field before string[]     the inventory before the run
+---@field known table<string, true>  values of secrets from before it
 ---@field reference rehearsal.Ending  of the undisturbed run
 ---@field seen rehearsal.Problem[]  what was seen while it happened, of lua/rehearsal/watch.lua
 ---@field told table[]        what each Davit said when it ended, one after the other
@@ -53,10 +56,32 @@ local function after_resume(self, problems, ending)
   end
 end
 
+-- How a run calls what it has changed, and the inventory the same thing; a version belongs to nobody but the run.
+local kinds = {
+  DNS = { DNS = true }, Domain = { custom = true, DNS = true }, Worker = { Worker = true }, crons = { Worker = true },
+  ["workers.dev"] = { Worker = true }, adoption = { Worker = true }, route = { route = true }, version = {},
+  deployment = {}, Database = { database = true }, Deployment = { deployment = true }, Comment = { comment = true },
+  Secret = { secret = true }, Variable = { variable = true },
+}
+
+-- A recipe's own names say nothing of what they stand for.
+local function is_about(name, object)
+  local kind = kinds[name:match "^%S+"]
+  if not kind then return true end
+  if not kind[object:match "^%S+"] then return false end
+  return (" %s "):format(object):find((" %s "):format(name:match "%S+$"), 1, true) ~= nil
+end
+
 -- What was there before and was only changed cannot always be put back; then the run has to say so.
-local function told_of(self, ending, line)
-  if #(ending.outcome.changed or {}) == 0 then return false end
-  return objects_of(self.before)[inventory.object(line)] == true
+local function told_of(self, ending, object)
+  if not objects_of(self.before)[object] then return false end
+  for _, name in ipairs(ending.outcome.changed or {}) do
+    if is_about(name, object) then return true end
+  end
+  for _, message in ipairs(ending.outcome.stuck or {}) do
+    if message:find(object, 1, true) then return true end
+  end
+  return false
 end
 
 local function lines_of(lines, object)
@@ -91,23 +116,48 @@ local function is_kept(ending, line)
   return false
 end
 
--- An undone run leaves nothing that it made, but for what was said and cannot be taken back. What was there before
--- is there again, unless removing or changing it is what the recipe is for.
-local function after_undo(self, problems, ending)
-  for _, line in ipairs(without(ending.inventory, self.before)) do
-    local may_stay = inventory.is_said(line) or is_kept(ending, line) or is_going(self, line)
-      or told_of(self, ending, line) or is_migrated(self, ending, line)
-    if not may_stay then
-      problems[#problems + 1] = { what = "left over", line = line }
-    end
-  end
-  local lost = without(self.before, ending.inventory)
-  add_lines(problems, "lost", without(lost, without(self.before, self.reference.inventory)))
+-- What GitHub says of a deployment that was there before is said anew, and stays so.
+local function is_told_anew(self, object)
+  return object:find "^deployment of " ~= nil and objects_of(self.before)[object] == true
 end
 
--- Without a status nothing had to be done any more.
+local function may_stay(self, ending, line)
+  local object = inventory.object(line)
+  return inventory.is_said(line) or is_told_anew(self, object) or is_kept(ending, line) or is_going(self, line)
+    or told_of(self, ending, object) or is_migrated(self, ending, line)
+end
+
+-- What the recipe is there to remove, or has said that it changes.
+local function may_go(self, ending, line)
+  local object = inventory.object(line)
+  return not objects_of(self.reference.inventory)[object] or inventory.is_said(line) or is_told_anew(self, object)
+    or told_of(self, ending, object) or is_migrated(self, ending, line)
+end
+
+-- An undone run leaves nothing that it made, but for what cannot be taken back. What was there before is there again,
+-- unless removing or changing it is what the recipe is for.
+local function after_undo(self, problems, ending)
+  for _, line in ipairs(without(ending.inventory, self.before)) do
+    if not may_stay(self, ending, line) then problems[#problems + 1] = { what = "left over", line = line } end
+  end
+  local lost = without(self.before, ending.inventory)
+  local kept = without(lost, without(self.before, self.reference.inventory))
+  add_lines(problems, "lost", kept)
+  for _, line in ipairs(without(lost, kept)) do
+    if not may_go(self, ending, line) then problems[#problems + 1] = { what = "lost", line = line } end
+  end
+end
+
+-- Without a status nothing had to be done any more. An undo succeeds, or says of all that is left that there is no way
+-- back.
+local function expected_code(self, how, outcome)
+  if how ~= "undo" then return outcome.status and self.reference.outcome.code or 0 end
+  local stuck = #(outcome.stuck or {})
+  return stuck > 0 and stuck == #outcome.left and LEFT or 0
+end
+
 local function check_code(self, problems, how, outcome)
-  local expected = how ~= "undo" and outcome.status and self.reference.outcome.code or 0
+  local expected = expected_code(self, how, outcome)
   if outcome.code == expected then return end
   problems[#problems + 1] = {
     what = "exit code", line = ("%d instead of %d%s"):format(outcome.code, expected,
@@ -216,8 +266,8 @@ local function check_half(self, problems, ending)
   end
   local stay = #without(goes, without(self.before, ending.inventory))
   if ending.outcome.code == 3 or stay == 0 or stay == #goes then return end
-  problems[#problems + 1] = { what = "untrue", line = ("exit code %d, and of what was to go some is gone and some is not")
-    :format(ending.outcome.code) }
+  problems[#problems + 1] = { what = "untrue",
+    line = ("exit code %d, and of what was to go some is gone and some is not"):format(ending.outcome.code) }
 end
 
 -- A run that ended by itself says which of the two it is: as undisturbed, or taken back.

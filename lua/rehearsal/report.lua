@@ -78,8 +78,10 @@ end
 
 local function undisturbed_text(result)
   local outcome = result.reference.outcome
-  if outcome.code == 0 then return ("the undisturbed run ends well, with %d lines of inventory"):format(
-    #result.reference.inventory) end
+  if outcome.code == 0 then
+    return ("the undisturbed run ends well after %.1f s of its own time, with %d lines of inventory"):format(
+      outcome.seconds, #result.reference.inventory)
+  end
   return ("the undisturbed run ends with exit code %d: %s"):format(outcome.code, outcome.error or "no reason given")
 end
 

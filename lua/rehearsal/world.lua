@@ -2,19 +2,19 @@
 ---the databases, programs and files, in one Lua state of their own.
 local checkout = require "rehearsal.checkout"
 local cloud = require "cloud.world"
+local core = require "core"
 local data = require "cloud.data"
 local faults = require "rehearsal.faults"
 local internet = require "rehearsal.internet"
 local inventory = require "rehearsal.inventory"
 local items = require "cloud.github.items"
+local job = require "rehearsal.job"
 local json = require "json"
 local ledger = require "cloud.ledger"
 local oracle = require "rehearsal.oracle"
 local overlay = require "rehearsal.overlay"
 local programs = require "rehearsal.programs"
 local watch = require "rehearsal.watch"
-
-local now = require("core").now
 
 local SQL = 0.002   -- seconds until a database answers
 
@@ -35,7 +35,7 @@ local function said(told, count)
 end
 
 -- What the explorer asks beside the world: texts go in, packets come out.
-local function add_judgement(world, state, troubles, eye, settings)
+local function add_judgement(world, state, net, troubles, eye, settings)
   local judge = oracle.new(eye.seen, (settings.params or {}).pr)
   local result, failed
   local replayed = settings.told
@@ -44,15 +44,19 @@ local function add_judgement(world, state, troubles, eye, settings)
     eye:github(state)
     eye:output("what Davit says", outcome)
     local told = json.decode(outcome)
-    told.trouble = troubles:lasting(now())
+    told.trouble = troubles:lasting(core.now())
     return {
-      outcome = told, inventory = json.array(inventory.lines(state)),
+      outcome = told, inventory = json.array(inventory.lines(state, judge.known)),
       shared = json.array(inventory.shared(state)),
     }
   end
 
   ---Remembers what is there before the run.
-  function world.before() judge.before = inventory.lines(state) end
+  function world.before()
+    net:before()
+    judge.known = inventory.values(state)
+    judge.before = inventory.lines(state, judge.known)
+  end
 
   ---Of the undisturbed run; `points` is "journal:17 http:40 …", `elapsed` seconds as a text.
   function world.reference(outcome, points, elapsed)
@@ -77,7 +81,7 @@ local function add_judgement(world, state, troubles, eye, settings)
   ---nil for not at all.
   function world.follow(how, outcome, wanted)
     local told = json.decode(outcome)
-    told.trouble = troubles:lasting(now())
+    told.trouble = troubles:lasting(core.now())
     return judge:follow(how, told, wanted)
   end
 
@@ -150,7 +154,7 @@ local function add_troubles(world, state, troubles, settings)
   end
 end
 
----@param text string  JSON of { cloud = world.Seed, hidden = paths, workers = list }
+---@param text string  JSON of { cloud = world.Seed, hidden = paths, workers = list, latency = seconds }
 ---@param disk table   the real files
 return function(text, disk)
   local settings = json.decode(text)
@@ -158,8 +162,9 @@ return function(text, disk)
   local files = overlay.new(disk, settings.hidden)
   local troubles = faults.new(state)
   local eye = watch.new()
-  local net = internet.new(state, troubles, eye)
-  local number = (settings.params or {}).pr   -- whoever rehearses a piece of Lua has no parameters
+  local net = internet.new(state, settings, troubles, eye)
+  local number = settings.params and settings.params.pr   -- whoever rehearses a piece of Lua has no parameters
+  job.tell(files, checkout.of(state).repository)
   local world = {
     http = function(request, now) return net:http(request, now) end,
     dns = function(name, kind, server, now)
@@ -172,9 +177,12 @@ return function(text, disk)
       return troubles:query(id, function() ledger.close(state, id) end,
         function() return late(ledger.query(state, id, query, params, now), SQL) end)
     end,
-    process = function(argv, cwd, input)
-      local here = checkout.of(state.github, settings.cloud.repository, number)
-      return troubles:process(function() return programs.run(files, settings.workers, argv, cwd, input, here) end)
+    process = function(argv, cwd, input, now)
+      local here = checkout.of(state, number)
+      return troubles:process(function()
+        return programs.run { argv = argv, cwd = cwd, input = input, files = files, workers = settings.workers,
+          here = here, push = function() job.push(state, files, here, now) end }
+      end)
     end,
     file = function(action, path, ...)
       local more = table.pack(...)
@@ -194,7 +202,7 @@ return function(text, disk)
     return {}
   end
 
-  add_judgement(world, state, troubles, eye, settings)
+  add_judgement(world, state, net, troubles, eye, settings)
   add_troubles(world, state, troubles, settings)
   return world
 end

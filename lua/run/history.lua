@@ -19,7 +19,7 @@ local history = {}
 ---@field creating? boolean an ensure that may have created something
 ---@field made? number       Unix seconds of when it began to create it
 ---@field existed? boolean  an ensure that found it there
----@field undone? "started"|"finished"|"failed"
+---@field undone? "started"|"finished"|"failed"|"accepted"  accepted: it failed, and somebody says that it may stay
 ---@field undo_error? table
 
 ---@class run.Node
@@ -168,7 +168,8 @@ end
 
 local function undo_phase(self, phase, event)
   local entry = self:entry(event.data.of, event.path, event)
-  entry.undone, entry.undo_error = phase, event.data.error
+  entry.undone = phase
+  if phase ~= "accepted" then entry.undo_error = event.data.error end
 end
 
 ---@param event { seq?: integer, at: number, kind: string, path: string, data: any, status?: string }
@@ -222,7 +223,7 @@ end
 ---Whether something of it may be there that the run put there.
 ---@param entry run.Entry
 function history.leaves(entry)
-  if entry.undone == "finished" then return false end
+  if entry.undone == "finished" or entry.undone == "accepted" then return false end
   if entry.kind == "ensure" then return entry.creating and not entry.existed or false end
   return entry.kind == "step" and entry.undo == true
 end

@@ -9,12 +9,15 @@ local task = require "task"
 local plan = {}
 
 ---@class run.Planned
----@field action "create"|"change"|"keep"|"destroy"|"read"|"run"|"ask"
+---@field action "create"|"change"|"keep"|"destroy"|"run"|"apply"|"skip"|"ask"|"read"|"stays"
 ---@field name string
 ---@field why? string  what would be changed, or asked for
 
+local actions = { create = true, change = true, keep = true, destroy = true, run = true, skip = true }
+
 ---@class run.Planner
 ---@field list run.Planned[]
+---@field made table<string, true>  names of what the run would have created by now
 local Planner = {}
 Planner.__index = Planner
 
@@ -24,27 +27,27 @@ local function note(self, action, name, why)
   table.insert(self.list, { action = action, name = place == "" and name or place .. "/" .. name, why = why })
 end
 
-local function checked_step(what, name, inputs, f)
-  steps.check_name(what, name)
-  if type(inputs) == "function" then inputs, f = nil, inputs end
-  steps.check_inputs(what, name, inputs, f)
-  return f
+-- What a step says of itself: an action, why, and its result where that is known already.
+local function told_by(name, tell)
+  local action, why, result = tell()
+  if actions[action] then return action, why, result end
+  failure { code = "misuse", class = "misuse", message = ("run.step '%s': its plan says create, change, keep, destroy, "
+    .. "run or skip, not %s"):format(name, tostring(action)) }
 end
 
-function Planner:step(name, inputs, f)
-  checked_step("run.step", name, inputs, f)
-  note(self, "run", name)
+function Planner:step(name, ...)
+  local _, _, _, tell = steps.read("run.step", name, ...)
+  local action, why, result = "run", nil, nil
+  if tell then action, why, result = told_by(name, tell) end
+  note(self, action, name, why)
+  if action == "create" then self.made[name] = true end
+  if result ~= nil then return result end
   return planned.unknown(name)
 end
 
-function Planner:look(name, inputs, f)
-  f = checked_step("run.look", name, inputs, f)
-  local here = task.locals()
-  local before = here.looking
-  here.looking = true
-  local result, err = try(function() return (f()) end)
-  here.looking = before
-  if err then error(err, 0) end
+function Planner:look(name, ...)
+  local f = steps.read("run.look", name, ...)
+  local result = f()
   note(self, "read", name)
   return result
 end
@@ -54,15 +57,10 @@ function Planner:ensure(r)
   local found = r.find()
   if found == nil then
     note(self, "create", r[1], planned.within(r[1]) and "unless it is there" or nil)
+    self.made[r[1]] = true
     return planned.unknown(r[1])
   end
-  resource.check_ours(r, found)
-  local action, why = "keep", nil
-  if r.plan then
-    action, why = r.plan(found)
-  elseif r.update then
-    action, why = "change", "as far as it differs"
-  end
+  local action, why = resource.plan(r, found)
   note(self, action, r[1], why)
   return found
 end
@@ -70,7 +68,10 @@ end
 function Planner:destroy(r)
   resource.check("run.destroy", r)
   local found = r.find()
-  if found == nil then return false end
+  if found == nil then
+    if self.made[r[1]] then note(self, "destroy", r[1], "which this run has made") end
+    return self.made[r[1]] or false
+  end
   resource.check_ours(r, found)
   note(self, "destroy", r[1])
   return true
@@ -96,17 +97,29 @@ local function handle_of(self)
   return handle
 end
 
+local READ_ONLY <const> = "25006"   -- SQLSTATE: what a read-only transaction is refused
+
+-- What a database refused since a plan only reads is told as what the world refuses.
+local function as_effect(err)
+  for _, one in pairs(err.failures or {}) do as_effect(one) end
+  if err.sqlstate ~= READ_ONLY then return end
+  err.code, err.class = "plan-effect", "misuse"
+  err.hint = "a plan changes nothing: do it in a run.step, which a plan names without running it"
+end
+
 ---@param r table       a recipe
 ---@param params table
 ---@return run.Planned[] list, table|nil err  err: what would stop the run, after what is listed
 function plan.make(r, params)
-  local self = setmetatable({ list = {} }, Planner)
+  local self = setmetatable({ list = {}, made = {} }, Planner)
+  local programs = type(r.plans) == "table" and r.plans or nil
   local _, err = try(function()
     task.locals().path = ""
     planned.during(function()
-      reading.only(function() r.run(params, handle_of(self)) end)
-    end)
+      reading.only(function() r.run(params, handle_of(self)) end, programs)
+    end, function(...) note(self, ...) end)
   end)
+  if err then as_effect(err) end
   return self.list, err
 end
 

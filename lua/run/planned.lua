@@ -35,18 +35,30 @@ function planned.within(text) return text:find("(known after ", 1, true) ~= nil 
 
 function Unknown.__concat(a, b) return tostring(a) .. tostring(b) end
 
-local active = false
+local note   -- of the plan that is being made
 
 ---Whether this process makes a plan: then nothing is written anywhere.
 ---@return boolean
-function planned.active() return active end
+function planned.active() return note ~= nil end
+
+---Says something in the plan that is being made, beside its steps; nothing where none is.
+---@param action "apply"|"skip"|"stays"
+---@param name string
+---@param why? string
+---@return boolean told
+function planned.tell(action, name, why)
+  if not note then return false end
+  note(action, name, why)
+  return true
+end
 
 ---Makes a plan by f.
 ---@param f fun()
-function planned.during(f)
-  active = true
+---@param tell fun(action: string, name: string, why?: string)  takes what planned.tell says
+function planned.during(f, tell)
+  note = tell
   local _, err = try(f)
-  active = false
+  note = nil
   if err then error(err, 0) end
 end
 

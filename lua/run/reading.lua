@@ -1,76 +1,84 @@
----The second net of a plan: while it is made, whatever would change something is refused where the world begins, also
----where a recipe does it outside of any step, or a step says that it only reads and does not.
----
----HTTP requests other than GET, HEAD and OPTIONS are refused, programs outside of a step that only reads, and files
----that would be written; a database is asked in sessions that are read-only.
-local task = require "task"
+---The net below a plan: while it is made, whatever would change something is refused by the world itself
+---(host/reading.h), wherever a recipe does it. This module says what goes through beside reading: questions to git, the
+---commands of davit.yaml that a plan runs, and temporary files.
+local core = require "reading.core"
+local fs = require "fs.core"
+local scratch = require "run.scratch"
 
 local reading = {}
 
-local harmless = { GET = true, HEAD = true, OPTIONS = true }
+-- What git is asked (flow/commit.lua), by the first words. `symbolic-ref` with one more word would write.
+local QUIET <const> = { "git", "-c", "core.quotepath=off" }
+local questions = { { "rev-parse" }, { "symbolic-ref", "--quiet", "--short", "HEAD" }, { "status" },
+  { "cat-file" }, { "diff", "--name-only" }, { "log" }, { "show" }, { "ls-files" }, { "merge-base" }, { "rev-list" },
+  { "describe" } }
 
-local function refuse(what)
-  failure { code = "plan-effect", class = "misuse",
-    message = ("a plan changes nothing, and this would %s"):format(what),
+local net   -- of the plan that is being made
+
+local function joined(a, b)
+  local list = table.move(a, 1, #a, 1, {})
+  return table.move(b, 1, #b, #list + 1, list)
+end
+
+local function allow_git()
+  for _, words in ipairs(questions) do
+    net:allow_command(joined({ "git" }, words))
+    net:allow_command(joined(QUIET, words))
+  end
+end
+
+---Lets programs run whose argv begins with these words. Nothing where no plan is made.
+---@param argv string[]
+function reading.allow(argv)
+  if net then net:allow_command(argv) end
+end
+
+---The same for a command of the shell, by its whole text.
+---@param command string
+function reading.allow_shell(command) reading.allow { "/bin/sh", "-c", command } end
+
+---Lets files be written below a folder.
+---@param folder string
+function reading.allow_folder(folder)
+  if net then net:allow_folder(folder) end
+end
+
+-- A recipe names its own programs as one would type them.
+local function allow_named(programs)
+  for _, text in ipairs(programs) do
+    local words = {}
+    for word in text:gmatch "%S+" do words[#words + 1] = word end
+    if words[1] then reading.allow(words) end
+    reading.allow_shell(text)
+  end
+end
+
+-- What is written at all is temporary (fs.temporary).
+local function begin(programs)
+  net = core.begin()
+  allow_git()
+  allow_named(programs)
+  if fs.root() then net:allow_folder(scratch.folder(fs.root())) end
+end
+
+-- What a recipe caught has not happened all the same: the plan is none of the run that would.
+local function check_refused(refused)
+  if not refused then return end
+  failure { code = "plan-effect", class = "misuse", message = refused .. ", and the recipe went on",
     hint = "do it in a run.step: a plan names it and goes on" }
 end
 
--- Has a module's function replaced until the returned function is called.
-local function replace(module, name, other)
-  local own = module[name]
-  module[name] = other(own)
-  return function() module[name] = own end
-end
-
-local function only_harmless(own)
-  return function(o, ...)
-    local method = type(o) == "table" and o.method or "GET"
-    if not harmless[method] then refuse(("send a %s to %s"):format(method, tostring(o.url):match "^[^?]*")) end
-    return own(o, ...)
-  end
-end
-
-local function only_within_look(own)
-  return function(o, ...)
-    if not task.locals().looking then refuse(("run '%s'"):format(o.command or table.concat(o.argv or {}, " "))) end
-    return own(o, ...)
-  end
-end
-
-local function read_only(own)
-  return function(...)
-    local session = own(...)
-    session:query "set default_transaction_read_only = on"
-    return session
-  end
-end
-
-local function never(what)
-  return function()
-    return function(path) refuse(("%s %s"):format(what, tostring(path))) end
-  end
-end
-
-local file_effects = { write = "write", append = "write", make = "make", remove = "remove", chmod = "change",
-  rename = "rename", copy_file = "copy" }
-
----Runs f with the net below it.
+---Runs f above the net.
 ---@param f fun()
-function reading.only(f)
-  local back = {}
-  local function over(module, name, other)
-    if module[name] then back[#back + 1] = replace(module, name, other) end
-  end
-  for _, name in ipairs { "request", "stream" } do over(require "http.core", name, only_harmless) end
-  for _, name in ipairs { "run", "start" } do over(require "process.core", name, only_within_look) end
-  for _, module in ipairs { require "sql.core", require "sql" } do over(module, "connect", read_only) end
-  for _, module in ipairs { require "fs.core", require "fs.fenced", require "fs" } do
-    for name, what in pairs(file_effects) do over(module, name, never(what)) end
-  end
-  for _, name in ipairs { "pack", "unpack" } do over(require "archive.core", name, never(name)) end
+---@param programs? string[]  commands of the recipe's own that only read
+function reading.only(f, programs)
+  begin(programs or {})
   local _, err = try(f)
-  for i = #back, 1, -1 do back[i]() end
+  local refused = net:refused()
+  net:close()
+  net = nil
   if err then error(err, 0) end
+  check_refused(refused)
 end
 
 return reading

@@ -40,6 +40,15 @@ function resource.check_ours(r, thing)
   }
 end
 
+---What run.ensure would do with one that was found; raises "not-ours" when it is somebody else's.
+---@return "keep"|"change" action, string|nil why
+function resource.plan(r, found)
+  resource.check_ours(r, found)
+  if r.plan then return r.plan(found) end
+  if r.update then return "change", "as far as it differs" end
+  return "keep"
+end
+
 ---Brings a thing that was there up to date.
 function resource.update(r, thing)
   return r.update and r.update(thing) or thing

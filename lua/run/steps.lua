@@ -42,8 +42,6 @@ local function check_name(what, name)
   end
 end
 
-steps.check_name = check_name
-
 ---Where this task is: the branches of the parallels and the steps around it, as the store has it.
 ---@return string
 function steps.place()
@@ -190,19 +188,24 @@ function Run:attempt(kind, path, inputs, digest, way_back, f)
   return self.recorder.history.entries[key].result
 end
 
----Raises a misuse unless inputs and function of a step are what they should be.
-function steps.check_inputs(what, name, inputs, f)
+---What a step was called with; the inputs may be left out. Raises a misuse unless all is what it should be.
+---@param what string  the function, for errors
+---@param tell? function  what a plan says of the step (run/plan.lua)
+---@return function f, table|nil inputs, function|nil way_back, function|nil tell
+function steps.read(what, name, inputs, f, way_back, tell)
+  check_name(what, name)
+  if type(inputs) == "function" then inputs, f, way_back, tell = nil, inputs, f, way_back end
   if inputs ~= nil and type(inputs) ~= "table" then
     misuse("%s '%s': inputs are a table, not a %s", what, name, type(inputs))
   end
   if type(f) ~= "function" then misuse("%s '%s': expected a function", what, name) end
+  if way_back ~= nil and type(way_back) ~= "function" then misuse("%s '%s': undo must be a function", what, name) end
+  if tell ~= nil and type(tell) ~= "function" then misuse("%s '%s': plan must be a function", what, name) end
+  return f, inputs, way_back, tell
 end
 
-function Run:step(name, inputs, f, way_back)
-  check_name("run.step", name)
-  if type(inputs) == "function" then inputs, f, way_back = nil, inputs, f end
-  steps.check_inputs("run.step", name, inputs, f)
-  if way_back ~= nil and type(way_back) ~= "function" then misuse("run.step '%s': undo must be a function", name) end
+function Run:step(name, ...)
+  local f, inputs, way_back = steps.read("run.step", name, ...)
   if way_back then refuse_within(self, "step", name) end
   local digest = sha256(recorder.encode("run.step '" .. name .. "'", inputs)):sub(1, 16)
   local path = path_of(self, "step", name)

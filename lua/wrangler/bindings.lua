@@ -40,8 +40,8 @@ local kinds = {
 
 -- Bindings of which there is one, under one key.
 local singles = {
-  { "browser", "browser" }, { "ai", "ai" }, { "images", "images" }, { "stream", "stream" }, { "media", "media" },
-  { "analytics", "analytics" }, { "version_metadata", "version_metadata" },
+  { "browser", "browser" }, { "ai", "ai", { "staging", "staging" } }, { "images", "images" }, { "stream", "stream" },
+  { "media", "media" }, { "analytics", "analytics" }, { "version_metadata", "version_metadata" },
 }
 
 -- Below a key of their own.
@@ -54,7 +54,7 @@ local producers = { "queues", "queue", shared = "queue_name", { "queue", "queue_
 local ignored = {
   preview_id = true, preview_bucket_name = true, preview_database_id = true, database_name = true,
   migrations_dir = true, migrations_table = true, migrations_pattern = true, remote = true, experimental_remote = true,
-  localConnectionString = true, staging = true, raw = true,
+  localConnectionString = true, local_dev = true,
 }
 
 -- ---- one binding -------------------------------------------------------------------------------
@@ -90,62 +90,70 @@ local function one_of(settings, kind, item, path)
   return made
 end
 
-local function add_all(settings, list, kind, items, path)
+---@class wrangler.Found  the bindings of an environment
+---@field list table[]   in a fixed order
+---@field by_name table<string, { path: string, binding: table }>  where each stands
+
+local function add(settings, found, binding, path)
+  local other = found.by_name[binding.name]
+  if other then settings:wrong(path, ("is called %s, as %s is"):format(binding.name, other.path)) end
+  found.by_name[binding.name] = { path = path, binding = binding }
+  found.list[#found.list + 1] = binding
+end
+
+local function add_one(settings, found, kind, item, path)
+  local binding = one_of(settings, kind, item, path)
+  check_fields(settings, kind, item, path)
+  add(settings, found, binding, path)
+end
+
+local function add_all(settings, found, kind, items, path)
   if type(items) ~= "table" or next(items) ~= nil and #items == 0 then settings:wrong(path, "must be a list") end
-  for i, item in ipairs(items) do
-    local here = ("%s.%d"):format(path, i)
-    list[#list + 1] = one_of(settings, kind, item, here)
-    check_fields(settings, kind, item, here)
-  end
+  for i, item in ipairs(items) do add_one(settings, found, kind, item, ("%s.%d"):format(path, i)) end
 end
 
 -- ---- all of them -------------------------------------------------------------------------------
 
-local function add_vars(settings, list)
+local function add_vars(settings, found)
   for name, value in pairs(settings:get("vars", { map = "any" }) or {}) do
-    list[#list + 1] = type(value) == "string" and { type = "plain_text", name = name, text = value }
-      or { type = "json", name = name, json = value }
+    add(settings, found, type(value) == "string" and { type = "plain_text", name = name, text = value }
+      or { type = "json", name = name, json = value }, "vars." .. name)
   end
 end
 
-local function add_queues(settings, list)
-  local queues = settings:get("queues", { map = "any" }) or {}
+local function add_queues(settings, found)
+  local queues = settings:get("queues", { producers = "any", consumers = { list = "any" } }) or {}
   if queues.consumers and #queues.consumers > 0 then
     settings:wrong("queues.consumers", "is not supported",
       "a consumer outlives versions: add it once with 'wrangler queues consumer add', and take it out here")
   end
-  add_all(settings, list, producers, queues.producers or {}, "queues.producers")
+  add_all(settings, found, producers, queues.producers or {}, "queues.producers")
 end
 
-local function refuse_same(settings, list)
-  local seen = {}
-  for _, binding in ipairs(list) do
-    if seen[binding.name] then
-      settings:wrong("", ("two bindings are called %s, a %s and a %s"):format(binding.name, seen[binding.name],
-        binding.type))
-    end
-    seen[binding.name] = binding.type
+local function add_objects(settings, found)
+  local durable = settings:get("durable_objects", { bindings = "any", code_update_strategy = "any" }) or {}
+  if durable.code_update_strategy then
+    settings:wrong("durable_objects.code_update_strategy", "is not supported",
+      "Cloudflare decides when running objects get new code: take it out, or deploy this Worker with wrangler")
   end
+  add_all(settings, found, objects, durable.bindings or {}, "durable_objects.bindings")
 end
 
----The bindings of an environment, in a fixed order.
 ---@param settings wrangler.Resolved
----@return table[]
+---@return wrangler.Found
 function bindings.of(settings)
-  local list = json.array {}
-  add_vars(settings, list)
-  for _, kind in ipairs(kinds) do add_all(settings, list, kind, settings:get(kind[1]) or {}, kind[1]) end
-  local durable = settings:get("durable_objects", { map = "any" }) or {}
-  add_all(settings, list, objects, durable.bindings or {}, "durable_objects.bindings")
-  add_queues(settings, list)
+  local found = { list = json.array {}, by_name = {} }
+  add_vars(settings, found)
+  for _, kind in ipairs(kinds) do add_all(settings, found, kind, settings:get(kind[1]) or {}, kind[1]) end
+  add_objects(settings, found)
+  add_queues(settings, found)
   for _, kind in ipairs(singles) do
     local item = settings:get(kind[1])
-    if item ~= nil then list[#list + 1] = one_of(settings, kind, item, kind[1]) end
+    if item ~= nil then add_one(settings, found, kind, item, kind[1]) end
   end
   local assets = settings:get("assets", { map = "any" }) or {}
-  if assets.binding then list[#list + 1] = { type = "assets", name = assets.binding } end
-  refuse_same(settings, list)
-  return list
+  if assets.binding then add(settings, found, { type = "assets", name = assets.binding }, "assets.binding") end
+  return found
 end
 
 -- ---- what a preview may not share ---------------------------------------------------------------

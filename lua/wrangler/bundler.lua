@@ -8,6 +8,7 @@ local json = require "json"
 local multipart = require "cloud.multipart"
 local path = require "path"
 local process = require "process"
+local reading = require "run.reading"
 
 local bundler = {}
 
@@ -62,6 +63,8 @@ end
 local Copy = {}
 Copy.__close = function(copy) if copy.made then core.remove(copy.file) end end
 
+local function copy_of(settings, worker) return ("%s/.wrangler.%s.json"):format(folder_of(settings), worker.name) end
+
 -- The configuration that wrangler reads. A build command has been run already, with the user's own home: wrangler
 -- gets a copy without it, beside the file, since every path in it counts from there.
 local function config_for(settings, worker)
@@ -72,7 +75,7 @@ local function config_for(settings, worker)
   local copy = json.decode(json.encode(raw))
   copy.build = nil
   for _, section in pairs(copy.env or {}) do section.build = nil end
-  local file = ("%s/.wrangler.%s.json"):format(folder, worker.name)
+  local file = copy_of(settings, worker)
   core.write(file, json.encode(copy))
   return setmetatable({ file = file, made = true }, Copy)
 end
@@ -97,17 +100,25 @@ local function explain(worker, err)
   error(err, 0)
 end
 
+-- What a plan lets it do.
+local function allow(program, form, config)
+  reading.allow { program, "deploy", "--dry-run" }
+  reading.allow_folder(path.dirname(form))
+  reading.allow_folder(config)
+end
+
 ---Has wrangler make the upload. Raises "process-exit" with what it said, or "no-wrangler".
 ---@param settings wrangler.Resolved
 ---@param worker { name: string, folder: string, settings: table }
 function bundler.run(settings, worker)
   local form, folders = path.join(folder_of(settings), bundler.form(settings, worker)), program_folders(settings)
-  local scratch <close> = fs.temporary()
+  local program, scratch <close> = find_program(folders), fs.temporary()
+  allow(program, form, copy_of(settings, worker))
   local config <close> = config_for(settings, worker)
   core.remove(form)
   core.make(path.dirname(form))
   local _, err = try(process.run, {
-    argv = { find_program(folders), "deploy", "--dry-run", "--config", config.file,
+    argv = { program, "deploy", "--dry-run", "--config", config.file,
       "--env=" .. (settings.section or ""), "--outfile", form },
     cwd = scratch.path, env = environment(scratch, folders), output = "stream", pty = false,
     prefix = worker.name .. " | ",

@@ -55,6 +55,13 @@ keys.refused = {
   node_compat = "wrangler has dropped it: use the compatibility flag nodejs_compat",
 }
 
+---What nothing is done with, as only wrangler's own commands, or its bundler, read it (docs/wrangler.md).
+keys.ignored = {}
+for name in ([[ $schema dev previews send_metrics dependencies_instrumentation python_modules
+  minify keep_names preserve_file_names jsx_factory jsx_fragment tsconfig ]]):gmatch "%S+" do
+  keys.ignored[name] = true
+end
+
 ---What only wrangler's bundler does: refused where the entry is uploaded as it stands.
 keys.for_bundler = {
   define = "`bundler: wrangler` in davit.yaml has wrangler's bundler put it in",

@@ -1,5 +1,6 @@
 ---What an upload says beside modules and assets, as wrangler's configuration has it for an environment. Pure.
 local bindings = require "wrangler.bindings"
+local given_names = require "project.given"
 local json = require "json"
 local keys = require "wrangler.keys"
 
@@ -82,7 +83,7 @@ local function check_shared(settings, list, allowed)
   if settings.environment ~= "preview" then return end
   local sections = settings.config.raw.env or {}
   local production = settings.config:resolve(sections.production and "production" or nil)
-  local shared = bindings.find_shared(list, bindings.of(production), allowed)
+  local shared = bindings.find_shared(list, bindings.of(production).list, allowed)
   if not shared then return end
   failure {
     code = "refused", about = settings.config.path,
@@ -112,6 +113,23 @@ local function check_required(settings, worker)
   end
 end
 
+-- Whose value a Worker would get is not left to chance. A file may well say what Davit says, too: for wrangler.
+local function check_names(settings, worker, by_name)
+  for _, name in ipairs(worker.settings.secrets or {}) do
+    if by_name[name] then
+      settings:wrong(by_name[name].path, ("is called %s, and so is a secret of davit.yaml's workers.%s.secrets")
+        :format(name, worker.name), "take it out of one of them")
+    end
+  end
+  for name in pairs(given_names.own) do
+    local one = by_name[name]
+    if one and not (name == "ENVIRONMENT" and one.binding.text == settings.environment) then
+      settings:wrong(one.path, ("is called %s, which Davit itself gives to every Worker"):format(name),
+        "give it another name, or take it out and read Davit's")
+    end
+  end
+end
+
 -- In a preview a service is the preview's own Worker where the project has one of that name.
 local function bind_siblings(list, siblings)
   for _, binding in ipairs(list) do
@@ -131,7 +149,9 @@ function upload.of(settings, worker)
   if region and region ~= "public" then
     settings:wrong("compliance_region", "is not supported", "deploy this Worker with wrangler")
   end
-  local list = bind_siblings(bindings.of(settings), worker.siblings or {})
+  local found = bindings.of(settings)
+  check_names(settings, worker, found.by_name)
+  local list = bind_siblings(found.list, worker.siblings or {})
   check_shared(settings, list, worker.settings.shared or {})
   return {
     name = settings:get("name"), compatibility_date = settings:need("compatibility_date", "text"),

@@ -9,7 +9,7 @@ local process = require "process"
 
 local BENCHES <const> = {
   "start", "http", "waiting", "profile", "processes", "archive", "mask", "runs", "store", "rehearsal", "preview", "stop",
-  "connections", "scale", "cloud", "wrangler", "neon", "flows",
+  "connections", "scale", "cloud", "wrangler", "neon", "flows", "times",
 }
 local FOLDER <const> = "build/bench/results"
 

@@ -3,6 +3,7 @@
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
+local new_folder = assert(require("core").load_file "tests/memory.lua")()
 local process = require "process"
 
 local cloud = {}
@@ -80,8 +81,7 @@ end
 ---@return clients.Cloud
 function cloud.open(name, o)
   o = o or {}
-  local folder = process.run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+"
-  fs.chmod(folder, "0711")   -- PostgreSQL runs as nobody, and its data goes away with the folder
+  local folder = new_folder()
   local self = setmetatable({ folder = folder, state = folder .. "/.davit/local",
     record = ("%s/build/clients-traffic/%s.jsonl"):format(here, name) }, Cloud)
   fs.make "build/clients-traffic"

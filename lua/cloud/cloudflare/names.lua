@@ -3,6 +3,7 @@ local blobs = require "cloud.github.blobs"
 local data = require "cloud.data"
 local hosts = require "cloud.cloudflare.preview_hosts"
 local results = require "cloud.github.results"
+local webhooks = require "cloud.webhooks"
 local zones = require "cloud.cloudflare.zones"
 
 local names = {}
@@ -133,7 +134,7 @@ end
 ---@return table answer  rcode, ttl, answers of type and data; authority when there are none
 function names.resolve(state, name, kind, now)
   name, kind = name:lower():gsub("%.$", ""), kind:upper()
-  if api_hosts[name] then return served(kind) end
+  if api_hosts[name] or webhooks.serves(state, name) then return served(kind) end
   local _, since = names.workers_dev(state.cloudflare, name)
   if since and since + state.settings.dns_delay <= now then return served(kind) end
   if zones.servers[name] then return served(kind, zones.servers[name]) end

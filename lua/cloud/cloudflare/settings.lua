@@ -12,7 +12,8 @@ local upload = require "cloud.cloudflare.upload"
 local settings = {}
 
 -- What belongs to the script, with the type it must have.
-local own = { tags = "table", logpush = "boolean", observability = "table", tail_consumers = "table" }
+local own = { tags = "table", logpush = "boolean", observability = "table", tail_consumers = "table",
+  streaming_tail_consumers = "table" }
 
 -- What belongs to a version, beside its bindings.
 local versioned = { "compatibility_date", "compatibility_flags", "limits", "placement", "usage_model",
@@ -27,7 +28,7 @@ function settings.check(wanted)
       route.refuse { status = 400, code = 10026, message = ("%s is not a %s."):format(name, kind) }
     end
   end
-  for _, list in ipairs { "tags", "tail_consumers" } do
+  for _, list in ipairs { "tags", "tail_consumers", "streaming_tail_consumers" } do
     local item = list == "tags" and "string" or "table"
     for _, value in pairs(type(wanted[list]) == "table" and wanted[list] or {}) do
       if type(value) ~= item then
