@@ -314,7 +314,7 @@ test("what a deployment leaves is in the inventory that a rehearsal compares", f
   w:get("workflow", "POST", "/statuses/" .. w:head "topic", { state = "success", context = "preview" })
   equal({ #inventory.lines(w.state) - before, table.unpack(inventory.lines(w.state), before + 1) }, { 3,
     "deployment of topic to preview/pr-42: preview, success https://pr-42.example.com",
-    "status preview: success", "variable URL of preview/pr-42: x" })
+    "status preview: success of " .. w:head("topic"):sub(1, 8), "variable URL of preview/pr-42: x" })
 end)
 
 test("the inventory has open issues, and tells remarks on an issue from comments on a pull request", function()
@@ -332,6 +332,6 @@ test("the inventory has open issues, and tells remarks on an issue from comments
     if line:find "#%d" or line:find "issue" then found[#found + 1] = { line, inventory.is_said(line) } end
   end
   equal({ #lines - before, table.unpack(found) }, { 3, { "comment on #42 by github-actions[bot]: ready", false },
-    { "issue 'Broken' by github-actions[bot]: all of it", false },
+    { "issue 'Broken': by github-actions[bot] all of it", false },
     { ("remark on #%d by github-actions[bot]: soon"):format(open.number), true } })
 end)

@@ -175,7 +175,7 @@ flow_test("bundles that a test has stored are looked at without being put anywhe
   agree(said, done("test", "--pr", "42", "--only", "types", "--bundles"))
   fs.write(place.folder .. "/apps/web/dist/_worker.js", "left by somebody")
   said = plan("preview", "--pr", "42")
-  equal({ said.run["codex-web/tested bundle"], built ~= nil }, { "it is what is deployed", true })
+  equal({ said.run["bundles/codex-web/tested bundle"], built ~= nil }, { "it is what is deployed", true })
   equal(fs.read(place.folder .. "/apps/web/dist/_worker.js"), "left by somebody")
   agree(said, done("preview", "--pr", "42"))
 end)
@@ -243,7 +243,7 @@ flow_test("secrets' plan names what would be set, rotated and deleted, in which 
   equal({ said.change["change auth-worker"], said.keep["change ecom-api"] }, {
     "a new version of auth-worker-production: rotate SESSION_SECRET; delete BETTER_AUTH_SECRET",
     "it wants and has none of them" })
-  equal(said.create["GitHub's secret SESSION_SECRET_PRODUCTION"], true)
+  equal(said.create["Secret SESSION_SECRET_PRODUCTION of example/codex"], true)
   place.env.GITHUB_TOKEN = nil
   equal(plan("secrets", "--list").read["secrets of codex-web"], true)
   place:edit("davit.yaml", function(text)   -- a program that says a secret only reads
@@ -314,6 +314,6 @@ end)
 flow_test("a plan as text has a line for each thing, and a summary", function()
   local result = place:davit("secrets", "--list", "--local", "--plan")
   equal(result.exit, 0)
-  equal(result.output, "  . read     secrets of ecom-api\n  . read     secrets of auth-worker\n  . read     secrets of codex-web\n"
-    .. "plan: 0 to create, 0 to change, 0 kept, 0 to destroy, 0 to run, 0 to ask, 3 read only\n")
+  equal(result.output, "  . read     credentials\n  . read     secrets of ecom-api\n  . read     secrets of auth-worker\n"
+    .. "  . read     secrets of codex-web\nplan: 0 to create, 0 to change, 0 kept, 0 to destroy, 0 to run, 0 to ask, 4 read only\n")
 end)

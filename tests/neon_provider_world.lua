@@ -6,6 +6,7 @@ local ledger = require "cloud.ledger"
 local neon = require "neon"
 local provider_world = assert(core.load_file("tests/provider_world.lua"))()
 local sql = require "sql"
+local sql_core = require "sql.core"
 
 local neon_provider_world = { ensure = provider_world.ensure, open = provider_world.open,
   MARK = "codex/preview/42", OTHER = "codex/preview/7", PRODUCTION = "codex/production/main",
@@ -61,15 +62,17 @@ local function connect(w, url)
     if answer.fault then raise(answer.fault) end
     return { rows = rows_of(answer) }
   end
-  return setmetatable(session, { __close = function() ledger.close(w.state, opened.session) end })
+  function session.close() ledger.close(w.state, opened.session) end
+  return setmetatable(session, { __close = session.close })
 end
 
 ---Has sql.connect ask the ledger until it is closed.
 ---@return table  to be closed
 function neon_provider_world.with_sql(w)
   local saved = sql.connect
-  sql.connect = function(o) return connect(w, o.url) end
-  return setmetatable({}, { __close = function() sql.connect = saved end })
+  local function set(f) sql.connect, sql_core.connect = f, f end   -- migrations take the second one
+  set(function(o) return connect(w, o.url) end)
+  return setmetatable({}, { __close = function() set(saved) end })
 end
 
 ---Carries out SQL on a branch.

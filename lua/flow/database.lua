@@ -111,7 +111,7 @@ local SOON <const> = 15   -- seconds
 local function wait_until_reached(env, branch, url)
   local opened, err = try(session.open, url, SOON)
   if opened then return opened:close() end
-  if err.class == "cancelled" then error(err, 0) end
+  if err.class ~= "transient" and err.class ~= "pending" then error(err, 0) end
   env.neon.ready(branch)
   session.open(url):close()
 end
