@@ -37,6 +37,7 @@ local keys = {
     name = "text", host = "text", database = "text", approve = "boolean", secrets = secret_map,
     checklist = { list = "text" },
   } },
+  rehearse = { list = { recipe = "text", params = { map = "any" }, after = { list = "text" } } },
   health = {
     grace = "duration", next = "duration", attempts = "integer", backoff = "duration",
     cap = "duration", deadline = "duration",
@@ -129,6 +130,7 @@ local function check_references(file, p)
     check_migrations(file, "databases." .. name, database)
   end
   p.checks = p.checks and checks.read(file, p.checks) or {}
+  for i, entry in ipairs(p.rehearse) do require_keys(file, entry, "rehearse." .. i, { "recipe" }) end
   for i, name in ipairs(p.deploy) do
     if not p.workers[name] then
       wrong(file, "deploy." .. i, ("no worker is called '%s'"):format(name))
@@ -138,7 +140,7 @@ end
 
 local function fill_tables(p)
   for _, key in ipairs { "workers", "databases", "secrets", "environments", "health", "github", "cloudflare",
-    "artifacts" } do
+    "artifacts", "rehearse" } do
     p[key] = p[key] or {}
   end
   p.artifacts.keys = p.artifacts.keys or {}

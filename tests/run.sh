@@ -11,7 +11,7 @@ results=$build/results
 
 # Begun first, so that none of them is left to run alone at the end.
 longest="clients flow_preview cloud_postgres_compute clients_neon cloud_postgres_restore kill misuse clients_github rehearsal
-  clients_differential migrations shared_store mask_corpus migrate flow"
+  clients_differential flow_manifest migrations shared_store mask_corpus migrate flow"
 
 # A program of cmocka's prints "[  PASSED  ] 3 test(s)."; one that dies counts as a failure. What the tests
 # provoke is said there too: worth reading only when one fails.

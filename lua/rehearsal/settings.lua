@@ -1,6 +1,7 @@
 ---What a rehearsal of a project begins with: the models' seed, stand-ins for its secrets, a fixed
 ---environment. Nothing of the machine or of a real account is in it.
 local declared = require "cloud.neon.declared"
+local invariants = require "rehearsal.invariants"
 local json = require "json"
 local sha256 = require "sha256"
 
@@ -84,6 +85,13 @@ end
 ---@field seed integer
 ---@field pull_requests integer[]  that are open
 
+-- Loaded once here, so that what does not load is said before anything is held.
+local function own_invariants(project, o)
+  local files = project.root and invariants.files(project.root, o.recipe) or {}
+  invariants.load(files)
+  return files
+end
+
 ---@param project table
 ---@param o rehearsal.Options
 ---@return table settings  for the models and the driver, as JSON holds it
@@ -91,6 +99,7 @@ function settings.of(project, o)
   return {
     recipe = o.recipe, params = o.params, after = json.array(o.after or {}), cloud = cloud_of(project, o),
     workers = workers_of(project), hidden = hidden_of(project), told = o.replay ~= nil,
+    invariants = json.array(own_invariants(project, o)),
   }
 end
 
