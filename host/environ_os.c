@@ -91,7 +91,7 @@ struct world_environ *environ_os_new(void)
   struct environ_os *o = malloc(sizeof *o);
   if (!o)
     return NULL;
-  *o = (struct environ_os){.base = {get, get_secret, hide, stand_in, is_terminal}, .vault = {.forgets = true}};
+  *o = (struct environ_os){.base = {get, get_secret, hide, stand_in, is_terminal, NULL}, .vault = {.forgets = true}};
   return &o->base;
 }
 

@@ -9,8 +9,10 @@
   X("event.core", event_open)            X("filelock", file_lock_open)          X("fs.core", fs_core_open)             X("fs.fenced", fs_fenced_open) \
   X("health.core", health_open)          X("hex", hex_open)                     X("hmac.core", hmac_open) \
   X("http.budget.core", budget_lua_open) X("http.core", http_open)              X("json", json_open) \
+  X("limited", limited_open) \
   X("local.core", local_open)            X("mask", mask_open)                   X("mask.pipe", mask_pipe_open) \
   X("nameserver", nameserver_open) \
+  X("permit.core", permit_open) \
   X("process.core", process_open)        X("reading.core", reading_open)        X("rehearsal.core", rehearsal_open)    X("seal.core", seal_open) \
   X("sealed_box.core", sealed_box_open) X("secret.core", secret_open) \
   X("server.core", server_open)          X("sha256", sha256_open)               X("sql.core", sql_open) \

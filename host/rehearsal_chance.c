@@ -57,7 +57,7 @@ bool rehearsal_environ_open(struct rehearsal *r, const char *const *variables)
   size_t n = 0;
   while (variables && variables[n])
     n++;
-  r->environ = (struct world_environ){get, get, hide, stand_in, is_terminal};
+  r->environ = (struct world_environ){get, get, hide, stand_in, is_terminal, NULL};
   r->variables = calloc(n + 1, sizeof *r->variables);
   for (size_t i = 0; r->variables && i < n; i++)
     if (!(r->variables[i] = strdup(variables[i])))

@@ -154,7 +154,8 @@ static bool prepare(struct explorer *x, struct actor *a, const char *function)
 {
   int fd = x->sweep->replay ? STDERR_FILENO : STDIN_FILENO;  // which is /dev/null
   const char *error = "not enough memory";
-  if (actor_open(a, rehearsal_world(x->r), fd, LIMIT_BYTES) &&
+  struct world *world = x->permit ? permit_world(x->permit) : rehearsal_world(x->r);
+  if (actor_open(a, world, fd, LIMIT_BYTES) &&
       actor_call(a, function, x->sweep->settings, &error))
     return true;
   SAY(x, "died", "undisturbed", error);
@@ -179,7 +180,23 @@ static bool prepare_all(struct explorer *x)
   for (int i = 0; i < DAVITS; i++)
     if (!prepare(x, &x->davits[i], "prepare"))
       return false;
+  ASK(x, "prepared", "");
   return true;
+}
+
+/* A judge that only listens. */
+static bool tell_use(void *arg, const char *kind, const char *what, struct fault *f)
+{
+  (void)f;
+  ASK((struct explorer *)arg, "uses", kind, what);
+  return true;
+}
+
+static bool watch_uses(struct explorer *x)
+{
+  if (x->sweep->uses)
+    x->permit = permit_new(rehearsal_world(x->r), NULL, ".", tell_use, x);
+  return x->permit || !x->sweep->uses;
 }
 
 static void explore(struct explorer *x)
@@ -227,7 +244,7 @@ static void be_the_explorer(const struct rehearsal_sweep *sweep, int fd, pid_t d
   x.r = rehearsal_new(&(struct rehearsal_options){.models = "return require('rehearsal.world')(...)",
                                                   .settings = sweep->settings, .environ = sweep->environ,
                                                   .start = START, .seed = sweep->seed});
-  if (!x.r)
+  if (!x.r || !watch_uses(&x))
     _exit(1);
   explore(&x);
   _exit(0);

@@ -13,6 +13,8 @@
  *   { log = text, of = id, common = n }                                   pieces of the event log of the undisturbed
  *                                                                         run, or of a schedule that failed without
  *                                                                         the n bytes that both have in common
+ * the first and those of schedules, where it was asked for, with uses = { "requests GET https://host/path", … }, of a
+ * schedule what the undisturbed run has not used
  *   { done = true, merged = n }                                           nothing follows
  * A process that dies or takes too long is a problem of its schedule. */
 #ifndef REHEARSAL_EXPLORE_H
@@ -31,6 +33,7 @@ struct rehearsal_sweep {
   bool faults;                 /* not crashes only */
   bool effects;                /* tell what each disturbed run did after it was disturbed */
   bool log;                    /* give the log of the undisturbed run */
+  bool uses;                   /* say what the runs use (permit.h) */
   unsigned every;              /* only each so-many-th schedule; 1: all */
   unsigned limit;              /* seconds that a run may take */
 };

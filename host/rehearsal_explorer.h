@@ -6,6 +6,7 @@
  *   rehearsal_packet.c    what is told */
 #ifndef REHEARSAL_EXPLORER_H
 #define REHEARSAL_EXPLORER_H
+#include "permit.h"
 #include "rehearsal.h"
 #include "rehearsal_actor.h"
 #include "rehearsal_arena.h"
@@ -23,6 +24,7 @@ struct explorer {
   const struct rehearsal_sweep *sweep;
   int fd;  /* where packets go */
   struct rehearsal *r;
+  struct permit *permit;        /* over the world of r, where the models are told what is used; or NULL */
   struct actor davits[DAVITS];  /* who runs, and who takes over, one after the other */
   int at_work;                  /* the index of the one that runs */
   struct rehearsal_arena arenas[DAVITS + 1];

@@ -1,7 +1,7 @@
 /* rehearsal_lua.c - the module "rehearsal.core": an exploration as a stream of packets.
  *
  * core.start{ root=, settings=, environ={ "NAME=value" }, seed=, jobs=, replay=, plan=, faults=, effects=,
- *             log=, every=, limit= } -> exploration
+ *             log=, uses=, every=, limit= } -> exploration
  * exploration:next() -> a packet's text; false: none yet, ask again; nil: the end
  * core.play: see rehearsal_play.c
  * Closing one that goes on kills its process, and with it all that this has forked. */
@@ -82,7 +82,7 @@ struct options {
   const char *root, *settings, *replay, *plan;
   int environ;
   lua_Integer seed, jobs, every, limit;
-  bool log, faults, effects;
+  bool log, faults, effects, uses;
 };
 
 static const struct opt_field fields[] = {
@@ -96,6 +96,7 @@ static const struct opt_field fields[] = {
   {"faults", OPT_BOOLEAN, offsetof(struct options, faults), false},
   {"effects", OPT_BOOLEAN, offsetof(struct options, effects), false},
   {"log", OPT_BOOLEAN, offsetof(struct options, log), false},
+  {"uses", OPT_BOOLEAN, offsetof(struct options, uses), false},
   {"every", OPT_INTEGER, offsetof(struct options, every), false},
   {"limit", OPT_INTEGER, offsetof(struct options, limit), false},
   {0},
@@ -139,7 +140,7 @@ static int start(lua_State *L)
     return failure_misuse(L, "rehearsal.start: a rehearsal cannot be held inside a rehearsal");
   struct rehearsal_sweep sweep = {.root = o.root, .settings = o.settings, .environ = push_list(L, o.environ),
                                   .seed = (unsigned long long)o.seed, .jobs = (int)o.jobs, .replay = o.replay, .plan = o.plan, .faults = o.faults, .effects = o.effects,
-                                  .log = o.log, .every = (unsigned)o.every, .limit = (unsigned)o.limit};
+                                  .log = o.log, .uses = o.uses, .every = (unsigned)o.every, .limit = (unsigned)o.limit};
   if (sweep.jobs < 1)
     sweep.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
   struct exploration *x = lua_newuserdatauv(L, sizeof *x, 0);

@@ -6,6 +6,8 @@
 #include "class.h"
 #include "digest.h"
 #include "failure.h"
+#include "host.h"
+#include "world.h"
 #include <lauxlib.h>
 #include <string.h>
 
@@ -186,8 +188,22 @@ static const char *push_string(lua_State *L, int idx, size_t *len)
   return lua_tolstring(L, -1, len);
 }
 
+/* The world may know that a secret is not to be used; of one that was derived it is asked for those it comes from. */
+static void check_use(lua_State *L, struct world_environ *e, const struct secret *s)
+{
+  struct fault f;
+  for (struct secret **from = s->from; from && *from; from++)
+    check_use(L, e, *from);
+  if (!s->from && !e->use_secret(e, s->name, &f))
+    failure_raise(L, &f, s->name);
+}
+
 static struct resolved *push_bytes(lua_State *L, const struct template *t)
 {
+  struct world_environ *e = host_of(L)->world->environ;
+  for (size_t i = 0; e->use_secret && i < t->count; i++)
+    if (t->pieces[i].secret)
+      check_use(L, e, t->pieces[i].secret);
   struct resolved *r = push_resolved(L);
   if (!assemble(t, r))
     failure_memory(L);

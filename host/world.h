@@ -53,6 +53,9 @@ struct world_environ {
   /* What stands in for the value that a file of secrets has under this name; NULL: nothing. */
   const char *(*stand_in)(struct world_environ *, const char *name);
   bool (*is_terminal)(struct world_environ *, int fd);
+  /* The value of the secret of this name is about to be taken, wherever it came from. False: it may not be, and the
+   * fault says why. NULL: each may. */
+  bool (*use_secret)(struct world_environ *, const char *name, struct fault *fault);
 };
 
 struct world {

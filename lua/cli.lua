@@ -85,6 +85,8 @@ function verbs.eval(arguments)
   return 0
 end
 
+function verbs.check(arguments) return require("cli.check").run(arguments) end
+
 function verbs.rehearse(arguments) return require("cli.rehearse").run(arguments) end
 
 function verbs.cloud(arguments) return require("cli.cloud").run(arguments) end
@@ -105,7 +107,7 @@ local function run_file(arguments)
 end
 
 -- Verbs of the design that later versions bring: a clear answer instead of "no such recipe".
-local reserved = { check = true, init = true }
+local reserved = { init = true }
 
 local function verb_names()
   local names = {}
@@ -114,9 +116,9 @@ local function verb_names()
 end
 
 local helps_itself = {
-  artifact = true, cloud = true, eval = true, mask = true, rehearse = true, run = true, wait = true,
+  artifact = true, check = true, cloud = true, eval = true, mask = true, rehearse = true, run = true, wait = true,
 }
-local helps_at_once = { artifact = true, cloud = true, mask = true, rehearse = true, wait = true }
+local helps_at_once = { artifact = true, check = true, cloud = true, mask = true, rehearse = true, wait = true }
 
 local function dispatch(arguments)
   local first = arguments[1]

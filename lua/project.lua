@@ -39,6 +39,8 @@ local keys = {
     name = "text", host = "text", database = "text", approve = "boolean", secrets = secret_map,
     checklist = { list = "text" },
   } },
+  rehearse = { list = { recipe = "text", params = { map = "any" }, after = { list = "text" }, unhealthy = "text",
+    owner_token = "boolean" } },
   health = {
     grace = "duration", next = "duration", attempts = "integer", backoff = "duration",
     cap = "duration", deadline = "duration",
@@ -142,6 +144,7 @@ local function check_references(file, p)
   end
   if p.notify then check_notify(file, p.notify) end
   p.checks = p.checks and checks.read(file, p.checks) or {}
+  for i, entry in ipairs(p.rehearse) do require_keys(file, entry, "rehearse." .. i, { "recipe" }) end
   for i, name in ipairs(p.deploy) do
     if not p.workers[name] then
       wrong(file, "deploy." .. i, ("no worker is called '%s'"):format(name))
@@ -151,7 +154,7 @@ end
 
 local function fill_tables(p)
   for _, key in ipairs { "workers", "databases", "secrets", "environments", "health", "github", "cloudflare",
-    "artifacts" } do
+    "artifacts", "rehearse" } do
     p[key] = p[key] or {}
   end
   p.artifacts.keys = p.artifacts.keys or {}

@@ -8,7 +8,7 @@ local recipe = {}
 ---Flags that every run has; a recipe cannot declare one of these names.
 recipe.reserved = {
   "env", "local", "plan", "yes", "json", "wait", "explain", "debug", "no-color", "project", "help", "keep",
-  "break-lease", "accept-changes",
+  "break-lease", "accept-changes", "manifest",
 }
 
 local fields = {
@@ -47,6 +47,12 @@ function recipe.names(root)
   for name in pairs(seen) do list[#list + 1] = name end
   return list
 end
+
+---Whether the project has a recipe of this name itself.
+---@param root string
+---@param name string
+---@return boolean
+function recipe.is_own(root, name) return project_file(root, name) ~= nil end
 
 local function find(root, name, instead)
   local file = name:find("^[%w_-]+$") and project_file(root, name)

@@ -2,7 +2,7 @@
 local fs = require "fs"
 
 -- Modules that recipes do not require by this name, or that hold no functions of their own.
-local not_modules = { globals = true, run = true }
+local not_modules = { globals = true, invariant = true, run = true }
 
 -- Files in lua/ that are not for recipes.
 local internal = { cli = true, ["local"] = true, options = true, prelude = true, recipe = true, service = true }

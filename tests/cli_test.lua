@@ -130,7 +130,7 @@ end)
 test("a mistake on the command line exits with 2 and says what was meant", function()
   for pattern, arguments in pairs {
     ["davit show: which run%?"] = { "show" }, ["davit runs: unexpected argument 'x'"] = { "runs", "x" },
-    ["did you mean 'runs'%?"] = { "rums" }, ["'check' is not available"] = { "check", "x" },
+    ["did you mean 'runs'%?"] = { "rums" }, ["'init' is not available"] = { "init", "x" },
     ["flags come after the verb"] = { "--local", "preview" }, ["davit run: which recipe%?"] = { "run" },
     ["%-%-env is reserved and not available"] = { "preview", "--untested", "--pr", "1", "--env", "production" },
     ["did you mean %-%-local%?"] = { "preview", "--untested", "--pr", "1", "--locl" }, ["davit eval: which Lua%?"] = { "eval" },

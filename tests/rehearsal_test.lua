@@ -417,7 +417,7 @@ test("--json gives a line for each schedule and a summary, --log the events", fu
 end)
 
 test("what cannot be rehearsed is a usage error", function()
-  equal(davit(CODEX, "preview").exit, 2)
+  equal(davit(CODEX, "preview", "--untested").exit, 2)
   equal(davit(CODEX, "nothing").exit, 2)
   equal(davit(CODEX, "preview", "--untested", "--pr", "42", "--jobs", "1000").exit, 2)
 end)

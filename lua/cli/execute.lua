@@ -23,7 +23,7 @@ local usage = options.usage
 execute.flags = {
   project = { type = "string" }, yes = { type = "boolean" }, json = { type = "boolean" }, debug = { type = "boolean" },
   ["no-color"] = { type = "boolean" }, help = { type = "boolean" }, wait = { type = "boolean" },
-  keep = { type = "boolean" }, ["break-lease"] = { type = "list" },
+  keep = { type = "boolean" }, ["break-lease"] = { type = "list" }, manifest = { type = "string" },
 }
 
 local run_flags = { ["local"] = { type = "boolean" }, plan = { type = "boolean" } }
@@ -92,7 +92,7 @@ local function run_options(r, params, global, p, store)
   return {
     recipe = r, params = params, store = store, root = p.root, project = p.project, ask = ask, user = execute.user(),
     report = global.json and report.json() or report.text(use_color(global)),
-    flags = { ["local"] = global["local"], undo = r.taking_back },
+    flags = { ["local"] = global["local"], undo = r.taking_back, manifest = global.manifest },
     yes = global.yes, wait = global.wait, keep = global.keep, accept_changes = global["accept-changes"],
     break_lease = set_of(global["break-lease"]), lease_seconds = tonumber(os.getenv "DAVIT_LEASE_SECONDS"),
   }
@@ -140,15 +140,28 @@ local function undo_command(r, params, flags_of_run)
   return table.concat(words, " ")
 end
 
-local function finish(run, o, global)
-  if run.status == "done" and not run.error and not global.json then print_outputs(run) end
-  report.ending(run, undo_command(o.recipe, o.params, o.flags), global.debug)
-  return exit.of(run)
+-- What was refused is the cause, whatever the recipe made of it: a service that cannot be asked is not healthy, and
+-- what was caught did not happen all the same.
+local function tell_refused(held, code)
+  local refused = held and held:refused()
+  if not refused then return code end
+  if code == 0 then io.stderr:write("davit: ", refused, ", and the recipe went on without it\n") end
+  return exit.unless_left(code, { code = "manifest-refused" })
 end
 
-local function prepare(p, is_local)
+local function finish(run, o, global, held)
+  if run.status == "done" and not run.error and not global.json then print_outputs(run) end
+  report.ending(run, undo_command(o.recipe, o.params, o.flags), global.debug)
+  return tell_refused(held, exit.of(run))
+end
+
+-- `held`: what refuses from here on, where the run goes by a manifest.
+local function prepare(p, r, global)
   project.use(p)
-  if is_local then require("local").connect(p) end
+  if global["local"] then require("local").connect(p) end
+  if not global.manifest then return nil end
+  global.manifest = require("fs.core").real(global.manifest) or global.manifest   -- for who resumes it from elsewhere
+  return require("run.manifest").hold(global.manifest, r.name, { root = p.root, is_local = global["local"] })
 end
 
 -- run ---------------------------------------------------------------------------------------------------
@@ -167,12 +180,12 @@ end
 
 local function start(r, own, global, folder)
   local p = project.read(folder)
-  prepare(p, global["local"])
+  local held = prepare(p, r, global)
   if global.plan then return require("cli.plan").run(r, own, global.json) end
   local store <close>, shared = place.open(p.root)
   check_ci(r, global, shared)
   local o = run_options(r, own, global, p, store)
-  return finish(runs.start(o), o, global)
+  return finish(runs.start(o), o, global, held)
 end
 
 ---@param arguments string[]
@@ -225,10 +238,10 @@ local function go_on(id, global, carry_out)
   local p = project.read(global.project)
   local store <close> = place.open(p.root)
   local r, params, was = recorded(store, id, p)
-  global["local"] = was["local"]
-  prepare(p, global["local"])
+  global["local"], global.manifest = was["local"], global.manifest or was.manifest
+  local held = prepare(p, r, global)
   local o = run_options(r, params, global, p, store)
-  return finish(carry_out(o, { id = id }), o, global)
+  return finish(carry_out(o, { id = id }), o, global, held)
 end
 
 -- Asked by status: of many runs few are not over.

@@ -6,7 +6,7 @@ local by_code = {
   ["secret-missing"] = 2, ["secret-file-shared"] = 2, ["secret-file-invalid"] = 2,
   ["run-changed"] = 2, ["artifact-key"] = 2, ["cloudflare-scope"] = 2, ["cloudflare-token"] = 2,
   ["lease-held"] = 6, ["lease-lost"] = 6, ["cloud-running"] = 6, ["superseded"] = 6,
-  ["denied"] = 7, ["plan-effect"] = 7, ["secret-refused"] = 7, ["approval-expired"] = 7,
+  ["denied"] = 7, ["manifest-refused"] = 7, ["plan-effect"] = 7, ["secret-refused"] = 7, ["approval-expired"] = 7,
   ["refused"] = 9, ["preview-to-production"] = 9,
   ["migration-drift"] = 5, ["migration-changed"] = 5, ["migration-order"] = 5,
   ["not-healthy"] = 4, ["left-behind"] = 3, ["interrupted"] = 10, ["approval-needed"] = 75,
@@ -40,6 +40,16 @@ end
 ---@return integer code
 function exit.code(err)
   return cause(err)
+end
+
+local decided = { [3] = true, [6] = true, [10] = true, [75] = true }   -- by where a run stands, not by its cause
+
+---The exit code of an error that is known to be the cause, unless where the run stands decides.
+---@param code integer
+---@param err table
+---@return integer
+function exit.unless_left(code, err)
+  return decided[code] and code or cause(err)
 end
 
 ---What is left decides first, then the cause.

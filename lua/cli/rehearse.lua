@@ -1,10 +1,13 @@
----`davit rehearse RECIPE`: the recipe against models of the services, offline, with Davit dying at
----every point of the run.
+---`davit rehearse [RECIPE]`: the recipe against models of the services, offline, with Davit dying at
+---every point of the run. Without a recipe: all that davit.yaml declares.
 local assumed = require "rehearsal.assumed"
+local before = require "rehearsal.before"
+local declared = require "rehearsal.declared"
 local event = require "event.core"
 local explore = require "rehearsal.explore"
 local flags = require "cli.flags"
 local json = require "json"
+local manifest = require "run.manifest"
 local mask = require "mask"
 local matrix = require "rehearsal.matrix"
 local named = require "cli.named"
@@ -26,7 +29,8 @@ local own_flags = {
   faults = { type = "boolean", default = true }, depth = { type = "integer", default = 1 },
   budget = { type = "number", default = 30 }, every = { type = "integer", default = 1 },
   owner_token = { type = "boolean", default = false }, unhealthy = { type = "string" },
-  after = { type = "texts", default = {}, many = true }, help = { type = "boolean" },
+  after = { type = "texts", default = {}, many = true }, manifest = { type = "boolean" },
+  help = { type = "boolean" },
   latency = { type = "string" }, ["dns-delay"] = { type = "string" }, ["tls-delay"] = { type = "string" },
   ["propagation-delay"] = { type = "string" },
 }
@@ -36,7 +40,9 @@ Runs a recipe offline against models of Cloudflare, Neon and GitHub on virtual t
 then once for everything that may go wrong at every effect and every journal write, a crash before and after it
 included, followed by resume, and again by undo. Nothing real is touched; no secret and no network is needed.
 
-Usage: davit rehearse RECIPE [--NAME VALUE]… [FLAG]…
+Usage: davit rehearse [RECIPE [--NAME VALUE]…] [FLAG]…
+Without a recipe, and of a recipe without its parameters, it holds the rehearsals that davit.yaml lists.
+
   --after A,B     run these recipes first, undisturbed (cleanup --after test,preview: one that is there); `push` is
                   another commit (rollback --after test,production,push,test,production). With parameters of its own
                   one is a text, and the flag is repeated: --after 'production --accept-breaking'
@@ -54,11 +60,10 @@ Usage: davit rehearse RECIPE [--NAME VALUE]… [FLAG]…
   --dns-delay, --tls-delay, --propagation-delay TIME
                   until a new name resolves (5s), a custom domain has its certificate (10s), an upload serves (3s)
   --json          one object a line for each schedule, then a summary
+  --manifest      print what the recipe used in all schedules, for review and 'davit run --manifest'
   --project DIR   the folder that holds davit.yaml
 
 Exit code 0: everything held; 1: a schedule failed.]]
-
-local PUSH <const> = "push"   -- among what comes first: no recipe, another commit
 
 -- Flags --------------------------------------------------------------------------------------
 
@@ -74,50 +79,10 @@ local function joined(r)
   return params
 end
 
--- What is not given is no mistake yet: it may be shared.
-local function optional(params)
-  local list = {}
-  for name, param in pairs(params) do list[name] = { type = param.type } end
-  return list
-end
-
--- The parameters of a recipe that comes first: its own, else those that it shares with the one that is rehearsed.
-local function params_of(r, own, given)
-  local values, rest = flags.parse(own, optional(r.params))
-  if rest[1] then
-    usage(("--after %s: unexpected argument '%s'"):format(r.name, rest[1]), "parameters are flags: --name value")
+local function check_flags(values)
+  for _, flag in ipairs { "json", "replay" } do
+    if values.manifest and values[flag] then usage("--manifest goes without --" .. flag) end
   end
-  local params = {}
-  for key, param in pairs(r.params) do
-    params[key] = values[key]
-    if params[key] == nil then params[key] = given[key] end
-    if params[key] == nil then params[key] = param.default end
-    if params[key] == nil and param.required then
-      usage(("--after %s: its parameter --%s is required, and the rehearsed recipe has none"):format(r.name, key),
-        ("--after '%s --%s …' gives it one"):format(r.name, key))
-    end
-  end
-  return params
-end
-
--- What comes first: a recipe, or a push.
-local function before(folder, words, given)
-  local name = table.remove(words, 1)
-  if name == PUSH and not words[1] then return { push = true } end
-  local r = recipe.load(folder, name)
-  return { recipe = name, params = params_of(r, words, given) }
-end
-
--- Names between commas, or with blanks one recipe and its parameters.
-local function add_before(list, folder, text, given)
-  for part in (text:find " " and text or text:gsub(",", "\0")):gmatch "%Z+" do
-    local words = {}
-    for word in part:gmatch "%S+" do words[#words + 1] = word end
-    if words[1] then list[#list + 1] = before(folder, words, given) end
-  end
-end
-
-local function check_numbers(values)
   if values.jobs < 0 or values.jobs > 256 then usage("--jobs expects a number from 1 to 256") end
   if values.seed < 0 then usage("--seed expects a number of at least 0") end
 end
@@ -132,29 +97,76 @@ local function strip(id, name)
   return id and id:sub(1, #prefix) == prefix and id:sub(#prefix + 1) or id
 end
 
--- A parameter without a value has none to be told.
-local function same(value, default)
-  return value == default or type(value) == "table" and type(default) == "table" and #value == 0 and #default == 0
+-- What all rehearsals of a command have in common.
+local function with_flags(o, values)
+  o.seed, o.jobs, o.faults, o.depth, o.budget, o.every = values.seed, values.jobs, values.faults, values.depth,
+    values.budget, values.every
+  o.replay, o.uses = strip(values.replay, o.recipe), values.manifest
+  o.owner, o.unhealthy = values.owner_token or o.owner, values.unhealthy or o.unhealthy
+  o.delays = delays_of(values)
+  return o
 end
 
-local function read(arguments)
-  local r, folder = named.recipe(arguments, "rehearse")
-  local values, rest = flags.parse(arguments, joined(r))
+local function no_more(rest)
   if rest[1] then usage(("unexpected argument '%s'"):format(rest[1]), "parameters are flags: --name value") end
-  check_numbers(values)
+end
+
+-- The recipe with the parameters of the command line.
+local function as_told(r, folder, arguments)
+  local values, rest = flags.parse(arguments, joined(r))
+  no_more(rest)
+  check_flags(values)
   local params, after = {}, {}
-  values.given = {}
-  for name, param in pairs(r.params) do
-    params[name] = values[name]
-    if not same(values[name], param.default) then values.given[name] = values[name] end
+  for name in pairs(r.params) do params[name] = values[name] end
+  for _, text in ipairs(values.after) do
+    before.add(after, folder, text, params, function(name, what, hint)
+      usage(("--after %s: %s"):format(name, what), hint)
+    end)
   end
-  for _, text in ipairs(values.after) do add_before(after, folder, text, params) end
-  return values, {
-    recipe = r.name, params = params, after = after, seed = values.seed, owner = values.owner_token,
-    unhealthy = values.unhealthy, jobs = values.jobs, replay = strip(values.replay, r.name),
-    faults = values.faults, depth = values.depth, budget = values.budget, every = values.every,
-    pull_requests = { math.type(params.pr) == "integer" and params.pr or 42 }, delays = delays_of(values),
-  }
+  local o = { recipe = r.name, params = params, after = after, pull_requests = declared.pull_requests(params),
+    given = declared.given(r, params), comes_first = values.after }
+  return values, { with_flags(o, values) }
+end
+
+-- Those that davit.yaml lists, of one recipe or of all.
+local function as_declared(p, name, values)
+  local list = declared.of(p, name)
+  for _, o in ipairs(list) do with_flags(o, values) end
+  return values, list
+end
+
+-- Flags that are no parameters of the recipe; nil where others stand there, too.
+local function only_own(arguments)
+  local values, rest = try(flags.parse, arguments, own_flags)
+  return values and not rest[1] and not values.replay and #values.after == 0 and values or nil
+end
+
+local function read_all(arguments)
+  local values, rest = flags.parse(arguments, own_flags)
+  no_more(rest)
+  check_flags(values)
+  for _, flag in ipairs { "manifest", "log", "html", "replay" } do
+    if values[flag] then usage(("--%s is about one recipe"):format(flag), "davit rehearse RECIPE --" .. flag) end
+  end
+  local p = project.read(values.project)
+  if #p.rehearse == 0 then
+    usage("davit rehearse: which recipe?", "'davit help' lists them; davit.yaml may list rehearsals under 'rehearse'")
+  end
+  recipe.search_in(p.root)
+  return p, as_declared(p, nil, values)
+end
+
+---@return table project, table values, rehearsal.Options[] list
+local function read(arguments)
+  if not arguments[1] or arguments[1]:find "^%-" then return read_all(arguments) end
+  local r, folder = named.recipe(arguments, "rehearse")
+  local values = only_own(arguments)
+  local p = project.read(folder)
+  if values and #declared.of(p, r.name) > 0 then
+    check_flags(values)
+    return p, as_declared(p, r.name, values)
+  end
+  return p, as_told(r, folder, arguments)
 end
 
 -- Telling ------------------------------------------------------------------------------------
@@ -173,10 +185,11 @@ end
 -- The command line that holds this rehearsal again.
 local function command_of(values, o)
   local words = { "davit rehearse " .. o.recipe }
-  for name, value in pairs(values.given) do words[#words + 1] = flag_of(name, value) end
-  for _, text in ipairs(values.after) do words[#words + 1] = "--after " .. word(text) end
-  if values.owner_token then words[#words + 1] = "--owner-token" end
-  for _, name in ipairs { "unhealthy", "project", "latency", "dns-delay", "tls-delay", "propagation-delay" } do
+  for name, value in pairs(o.given) do words[#words + 1] = flag_of(name, value) end
+  for _, text in ipairs(o.comes_first) do words[#words + 1] = "--after " .. word(text) end
+  if o.owner then words[#words + 1] = "--owner-token" end
+  if o.unhealthy then words[#words + 1] = flag_of("unhealthy", o.unhealthy) end
+  for _, name in ipairs { "project", "latency", "dns-delay", "tls-delay", "propagation-delay" } do
     if values[name] then words[#words + 1] = flag_of(name, values[name]) end
   end
   if values.seed ~= own_flags.seed.default then words[#words + 1] = "--seed " .. values.seed end
@@ -232,12 +245,32 @@ end
 local function tell(result, values, o)
   if values.log then write(values.log, mask.text(result.log)) end
   if values.html then write(values.html, page.of(result, command_of(values, o), o)) end
-  if values.json then
-    event.print(summary(result, o))
-  else
-    print(o.replay and result.replayed and report.replayed(result, o)
-      or report.text(result, command_of(values, o), o))
+  if values.json then return event.print(summary(result, o)) end
+  local text = o.replay and result.replayed and report.replayed(result, o)
+    or report.text(result, command_of(values, o), o)
+  local to = values.manifest and io.stderr or io.stdout
+  to:write(text, "\n")
+end
+
+-- One rehearsal; what it used is gathered.
+local function hold(p, o, values, several, uses)
+  if several and not values.json then
+    local to = values.manifest and io.stderr or io.stdout
+    to:write("== ", command_of(values, o):match "^davit rehearse (.*)$", "\n")
   end
+  local result = explore.run(p, o, function(packet)
+    if values.json then tell_json(packet, o) end
+  end)
+  tell(result, values, o)
+  table.move(result.uses, 1, #result.uses, #uses + 1, uses)
+  return result
+end
+
+local function tell_sum(count, sum, values)
+  if count < 2 or values.json then return end
+  local text = ("%d rehearsals, %d schedules in %.1f s: %s\n"):format(count, sum.schedules, sum.seconds,
+    sum.failed == 0 and "all hold" or ("%d schedules failed"):format(sum.failed))
+  if values.manifest then io.stderr:write(text) else io.write(text) end
 end
 
 ---@param arguments string[]
@@ -247,14 +280,17 @@ function rehearse.run(arguments)
     print(HELP)
     return 0
   end
-  local values, o = read(arguments)
-  local p = project.read(values.project)
+  local p, values, list = read(arguments)
   project.hide_secrets(p)   -- none is used, but a parameter may hold one
-  local result = explore.run(p, o, function(packet)
-    if values.json then tell_json(packet, o) end
-  end)
-  tell(result, values, o)
-  return #result.failed == 0 and 0 or 1
+  local sum, uses = { schedules = 0, seconds = 0, failed = 0 }, {}
+  for _, o in ipairs(list) do
+    local result = hold(p, o, values, #list > 1, uses)
+    sum.schedules, sum.seconds = sum.schedules + result.schedules + result.merged, sum.seconds + result.seconds
+    sum.failed = sum.failed + #result.failed
+  end
+  tell_sum(#list, sum, values)
+  if values.manifest then io.write(manifest.text(list[1].recipe, manifest.with_commands(uses, p))) end
+  return sum.failed == 0 and 0 or 1
 end
 
 return rehearse

@@ -151,6 +151,18 @@ local function rows_of(entries, name)
   return rows
 end
 
+---The rows of a branch by table, as far as plain inserts tell, those that it has from its parent too.
+---@return table<string, table<string, string>[]>
+function ledger.tables(state, branch)
+  local entries, tables = history.entries(state, branch.timeline), {}
+  for _, e in ipairs(entries) do
+    local is_table = e.kind == "table" or e.verb == "insert"
+    if is_table and e.name and not tables[e.name] then tables[e.name] = rows_of(entries, e.name) end
+    if e.kind == "table" and e.verb == "drop" then tables[e.name] = nil end
+  end
+  return tables
+end
+
 -- Without a list of columns the values stand for the table's first ones, which the ledger knows
 -- when the table was made in it.
 local function insert(state, session, s, params)

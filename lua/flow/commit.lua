@@ -93,14 +93,14 @@ end
 local function git(root, ...)
   local result, err = try(process.run, { argv = { "git", "-c", "core.quotepath=off", ... }, cwd = root, check = false,
     timeout = 60 })
-  if err and err.class == "cancelled" then error(err, 0) end
+  if err and (err.class == "cancelled" or err.code == "manifest-refused") then error(err, 0) end
   return result or { output = "", errors = err.message }
 end
 
 -- A checkout without history has no commit but one, and yet that one names its parents.
 local function parents_of(root, sha)
   local list, text = {}, git(root, "cat-file", "commit", sha).output
-  for parent in text:match("^(.-)\n\n"):gmatch "\nparent (%x+)" do list[#list + 1] = parent end
+  for parent in (text:match "^(.-)\n\n" or ""):gmatch "\nparent (%x+)" do list[#list + 1] = parent end
   return list
 end
 

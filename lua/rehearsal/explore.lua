@@ -32,9 +32,14 @@ local explore = {}
 ---@field replayed? rehearsal.Packet  the last one that ended
 ---@field logs table<string, rehearsal.Log>  events of "undisturbed" and of schedules that failed; if many did, of some
 ---@field log string         events of the undisturbed run, or of the schedule that is replayed
+---@field uses string[]      "KIND NAME" (lua/run/manifest.lua) of all schedules, where it was asked for
 ---@field seconds number
 
 local MOST_LOGS = 500
+
+local function add_uses(result, lines)
+  for _, line in ipairs(lines or {}) do result.used[line] = true end
+end
 
 local function take_log(result, packet)
   local logs = result.logs
@@ -60,7 +65,9 @@ local function take_schedule(result, packet)
 end
 
 local function take(result, packet, each)
+  add_uses(result, packet.uses)
   if packet.reference then
+    add_uses(result, packet.reference.uses)
     result.reference, result.points, result.before = packet.reference, packet.points, packet.before
   end
   if packet.point then
@@ -95,7 +102,7 @@ local function pass(project, o, result, each, more)
     root = project.root, settings = json.encode(settings.of(project, o)),
     environ = settings.environ(project, o.params),
     seed = o.seed, jobs = o.jobs, replay = o.replay, faults = o.faults, log = true, every = o.every, limit = o.limit,
-    plan = o.plan,
+    plan = o.plan, uses = o.uses,
   }
   for name, value in pairs(more) do what[name] = value end
   local exploration <close> = core.start(what)
@@ -176,14 +183,14 @@ function explore.log(result, id)
 end
 
 ---@param project table  of project.read
----@param o rehearsal.Options  and jobs (0: a schedule for each core), replay, log, every (1: all schedules),
+---@param o rehearsal.Options  and jobs (0: a schedule for each core), replay, log, uses, every (1: all),
 ---                            limit (30 s for a run), faults, depth (1 or 2), budget (seconds for pairs)
 ---@param each fun(packet: rehearsal.Packet): boolean|nil  told of every run as it ends; true: that is enough
 ---@return rehearsal.Result
 function explore.run(project, o, each)
   local began = monotonic()
   local result = { failed = {}, logs = {}, kept = 0, points = {}, effects = {}, order = {}, tried = {}, before = {},
-    schedules = 0, merged = 0 }
+    schedules = 0, merged = 0, used = {}, uses = {} }
   local deep = o.depth == 2 and not o.replay
   local pool = couples.new(o.seed)
   pass(project, o, result, function(packet)
@@ -194,6 +201,7 @@ function explore.run(project, o, each)
   if deep then pass_pairs(project, o, result, each, pool) end
   if not o.replay then shrink_failed(project, o, result, each) end
   order(result.failed)
+  for line in pairs(result.used) do result.uses[#result.uses + 1] = line end
   result.log = explore.log(result, o.replay or "undisturbed")
   result.seconds = monotonic() - began
   return result

@@ -1,6 +1,7 @@
 ---What a rehearsal of a project begins with: the models' seed, stand-ins for its secrets, a fixed
 ---environment. Nothing of the machine or of a real account is in it.
 local declared = require "cloud.neon.declared"
+local invariants = require "rehearsal.invariants"
 local job = require "rehearsal.job"
 local json = require "json"
 local sha256 = require "sha256"
@@ -116,6 +117,13 @@ end
 ---@field pull_requests integer[]  that are open
 ---@field delays? { latency?: number, dns?: number, tls?: number, propagation?: number }  seconds; the models' own else
 
+-- Loaded once here, so that what does not load is said before anything is held.
+local function own_invariants(project, o)
+  local files = project.root and invariants.files(project.root, o.recipe) or {}
+  invariants.load(files)
+  return files
+end
+
 ---@param project table
 ---@param o rehearsal.Options
 ---@return table settings  for the models and the driver, as JSON holds it
@@ -124,6 +132,7 @@ function settings.of(project, o)
     recipe = o.recipe, params = o.params, after = json.array(o.after or {}), cloud = cloud_of(project, o),
     workers = workers_of(project), hidden = hidden_of(project), told = o.replay ~= nil,
     unhealthy = o.unhealthy, latency = (o.delays or {}).latency,
+    invariants = json.array(own_invariants(project, o)),
   }
 end
 

@@ -112,6 +112,7 @@ local invariants = {
   ["left over"] = "there is something that should not be there",
   lost = "what was there before the run is gone, or not as it was",
   ["exit code"] = "the exit code is not the one that it should be",
+  invariant = "an invariant of the project does not hold",
   lease = "somebody holds a lease that should be free",
   touched = "something that is not this pull request's was made, changed or removed",
   refused = "the undisturbed run was refused: it proves nothing",

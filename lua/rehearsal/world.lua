@@ -5,7 +5,9 @@ local cloud = require "cloud.world"
 local core = require "core"
 local data = require "cloud.data"
 local faults = require "rehearsal.faults"
+local hosts = require "cloud.neon.hosts"
 local internet = require "rehearsal.internet"
+local invariants = require "rehearsal.invariants"
 local inventory = require "rehearsal.inventory"
 local items = require "cloud.github.items"
 local job = require "rehearsal.job"
@@ -14,6 +16,8 @@ local ledger = require "cloud.ledger"
 local oracle = require "rehearsal.oracle"
 local overlay = require "rehearsal.overlay"
 local programs = require "rehearsal.programs"
+local uses = require "rehearsal.uses"
+local view = require "rehearsal.view"
 local watch = require "rehearsal.watch"
 
 local SQL = 0.002   -- seconds until a database answers
@@ -34,9 +38,22 @@ local function said(told, count)
   return json.array(list)
 end
 
+-- Asks the project's own invariants after a schedule: what to add to its problems.
+local function own_judge(state, settings)
+  local own = invariants.load(settings.invariants or {})
+  return function(problems, schedule, how, outcome)
+    local broken = invariants.broken(own, function() return view.of(state) end, {
+      recipe = settings.recipe, params = settings.params or {}, schedule = schedule, how = how, code = outcome.code,
+      status = outcome.status, error = outcome.error,
+    })
+    table.move(broken, 1, #broken, #problems + 1, problems)
+    return json.array(problems)
+  end
+end
+
 -- What the explorer asks beside the world: texts go in, packets come out.
-local function add_judgement(world, state, net, troubles, eye, settings)
-  local judge = oracle.new(eye.seen, (settings.params or {}).pr)
+local function add_judgement(world, state, net, troubles, eye, settings, used)
+  local judge, with_own = oracle.new(eye.seen, (settings.params or {}).pr), own_judge(state, settings)
   local result, failed
   local replayed = settings.told
 
@@ -58,15 +75,18 @@ local function add_judgement(world, state, net, troubles, eye, settings)
     judge.before = inventory.lines(state, judge.known)
   end
 
+  ---From here on it is the run that uses something.
+  function world.prepared() used:forget() end
+
   ---Of the undisturbed run; `points` is "journal:17 http:40 …", `elapsed` seconds as a text.
   function world.reference(outcome, points, elapsed)
     result = ending(outcome)
-    result.elapsed = tonumber(elapsed)
+    result.elapsed, result.uses = tonumber(elapsed), json.array(used:new_ones())
     local counts = {}
     for kind, n in points:gmatch("(%a+):(%d+)") do counts[kind] = math.tointeger(n) end
     return json.encode {
       reference = result, before = json.array(judge.before), points = counts, schedule = "undisturbed",
-      problems = json.array(judge:undisturbed(result)),
+      problems = with_own(judge:undisturbed(result), "undisturbed", "start", result.outcome),
     }
   end
 
@@ -75,6 +95,7 @@ local function add_judgement(world, state, net, troubles, eye, settings)
   function world.expect(text)
     judge.reference = json.decode(text)
     judge.elapsed = judge.reference.elapsed
+    used:know(judge.reference.uses)
   end
 
   ---How somebody takes over from a Davit that was disturbed and has ended by itself: "resume", "undo", "start", or
@@ -87,6 +108,7 @@ local function add_judgement(world, state, net, troubles, eye, settings)
 
   ---Of another run that came and went while this one stood still.
   function world.arrived(which, outcome, err)
+    used.others = false
     judge:arrived { which = which, outcome = outcome ~= "" and json.decode(outcome) or { code = -1, error = err },
       inventory = inventory.lines(state) }
   end
@@ -94,12 +116,14 @@ local function add_judgement(world, state, net, troubles, eye, settings)
   ---Of a schedule that came to an end: what the last Davit did, whether it was disturbed itself, and the seconds until
   ---anybody took over after something had gone wrong, as a text.
   function world.judge(id, how, outcome, elapsed, disturbed)
-    local problems = judge:problems(how, disturbed ~= "", ending(outcome), tonumber(elapsed))
+    local ended = ending(outcome)
+    local problems = judge:problems(how, disturbed ~= "", ended, tonumber(elapsed))
+    problems = with_own(problems, id, how, ended.outcome)
     failed = #problems > 0
     -- Whoever was disturbed was asked what follows, and has said the same twice.
     local told = (failed or replayed) and said(judge.told, #judge.told - (disturbed ~= "" and 1 or 0)) or nil
-    return json.encode { schedule = id, problems = json.array(problems), code = judge.code, elapsed = tonumber(elapsed),
-      told = told, after = next(troubles.passed) and troubles.passed or nil }
+    return json.encode { schedule = id, problems = problems, code = judge.code, elapsed = tonumber(elapsed),
+      told = told, after = next(troubles.passed) and troubles.passed or nil, uses = json.array(used:new_ones()) }
   end
 
   ---Of one that went on and on; `elapsed`: seconds, as a text.
@@ -127,7 +151,7 @@ local function add_judgement(world, state, net, troubles, eye, settings)
 end
 
 -- What the explorer asks about what goes wrong.
-local function add_troubles(world, state, troubles, settings)
+local function add_troubles(world, state, troubles, settings, used)
   function world.faults(kind, about)
     local names, merged = faults.possible(kind, about, settings.params)
     return merged .. "\n" .. table.concat(names, "\n")
@@ -142,8 +166,14 @@ local function add_troubles(world, state, troubles, settings)
     one.groups[#one.groups + 1] = faults.group(kind, about)
   end
 
-  ---The pull request that the run is about is closed.
+  ---Something is about to be used, as host/permit.h calls it. Of a database the address tells nothing.
+  function world.uses(kind, what)
+    used:add(kind, kind == "databases" and hosts.present(state, what) or what)
+  end
+
+  ---The pull request that the run is about is closed, and somebody cleans up.
   function world.close_pull()
+    used.others = true
     local repository = state.github.repositories[state.github.repository]
     local pull = data.find(repository.pulls, "number", settings.params.pr)
     if pull then items.set_state(pull, "closed", repository.owner or "octocat", os.time()) end
@@ -202,7 +232,8 @@ return function(text, disk)
     return {}
   end
 
-  add_judgement(world, state, net, troubles, eye, settings)
-  add_troubles(world, state, troubles, settings)
+  local used = uses.new()
+  add_judgement(world, state, net, troubles, eye, settings, used)
+  add_troubles(world, state, troubles, settings, used)
   return world
 end
