@@ -278,7 +278,9 @@ end
 ---@param f fun()
 function production.tell(run, name, f)
   local _, err = try(run.step, name, f)
-  if err then log.warn(("%s: %s; production is deployed all the same"):format(name, err.message)) end
+  if not err then return end
+  if err.class == "cancelled" then error(err, 0) end
+  log.warn(("%s: %s; production is deployed all the same"):format(name, err.message))
 end
 
 ---Tells everybody that production serves a commit: GitHub, whoever waits for the incident, and where davit.yaml says.
