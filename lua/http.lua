@@ -21,13 +21,18 @@ local http = {}
 local Answer = {}
 Answer.__index = Answer
 
+-- An answer that was cut off says nothing of what was done.
+local function unread_class(answer)
+  return answer.idempotent == false and answer.status < 300 and "unknown" or nil
+end
+
 ---The body as JSON; raises "json-invalid" with the URL.
 ---@return any
 function Answer:json()
   local value, err = try(json.decode, self.body)
   if err then
     failure {
-      code = "json-invalid", about = self.url,
+      code = "json-invalid", about = self.url, class = unread_class(self),
       message = ("%s answered status %d with no valid JSON: %s"):format(origin.shown(self.url), self.status,
         err.message),
     }
@@ -115,6 +120,7 @@ function http.request(o)
   if known ~= nil then conditional.ask(request, known) end
   local answer = perform(request, core.request)
   if known ~= nil then answer = conditional.settle(known, answer) end
+  answer.idempotent = again.may_arrive_twice(o)
   return setmetatable(answer, Answer)
 end
 
@@ -147,7 +153,7 @@ function http.expect(o, ...)
   for _, code in ipairs(wanted) do
     if answer.status == code then return answer end
   end
-  return status.raise(o, answer)
+  return status.raise(o, answer, again.in_doubt(o, answer))
 end
 
 function http.pages(o)

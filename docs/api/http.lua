@@ -96,6 +96,7 @@ local http = {}
 ---@field unchanged? boolean        true: the service said that the answer given as `unless` still holds; this is it
 ---@field url string                where it came from in the end
 ---@field hops { url: string, status: integer }[]  the redirects that led there
+---@field idempotent boolean         whether the request may arrive twice
 ---@field attempts? integer         how many it took, with `retry`
 ---@field protocol string           "1.1" or "2"
 ---@field address string            the peer's, with port
@@ -106,7 +107,8 @@ local http = {}
 local Answer = {}
 
 ---The body as JSON.
----@return any  raises "json-invalid", naming the URL
+---@return any  raises "json-invalid", naming the URL; unknown where a request that may not arrive twice had an answer
+---that says that all is well
 function Answer:json() end
 
 ---What an error of http.request has beside what every error has. Codes, with class in brackets:
@@ -163,7 +165,8 @@ function Answer:json() end
 function http.request(o) end
 
 ---Like request; a status that is not wanted raises "http-status", whose class tells whether to try again:
----408, 423, 425, 5xx (but 501 and 505) are transient, 429 throttled, 409 converge, all else fatal. The error has
+---408, 423, 425, 5xx (but 501 and 505) are transient, 429 throttled, 409 converge, all else fatal. After a 5xx that is no
+---503 with Retry-After, a request that may not arrive twice may have been carried out: its class is unknown. The error has
 ---`status`, `cf_ray` and `request_id` (where the answer names them), `attempts` (with `retry`); its message the
 ---title of an HTML page or the beginning of the body, masked.
 ---@param o http.Options

@@ -89,11 +89,19 @@ end
 
 -- ---- git ---------------------------------------------------------------------------------------------
 
+-- With these git has said what it had to say, be it that there is no repository.
+local answers = { [0] = true, [1] = true, [128] = true, [129] = true }
+
 -- Nothing of the user's settings may change what it prints. A machine without git is one without a checkout.
 local function git(root, ...)
   local result, err = try(process.run, { argv = { "git", "-c", "core.quotepath=off", ... }, cwd = root, check = false,
     timeout = 60 })
   if err and (err.class == "cancelled" or err.code == "manifest-refused") then error(err, 0) end
+  if result and not answers[result.exit] then
+    failure { code = "git-failed", about = root, hint = "run it again",
+      message = ("git %s did not come to its end: %s"):format((...), result.signal and "signal " .. result.signal
+        or "exit code " .. tostring(result.exit)) }
+  end
   return result or { output = "", errors = err.message }
 end
 

@@ -15,6 +15,15 @@ local function nothing_done(answer)
   return code == 429 or code == 425 or code == 503 and status.header(answer, "retry-after") ~= nil
 end
 
+---Whether an answer leaves it open that the request was carried out: the server failed, and nobody knows when.
+---@param o table       the options of the request
+---@param answer table
+---@return boolean
+function again.in_doubt(o, answer)
+  return not again.may_arrive_twice(o) and answer.status >= 500 and status.class(answer.status) == "transient"
+    and not nothing_done(answer)
+end
+
 -- After 307 and 308 the same request is sent elsewhere; any other redirect may be the answer to one that was applied.
 local function went_on(hops)
   for _, hop in ipairs(hops or {}) do

@@ -7,6 +7,7 @@ local status = {}
 
 local EXCERPT = 200       -- bytes of an answer in an error
 local ID = 100            -- bytes of an id
+local LOOK_FIRST <const> = "it may have been done all the same: look before sending it again"
 local LOOKED_AT = 65536   -- bytes of it that the mask goes through for that
 
 -- See failure classes in docs/recipes.md. The 5xx that say "never" are not worth another attempt.
@@ -74,11 +75,13 @@ end
 ---Raises "http-status".
 ---@param o table       the options of the request
 ---@param answer table
-function status.raise(o, answer)
+---@param in_doubt? boolean  the request may have been carried out all the same
+function status.raise(o, answer, in_doubt)
   local ids, words = status.ids(answer)
   local said = status.excerpt(answer)
   failure {
-    code = "http-status", class = status.class(answer.status), about = answer.url, status = answer.status,
+    code = "http-status", class = in_doubt and "unknown" or status.class(answer.status), about = answer.url,
+    status = answer.status, hint = in_doubt and LOOK_FIRST or nil,
     cf_ray = ids.cf_ray, request_id = ids.request_id, attempts = answer.attempts,
     message = ("%s %s answered status %d%s%s"):format(o.method or "GET", origin.shown(answer.url), answer.status,
       said ~= "" and ": " .. said or "", words),

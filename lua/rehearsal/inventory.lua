@@ -216,7 +216,9 @@ local function add_reports(add, repository)
     add("check %s: %s %s", check.name, check.status, check.conclusion or "")
   end
   for sha, list in pairs(repository.statuses) do
-    for _, status in ipairs(list) do add("status %s: %s of %s", status.context, status.state, sha:sub(1, 8)) end
+    local newest = {}   -- what is said twice is said once
+    for _, status in ipairs(list) do newest[status.context] = status end
+    for context, status in pairs(newest) do add("status %s: %s of %s", context, status.state, sha:sub(1, 8)) end
   end
   for _, run in ipairs(repository.runs) do add("run of %s: by %s", run.path, run.event) end
 end

@@ -54,10 +54,22 @@ function resource.update(r, thing)
   return r.update and r.update(thing) or thing
 end
 
----Whether a failed create may have made the thing all the same.
+local open = { converge = true, unknown = true, cancelled = true }
+-- Where nothing was sent.
+local unsent = { ["http-refused"] = true, ["http-connect-timeout"] = true, ["http-tls-timeout"] = true,
+  ["http-tls"] = true, ["http-certificate"] = true, ["http-budget"] = true, ["http-proxy"] = true,
+  ["not-local"] = true, ["secret-refused"] = true, ["preview-to-production"] = true }
+
+-- An answer that refuses, by its status or by a service's own code: "neon-422", "cloudflare-10007".
+local function is_refusal(err)
+  return err.code == "http-status" or err.code:find "^%l+%-%d+$" ~= nil
+end
+
+---Whether a failed create may have made the thing all the same: unless nothing was sent or the service has refused,
+---it may; what a recipe could not read of an answer is no refusal.
 function resource.may_be_there(err)
-  local classes = { converge = true, unknown = true, cancelled = true }
-  return classes[err.class] or err.code == "deadline"
+  if open[err.class] or err.code == "deadline" then return true end
+  return err.class ~= "misuse" and not unsent[err.code] and not err.code:find "^dns%-" and not is_refusal(err)
 end
 
 ---Creates. When the reply was lost or somebody was faster it looks again before anything else, also
