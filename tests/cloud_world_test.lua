@@ -1,5 +1,6 @@
 ---The world, and what every service leans on: time, routes, form data.
 local clock = require "cloud.clock"
+local cloudflare = require "cloud.cloudflare"
 local json = require "json"
 local multipart = require "cloud.multipart"
 local route = require "cloud.route"
@@ -23,6 +24,12 @@ end)
 
 test("a host that is none of ours is nobody's", function()
   equal(get(world.new(), "example.com", "/", {}), nil)
+end)
+
+test("a name that is not there stays so for whole seconds, which is all that DNS can say", function()
+  local state = world.new { settings = { negative_ttl = 0.6 } }
+  local answer = cloudflare.resolve(state, "nobody.revelations.studio", "A", 1800000000)
+  equal({ answer.rcode, answer.ttl, answer.authority[1].data:match " (%S+)$" }, { "NXDOMAIN", 1, "1" })
 end)
 
 test("equal requests make equal worlds", function()

@@ -83,6 +83,7 @@ function world.new(seed)
     if settings[name] == nil then error("unknown setting '" .. tostring(name) .. "'", 2) end
     state.settings[name] = value
   end
+  state.settings.negative_ttl = math.ceil(state.settings.negative_ttl)   -- DNS knows whole seconds
   cloudflare.init(state, seed)
   neon.init(state, seed)
   github.init(state, seed)

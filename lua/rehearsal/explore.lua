@@ -14,6 +14,8 @@ local explore = {}
 ---@field shrunk? string     the schedule of more things that went wrong, of which this one is what matters
 ---@field told? { code: integer, status?: string, error?: string, left: string[] }[]  of one that failed: what each
 ---             Davit said when it ended, one after the other
+---@field code? integer      with which the first Davit ended that was disturbed, or who took over from one that died
+---@field ending? { code: integer, inventory: string[], shared: string[] }  of the last, where endings were asked for
 
 ---@class rehearsal.Log
 ---@field common integer  bytes of the undisturbed run's log that come first

@@ -115,6 +115,7 @@ end
 ---@field owner? boolean  whether GITHUB_TOKEN is one of the repository's owner, and no workflow's
 ---@field unhealthy? string  a Worker that the run deploys and that does not become healthy, by its name at Cloudflare
 ---@field pull_requests integer[]  that are open
+---@field endings? boolean  packets of schedules have `ending`
 ---@field delays? { latency?: number, dns?: number, tls?: number, propagation?: number }  seconds; the models' own else
 
 -- Loaded once here, so that what does not load is said before anything is held.
@@ -131,7 +132,7 @@ function settings.of(project, o)
   return {
     recipe = o.recipe, params = o.params, after = json.array(o.after or {}), cloud = cloud_of(project, o),
     workers = workers_of(project), hidden = hidden_of(project), told = o.replay ~= nil,
-    unhealthy = o.unhealthy, latency = (o.delays or {}).latency,
+    unhealthy = o.unhealthy, latency = (o.delays or {}).latency, endings = o.endings,
     invariants = json.array(own_invariants(project, o)),
   }
 end

@@ -68,6 +68,11 @@ local function add_judgement(world, state, net, troubles, eye, settings, used)
     }
   end
 
+  -- For who compares it with a real one.
+  local function shown(ended)
+    return { code = ended.outcome.code, inventory = ended.inventory, shared = ended.shared }
+  end
+
   ---Remembers what is there before the run.
   function world.before()
     net:before()
@@ -123,7 +128,8 @@ local function add_judgement(world, state, net, troubles, eye, settings, used)
     -- Whoever was disturbed was asked what follows, and has said the same twice.
     local told = (failed or replayed) and said(judge.told, #judge.told - (disturbed ~= "" and 1 or 0)) or nil
     return json.encode { schedule = id, problems = problems, code = judge.code, elapsed = tonumber(elapsed),
-      told = told, after = next(troubles.passed) and troubles.passed or nil, uses = json.array(used:new_ones()) }
+      told = told, after = next(troubles.passed) and troubles.passed or nil, uses = json.array(used:new_ones()),
+      ending = settings.endings and shown(ended) or nil }
   end
 
   ---Of one that went on and on; `elapsed`: seconds, as a text.

@@ -23,6 +23,16 @@ local rules = {
   ["html"] = { fault = "html", status = 200 },
 }
 
+-- What a connection does is a rule for a server, which has no other word for it.
+local of_wire = {
+  reset = { fault = "drop" }, lost = { fault = "drop", applied = true }, slow = { delay = SLOW },
+}
+
+---The same as a rule of `davit cloud --fault`, but for which request it meets.
+---@param name string
+---@return table|nil rule  of cloud.faults.rule; nil for what no server can do, or only by letting everybody wait
+function services.on_the_wire(name) return rules[name] or of_wire[name] end
+
 local everywhere = { "refused", "dns", "tls", "reset", "timeout", "limit", "500", "502", "503", "504", "html",
   "truncated", "cut", "slow" }
 local only_of = {
