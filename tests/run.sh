@@ -10,9 +10,9 @@ jobs=${JOBS:-$(($(nproc) * 2))}
 results=$build/results
 
 # Begun first, so that none of them is left to run alone at the end.
-longest="clients flow_preview flow_plan cloud_postgres_compute clients_neon cloud_postgres_restore kill misuse
-  clients_github rehearsal clients_differential migrations shared_store mask_corpus migrate flow ci_workflow
-  flow_ten flow_manifest"
+longest="clients flow_preview flow_plan cloud_postgres_compute rehearsal_report rehearsal_truth rehearsal_bugs
+  clients_neon cloud_postgres_restore kill misuse clients_github rehearsal clients_differential migrations
+  shared_store mask_corpus migrate flow ci_workflow flow_ten flow_manifest"
 
 # A program of cmocka's prints "[  PASSED  ] 3 test(s)."; one that dies counts as a failure. What the tests
 # provoke is said there too: worth reading only when one fails.
