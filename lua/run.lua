@@ -68,11 +68,17 @@ local function names_of(list)
   return names
 end
 
+-- Whether nobody knows how far it came: it was cut off, or the answer was lost.
+local function is_in_doubt(entry)
+  local class = entry.state == "failed" and (entry.error or {}).class
+  return entry.state == "started" or class == "cancelled" or class == "unknown"
+end
+
 -- What was there before the run and may have been changed by it.
 local function changed(self)
   local list = {}
   for _, entry in ipairs(self.recorder.history.order) do
-    local found = entry.existed or entry.state == "started" and not entry.creating   -- in doubt, it may have been
+    local found = entry.existed or is_in_doubt(entry) and not entry.creating
     if entry.kind == "ensure" and found then list[#list + 1] = entry.path end
   end
   return list
