@@ -259,7 +259,7 @@ static void keep_time(struct exchange *x)
   double first = x->timeouts.first_byte, total = x->timeouts.total;
   bool is_first = first > 0 && (total <= 0 || first < total);
   double limit = is_first ? first : total;
-  if (limit <= 0 || p->due - x->r->now <= limit)
+  if (limit <= 0 || p->due - x->r->now <= limit + 1e-6)  // what comes at the last moment has come
     return;
   p->due = x->r->now + limit;
   buf_free(&x->base.headers);

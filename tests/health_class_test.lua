@@ -143,7 +143,7 @@ local BODY = '{"version":"1.2.0","n":3,"ok":true,"name":"caf\\u00e9","list":[{"a
 local function judged(options, body, headers)
   return play({ ["a.example"] = { { at = 0, status = 200, body = body or BODY, headers = headers } } }, ([[
     local o = %s
-    o.url, o.deadline = "https://a.example/", 0.01
+    o.url, o.deadline = "https://a.example/", 0.03
     local seen = wait(o)
     local look = seen.timeline[1]
     return look.class == "healthy" and "healthy" or look.row .. ": " .. look.reason
@@ -194,7 +194,7 @@ end)
 test("statuses are single, families, ranges and lists", function()
   local function of(status, expected)
     return play({ ["a.example"] = { { at = 0, status = status } } }, ([[
-      return wait { url = "https://a.example/", deadline = 0.01, expect = { status = %s } }.timeline[1].class
+      return wait { url = "https://a.example/", deadline = 0.03, expect = { status = %s } }.timeline[1].class
     ]]):format(expected))
   end
   equal({ of(204, '"2xx"'), of(204, "{ 200, 204 }"), of(302, '{ "200-204", 302 }'), of(404, "404") },
@@ -246,7 +246,7 @@ end)
 local function reason_of(answer)
   answer.at = 0
   return play({ ["a.example"] = { answer } }, [[
-    return wait { url = "https://a.example/", deadline = 0.01 }.timeline[1].reason
+    return wait { url = "https://a.example/", deadline = 0.03 }.timeline[1].reason
   ]])
 end
 

@@ -6,7 +6,7 @@ local process = require "process"
 local project = require "project"
 
 local DAVIT = os.getenv "DAVIT" or "build/davit"
-local EVERY = DAVIT:find("san", 1, true) and 29 or 2
+local EVERY = DAVIT:find("san", 1, true) and 7 or 2
 
 local YAML = [[
 version: 1

@@ -3,13 +3,24 @@ local resource = require "run.resource"
 
 local put = {}
 
+local worth_another_attempt = { unknown = true, transient = true, pending = true }
+
+-- Once more where a look has shown that nothing was made: nobody comes back to it later.
+local function create(r)
+  local thing, adopted = try(resource.create, r)
+  if thing ~= nil then return thing, adopted end
+  local err = adopted
+  if not err.nothing or not worth_another_attempt[err.class] then error(err, 0) end
+  return resource.create(r)
+end
+
 ---Finds it or makes it, and brings what was there up to date, as run.ensure does.
 ---@param r run.Resource
 ---@return any thing
 function put.there(r)
   local found = r.find()
   if found == nil then
-    local thing, adopted = resource.create(r)
+    local thing, adopted = create(r)
     return adopted and resource.update(r, thing) or thing
   end
   resource.check_ours(r, found)

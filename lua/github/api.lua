@@ -103,7 +103,6 @@ end
 ---@field query? table
 ---@field json? table
 ---@field absent? boolean  a thing that is not there is nil, not an error
----@field safe? boolean    a POST that may arrive twice
 
 ---The address of what is below a repository.
 ---@return string
@@ -115,7 +114,7 @@ function api.url(client, path) return BASE .. client.repository .. path end
 ---@return table answer    of http.request
 function api.call(client, o)
   local answer = service.call {
-    service = "GitHub", what = o.what, safe = o.safe,
+    service = "GitHub", what = o.what,
     request = { url = api.url(client, o.path) .. (o.query and "?" .. url.query(o.query) or ""),
       method = o.method or "GET", budget = budget, json = o.json,
       headers = { authorization = "Bearer " .. client.token, accept = "application/vnd.github+json",

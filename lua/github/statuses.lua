@@ -58,12 +58,11 @@ end
 
 local function thing_of(found, o) return { id = found.id, deployment = o.id, state = found.state } end
 
--- What is said twice is said once, so it may be sent again.
 -- It ends no other deployment: which of them still stand is for the recipe to say.
 local function say_of_deployment(client, o)
   if not o.shown then deployments.check_production(client, o.id) end
   local made = api.call(client, { method = "POST", path = ("/deployments/%d/statuses"):format(o.id),
-    needs = "deployments: write", safe = true, what = ("say that the deployment %d is %s"):format(o.id, o.state),
+    needs = "deployments: write", what = ("say that the deployment %d is %s"):format(o.id, o.state),
     json = { state = o.state, environment_url = o.url, log_url = o.log_url, description = o.description,
       auto_inactive = false } })
   return thing_of(made, o)
@@ -115,7 +114,7 @@ local function find_same(client, o)
 end
 
 local function say_of_commit(client, o)
-  local made = api.call(client, { method = "POST", path = "/statuses/" .. o.sha, needs = "statuses: write", safe = true,
+  local made = api.call(client, { method = "POST", path = "/statuses/" .. o.sha, needs = "statuses: write",
     what = ("say that %s is %s"):format(o.context, o.state),
     json = { state = o.state, context = o.context, description = o.description, target_url = o.url } })
   return { id = made.id, context = made.context, state = made.state }

@@ -8,6 +8,7 @@ local watch = {}
 
 ---@class rehearsal.Watch
 ---@field seen rehearsal.Problem[]
+---@field webhook? string
 ---@field made table<string, boolean>  requests that have made something, by what they say
 local Watch = {}
 Watch.__index = Watch
@@ -31,6 +32,7 @@ function watch.holds_secret(text) return text ~= nil and text:find(SECRET) ~= ni
 -- Whose header a credential belongs into is asked by the models, which refuse a wrong one; a Worker's secrets
 -- are in what is uploaded to Cloudflare, and nowhere else.
 local function check_secrets(self, request, what)
+  if request.host == self.webhook then return end   -- its address is the secret
   if watch.holds_secret(request.path) or watch.holds_secret(request.query) then
     note(self, "secret", ("in the URL of %s"):format(what))
   end
@@ -96,9 +98,10 @@ function Watch:github(state)
   end
 end
 
+---@param webhook? string  the host of the project's webhook
 ---@return rehearsal.Watch
-function watch.new()
-  return setmetatable({ seen = {}, made = {} }, Watch)
+function watch.new(webhook)
+  return setmetatable({ seen = {}, made = {}, webhook = webhook }, Watch)
 end
 
 return watch

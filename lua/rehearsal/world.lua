@@ -197,7 +197,7 @@ return function(text, disk)
   local state = cloud.new(settings.cloud)
   local files = overlay.new(disk, settings.hidden)
   local troubles = faults.new(state)
-  local eye = watch.new()
+  local eye = watch.new(settings.cloud.webhook)
   local net = internet.new(state, settings, troubles, eye)
   local number = settings.params and settings.params.pr   -- whoever rehearses a piece of Lua has no parameters
   job.tell(files, checkout.of(state).repository)
