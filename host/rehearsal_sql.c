@@ -37,6 +37,14 @@ static void short_of_memory(struct sql_operation *o)
   fault_set(&o->fault, "out-of-memory", "fatal", "not enough memory for the answer");
 }
 
+/* Nobody waits longer for an answer that is late: the models have said what it is then. */
+static void give_up_after(struct effect *e, double seconds)
+{
+  struct pending *p = rehearsal_pending(e);
+  if (seconds > 0 && p->due > p->r->now + seconds)
+    p->due = p->r->now + seconds;
+}
+
 /* ---- connecting ------------------------------------------------------------------------------ */
 
 static struct sql_session *new_session(struct rehearsal *r)
@@ -53,7 +61,6 @@ static struct sql_operation *start_connect(struct world_sql *w, const char *url,
                                            effect_done *done, void *arg)
 {
   struct rehearsal *r = REHEARSAL_OF(sql, w);
-  (void)timeout;
   const char *at = strrchr(url, '@');
   rehearsal_before(r, POINT_SQL, "connect %.*s", at ? (int)strcspn(at + 1, "/?") : 0, at ? at + 1 : "");
   struct sql_operation *o = rehearsal_effect(r, sizeof *o, done, arg, release);
@@ -62,6 +69,7 @@ static struct sql_operation *start_connect(struct world_sql *w, const char *url,
   rehearsal_begin(r, "connect");
   lua_pushstring(r->L, url);
   rehearsal_ask(r, 1, &o->effect);
+  give_up_after(&o->effect, timeout);
   if (!rehearsal_fault(r, &o->fault, o->sqlstate) && !(o->session = new_session(r)))
     short_of_memory(o);
   rehearsal_note(r, "sql connect %.*s -> %s", at ? (int)strcspn(at + 1, "/?") : 0, at ? at + 1 : "",
