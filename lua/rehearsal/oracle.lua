@@ -321,14 +321,16 @@ function Oracle:problems(how, disturbed, ending, elapsed)
   return once(problems)
 end
 
-local refused = { [2] = true, [7] = true, [9] = true }   -- where nothing was tried that could be rehearsed
+-- What Davit itself refuses is a mistake in the recipe; what the recipe refuses is its policy.
+local guards = { ["secret-refused"] = true, ["preview-to-production"] = true, refused = true }
 
----A run that fails by itself takes everything back: that is its contract. One that is refused proves nothing.
+---A run that fails by itself takes everything back: that is its contract. One that Davit refuses to carry out is
+---wrong.
 ---@param reference rehearsal.Ending
 ---@return rehearsal.Problem[]
 function Oracle:undisturbed(reference)
   local problems = {}
-  if refused[reference.outcome.code] then
+  if reference.outcome.code == 2 or guards[reference.outcome.cause] then
     problems[1] = { what = "refused", line = ("exit code %d: %s"):format(reference.outcome.code,
       reference.outcome.error or "no reason given") }
   end
