@@ -1,45 +1,12 @@
 /* reading.c - a world for looking, put together; refusals, HTTP, WebSockets and the store. See reading.h. */
 #include "reading_world.h"
-#include <stdalign.h>
+#include "refusal.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- refusals -------------------------------------------------------------------------- */
-
-/* What every effect of a world begins with. */
-struct started {
-  struct effect effect;
-  struct fault fault;
-};
-
-/* The timer stands before the effect, whose size the caller knows. It lives until its handle is closed. */
-struct refusal {
-  uv_timer_t timer;
-  alignas(max_align_t) unsigned char effect[];
-};
-
-static struct refusal *refusal_of(struct effect *e)
-{
-  return (struct refusal *)((char *)e - offsetof(struct refusal, effect));
-}
-
-static void timer_closed(uv_handle_t *timer)
-{
-  free(timer->data);
-}
-
-static void destroy_refusal(struct effect *e)
-{
-  uv_close((uv_handle_t *)&refusal_of(e)->timer, timer_closed);
-}
-
-static void end_refusal(uv_timer_t *timer)
-{
-  struct refusal *r = timer->data;
-  effect_finish((struct effect *)r->effect);
-}
 
 void reading_fault(struct reading *r, struct fault *f, const char *format, va_list ap)
 {
@@ -53,19 +20,12 @@ void reading_fault(struct reading *r, struct fault *f, const char *format, va_li
 
 void *reading_refuse(struct reading *r, size_t size, effect_done *done, void *arg, const char *format, ...)
 {
-  struct refusal *refusal = calloc(1, sizeof *refusal + size);
+  struct fault f;
   va_list ap;
-  if (!refusal)
-    return NULL;
-  struct started *s = (struct started *)refusal->effect;
-  s->effect = (struct effect){.destroy = destroy_refusal, .done = done, .arg = arg};
   va_start(ap, format);
-  reading_fault(r, &s->fault, format, ap);
+  reading_fault(r, &f, format, ap);
   va_end(ap);
-  uv_timer_init(r->loop, &refusal->timer);
-  refusal->timer.data = refusal;
-  uv_timer_start(&refusal->timer, end_refusal, 0, 0);
-  return s;
+  return refusal_new(r->loop, size, done, arg, &f);
 }
 
 const char *reading_refused(const struct reading *r)

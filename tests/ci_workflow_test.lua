@@ -9,14 +9,7 @@ local places = assert(core.load_file "tests/place.lua")()
 local process = require "process"
 local workflow = assert(core.load_file "tests/runner/workflow.lua")()
 
-local why_not = places.missing()
-
-local function ci_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
+local ci_test = places.tests(test, skip)
 
 local here = os.getenv "PWD"
 
@@ -53,7 +46,7 @@ local function git(folder, ...)
     "-c", "user.name=tester", "-c", "user.email=tester@example.com", "-c", "commit.gpgsign=false", ... } }.output
 end
 
-local place <close> = not why_not and places.new() or nil
+local place <close> = not places.missing() and places.new() or nil
 
 local function desk(path, body)
   return json.decode(http.expect { url = ("http://127.0.0.1:%d/_davit/%s"):format(place.listens.http_port, path),

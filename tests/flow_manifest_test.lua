@@ -5,25 +5,11 @@ local http = require "http"
 local json = require "json"
 local places = assert(require("core").load_file("tests/place.lua"))()
 
-local why_not = places.missing()
+local manifest_test, ends = places.tests(test, skip), places.exits
 
-local place <close> = not why_not and places.new {
+local place <close> = not places.missing() and places.new {
   dns_delay = 0, tls_delay = 0, propagation_delay = 0, operation_seconds = 0, branches_limit = 1000, record = "../requests",
 } or nil
-
-local function manifest_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
-
-local function ends(code, result)
-  if result.exit ~= code then
-    error(("exit %s instead of %d: %s%s"):format(result.exit or result.signal, code, result.output, result.errors), 2)
-  end
-  return result
-end
 
 -- ---- the world -------------------------------------------------------------------------------------
 

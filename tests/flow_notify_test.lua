@@ -8,25 +8,7 @@ local process = require "process"
 local project = require "project"
 local productions = assert(require("core").load_file("tests/place_production.lua"))()
 
-local why_not = productions.missing()
-
-local function notify_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
-
-local function exits(code, result)
-  if result.exit ~= code then
-    error(("exit %s instead of %d: %s%s"):format(result.exit or result.signal, code, result.output, result.errors), 2)
-  end
-  return result
-end
-
-local function has(text, part)
-  if not text:find(part, 1, true) then error(("'%s' is not in: %s"):format(part, text), 2) end
-end
+local notify_test, exits, has = productions.tests(test, skip), productions.exits, productions.has
 
 local HOOK <const> = "https://hooks.slack.com/services/T0001/B0002/fake-hook-0003"
 local NOTIFY <const> = "notify: { webhook: DEPLOY_HOOK, host: hooks.slack.com }\n"
@@ -72,7 +54,7 @@ end)
 
 -- ---- production ----------------------------------------------------------------------------------------
 
-local place <close> = not why_not and productions.new(nil, function(self)
+local place <close> = not productions.missing() and productions.new(nil, function(self)
   self:edit("davit.yaml", function(yaml) return NOTIFY .. yaml end)
   self.env = { DEPLOY_HOOK = HOOK }
 end) or nil

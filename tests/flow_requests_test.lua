@@ -4,16 +4,9 @@ local fs = require "fs"
 local json = require "json"
 local productions = assert(require("core").load_file("tests/place_production.lua"))()
 
-local why_not = productions.missing()
+local flow_test = productions.tests(test, skip)
 
-local function flow_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
-
-local place <close> = not why_not and productions.new { record = "../requests" } or nil
+local place <close> = not productions.missing() and productions.new { record = "../requests" } or nil
 
 local function recorded()
   local list = {}

@@ -3,27 +3,9 @@
 local json = require "json"
 local productions = assert(require("core").load_file("tests/place_production.lua"))()
 
-local why_not = productions.missing()
+local takeover_test, exits, has = productions.tests(test, skip), productions.exits, productions.has
 
-local function takeover_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
-
-local function exits(code, result)
-  if result.exit ~= code then
-    error(("exit %s instead of %d: %s%s"):format(result.exit or result.signal, code, result.output, result.errors), 2)
-  end
-  return result
-end
-
-local function has(text, part)
-  if not text:find(part, 1, true) then error(("'%s' is not in: %s"):format(part, text), 2) end
-end
-
-local place <close> = not why_not and productions.new() or nil
+local place <close> = not productions.missing() and productions.new() or nil
 
 local function deploy(...) return place:davit("production", "--local", "--yes", ...) end
 

@@ -4,19 +4,13 @@
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
+local local_cloud = assert(require("core").load_file("tests/local_cloud.lua"))()
 local places = assert(require("core").load_file("tests/place.lua"))()
 
-local why_not = places.missing()
+local ten_test = places.tests(test, skip)
 local FIRST <const>, LAST <const> = 70, 79
 
-local function ten_test(name, f)
-  test(name, function()
-    if why_not then skip(why_not) end
-    f()
-  end)
-end
-
-local place <close> = not why_not and places.new {
+local place <close> = not places.missing() and places.new {
   dns_delay = 0, tls_delay = 0, propagation_delay = 0, operation_seconds = 0, branches_limit = 1000,
 } or nil
 if place then place:start() end
@@ -150,10 +144,10 @@ ten_test("all closed at once, nothing is left of them", function()
   at_once(FIRST, LAST, cleanup)   -- five of them a second time
   gone(FIRST, LAST)
   local lives
-  repeat   -- the runtime of a Worker that is gone ends a moment later
+  local_cloud.until_true(function()   -- the runtime of a Worker that is gone ends a moment later
     lives = json.decode(http.expect { url = ("http://127.0.0.1:%d/_davit/"):format(place.listens.http_port) }.body)
-    sleep(0.05)
-  until #lives.processes.workers == 0
+    return #lives.processes.workers == 0
+  end, 60)
   equal({ #lives.branches, lives.branches[1].name, lives.hosts, lives.processes.workers }, { 1, "production", {}, {} })
   for _, environment in ipairs(lives.environments) do   -- deleting these takes another token than a job's
     equal({ environment.name, environment.deployments }, { environment.name, 0 })

@@ -5,22 +5,12 @@ local explore = require "rehearsal.explore"
 local fs = require "fs"
 local process = require "process"
 local project = require "project"
+local toy = core.load_file("tests/rehearsal_toy.lua")()
 
-local DAVIT = os.getenv "DAVIT" or "build/davit"
-local SLOW = DAVIT:find("san", 1, true) ~= nil
 local HEAD = fs.read "tests/planted/head.lua"
 local bugs = core.load_file("tests/planted/bugs.lua")()
 
-local YAML = [[
-version: 1
-project: toy
-zone: revelations.studio
-cloudflare: { account: 0000000000000000000000000000c0de }
-github: { repository: example/codex }
-databases: { main: { neon: wandering-moon-123456, parent: production } }
-secrets:
-  GITHUB_TOKEN: { to: [api.github.com] }
-]]
+local YAML <const> = toy.YAML .. "databases: { main: { neon: wandering-moon-123456, parent: production } }\n"
 
 -- What comes when the pull request is closed: nothing is there to clean up but by the lease.
 local CLEANUP = [[
@@ -75,13 +65,13 @@ end
 
 for _, bug in ipairs(bugs) do
   test("found: " .. bug[1], function()
-    if SLOW then skip "a forked process under the sanitizers is slow" end
+    if toy.sanitized then skip "a forked process under the sanitizers is slow" end
     local seen = broken(rehearse(bug, bug.wrong, 1, function(packet) return names_it(packet, bug.breaks) end))
     if not seen[bug.breaks] then error(("not named: %s; but %s"):format(bug.breaks, names(seen)), 0) end
   end)
 
   test("without it: " .. bug[1], function()
-    local result = rehearse(bug, bug.right, SLOW and 41 or 3)
+    local result = rehearse(bug, bug.right, toy.sanitized and 41 or 3)
     equal(names(broken(result)), "")
     equal(result.reference.outcome.code, 0)
   end)

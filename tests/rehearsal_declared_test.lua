@@ -1,19 +1,10 @@
 ---What a project says of its rehearsals: which recipes, what must hold, and the manifest of what they used.
 local fs = require "fs"
 local process = require "process"
+local toys = require("core").load_file("tests/rehearsal_toy.lua")()
 
 local here = process.run { argv = { "pwd" } }.output:match "[^\n]+"
 local DAVIT = here .. "/" .. (os.getenv "DAVIT" or "build/davit")
-
-local YAML = [[
-version: 1
-project: toy
-zone: revelations.studio
-cloudflare: { account: 0000000000000000000000000000c0de }
-github: { repository: example/codex }
-secrets:
-  GITHUB_TOKEN: { to: [api.github.com] }
-]]
 
 local TOY = [[
 local http, json, secret = require "http", require "json", require "secret"
@@ -44,7 +35,7 @@ Toy.__close = function(self) fs.remove(self.path) end
 
 local function toy(yaml, files)
   local self = setmetatable({ path = process.run({ argv = { "mktemp", "-d" } }).output:match "[^\n]+" }, Toy)
-  fs.write(self.path .. "/davit.yaml", YAML .. (yaml or ""))
+  fs.write(self.path .. "/davit.yaml", toys.YAML .. (yaml or ""))
   fs.write(self.path .. "/recipes/toy.lua", TOY)
   for name, text in pairs(files or {}) do fs.write(self.path .. "/" .. name, text) end
   return self
@@ -266,7 +257,7 @@ end)
 
 test("the command of a secret is in the manifest where the secret is", function()
   local t <close> = toy()
-  fs.write(t.path .. "/davit.yaml", (YAML:gsub("{ to: %[api", "{ command: [op, read, 'a b'], to: [api")))
+  fs.write(t.path .. "/davit.yaml", (toys.YAML:gsub("{ to: %[api", "{ command: [op, read, 'a b'], to: [api")))
   local text = manifest_of(t, "--pr", "42", "--no-faults", "--every", "99")
   equal(text:match "commands:\n(.-)\n", "  - op read 'a b' in .")
 end)

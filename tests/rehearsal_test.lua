@@ -6,10 +6,10 @@ local json = require "json"
 local ledger = require "cloud.ledger"
 local process = require "process"
 local project = require "project"
+local toy = require("core").load_file("tests/rehearsal_toy.lua")()
 local world = require "cloud.world"
 
-local DAVIT = os.getenv "DAVIT" or "build/davit"
-local EVERY = DAVIT:find("san", 1, true) and 23 or 1   -- a forked process under the sanitizers is slow
+local EVERY = toy.sanitized and 23 or 1   -- a forked process under the sanitizers is slow
 
 local function rehearse(root, o)
   o.params, o.seed, o.jobs, o.pull_requests = o.params or {}, o.seed or 1, 2, { 42 }
@@ -99,50 +99,10 @@ end)
 
 -- Recipes of their own -----------------------------------------------------------------------
 
-local YAML = [[
-version: 1
-project: toy
-zone: revelations.studio
-cloudflare: { account: 0000000000000000000000000000c0de }
-github: { repository: example/codex }
-secrets:
-  GITHUB_TOKEN: { to: [api.github.com] }
-]]
-
-local HEAD = [[
-local http, json, secret = require "http", require "json", require "secret"
-local function call(method, path, body)
-  return http.expect { url = "https://api.github.com/repos/example/codex" .. path, method = method,
-    json = body, headers = { authorization = "Bearer " .. secret.env("GITHUB_TOKEN", { to = { "api.github.com" } }) } }
-end
-local function comment(text) return json.decode(call("POST", "/issues/42/comments", { body = text }).body).id end
-local function find(text)
-  for _, c in ipairs(json.decode(call("GET", "/issues/42/comments").body)) do
-    if c.body == text then return c.id end
-  end
-end
-local function remove(id) call("DELETE", "/issues/comments/" .. id) end
-local function the_comment(text, looks)
-  return { "comment " .. text, create = function() return comment(text) end,
-    find = function() if looks ~= false then return find(text) end end,
-    destroy = function() local id = find(text) if id then remove(id) end end }
-end
-]]
-
--- Calls f with the folder of a project whose recipe `toy` has this body.
-local function with_recipe(body, f)
-  local folder = process.run({ argv = { "mktemp", "-d" } }).output:match("[^\n]+")
-  local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
-  fs.write(folder .. "/davit.yaml", YAML)
-  fs.write(folder .. "/recipes/toy.lua",
-    ("%s\nreturn { summary = 'A toy', run = function(_, run)\n%s\nend }\n"):format(HEAD, body))
-  return f(folder)
-end
-
 local function rehearse_toy(body, o)
   o = o or {}
   o.recipe, o.every = "toy", o.every or 1
-  return with_recipe(body, function(folder) return rehearse(folder, o) end)
+  return toy.with(body, function(folder) return rehearse(folder, o) end)
 end
 
 test("a recipe without a bug holds", function()
@@ -158,7 +118,7 @@ end)
 test("where not all schedules are tried, those that are resumed and undone come in turn", function()
   for _, every in ipairs { 2, 3 } do
     local count = { resume = 0, undo = 0 }
-    with_recipe([[ run.ensure(the_comment "one") ]], function(folder)
+    toy.with([[ run.ensure(the_comment "one") ]], function(folder)
       explore.run(project.read(folder), { recipe = "toy", params = {}, seed = 1, jobs = 2, pull_requests = { 42 },
         every = every, limit = 60 }, function(packet)
         local how = packet.schedule:match "%a+$"
@@ -219,7 +179,7 @@ test("a recipe that never ends is reported", function()
 end)
 
 test("a recipe that comes first and never ends is an error", function()
-  with_recipe("while true do end", function(folder)
+  toy.with("while true do end", function(folder)
     raises("took too long to get ready", rehearse, folder, {
       recipe = "toy", after = { { recipe = "toy", params = {} } }, limit = 1,
     })
@@ -256,7 +216,7 @@ test("a recipe cannot see the machine", function()
 end)
 
 test("files of a rehearsal behave as files do, stay inside the project, and are not there afterwards", function()
-  with_recipe([[
+  toy.with([[
     local fs, root = require "fs", require("project").current().root
     local said = {}
     local function note(...) said[#said + 1] = table.concat({ ... }, " ") end
@@ -364,7 +324,7 @@ test("a log goes with what is judged, however long both are", function()
 end)
 
 test("in a rehearsal a path is the same file however it is spelled, and a link to a folder is no folder", function()
-  with_recipe([[
+  toy.with([[
     local fs, here = require "fs", require("fs.core").root()
     fs.write(here .. "/made/a", "x")
     fs.write("made/b", "y")
@@ -383,20 +343,14 @@ end)
 
 -- The command line ----------------------------------------------------------------------------
 
-local function davit(folder, ...)
-  local argv = { DAVIT:sub(1, 1) == "/" and DAVIT or "./" .. DAVIT, "rehearse", ... }
-  argv[#argv + 1] = "--project=" .. folder
-  return process.run { argv = argv, check = false }
-end
-
 test("the exit code and the report say what failed and how to see it again", function()
-  with_recipe([[ run.step("comment", function() return comment "hello" end) ]], function(folder)
-    local all = davit(folder, "toy")
+  toy.with([[ run.step("comment", function() return comment "hello" end) ]], function(folder)
+    local all = toy.run(folder, "toy")
     equal(all.exit, 1)
     equal(all.output:find("FAILED  toy:crash-after:http:1:resume", 1, true) ~= nil, true)
     equal(all.output:find("davit rehearse toy --project " .. folder .. " --replay toy:crash-after:http:1:resume",
       1, true) ~= nil, true)
-    local one = davit(folder, "toy", "--replay", "toy:crash-after:http:1:resume")
+    local one = toy.run(folder, "toy", "--replay", "toy:crash-after:http:1:resume")
     equal(one.exit, 1)
     equal(one.output:find("davit died; 60 s pass", 1, true) ~= nil, true)
     equal(one.output:find("+ comment on #42", 1, true) ~= nil, true)
@@ -404,8 +358,8 @@ test("the exit code and the report say what failed and how to see it again", fun
 end)
 
 test("--json gives a line for each schedule and a summary, --log the events", function()
-  with_recipe([[ run.ensure(the_comment "hello") ]], function(folder)
-    local answer = davit(folder, "toy", "--json", "--log", folder .. "/log")
+  toy.with([[ run.ensure(the_comment "hello") ]], function(folder)
+    local answer = toy.run(folder, "toy", "--json", "--log", folder .. "/log")
     equal(answer.exit, 0)
     local lines, last = 0, nil
     for line in answer.output:gmatch("[^\n]+") do lines, last = lines + 1, json.decode(line) end
@@ -417,23 +371,23 @@ test("--json gives a line for each schedule and a summary, --log the events", fu
 end)
 
 test("what cannot be rehearsed is a usage error", function()
-  equal(davit(CODEX, "preview", "--untested").exit, 2)
-  equal(davit(CODEX, "nothing").exit, 2)
-  equal(davit(CODEX, "preview", "--untested", "--pr", "42", "--jobs", "1000").exit, 2)
+  equal(toy.run(CODEX, "preview", "--untested").exit, 2)
+  equal(toy.run(CODEX, "nothing").exit, 2)
+  equal(toy.run(CODEX, "preview", "--untested", "--pr", "42", "--jobs", "1000").exit, 2)
 end)
 
 test("what comes first may have parameters of its own, and be a push", function()
-  with_recipe([[ run.ensure(the_comment "hello") ]], function(folder)
-    fs.write(folder .. "/recipes/first.lua", ("%s\nreturn { summary = 'Another', params = { n = { type = 'integer', %s } }, %s }"):format(
-      HEAD, "required = true", "run = function(p, run) run.ensure(the_comment('number ' .. p.n)) end"))
-    local result = davit(folder, "toy", "--after", "push", "--after", "first --n 7", "--log", folder .. "/log", "--json")
+  toy.with([[ run.ensure(the_comment "hello") ]], function(folder)
+    fs.write(folder .. "/recipes/first.lua",
+      toy.recipe("run.ensure(the_comment('number ' .. p.n))", "n = { type = 'integer', required = true }"))
+    local result = toy.run(folder, "toy", "--after", "push", "--after", "first --n 7", "--log", folder .. "/log", "--json")
     equal(result.exit, 0)
     for _, wrong in ipairs { "first", "first --m 7", "first 7", "nothing", "push --n 7" } do
-      equal({ wrong, davit(folder, "toy", "--after", wrong).exit }, { wrong, 2 })
+      equal({ wrong, toy.run(folder, "toy", "--after", wrong).exit }, { wrong, 2 })
     end
   end)
-  with_recipe([[ run.step("comment", function() return comment "hello" end) ]], function(folder)
-    local again = davit(folder, "toy", "--after", "push,toy", "--after", "push", "--unhealthy", "toy", "--owner-token")
+  toy.with([[ run.step("comment", function() return comment "hello" end) ]], function(folder)
+    local again = toy.run(folder, "toy", "--after", "push,toy", "--after", "push", "--unhealthy", "toy", "--owner-token")
     local flags = "--after push,toy --after push --owner-token --unhealthy toy --project "
     equal(again.output:find("davit rehearse toy " .. flags, 1, true) ~= nil, true)
   end)

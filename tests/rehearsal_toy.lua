@@ -9,7 +9,8 @@ local toy = {}
 toy.davit = os.getenv "DAVIT" or "build/davit"
 toy.sanitized = toy.davit:find("san", 1, true) ~= nil
 
-local YAML = [[
+---What its davit.yaml begins with.
+toy.YAML = [[
 version: 1
 project: toy
 zone: revelations.studio
@@ -19,8 +20,8 @@ secrets:
   GITHUB_TOKEN: { to: [api.github.com] }
 ]]
 
--- Nothing in it looks before it makes something.
-local RECIPE = [[
+-- What every recipe begins with. Nothing in it looks before it makes something.
+local HEAD = [[
 local http, json, secret = require "http", require "json", require "secret"
 local function call(method, path, body)
   return http.expect { url = "https://api.github.com/repos/example/codex" .. path, method = method,
@@ -32,17 +33,33 @@ local function find(text)
     if c.body == text then return c.id end
   end
 end
-return { summary = "A toy", params = { text = { type = "string", default = "hello" } }, run = function(p, run)
+local function remove(id) call("DELETE", "/issues/comments/" .. id) end
+local function the_comment(text, looks)
+  return { "comment " .. text, create = function() return comment(text) end,
+    find = function() if looks ~= false then return find(text) end end,
+    destroy = function() local id = find(text) if id then remove(id) end end }
+end
+]]
+
+local RECIPE = HEAD .. [[
+return { summary = "A toy", params = { %s }, run = function(p, run)
 %s
 end }
 ]]
 
----@param body string  of the recipe's function: p and run, and comment(text) and find(text)
+---@param body string  of the recipe's function: p and run, and what HEAD has
+---@param params? string  their declarations; left out: text
+---@return string  the recipe's text
+function toy.recipe(body, params)
+  return RECIPE:format(params or 'text = { type = "string", default = "hello" }', body)
+end
+
+---@param body string
 ---@param f fun(folder: string)
 function toy.with(body, f)
   local folder <close> = toy.folder()
-  fs.write(folder.path .. "/davit.yaml", YAML)
-  fs.write(folder.path .. "/recipes/toy.lua", RECIPE:format(body))
+  fs.write(folder.path .. "/davit.yaml", toy.YAML)
+  fs.write(folder.path .. "/recipes/toy.lua", toy.recipe(body))
   return f(folder.path)
 end
 

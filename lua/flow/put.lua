@@ -7,9 +7,9 @@ local worth_another_attempt = { unknown = true, transient = true, pending = true
 
 -- Once more where a look has shown that nothing was made: nobody comes back to it later.
 local function create(r)
-  local thing, adopted = try(resource.create, r)
-  if thing ~= nil then return thing, adopted end
-  local err = adopted
+  local thing, adopted_or_err = try(resource.create, r)
+  if thing ~= nil then return thing, adopted_or_err end
+  local err = adopted_or_err
   if not err.nothing or not worth_another_attempt[err.class] then error(err, 0) end
   return resource.create(r)
 end
