@@ -8,6 +8,7 @@
 #include "field.h"
 #include "host.h"
 #include "secret.h"
+#include "traceback.h"
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -206,7 +207,7 @@ int failure_handler(lua_State *L)
   lua_settop(L, 1);
   normalise(L, 1);
   if (lua_getfield(L, 1, "trace") == LUA_TNIL) {
-    luaL_traceback(L, L, NULL, 1);
+    traceback_push(L, 1);
     lua_setfield(L, 1, "trace");
   }
   lua_settop(L, 1);

@@ -37,6 +37,7 @@ struct call {
   struct world_http *http;
   struct health_target *asked;  /* its look is with the hook */
   struct health_look look;
+  bool rests;        /* the collector, until it is closed */
 };
 
 /* ---- the engine's world ------------------------------------------------------------------------- */
@@ -211,10 +212,12 @@ static void push_result(lua_State *L, const struct health_target *t)
   lua_setfield(L, -2, "timeline");
 }
 
-/* The collector rests meanwhile (call_close wakes it): all that is made here is kept, and going
- * through it again and again costs as much as the probes of many targets. */
-static int finish(lua_State *L, const struct health_engine *e)
+/* The collector rests meanwhile (call_close wakes it, unless it rested before): all that is made here is kept, and
+ * going through it again and again costs as much as the probes of many targets. */
+static int finish(lua_State *L, struct call *c)
 {
+  const struct health_engine *e = &c->engine;
+  c->rests = lua_gc(L, LUA_GCISRUNNING);
   lua_gc(L, LUA_GCSTOP);
   lua_createtable(L, 0, 4);
   field_boolean(L, "good", health_good(e));
@@ -312,7 +315,7 @@ static int drive(lua_State *L, int status, lua_KContext ctx)
   if (c->engine.memory)
     return failure_memory(L);
   if (over)
-    return finish(L, &c->engine);
+    return finish(L, c);
   return task_wait(L, drive, ctx);
 }
 
@@ -320,7 +323,9 @@ static int call_close(lua_State *L)  /* __close and __gc */
 {
   struct call *c = luaL_checkudata(L, 1, WAITING_CALL);
   health_end(&c->engine);
-  lua_gc(L, LUA_GCRESTART);
+  if (c->rests)
+    lua_gc(L, LUA_GCRESTART);
+  c->rests = false;
   return 0;
 }
 

@@ -50,20 +50,42 @@ local function names_of(fields)
   return names
 end
 
-local known_of = setmetatable({}, { __mode = "k" })   -- the names of fields as a set, by the list of fields
+---@class options.Shape
+---@field kinds table<string, string>  by name
+---@field required string[]
 
-local function known_fields(fields)
-  local known = known_of[fields] or {}
-  if known_of[fields] then return known end
-  for _, field in ipairs(fields) do known[field[1]] = true end
-  known_of[fields] = known
-  return known
+---@type table<table, options.Shape>  by the list of fields
+local shapes = setmetatable({}, { __mode = "k" })
+
+local function shape_of(fields)
+  local shape = shapes[fields]
+  if shape then return shape end
+  shape = { kinds = {}, required = {} }
+  for _, field in ipairs(fields) do
+    shape.kinds[field[1]] = field[2]
+    if field[3] then shape.required[#shape.required + 1] = field[1] end
+  end
+  shapes[fields] = shape
+  return shape
+end
+
+-- Whether nothing is wrong with them: what is cheap to say of the many that are right.
+local function all_right(o, shape)
+  local kinds = shape.kinds
+  for name, value in pairs(o) do
+    local kind = kinds[name]
+    if not kind or type(value) ~= kind and not fits(value, kind) then return false end
+  end
+  for _, name in ipairs(shape.required) do
+    if o[name] == nil then return false end
+  end
+  return true
 end
 
 local function refuse_unknown(what, o, fields)
-  local known = known_fields(fields)
+  local kinds = shape_of(fields).kinds
   for name in pairs(o) do
-    if not known[name] then
+    if not kinds[name] then
       local names = names_of(fields)
       local near = core.nearest(tostring(name), names)
       failure { code = "misuse", class = "misuse", hint = near and ("did you mean '%s'?"):format(near),
@@ -72,7 +94,6 @@ local function refuse_unknown(what, o, fields)
   end
 end
 
----Checks a table of options and gives it back.
 ---Raises "secret-refused" for a secret in a place where none may stand.
 ---@param value any
 ---@param place string  for the error: "workflow.output: 'a'"
@@ -81,6 +102,7 @@ function options.no_secret(value, place, hint)
   if secret.is(value) then secret.refuse(value, place, hint) end
 end
 
+---Checks a table of options and gives it back.
 ---@param what string  the function's name, for the error
 ---@param o table
 ---@param fields table[]  { name, kind, required? }; kinds: string, number, integer, boolean,
@@ -90,6 +112,7 @@ function options.read(what, o, fields)
   if type(o) ~= "table" then
     options.misuse("%s: expected a table of options, not a %s", what, type(o))
   end
+  if all_right(o, shape_of(fields)) then return o end
   refuse_unknown(what, o, fields)
   for _, field in ipairs(fields) do
     local name, kind, required = field[1], field[2], field[3]

@@ -90,3 +90,16 @@ test("an error in a module has the line and the names of its file", function()
   equal(n >= tonumber(wanted), true)
   equal(err.trace:find(err.where .. ": in function 'semver.version.compare'", 1, true) ~= nil, true)
 end)
+
+test("a traceback names the calls of modules, and leaves out the middle of many", function()
+  local function deep(n)
+    if n == 0 then error "at the bottom" end
+    return deep(n - 1) or n
+  end
+  local _, err = try(deep, 40)
+  local lines = {}
+  for line in err.trace:gmatch "[^\n]+" do lines[#lines + 1] = line end
+  equal({ #lines, lines[1] }, { 23, "stack traceback:" })
+  equal(lines[12]:match "skipping (%d+) levels" ~= nil, true)
+  equal(lines[11]:find("upvalue 'deep'", 1, true) ~= nil, true)
+end)
