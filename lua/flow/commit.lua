@@ -89,20 +89,29 @@ end
 
 -- ---- git ---------------------------------------------------------------------------------------------
 
--- With these git has said what it had to say, be it that there is no repository.
-local answers = { [0] = true, [1] = true, [128] = true, [129] = true }
+-- Codes with which git has said what it had to say, by command: 128 that there is no repository, or no such commit.
+local answers = {
+  ["rev-parse"] = { [0] = true, [128] = true }, ["symbolic-ref"] = { [0] = true, [1] = true },
+  status = { [0] = true }, ["cat-file"] = { [0] = true, [128] = true },
+  diff = { [0] = true, [128] = true, [129] = true },
+}
 
--- Nothing of the user's settings may change what it prints. A machine without git is one without a checkout.
-local function git(root, ...)
-  local result, err = try(process.run, { argv = { "git", "-c", "core.quotepath=off", ... }, cwd = root, check = false,
-    timeout = 60 })
-  if err and (err.class == "cancelled" or err.code == "manifest-refused") then error(err, 0) end
-  if result and not answers[result.exit] then
-    failure { code = "git-failed", about = root, hint = "run it again",
-      message = ("git %s did not come to its end: %s"):format((...), result.signal and "signal " .. result.signal
-        or "exit code " .. tostring(result.exit)) }
+local function ending_of(result)
+  return result.signal and "signal " .. result.signal or "exit code " .. tostring(result.exit)
+end
+
+-- Nothing of the user's settings may change what it prints.
+local function git(root, command, ...)
+  local result, err = try(process.run, { argv = { "git", "-c", "core.quotepath=off", command, ... }, cwd = root,
+    check = false, timeout = 60 })
+  if err and err.code == "process-not-found" then
+    failure { code = "git-missing", class = "misuse", about = root, hint = "install git",
+      message = ("there is no git here, and nothing else says which commit is checked out (%s)"):format(err.message) }
   end
-  return result or { output = "", errors = err.message }
+  if err then error(err, 0) end
+  if answers[command][result.exit] then return result end
+  failure { code = "git-failed", about = root, hint = "run it again",
+    message = ("git %s did not come to its end: %s"):format(command, ending_of(result)) }
 end
 
 -- A checkout without history has no commit but one, and yet that one names its parents.
@@ -122,7 +131,7 @@ function commit.checked_out(root)
   local branch = git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
   local changed = git(root, "status", "--porcelain", "--untracked-files=no")
   return { sha = sha, branch = branch.exit == 0 and branch.output:match "^(%S+)" or nil,
-    clean = changed.exit == 0 and changed.output == "", parents = parents_of(root, sha) }
+    clean = changed.output == "", parents = parents_of(root, sha) }
 end
 
 ---Why what is checked out is not the commit, or nil. GitHub checks out a pull request merged with where it goes; what

@@ -210,11 +210,13 @@ function testing.methods.require_keys(_, sealed_to)
   if sealed_to and sealed_to[1] then keys.public("davit test", sealed_to) end
 end
 
----The commit that a change is about: of a pull request the newest one, as GitHub says, unless it was named.
+---The commit that a change is about: of a pull request the newest one, as GitHub says, unless it was named. Raises
+---"github-closed" for one that is closed: it may be cleaned up already, and nobody comes back for what is made then.
 ---@param change flow.Change
 ---@return string sha
 function testing.methods:commit_of(change)
-  return change.sha or self.github.pull(change.pr).sha
+  local newest = change.pr and self.github.open_pull(change.pr).sha
+  return change.sha or newest
 end
 
 -- Why nothing is told of a commit; nil: nothing speaks against it.

@@ -29,7 +29,7 @@ function pulls.get_open(client, n)
   if pull.state == "open" then return pull end
   failure { code = "github-closed", about = "#" .. n,
     message = ("GitHub: the pull request #%d is %s"):format(n, pull.state),
-    hint = "a preview is for an open pull request; cleanup removes what is left of it" }
+    hint = "only for an open pull request something is made; cleanup removes what is left of this one" }
 end
 
 ---@return github.Pull[]
