@@ -1,6 +1,7 @@
 ---What clients do not ask twice (`recent`), and when they do: after a change of ours, after a lost reply, after a while.
 local cloudflare = require "cloudflare"
 local core = require "core"
+local doubt = require "run.doubt"
 local environment = require "environment"
 local json = require "json"
 local neon = require "neon"
@@ -42,6 +43,18 @@ test("an answer counts for its seconds, and none that was changed while it was a
   equal(answers:was_told "key", false)
   equal(answers:ask("key", function() answers:forget { "other" } return "old" end), "old")
   equal({ answers:find "key" }, { false })
+end)
+
+test("no answer counts while something is taken back", function()
+  local w <close> = open()
+  local answers, n = recent.new(60), 0
+  local function ask() return answers:ask("key", function() n = n + 1 return n end) end
+  ask()
+  do
+    local _ <close> = doubt.begin()
+    equal({ ask(), ask() }, { 2, 3 })
+  end
+  equal({ ask(), w.now }, { 3, w.now })
 end)
 
 test("nothing that is seen while a change is under way counts, nor after it has failed", function()

@@ -1,6 +1,7 @@
 ---Taking a run back: in the reverse order of start, the branches of a parallel in parallel, each
 ---step with its own attempts and deadline; one that fails does not stop the others.
 local core = require "core"
+local doubt = require "run.doubt"
 local history = require "run.history"
 local recorder = require "run.recorder"
 local resource = require "run.resource"
@@ -107,6 +108,7 @@ end
 ---Takes back what the run left, as far as run.ways_back says how.
 ---@param run table  with recorder and ways_back
 function undo.all(run)
+  local _ <close> = doubt.begin()
   take_back_node(run, run.recorder.history.tree)
 end
 

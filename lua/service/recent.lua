@@ -1,7 +1,9 @@
 ---Answers of a service that count for a while: whoever works through many things of one account need not ask for the
 ---same before each of them. What our own changes are about is forgotten, before they are sent and when they have ended,
----whatever became of them; what others change is seen when the answer counts no more.
+---whatever became of them; what others change is seen when the answer counts no more. While a run is taken back all is
+---asked anew.
 local core = require "core"
+local doubt = require "run.doubt"
 
 local recent = {}
 
@@ -23,7 +25,7 @@ end
 ---@return boolean known, any value
 function Answers:find(key)
   local entry = self.kept[key]
-  local counts = entry ~= nil and core.monotonic() - entry.at < self.seconds
+  local counts = entry ~= nil and not doubt.reigns() and core.monotonic() - entry.at < self.seconds
   return counts, counts and entry.value or nil
 end
 
