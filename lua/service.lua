@@ -55,7 +55,8 @@ end
 local function unanswered(call, safe, err)
   if err.class == "misuse" or err.class == "cancelled" then error(err, 0) end
   local unknown = not safe and lost[err.code]
-  raise(call, { code = err.code, class = unknown and "unknown" or err.class,
+  local class = err.class == "pending" and "transient" or err.class   -- a service's certificate is no new one
+  raise(call, { code = err.code, class = unknown and "unknown" or class,
     message = err.message, hint = unknown and LOOK_FIRST or err.hint, retry_after = err.retry_after })
 end
 
