@@ -200,7 +200,7 @@ local function recover(context)
   one.deleted, one.deletion, one.recoverable, one.method, one.expires, one.ttl = nil, nil, nil, nil, nil, nil
   one.updated = now
   for _, endpoint in ipairs(one.endpoints) do
-    if taken[endpoint.number] then endpoint.number = endpoints.free_number(state, now) end
+    if taken[endpoint.number] then endpoint.number = endpoints.take_number(state, now) end
   end
   return { branch = branch.show(context, one), endpoints = endpoints.show_all(context, one) }
 end

@@ -53,9 +53,7 @@ function endpoints.address(state, of)
   return of and address_of(state.settings.network, of.number)
 end
 
----The lowest number that no endpoint has. One being deleted has its own until that is done.
----@return integer|nil  nil: there is none left
-function endpoints.free_number(state, now)
+local function taken_numbers(state, now)
   local taken = {}
   for _, branch in ipairs(state.neon.branches) do
     local gone = branch.deleted and operations.settled(state, branch.deletion, now)
@@ -64,9 +62,25 @@ function endpoints.free_number(state, now)
       if not operations.settled(state, endpoint.operation, now) then taken[endpoint.number] = true end
     end
   end
-  for number = 1, LAST_NUMBER do
+  return taken
+end
+
+---A number that no endpoint has. One being deleted has its own until that is done, and then it is given last of all:
+---who still has a string of a deleted branch is to meet nobody, and not another branch with the same role.
+---@return integer|nil  nil: there is none left
+function endpoints.free_number(state, now)
+  local taken, last = taken_numbers(state, now), state.neon.last_number or 0
+  for i = 0, LAST_NUMBER - 1 do
+    local number = (last + i) % LAST_NUMBER + 1
     if not taken[number] then return number end
   end
+end
+
+---The same, given away; there must be one.
+---@return integer
+function endpoints.take_number(state, now)
+  state.neon.last_number = endpoints.free_number(state, now)
+  return state.neon.last_number
 end
 
 ---@return string  such as eu-central-1
@@ -172,7 +186,7 @@ local function number_or(value, default) return type(value) == "number" and valu
 ---@return neon.Endpoint
 function endpoints.create(state, branch, given, now)
   local least = number_or(given.autoscaling_limit_min_cu, 0.25)
-  local endpoint = { id = "ep-davit-" .. ids.hex(state, "endpoint", 8), number = endpoints.free_number(state, now),
+  local endpoint = { id = "ep-davit-" .. ids.hex(state, "endpoint", 8), number = endpoints.take_number(state, now),
     type = given.type, name = given.name, created = now, updated = now, goal = "active", before = "init", since = now,
     boots = 0, ran = 0, min_cu = least, max_cu = number_or(given.autoscaling_limit_max_cu, least),
     suspend = math.tointeger(given.suspend_timeout_seconds) or 0, settings = given.settings,
