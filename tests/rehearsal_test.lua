@@ -9,7 +9,8 @@ local project = require "project"
 local toy = require("core").load_file("tests/rehearsal_toy.lua")()
 local world = require "cloud.world"
 
-local EVERY = toy.sanitized and 23 or 1   -- a forked process under the sanitizers is slow
+-- All crashes of the shipped recipes are .ci/run's affair: `davit rehearse` of the sample project.
+local EVERY = toy.sanitized and 43 or 7
 
 local function rehearse(root, o)
   o.params, o.seed, o.jobs, o.pull_requests = o.params or {}, o.seed or 1, 2, { 42 }
@@ -34,11 +35,6 @@ test("preview ends as if nothing had happened, or as if it had never run, wherev
   equal(result.failed, {})
   equal(result.reference.outcome.code, 0)
   equal(result.points.journal > 40 and result.points.http > 40 and result.points.sql > 10, true)
-  if EVERY > 1 then return end
-  local points = 0
-  for _, n in pairs(result.points) do points = points + n end
-  equal(result.schedules + result.merged, 4 * points)
-  equal(result.merged > points, true)
 end)
 
 test("cleanup of a preview ends with nothing left wherever it is killed", function()
@@ -113,6 +109,10 @@ test("a recipe without a bug holds", function()
   ]]
   equal(result.failed, {})
   equal(#result.reference.inventory, 3)
+  local points = 0
+  for _, n in pairs(result.points) do points = points + n end
+  equal(result.schedules + result.merged, 4 * points)
+  equal(result.merged > points, true)
 end)
 
 test("where not all schedules are tried, those that are resumed and undone come in turn", function()

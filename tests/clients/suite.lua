@@ -22,13 +22,14 @@ function suite.chosen(names)
   return chosen
 end
 
----Loads stories: files that make tests, which see what tests see and are given `about`.
+---Loads stories: files that make tests, which see what tests see and are given `about`, with their name in `story`.
 ---@param names string[]
 ---@param about table
 ---@param env table  the file's that tells them
 function suite.tell(names, about, env)
   for _, name in ipairs(names) do
     local file = ("tests/clients/stories/%s.lua"):format(name)
+    about.story = name
     assert(load(fs.read(file), "@" .. file, "t", env))(about)
   end
 end
