@@ -115,7 +115,7 @@ local function add_judgement(world, state, net, troubles, eye, settings, used)
   function world.arrived(which, outcome, err)
     used.others = false
     judge:arrived { which = which, outcome = outcome ~= "" and json.decode(outcome) or { code = -1, error = err },
-      inventory = inventory.lines(state) }
+      inventory = inventory.lines(state, judge.known) }
   end
 
   ---Of a schedule that came to an end: what the last Davit did, whether it was disturbed itself, and the seconds until
