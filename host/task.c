@@ -32,8 +32,9 @@ struct deadline {
   struct timer timer;
   struct task *task;
   struct deadline *outer;
-  double seconds;
+  double seconds, left;  /* left: of them, while its clock stands still */
   int shield;  /* shields around it: waits inside deeper ones do not feel it */
+  int pauses;  /* who wants its clock to stand still */
   bool passed;
 };
 
@@ -551,11 +552,11 @@ static int deadline_close(lua_State *L)  /* __close and __gc */
   return 0;
 }
 
-/* task.deadline(seconds, f, ...): deadlines nest as scopes do, except across coroutines. */
-static int deadline(lua_State *L)
+/* Puts a deadline in the place of the seconds, for as long as the function that called runs. */
+static void set_deadline(lua_State *L, const char *what)
 {
-  double seconds = check_seconds(L, "deadline");
-  check_function(L, 2, "deadline");
+  double seconds = check_seconds(L, what);
+  check_function(L, 2, what);
   struct task *t = task_current(L);
   struct deadline *d = lua_newuserdatauv(L, sizeof *d, 0);
   *d = (struct deadline){.timer = {.fire = deadline_passed, .arg = d}, .seconds = seconds};
@@ -563,13 +564,64 @@ static int deadline(lua_State *L)
   lua_replace(L, 1);
   lua_toclose(L, 1);
   if (!timer_start(&t->sched->timers, &d->timer, sched_now(t->sched) + seconds))
-    return failure_memory(L);
+    failure_memory(L);
   d->task = t;
   d->outer = t->deadlines;
   d->shield = t->shield;
   t->deadlines = d;
+}
+
+/* task.deadline(seconds, f, ...): deadlines nest as scopes do, except across coroutines. */
+static int deadline(lua_State *L)
+{
+  set_deadline(L, "deadline");
   lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, returned);
   return returned(L, LUA_OK, 0);
+}
+
+/* task.limit(seconds, f): a deadline whose clock f may hold: f(limit). */
+static int limit(lua_State *L)
+{
+  set_deadline(L, "limit");
+  lua_settop(L, 2);
+  lua_pushvalue(L, 1);
+  lua_callk(L, 1, LUA_MULTRET, 0, returned);
+  return returned(L, LUA_OK, 0);
+}
+
+static void hold_clock(struct deadline *d)
+{
+  d->left = fmax(d->timer.due - sched_now(d->task->sched), 0);
+  timer_stop(&d->task->sched->timers, &d->timer);
+}
+
+/* limit:pause() */
+static int limit_pause(lua_State *L)
+{
+  struct deadline *d = luaL_checkudata(L, 1, DEADLINE);
+  if (d->pauses++ == 0 && d->task && !d->passed)
+    hold_clock(d);
+  return 0;
+}
+
+/* limit:go(), once for each pause */
+static int limit_go(lua_State *L)
+{
+  struct deadline *d = luaL_checkudata(L, 1, DEADLINE);
+  if (d->pauses == 0)
+    return failure_misuse(L, "limit:go: its clock goes already");
+  if (--d->pauses > 0 || !d->task || d->passed)
+    return 0;
+  struct sched *s = d->task->sched;
+  return timer_start(&s->timers, &d->timer, sched_now(s) + d->left) ? 0 : failure_memory(L);
+}
+
+/* limit:passed() */
+static int limit_passed(lua_State *L)
+{
+  struct deadline *d = luaL_checkudata(L, 1, DEADLINE);
+  lua_pushboolean(L, d->passed);
+  return 1;
 }
 
 /* Seconds until the first deadline that this task would feel, its own or one it was spawned under. */
@@ -578,7 +630,7 @@ static double time_left(const struct task *t)
   double due = INFINITY;
   for (const struct task *at = t; at; at = at->shield == 0 ? at->parent : NULL)
     for (const struct deadline *d = at->deadlines; d; d = d->outer)
-      if (d->shield >= at->shield)
+      if (d->shield >= at->shield && (d->pauses == 0 || d->passed))
         due = fmin(due, d->timer.due);
   return fmax(due - sched_now(t->sched), 0);
 }
@@ -649,11 +701,13 @@ struct sched *sched_new(lua_State *L, struct world_clock *clock)
 int task_open(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"deadline", deadline}, {"locals", locals}, {"remaining", remaining},
+    {"deadline", deadline}, {"limit", limit},   {"locals", locals},   {"remaining", remaining},
     {"shield", shield},     {"sleep", sleep_for}, {NULL, NULL}};
+  static const luaL_Reg limits[] = {
+    {"pause", limit_pause}, {"go", limit_go}, {"passed", limit_passed}, {NULL, NULL}};
   class_new(L, TASK, NULL, task_gc);
   class_new(L, SLEEP, NULL, sleep_close);
-  class_new(L, DEADLINE, NULL, deadline_close);
+  class_new(L, DEADLINE, limits, deadline_close);
   class_new(L, SHIELD, NULL, NULL);
   class_event(L, SHIELD, "__close", shield_close);
   luaL_newlib(L, functions);

@@ -118,6 +118,52 @@ test("the inner of two deadlines passes first and leaves the outer in force", fu
   equal(outer.message, "the deadline of 0.05 s has passed")
 end)
 
+test("a limit whose clock is held does not pass, and goes on where it stood", function()
+  local log = {}
+  local _, err = try(task.limit, 0.05, function(limit)
+    limit:pause()
+    limit:pause()
+    equal(task.remaining(), nil)
+    sleep(0.1)
+    limit:go()
+    sleep(0)
+    log[#log + 1] = limit:passed()
+    limit:go()
+    equal(task.remaining() <= 0.05, true)
+    log[#log + 1] = select(2, try(sleep, 30)).code
+    log[#log + 1] = limit:passed()
+    limit:pause()                       -- what has passed stays passed
+    log[#log + 1] = select(2, try(sleep, 0)).code
+    limit:go()
+    sleep(0)
+  end)
+  equal({ log, err.code }, { { false, "deadline", true, "deadline" }, "deadline" })
+end)
+
+test("a limit gives back what its function returns, and is over with it", function()
+  local kept
+  equal({ task.limit(5, function(limit)
+    kept = limit
+    return 1, nil, 3
+  end) }, { 1, nil, 3 })
+  kept:pause()
+  kept:go()
+  equal({ kept:passed(), task.remaining() }, { false })
+  raises("limit:go: its clock goes already", kept.go, kept)
+  raises("limit: expected seconds", task.limit, "long")
+end)
+
+test("a branch may hold the clock of what it was started under", function()
+  equal(task.limit(0.05, function(limit)
+    return parallel { waits = function()
+      limit:pause()
+      sleep(0.1)
+      limit:go()
+      return "answered"
+    end }
+  end).waits, "answered")
+end)
+
 test("a nursery ends when everything it spawned has ended", function()
   local log = {}
   local result = task.nursery(function(spawn)

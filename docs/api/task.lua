@@ -15,6 +15,32 @@ function task.sleep(seconds) end
 ---@return any ...  what f returns
 function task.deadline(seconds, f, ...) end
 
+---As `deadline`, with a handle of it: calls f(limit). For what holds the clock while it waits for something that is not
+---to count, such as an answer of a person.
+---
+---    task.limit(60, function(limit)
+---      limit:pause()
+---      ask()            -- takes as long as it takes
+---      limit:go()
+---      carry_out()      -- what was left of the 60 s
+---    end)
+---@param seconds number
+---@param f fun(limit: task.Limit): any
+---@return any ...  what f returns
+function task.limit(seconds, f) end
+
+---@class task.Limit
+local Limit = {}
+
+---Its clock stands still until `go` was called as often as `pause`. What has passed stays passed.
+function Limit:pause() end
+
+---Raises a misuse where its clock is not held.
+function Limit:go() end
+
+---@return boolean  whether what waits within it raises "deadline"
+function Limit:passed() end
+
 ---How long what the running task waits for may still take: seconds until the first deadline that it would feel,
 ---its own or one that it was started under; nil without one.
 ---@return number?
