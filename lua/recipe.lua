@@ -2,6 +2,7 @@
 local core = require "core"
 local options = require "options"
 local sha256 = require "sha256"
+local shape = require "project.shape"
 
 local recipe = {}
 
@@ -13,10 +14,10 @@ recipe.reserved = {
 
 local fields = {
   summary = "string", description = "string", params = "table", run = "function", undo = "function",
-  approves = "boolean", keeps = "table", plans = "boolean or list",
+  approves = "boolean", keeps = "table", plans = "boolean or list", deadline = "number or string",
 }
 
-local FIELDS <const> = "summary, description, params, run, undo, approves, keeps, plans"
+local FIELDS <const> = "summary, description, params, run, undo, approves, keeps, plans, deadline"
 
 local types = { string = "string", integer = "number", number = "number", boolean = "boolean", list = "table" }
 local param_fields = { type = true, required = true, default = true, help = true }
@@ -142,7 +143,15 @@ end
 
 local function is_of(value, kind)
   if kind == "boolean or list" then return is_plans(value) end
+  if kind == "number or string" then return type(value) == "number" or type(value) == "string" end
   return type(value) == kind
+end
+
+-- In seconds.
+local function deadline_of(file, given)
+  local seconds = given and shape.duration(given)
+  if not given or seconds and seconds > 0 and seconds < math.huge then return seconds end
+  malformed(file, ("the field 'deadline' must be a time above 0, such as 90 or \"30m\", not '%s'"):format(given))
 end
 
 local function check(file, r)
@@ -163,7 +172,7 @@ end
 ---@param root string|nil
 ---@param name string
 ---@param instead? string[]  other names that may be meant when no recipe has this one
----@return table recipe  summary, params, run, and `name`, `file`, `source` (the hash of its text)
+---@return table recipe  summary, params, run, deadline in seconds, and `name`, `file`, `source` (the hash of its text)
 function recipe.load(root, name, instead)
   local chunk, err, file, text = find(root, name, instead)
   if not chunk then usage(err) end
@@ -171,6 +180,7 @@ function recipe.load(root, name, instead)
   if problem then usage(("%s does not load: %s"):format(file, tostring(problem))) end
   check(file, r)
   r.params, r.name, r.file, r.source = r.params or {}, name, file, sha256(text)
+  r.deadline = deadline_of(file, r.deadline)
   return r
 end
 

@@ -4,9 +4,10 @@
 ---
 ---How the parts fit: run/steps.lua is what the recipe calls, run/history.lua folds the journal's
 ---events, run/recorder.lua writes them, run/leases.lua says who may, run/undo.lua takes back,
----run/approval.lua asks, run/place.lua opens the store, run/status.lua knows which errors leave a run
----where it stands, run/scratch.lua sweeps its temporary folders.
+---run/approval.lua asks, run/deadline.lua ends what takes too long, run/place.lua opens the store,
+---run/status.lua knows which errors leave a run where it stands, run/scratch.lua sweeps its temporary folders.
 local core = require "core"
+local deadline = require "run.deadline"
 local history = require "run.history"
 local json = require "json"
 local recorder = require "run.recorder"
@@ -70,8 +71,8 @@ end
 
 -- Whether nobody knows how far it came: it was cut off, or the answer was lost.
 local function is_in_doubt(entry)
-  local class = entry.state == "failed" and (entry.error or {}).class
-  return entry.state == "started" or class == "cancelled" or class == "unknown"
+  local err = entry.state == "failed" and entry.error or {}
+  return entry.state == "started" or err.class == "cancelled" or err.class == "unknown" or err.code == "deadline"
 end
 
 -- What was there before the run and may have been changed by it.
@@ -177,8 +178,9 @@ end
 ---@field break_lease? table<string, true>
 ---@field lease_seconds? number
 
+-- The time of each process counts anew: who resumes a run gives it the time that its recipe has.
 local function carry_out(self, f)
-  ending(self, conclude, beside_watchers(self, f))
+  ending(self, conclude, beside_watchers(self, function() deadline.hold(self, f) end))
 end
 
 -- Whatever happens in between, the leases are given back.

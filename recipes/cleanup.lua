@@ -3,7 +3,7 @@ local flow = require "flow"
 
 return {
   summary = "Remove everything that belongs to a pull request's preview",
-  plans = true,
+  plans = true, deadline = "15m",
   params = { pr = { type = "integer", required = true, help = "pull request number" } },
 
   run = function(p, run)

@@ -4,7 +4,7 @@ local targets = require "migrations.target"
 
 return {
   summary = "Try the project's migrations on a copy of production, then apply them",
-  plans = true,
+  plans = true, deadline = "1h",
   params = {
     to = { type = "string", help = "production, or preview with --pr; without it they are only tried" },
     pr = { type = "integer", help = "pull request number" },

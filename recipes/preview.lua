@@ -3,7 +3,7 @@ local flow = require "flow"
 
 return {
   summary = "Deploy an isolated preview of a pull request",
-  plans = true,
+  plans = true, deadline = "30m",
   params = {
     pr = { type = "integer", required = true, help = "pull request number" },
     untested = { type = "boolean", default = false, help = "deploy although its tests have not passed" },

@@ -4,7 +4,7 @@ local flow = require "flow"
 
 return {
   summary = "Deploy the pushed commit to production",
-  approves = true, plans = true,
+  approves = true, plans = true, deadline = "1h",
   keeps = { "issue 'The deploy to production has failed'" },
   params = {
     take_over = { type = "boolean", default = false, help = "replace what others have at our hosts; it is kept" },

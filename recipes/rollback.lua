@@ -9,7 +9,7 @@ return {
 --why data       data is damaged: the database goes back to --time, as a branch of its own; what came later is lost
 
 Where the database goes back, the Workers are deployed anew with it, from the commit that is checked out.]],
-  approves = true, plans = true,
+  approves = true, plans = true, deadline = "30m",
   params = {
     why = { type = "string", default = "code", help = "code, migration or data" },
     worker = { type = "string", help = "this Worker alone" },

@@ -9,7 +9,7 @@ return {
 --set A,B     these, from where davit.yaml takes them;  --github stores them as secrets of the repository, too
 --rotate A,B  new values, for the Workers and for GitHub's secrets that deploys take them from
 --delete A,B  takes them away]],
-  plans = true,
+  plans = true, deadline = "15m",
   params = {
     pr = { type = "integer", help = "of a pull request's preview (production without it)" },
     worker = { type = "string", help = "this Worker alone" },

@@ -6,7 +6,7 @@ return {
   description = [[
 The branch is pr-NUMBER of a pull request, which its preview will use, else push-BRANCH-SHA; end-to-end tests have one
 of their own. What is not said is taken from GitHub's event, else from the checkout.]],
-  plans = true,
+  plans = true, deadline = "2h",
   keeps = { "database branch pr-{pr}" },   -- until the pull request is closed: its preview has it, too
   params = {
     pr = { type = "integer", help = "pull request number" },

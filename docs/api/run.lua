@@ -1,5 +1,24 @@
 ---@meta _
 
+---What the file of a recipe returns.
+---@class recipe
+---@field summary string            one line
+---@field description? string
+---@field params? table<string, recipe.Param>
+---@field run fun(p: table, run: run)
+---@field undo? fun(p: table, run: run)  takes back what lives, without any journal
+---@field approves? boolean         run.approve is called
+---@field plans? boolean|string[]   --plan is possible, with these programs that only read
+---@field keeps? string[]           what its runs leave although they are taken back
+---@field deadline? number|string   above 0, seconds or "30m": a run that takes longer fails with "deadline" (fatal)
+---and is taken back. Of each process anew; approvals and leases that are waited for do not count
+
+---@class recipe.Param
+---@field type "string"|"integer"|"number"|"boolean"|"list"
+---@field required? boolean
+---@field default? any
+---@field help? string
+
 ---What a recipe's run(p, run) gets. Nothing else of a recipe reaches the journal. When the run is
 ---resumed, what has finished gives back what it recorded. docs/durable-runs.md has the rules.
 ---@class run
@@ -69,7 +88,7 @@ function run.parallel(branches) end
 
 ---Goes on once somebody has approved this question with this plan. Asks at the terminal; elsewhere the
 ---run parks ("approval-needed", exit code 75) until `davit approve`, or waits with --wait. Raises
----"denied". The recipe must say `approves = true`.
+---"denied". The recipe must say `approves = true`. The recipe's deadline does not run meanwhile.
 ---@param approval string|run.Approval
 function run.approve(approval) end
 

@@ -201,9 +201,9 @@ function execute.run(arguments, instead)
   return start(r, own, global, folder)
 end
 
--- The recipe whose run takes back what lives, found without any journal. It asks nobody.
+-- The recipe whose run takes back what lives, found without any journal. It asks nobody, and is never cut short.
 local function taking_back(r)
-  return setmetatable({ run = r.undo, taking_back = true, approves = false }, { __index = r })
+  return setmetatable({ run = r.undo, taking_back = true, approves = false, deadline = false }, { __index = r })
 end
 
 -- resume, undo ----------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 ---The texts of help: made from the verbs and from the recipes themselves.
+local deadline = require "run.deadline"
 local recipe = require "recipe"
 
 local help = {}
@@ -82,6 +83,7 @@ function help.recipe(r)
   for name, param in pairs(r.params) do list[#list + 1] = flag_row(name, param) end
   local parts = { r.summary, "", ("Usage: davit run %s [FLAG]…"):format(r.name) }
   if #list > 0 then parts[#parts + 1] = rows(list) end
+  if r.deadline then parts[#parts + 1] = "\nIt is ended, and taken back, after " .. deadline.text(r.deadline) .. "." end
   parts[#parts + 1] = "\nFlags of every run:\n" .. rows(global_flags)
   if r.description then parts[#parts + 1] = "\n" .. r.description end
   return table.concat(parts, "\n")

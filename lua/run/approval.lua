@@ -1,6 +1,7 @@
 ---Approvals: a question with the plan it is about, an answer bound to that plan's digest. Without
 ---anybody to ask the run parks: it ends, gives its leases back, and is resumed by the answer.
 local core = require "core"
+local deadline = require "run.deadline"
 local json = require "json"
 local recorder = require "run.recorder"
 local sha256 = require "sha256"
@@ -107,6 +108,7 @@ end
 
 local function ask(run, path, asked)
   if run.options.yes then return note_answer(run, path, asked, true, "--yes") end
+  local _ <close> = deadline.pause(run.limit)
   local answer, why = run.options.ask(asked)
   if answer then return note_answer(run, path, asked, answer == "yes", "terminal", why) end
   if not run.options.wait then park(run, asked) end

@@ -2,6 +2,7 @@
 ---up in the record first; what is not there yet is done and recorded.
 local approval = require "run.approval"
 local core = require "core"
+local deadline = require "run.deadline"
 local leases = require "run.leases"
 local mask = require "mask"
 local recorder = require "run.recorder"
@@ -29,6 +30,7 @@ end
 ---@field taken table<string, true>     the paths that were come to, by "kind path"
 ---@field told_apart table<string, true>
 ---@field news boolean       something has happened that was not recorded when this process began
+---@field limit? task.Limit  of the recipe's own deadline, while it is carried out
 ---@field stop? table        the error after which the recipe may do nothing more, be it caught
 local Run = {}
 Run.__index = Run
@@ -296,6 +298,12 @@ function Run:approve(o)
   approval.approve(self, path_of(self, "approve", tostring(question)), o)
 end
 
+-- Another run's time is not this one's.
+function Run:take_lease(name, o)
+  local _ <close> = deadline.pause(self.limit)
+  self.leases:take(name, o)
+end
+
 ---Takes the lease or raises "lease-held". Close it, or let its scope do so.
 function Run:lease(name, o)
   check_name("run.lease", name)
@@ -303,7 +311,7 @@ function Run:lease(name, o)
   for field in pairs(o) do
     if field ~= "supersede" then misuse("run.lease: unknown option '%s' (expected supersede)", tostring(field)) end
   end
-  self.leases:take(name, o)
+  self:take_lease(name, o)
   return setmetatable({ name = name }, {
     __close = function(_, err) self.leases:leave_scope(name, err ~= nil or self.only_recorded) end,
   })

@@ -16,6 +16,9 @@ local LIMITED = 360
 -- What was made so many seconds ago may not be shown yet: that it is not there proves nothing.
 local UNSEEN = 15
 
+---Seconds that one step may take at the most: an attempt that begins at the last moment has all of its time.
+undo.longest = UNSEEN + DEADLINE + LIMITED + DEADLINE
+
 local worth_another_attempt = { transient = true, pending = true, throttled = true, converge = true, unknown = true }
 
 -- Every undo may be called again: what was lost is looked at by the next attempt.
