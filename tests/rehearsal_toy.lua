@@ -42,24 +42,26 @@ end
 ]]
 
 local RECIPE = HEAD .. [[
-return { summary = "A toy", params = { %s }, run = function(p, run)
+return { summary = "A toy", %s params = { %s }, run = function(p, run)
 %s
 end }
 ]]
 
 ---@param body string  of the recipe's function: p and run, and what HEAD has
 ---@param params? string  their declarations; left out: text
+---@param fields? string  more of the recipe: 'deadline = "5m",'
 ---@return string  the recipe's text
-function toy.recipe(body, params)
-  return RECIPE:format(params or 'text = { type = "string", default = "hello" }', body)
+function toy.recipe(body, params, fields)
+  return RECIPE:format(fields or "", params or 'text = { type = "string", default = "hello" }', body)
 end
 
 ---@param body string
 ---@param f fun(folder: string)
-function toy.with(body, f)
+---@param fields? string
+function toy.with(body, f, fields)
   local folder <close> = toy.folder()
   fs.write(folder.path .. "/davit.yaml", toy.YAML)
-  fs.write(folder.path .. "/recipes/toy.lua", toy.recipe(body))
+  fs.write(folder.path .. "/recipes/toy.lua", toy.recipe(body, nil, fields))
   return f(folder.path)
 end
 

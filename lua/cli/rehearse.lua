@@ -236,7 +236,8 @@ local function summary(result, o)
     v = 1, summary = {
       recipe = o.recipe, seed = o.seed, schedules = result.schedules, merged = result.merged,
       failed = #result.failed, untried = m.total.untried, pairs = result.pairs, points = result.points,
-      seconds = result.seconds, undisturbed = result.reference and result.reference.outcome, cells = cells(m),
+      seconds = result.seconds, undisturbed = result.reference and result.reference.outcome,
+      longest = result.longest, cells = cells(m),
       assumed = assumptions(m),
     },
   }

@@ -109,7 +109,7 @@ local function outcome(store, run, err, seconds)
     code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
     error = err and (getmetatable(err) and tostring(err) or err.message), cause = err and err.code, left = left,
     stuck = stuck, changed = json.array(run and run.changed or {}), leases = held(store), kept = kept(),
-    exposed = exposed(store, run), seconds = seconds,
+    exposed = exposed(store, run), seconds = seconds, deadline = ready.recipe.deadline,
   }
 end
 

@@ -14,6 +14,7 @@ local explore = {}
 ---@field shrunk? string     the schedule of more things that went wrong, of which this one is what matters
 ---@field told? { code: integer, status?: string, error?: string, left: string[] }[]  of one that failed: what each
 ---             Davit said when it ended, one after the other
+---@field longest? number    seconds of its world that the Davit took who took longest
 ---@field code? integer      with which the first Davit ended that was disturbed, or who took over from one that died
 ---@field ending? { code: integer, inventory: string[], shared: string[] }  of the last, where endings were asked for
 
@@ -29,6 +30,7 @@ local explore = {}
 ---@field order string[]     those names in the order in which the undisturbed run meets them
 ---@field tried table<string, boolean>  by id: whether the schedule held
 ---@field schedules integer  how many ran, without the undisturbed one
+---@field longest? { schedule: string, seconds: number }  the one with the Davit that took longest
 ---@field merged integer     how many more there are that are the same as one of these
 ---@field failed rehearsal.Packet[]
 ---@field replayed? rehearsal.Packet  the last one that ended
@@ -57,11 +59,18 @@ local function take_point(result, packet)
   result.effects[packet.point] = packet.about
 end
 
+local function take_longest(result, packet)
+  local best = result.longest
+  if not packet.longest or best and packet.longest <= best.seconds then return end
+  result.longest = { schedule = packet.schedule, seconds = packet.longest }
+end
+
 local function take_schedule(result, packet)
   if packet.schedule ~= "undisturbed" then
     result.schedules = result.schedules + 1
     result.tried[packet.schedule] = #packet.problems == 0
     result.replayed = packet
+    take_longest(result, packet)
   end
   if #packet.problems > 0 then result.failed[#result.failed + 1] = packet end
 end

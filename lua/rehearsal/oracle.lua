@@ -1,5 +1,6 @@
 ---What must hold after a run that was disturbed, and what is wrong with one.
 local inventory = require "rehearsal.inventory"
+local times = require "rehearsal.times"
 
 local oracle = {}
 
@@ -200,8 +201,6 @@ end
 
 -- ---- runs that ended by themselves -------------------------------------------------------------
 
-local LONG = 3600   -- seconds beyond the undisturbed run that a run may take
-
 -- Others go on with these, or have: what is left is said, and no claim is made.
 local unfinished = { [3] = true, [6] = true, [10] = true, [75] = true }
 
@@ -226,7 +225,7 @@ end
 ---@param wanted string   "resume", "undo" or "": what the schedule says
 ---@return "start"|"resume"|"undo"|nil
 function Oracle:follow(how, outcome, wanted)
-  self.told[#self.told + 1] = outcome
+  self.told[#self.told + 1], outcome.how = outcome, how
   if self.visit then return nil end   -- who came has the last word
   if how == "undo" then return outcome.code ~= 0 and "undo" or nil end
   if outcome.code == 10 then return wanted ~= "" and wanted or "resume" end
@@ -280,12 +279,10 @@ end
 
 ---@param elapsed number  seconds
 ---@return rehearsal.Problem
-function Oracle:too_long(elapsed)
-  return { what = "too long", line = ("%.0f s instead of %.0f"):format(elapsed, self.elapsed) }
-end
+function Oracle:too_long(elapsed) return times.overdue(self, elapsed) end
 
 ---@return number  seconds after which nobody waits for the run any longer
-function Oracle:patience() return self.elapsed + 4 * LONG end
+function Oracle:patience() return times.patience(self) end
 
 -- What two Davits said wrongly is told once.
 local function once(problems)
@@ -305,7 +302,7 @@ end
 ---@return rehearsal.Problem[]
 function Oracle:problems(how, disturbed, ending, elapsed)
   local problems = {}
-  self.told[#self.told + 1] = ending.outcome
+  self.told[#self.told + 1], ending.outcome.how = ending.outcome, how
   self.code = self.told[1].code
   if disturbed and how ~= "undo" then
     after_fault(self, problems, ending)
@@ -317,7 +314,7 @@ function Oracle:problems(how, disturbed, ending, elapsed)
   check_leases(self, problems, ending.outcome)
   table.move(self.seen, 1, #self.seen, #problems + 1, problems)
   for _, outcome in ipairs(self.told) do check_truth(problems, outcome) end
-  if elapsed > self.elapsed + LONG then problems[#problems + 1] = self:too_long(elapsed) end
+  problems[#problems + 1] = times.problem(self, elapsed)
   return once(problems)
 end
 
@@ -338,6 +335,7 @@ function Oracle:undisturbed(reference)
     self.reference = reference
     after_undo(self, problems, reference)
   end
+  problems[#problems + 1] = times.undisturbed(reference)
   check_others(self, problems, reference)
   check_leases(self, problems, reference.outcome)
   table.move(self.seen, 1, #self.seen, #problems + 1, problems)

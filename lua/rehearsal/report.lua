@@ -1,6 +1,7 @@
 ---What a rehearsal tells in a terminal: failures as stories, then what was tried, on what it rests, and the sum.
 local alike = require "rehearsal.alike"
 local claims = require "rehearsal.claims"
+local deadline = require "run.deadline"
 local explore = require "rehearsal.explore"
 local grid = require "rehearsal.grid"
 local matrix = require "rehearsal.matrix"
@@ -79,10 +80,15 @@ end
 local function undisturbed_text(result)
   local outcome = result.reference.outcome
   if outcome.code == 0 then
-    return ("the undisturbed run ends well after %.1f s of its own time, with %d lines of inventory"):format(
-      outcome.seconds, #result.reference.inventory)
+    local limit = outcome.deadline and (" (its deadline is %s)"):format(deadline.text(outcome.deadline)) or ""
+    return ("the undisturbed run ends well after %.1f s of its own time%s, with %d lines of inventory"):format(
+      outcome.seconds, limit, #result.reference.inventory)
   end
   return ("the undisturbed run ends with exit code %d: %s"):format(outcome.code, outcome.error or "no reason given")
+end
+
+local function longest_text(longest)
+  return ("of the others none takes longer than %.1f s: %s"):format(longest.seconds, longest.schedule)
 end
 
 -- A name, and a text beside it in several lines.
@@ -119,6 +125,7 @@ function report.text(result, command, o)
   add_failures(lines, result, command, o)
   if result.reference then
     lines[#lines + 1] = undisturbed_text(result)
+    if result.longest then lines[#lines + 1] = longest_text(result.longest) end
     lines[#lines + 1] = points_text(result.points)
     lines[#lines + 1] = ""
     add_tried(lines, result, o)

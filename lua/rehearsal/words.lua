@@ -119,7 +119,7 @@ local invariants = {
   untrue = "the report of the run does not tell the truth",
   secret = "a secret is where it must not be",
   twice = "a request that must not be repeated was sent twice",
-  ["too long"] = "it took more than an hour longer than the undisturbed run",
+  ["too long"] = "it took longer than the recipe's deadline, or an hour more than the undisturbed run",
   ["no end"] = "it did not come to an end",
 }
 

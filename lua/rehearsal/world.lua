@@ -16,6 +16,7 @@ local ledger = require "cloud.ledger"
 local oracle = require "rehearsal.oracle"
 local overlay = require "rehearsal.overlay"
 local programs = require "rehearsal.programs"
+local times = require "rehearsal.times"
 local uses = require "rehearsal.uses"
 local view = require "rehearsal.view"
 local watch = require "rehearsal.watch"
@@ -128,7 +129,8 @@ local function add_judgement(world, state, net, troubles, eye, settings, used)
     -- Whoever was disturbed was asked what follows, and has said the same twice.
     local told = (failed or replayed) and said(judge.told, #judge.told - (disturbed ~= "" and 1 or 0)) or nil
     return json.encode { schedule = id, problems = problems, code = judge.code, elapsed = tonumber(elapsed),
-      told = told, after = next(troubles.passed) and troubles.passed or nil, uses = json.array(used:new_ones()),
+      longest = times.longest(judge.told), told = told, uses = json.array(used:new_ones()),
+      after = next(troubles.passed) and troubles.passed or nil,
       ending = settings.endings and shown(ended) or nil }
   end
 
