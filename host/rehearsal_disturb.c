@@ -28,22 +28,23 @@ static void name_schedule(const struct explorer *x, char *id, const struct rehea
            *t->ending ? ":" : "", t->ending);
 }
 
-enum role { NOT_WANTED, WAY_TO_OTHERS, WANTED };
+/* What a schedule is tried for; both may be so. */
+enum { NOT_WANTED = 0, WAY_TO_OTHERS = 1, WANTED = 2 };
 
 /* What the plan has to say of a schedule; each id is a line of it. */
-static enum role role_in(const char *plan, const char *id)
+static unsigned roles_in(const char *plan, const char *id)
 {
   size_t len = strlen(id);
-  enum role role = NOT_WANTED;
+  unsigned roles = NOT_WANTED;
   for (const char *line = plan; line && *line; line = strchr(line, '\n'), line += line != NULL) {
     if (strncmp(line, id, len) != 0)
       continue;
     if (line[len] == '\n' || line[len] == 0)
-      return WANTED;
-    if (line[len] == '+')
-      role = WAY_TO_OTHERS;
+      roles |= WANTED;
+    else if (line[len] == '+')
+      roles |= WAY_TO_OTHERS;
   }
-  return role;
+  return roles;
 }
 
 /* Where not all schedules are tried, resumed and undone ones come in turn, however many are left out. */
@@ -57,12 +58,12 @@ static bool is_due(struct explorer *x)
   return true;
 }
 
-static enum role role_of(struct explorer *x, const char *id)
+static unsigned roles_of(struct explorer *x, const char *id)
 {
   if (x->sweep->replay)
-    return role_in(x->sweep->replay, id);
+    return roles_in(x->sweep->replay, id);
   if (x->sweep->plan)
-    return role_in(x->sweep->plan, id);
+    return roles_in(x->sweep->plan, id);
   return is_due(x) ? WANTED : NOT_WANTED;
 }
 
@@ -224,11 +225,11 @@ static void offer(struct explorer *x, const struct rehearsal_point *p, const str
 {
   char id[ID_SIZE];
   name_schedule(x, id, p, t);
-  enum role role = role_of(x, id);
-  if (role == NOT_WANTED || !split_off(x, id))
+  unsigned roles = roles_of(x, id);
+  if (roles == NOT_WANTED || !split_off(x, id))
     return;
-  x->is_judged = role == WANTED;
-  if (x->is_judged)
+  x->is_judged = roles & WANTED;
+  if (!(roles & WAY_TO_OTHERS))
     rehearsal_watch(x->r, x->sweep->effects ? note_point : NULL, x);
   go_wrong(x, p, t);
 }

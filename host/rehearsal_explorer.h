@@ -34,7 +34,7 @@ struct explorer {
   double explored;     /* the takeover of the last point, 0 before the first */
   char id[ID_SIZE];    /* what has gone wrong in this process so far; "": nothing */
   size_t in_common;    /* bytes of the log that are the undisturbed run's, too */
-  bool is_judged;      /* this process's own run is a schedule, not only the way to some */
+  bool is_judged;      /* this process's own run is a schedule, be it the way to others or not */
   double patience;     /* seconds of the rehearsal's time until a run takes too long */
   bool disturbed;      /* something went wrong for the one that is at work */
   char ending[8];      /* what follows a run that was stopped: "resume" or "undo"; "": nothing */
