@@ -1,9 +1,9 @@
 // Opens the page of a rehearsal in a real browser, follows its links and says what it saw, as JSON:
-//   node rehearsal_page.mjs NODE_MODULES CHROMIUM PROFILE PAGE PICTURE
+//   node rehearsal_page.mjs NODE_MODULES CHROMIUM PROFILE PAGE PICTURE PAGE_WITH_PAIRS
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-const [parts, executablePath, userDataDir, file, picture] = process.argv.slice(2);
+const [parts, executablePath, userDataDir, file, picture, pairs] = process.argv.slice(2);
 const puppeteer = createRequire(parts + "/")("puppeteer-core");
 
 // As root it would not start with its sandbox; containers give it little shared memory.
@@ -16,6 +16,24 @@ const shown = (page) => page.$$eval(".panel", (all) => all
 
 // Whether anything stands out of the window, but for what scrolls by itself.
 const overflows = (page) => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+
+// The second table: what stands in its cells, and where the one that failed leads.
+const seenOfPairs = async (page) => {
+  await page.setViewport({ width: 1280, height: 900 });
+  await page.goto(pathToFileURL(pairs).href, { waitUntil: "load", timeout: 120000 });
+  const seen = { table: await page.$$eval("#pairs ~ .wide .matrix tr", (rows) => rows
+      .map((row) => [...row.cells].map((cell) => cell.textContent))), wide: await overflows(page),
+    dead: await page.$$eval('a[href^="#"]', (all) => all.map((a) => a.getAttribute("href").slice(1))
+      .filter((id) => !document.getElementById(id))) };
+  await page.click("#pairs ~ .wide .matrix td.failed a");
+  seen.cell = await shown(page);
+  await page.click(".panel:target li a");
+  seen.schedule = await shown(page);
+  await page.screenshot({ path: picture.replace(".png", "-pair.png") });
+  await page.click(".panel:target .close");
+  seen.closed = await shown(page);
+  return seen;
+};
 
 try {
   const page = await browser.newPage();
@@ -42,6 +60,7 @@ try {
   seen.closed = await shown(page);
   await page.setViewport({ width: 390, height: 800 });
   seen.narrow = await overflows(page);
+  seen.pairs = await seenOfPairs(page);
   console.log(JSON.stringify({ ...seen, problems, asked, agent: await browser.version() }));
 } finally {
   await browser.close();

@@ -25,6 +25,13 @@ local function lacks(text, part) equal({ part, text:find(part, 1, true) == nil }
 -- Makes a comment without a look whether it is there: whatever loses the reply makes two, or leaves one.
 local BLIND = [[ run.step("comment", function() return comment(p.text) end) ]]
 
+-- Whoever is asked two times to wait goes another way, and in the end makes a comment without a look.
+local TWICE = [[
+  local _, first = try(find, "a")
+  local _, second = try(find, "b")
+  if first and second then return run.step("both", function() return comment "both" end) end
+]] .. BLIND
+
 local function packet_of(result, id)
   for _, packet in ipairs(result.failed) do
     if packet.schedule == id then return packet end
@@ -374,12 +381,33 @@ local function browser()
   end
 end
 
-local function opened(folder, program, file)
+local function opened(folder, program, file, of_pairs)
   local here = process.run { argv = { "pwd" } }.output:match "[^\n]+"
   local path = ("%s/build/npm/node_modules/.bin:%s"):format(here, os.getenv "PATH")
   return json.decode(process.run { timeout = 240, env = { HOME = folder, PATH = path },
     argv = { "node", "tests/rehearsal_page.mjs", here .. "/build/clients-npm/node_modules", program, folder .. "/profile",
-      file, folder .. "/page.png" } }.output)
+      file, folder .. "/page.png", of_pairs } }.output)
+end
+
+-- A page of a few pairs, of which one fails, and one because of what went wrong then.
+local function page_of_pairs(root)
+  local folder, file = root .. "/pairs", root .. "/pairs.html"
+  fs.write(folder .. "/davit.yaml", fs.read(root .. "/davit.yaml"))
+  fs.write(folder .. "/recipes/toy.lua", toy.recipe(TWICE))
+  local result, o = toy.rehearse(folder, { plan = table.concat({ "secondary-limit:http:1", "secondary-limit:http:1+secondary-limit:http:2",
+    "slow:http:1+slow:http:2", "slow:http:1+crash-after:http:3:resume" }, "\n") })
+  fs.write(file, page.of(result, "davit rehearse toy", o))
+  return file
+end
+
+local function check_pairs(seen)
+  equal({ seen.wide, seen.dead, seen.closed }, { false, {}, {} })
+  equal(seen.table, { { "", "limit", "slow", "crash" }, { "first ↓  then →" }, { "limit", "✗1", "", "" },
+    { "slow", "", "1", "✗1" } })
+  equal({ #seen.cell, #seen.schedule, seen.schedule[1].id }, { 1, 1, "s-secondary-limit:http:1+secondary-limit:http:2" })
+  contains(seen.cell[1].text, "First: too many requests. Then: too many requests")
+  contains(seen.cell[1].text, "failed: 403, GitHub's secondary limit, wait for 60 s, then 403, GitHub's secondary limit, wait for 60 s")
+  contains(seen.schedule[1].text, "--replay toy:secondary-limit:http:1+secondary-limit:http:2")
 end
 
 test("the page stands alone, and in a browser leads from a cell to its schedules and their events", function()
@@ -387,9 +415,9 @@ test("the page stands alone, and in a browser leads from a cell to its schedules
   if not fs.exists "build/clients-npm/node_modules/puppeteer-core" then skip "puppeteer-core is not installed" end
   toy.with(BLIND, function(root)
     equal(toy.run(root, "toy", "--html", root .. "/page.html").exit, 1)
-    local seen = opened(root, program, root .. "/page.html")
+    local seen = opened(root, program, root .. "/page.html", page_of_pairs(root))
     equal({ seen.title, seen.verdict:match "%d+ of %d+ schedules failed" ~= nil }, { "Rehearsal of toy", true })
-    equal({ seen.problems, seen.asked, seen.dead, seen.before, seen.closed }, { {}, { "file:" }, {}, {}, {} })
+    equal({ seen.problems, seen.asked, seen.dead, seen.before, seen.closed }, { {}, { "file:", "file:" }, {}, {}, {} })
     equal({ seen.wide, seen.narrow, seen.cells > 20, #seen.failed > 5 }, { false, false, true, true })
     equal({ #seen.cell, #seen.schedule }, { 1, 1 })
     contains(seen.cell[1].text, "lost:http:1 failed: it is carried out, and the connection breaks before the answer")
@@ -400,6 +428,7 @@ test("the page stands alone, and in a browser leads from a cell to its schedules
     end
     equal(#seen.faults, 1)
     contains(seen.faults[1], "the connection breaks in the answer")
+    check_pairs(seen.pairs)
   end)
 end)
 

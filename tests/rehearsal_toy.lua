@@ -73,13 +73,14 @@ end
 
 ---@param root string
 ---@param o? table  rehearsal.Options, as far as they are not those of the toy
+---@param each? fun(packet: rehearsal.Packet)
 ---@return rehearsal.Result
 ---@return rehearsal.Options
-function toy.rehearse(root, o)
+function toy.rehearse(root, o, each)
   local all = { recipe = "toy", params = { text = "hello" }, seed = 1, jobs = 2, pull_requests = { 42 }, every = 1,
     limit = 60, faults = true }
   for name, value in pairs(o or {}) do all[name] = value end
-  return explore.run(project.read(root), all, function() end), all
+  return explore.run(project.read(root), all, each or function() end), all
 end
 
 ---`davit rehearse` in a process of its own.

@@ -3,6 +3,7 @@
 local assumed = require "rehearsal.assumed"
 local before = require "rehearsal.before"
 local declared = require "rehearsal.declared"
+local crosstab = require "rehearsal.crosstab"
 local event = require "event.core"
 local explore = require "rehearsal.explore"
 local flags = require "cli.flags"
@@ -22,12 +23,14 @@ local rehearse = {}
 local usage = options.usage
 local write = require("fs.core").write
 
+local BUDGET <const> = 30   -- seconds for a sample of pairs
+
 local own_flags = {
   project = { type = "string" }, json = { type = "boolean" }, seed = { type = "integer", default = 1 },
   jobs = { type = "integer", default = 0 }, replay = { type = "string" }, log = { type = "string" },
   html = { type = "string" },
   faults = { type = "boolean", default = true }, depth = { type = "integer", default = 1 },
-  budget = { type = "number", default = 30 }, every = { type = "integer", default = 1 },
+  budget = { type = "string" }, every = { type = "integer", default = 1 },
   owner_token = { type = "boolean", default = false }, unhealthy = { type = "string" },
   after = { type = "texts", default = {}, many = true }, manifest = { type = "boolean" },
   help = { type = "boolean" },
@@ -49,7 +52,8 @@ Without a recipe, and of a recipe without its parameters, it holds the rehearsal
   --owner-token   GITHUB_TOKEN is one of the repository's owner, and no workflow's (secrets --rotate)
   --unhealthy NAME  what is deployed of this Worker (its name at Cloudflare) never becomes healthy
   --no-faults     crashes only
-  --depth 2       pairs, too: all of them where they are few, else a sample of --budget seconds (30)
+  --depth 2       pairs, too: all of them where they are few, else a sample by seed, those first whose likes were
+                  tried least, for as long as --budget TIME says (30s)
   --every N       only each so-many-th schedule
   --seed N        other random numbers (default 1)
   --jobs N        schedules at once (default: one for each core)
@@ -99,8 +103,8 @@ end
 
 -- What all rehearsals of a command have in common.
 local function with_flags(o, values)
-  o.seed, o.jobs, o.faults, o.depth, o.budget, o.every = values.seed, values.jobs, values.faults, values.depth,
-    values.budget, values.every
+  o.seed, o.jobs, o.faults, o.depth, o.every = values.seed, values.jobs, values.faults, values.depth, values.every
+  o.budget = flags.duration(values, "budget") or BUDGET
   o.replay, o.uses = strip(values.replay, o.recipe), values.manifest
   o.owner, o.unhealthy = values.owner_token or o.owner, values.unhealthy or o.unhealthy
   o.delays = delays_of(values)
@@ -224,6 +228,19 @@ local function cells(m)
   return json.array(list)
 end
 
+-- How many pairs there are and were tried, and of the groups of faults that met how many held.
+local function pairs_of(result)
+  local m = crosstab.of(result)
+  if not result.pairs and not m then return nil end
+  local told, list = result.pairs or {}, {}
+  for _, row in ipairs(m and m.rows or {}) do
+    for second, cell in pairs(row.cells) do
+      list[#list + 1] = { first = row.name, second = second, held = cell.held, failed = cell.failed }
+    end
+  end
+  return { all = told.all, tried = told.tried, cells = json.array(list) }
+end
+
 local function assumptions(m)
   local list = {}
   for i, one in ipairs(assumed.met(m)) do list[i] = { service = one.service, operation = one.operation } end
@@ -235,7 +252,7 @@ local function summary(result, o)
   return json.encode {
     v = 1, summary = {
       recipe = o.recipe, seed = o.seed, schedules = result.schedules, merged = result.merged,
-      failed = #result.failed, untried = m.total.untried, pairs = result.pairs, points = result.points,
+      failed = #result.failed, untried = m.total.untried, pairs = pairs_of(result), points = result.points,
       seconds = result.seconds, undisturbed = result.reference and result.reference.outcome,
       longest = result.longest, cells = cells(m),
       assumed = assumptions(m),

@@ -5,6 +5,7 @@ local json = require "json"
 local monotonic = require("core").monotonic
 local settings = require "rehearsal.settings"
 local shrink = require "rehearsal.shrink"
+local task = require "task"
 
 local explore = {}
 
@@ -29,6 +30,8 @@ local explore = {}
 ---@field effects table<string, string>  what each was about, by "http:12"
 ---@field order string[]     those names in the order in which the undisturbed run meets them
 ---@field tried table<string, boolean>  by id: whether the schedule held
+---@field pairs? { all: integer, tried: integer }  where two things were to go wrong
+---@field smallest? table<string, string>  by id of several things: fewer of them with which it fails, too
 ---@field schedules integer  how many ran, without the undisturbed one
 ---@field longest? { schedule: string, seconds: number }  the one with the Davit that took longest
 ---@field merged integer     how many more there are that are the same as one of these
@@ -148,12 +151,17 @@ local function pass_all(project, o, result, each, pool)
   end
 end
 
+-- What is under way when the time is over is given up, and counts as not tried.
 local function pass_sample(project, o, result, each, pool)
-  local stop = monotonic() + o.budget
-  repeat
-    local ids = pool:sample(BATCH // 4)
-    if #ids > 0 then pass_plan(project, o, result, each, ids) end
-  until #ids == 0 or monotonic() >= stop
+  local merged = result.merged
+  local _, err = try(task.deadline, o.budget, function()
+    repeat
+      local ids = pool:sample(BATCH // 4)
+      if #ids > 0 then pass_plan(project, o, result, each, ids) end
+    until #ids == 0
+  end)
+  result.merged = merged
+  if err and err.code ~= "deadline" then error(err, 0) end
 end
 
 local FEW = 2000   -- pairs that are all tried, whatever they take
@@ -173,6 +181,7 @@ local function shrink_failed(project, o, result, each)
   local ids = {}
   for i, packet in ipairs(result.failed) do ids[i] = packet.schedule end
   local smallest = shrink.all(ids, result.tried, function(list) pass_plan(project, o, result, each, list) end)
+  result.smallest = smallest
   local from, kept = {}, {}
   for id, small in pairs(smallest) do from[small] = from[small] or id end
   for _, packet in ipairs(result.failed) do

@@ -2,6 +2,7 @@
 ---of those that failed the story and the events. Nothing runs in it: what is shown is chosen by the address (:target).
 local alike = require "rehearsal.alike"
 local claims = require "rehearsal.claims"
+local crosstab = require "rehearsal.crosstab"
 local events = require "rehearsal.events"
 local explore = require "rehearsal.explore"
 local grid = require "rehearsal.grid"
@@ -56,11 +57,12 @@ local function event_table(list)
   return ('<table class="events mono">\n%s\n</table>'):format(gather(list, event_row))
 end
 
-local function panel(id, title, body)
-  return fill([[<section class="panel" id="{id}"><a class="close" href="#matrix" title="close">×</a>
+---@param back? string  where it leads when it is closed
+local function panel(id, title, body, back)
+  return fill([[<section class="panel" id="{id}"><a class="close" href="#{back}" title="close">×</a>
 <h2>{title}</h2>
 {{body}}
-</section>]], { id = id, title = title, body = body })
+</section>]], { id = id, title = title, body = body, back = back or "matrix" })
 end
 
 -- ---- schedules that failed -----------------------------------------------------------------------
@@ -99,7 +101,8 @@ local function failure_panel(c, packet)
   if packet.schedule ~= "undisturbed" then
     body[#body + 1] = ("<h3>Again</h3>\n<pre>%s</pre>"):format(escape(report.again(c.command, c.o, packet.schedule)))
   end
-  return panel("s-" .. packet.schedule, packet.schedule, table.concat(body, "\n"))
+  local back = #words.terms(packet.schedule) > 1 and "pairs" or nil
+  return panel("s-" .. packet.schedule, packet.schedule, table.concat(body, "\n"), back)
 end
 
 local function failure_item(group)
@@ -128,15 +131,16 @@ local function cell_html(cell, id)
     { class = class_of(cell), id = id, text = grid.cell(cell) })
 end
 
-local function row_html(m, row, i)
+-- The letter tells the cells of one table from those of the other.
+local function row_html(m, letter, row, i)
   local cells = gather(m.columns, function(column)
-    return cell_html(row.cells[column], ("c-%d-%s"):format(i, column))
+    return cell_html(row.cells[column], ("%s-%d-%s"):format(letter, i, column))
   end)
   return fill('<tr><th class="mono">{name}{times}</th>{{cells}}</tr>', { name = row.name,
     times = row.points > 1 and " ×" .. row.points or "", cells = cells })
 end
 
-local function matrix_html(m)
+local function matrix_html(m, letter)
   local head = gather(m.columns, function(column)
     return fill('<th title="{legend}">{column}</th>', { column = column, legend = words.legend[column] })
   end)
@@ -146,7 +150,7 @@ local function matrix_html(m)
       area = row.area
       lines[#lines + 1] = fill('<tr class="area"><th colspan="{span}">{area}</th></tr>', { span = span, area = area })
     end
-    lines[#lines + 1] = row_html(m, row, i)
+    lines[#lines + 1] = row_html(m, letter, row, i)
   end
   return fill([[<div class="wide"><table class="matrix"><thead><tr><th></th>{{head}}</tr></thead>
 <tbody>
@@ -180,6 +184,58 @@ local function cell_panels(m)
   return table.concat(parts, "\n")
 end
 
+-- ---- pairs ---------------------------------------------------------------------------------------
+
+local PAIRS <const> = [[
+<h2 id="pairs">Pairs</h2>
+<p class="dim">How many schedules held in which two things go wrong, by what went wrong first (down) and what went wrong
+then (across); ✗ failed. Each cell leads to its schedules.</p>
+{{matrix}}]]
+
+local function pairs_html(m)
+  return m and fill(PAIRS, { matrix = matrix_html(m, "p") }) or ""
+end
+
+local function meanings(id)
+  local parts = {}
+  for i, term in ipairs(words.terms(id)) do parts[i] = select(2, words.of(term.kind, term.fault)) end
+  return table.concat(parts, ", then ")
+end
+
+local function pair_item(c, one)
+  local told = crosstab.story_of(c.result, one.id)
+  local enough = told ~= one.id and (", of which %s is enough"):format(told) or ""
+  return fill('<li><a href="#s-{told}"><code>{id}</code></a> <span class="bad">failed</span>: {meaning}{enough}',
+    { told = told, id = one.id, meaning = meanings(one.id), enough = enough })
+end
+
+local MOST_HELD <const> = 20   -- of those that held a few are named
+
+local function pair_items(c, cell)
+  local items, held = {}, {}
+  for _, one in ipairs(cell.ids) do
+    if one.state == "failed" then items[#items + 1] = pair_item(c, one) else held[#held + 1] = one.id end
+  end
+  for i = 1, math.min(#held, MOST_HELD) do
+    items[#items + 1] = fill("<li><code>{id}</code> <span class=\"dim\">held</span>: {meaning}",
+      { id = held[i], meaning = meanings(held[i]) })
+  end
+  if #held > MOST_HELD then items[#items + 1] = ("<li>… and %d more that held"):format(#held - MOST_HELD) end
+  return table.concat(items, "\n")
+end
+
+local function pair_panels(c)
+  local parts = {}
+  for i, row in ipairs(c.pairs and c.pairs.rows or {}) do
+    for column, cell in pairs(row.cells) do
+      parts[#parts + 1] = panel(("p-%d-%s"):format(i, column),
+        ("First: %s. Then: %s"):format(words.legend[row.name], words.legend[column]),
+        ("<ul>\n%s\n</ul>"):format(pair_items(c, cell)), "pairs")
+    end
+  end
+  return table.concat(parts, "\n")
+end
+
 -- ---- all -----------------------------------------------------------------------------------------
 
 local TEMPLATE <const> = [[
@@ -192,6 +248,7 @@ local TEMPLATE <const> = [[
 <p class="dim">How many schedules held; ✗ failed, = the same as others, · not tried. Each cell leads to its schedules,
 and <a href="#undisturbed">here is the undisturbed run</a>.</p>
 {{matrix}}
+{{pairs}}
 {{panels}}]]
 
 local function verdict(result)
@@ -203,7 +260,8 @@ end
 local function panels(c)
   local undisturbed = explore.log(c.result, "undisturbed")
   return table.concat({
-    panel("undisturbed", "The undisturbed run", event_table(events.read(undisturbed))), cell_panels(c.matrix),
+    panel("undisturbed", "The undisturbed run", event_table(events.read(undisturbed))),
+    cell_panels(c.matrix), pair_panels(c),
     gather(c.result.failed, function(packet) return failure_panel(c, packet) end),
   }, "\n")
 end
@@ -213,12 +271,13 @@ end
 ---@param o rehearsal.Options
 ---@return string
 function page.of(result, command, o)
-  local c = { result = result, command = command, o = o, matrix = matrix.of(result, o) }
+  local c = { result = result, command = command, o = o, matrix = matrix.of(result, o),
+    pairs = crosstab.of(result) }
   local proven, untried, assumed = claims.of(result, c.matrix, o)
   return html.document { title = "Rehearsal of " .. o.recipe, style = STYLE, body = fill(TEMPLATE, {
     recipe = o.recipe, class = #result.failed == 0 and "good" or "bad", verdict = verdict(result), command = command,
-    proven = proven, untried = untried, assumed = assumed, failures = failures(c), matrix = matrix_html(c.matrix),
-    panels = panels(c),
+    proven = proven, untried = untried, assumed = assumed, failures = failures(c),
+    matrix = matrix_html(c.matrix, "c"), pairs = pairs_html(c.pairs), panels = panels(c),
   }) }
 end
 

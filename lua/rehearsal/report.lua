@@ -1,6 +1,7 @@
 ---What a rehearsal tells in a terminal: failures as stories, then what was tried, on what it rests, and the sum.
 local alike = require "rehearsal.alike"
 local claims = require "rehearsal.claims"
+local crosstab = require "rehearsal.crosstab"
 local deadline = require "run.deadline"
 local explore = require "rehearsal.explore"
 local grid = require "rehearsal.grid"
@@ -98,11 +99,19 @@ local function named(name, text)
   return lines
 end
 
+local function add_pairs(lines, m)
+  if not m then return end
+  add(lines, grid.lines(m))
+  lines[#lines + 1] = "pairs that held, by what went wrong first and what went wrong then; ✗ failed"
+  lines[#lines + 1] = ""
+end
+
 local function add_tried(lines, result, o)
   local m = matrix.of(result, o)
   add(lines, grid.lines(m))
   lines[#lines + 1] = "schedules that held; ✗ failed, = the same as others, · not tried"
   lines[#lines + 1] = ""
+  add_pairs(lines, crosstab.of(result))
   local proven, untried, assumptions = claims.of(result, m, o)
   add(lines, named("proven", proven))
   add(lines, named("not tried", untried))
