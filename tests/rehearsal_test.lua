@@ -410,6 +410,18 @@ test("a rehearsal without a pull request is the job of a push, and another one a
   equal(said { { push = true } }, "push of example/codex to refs/heads/main: here after another")
 end)
 
+test("of a recipe that fails by itself another run that comes fails, too, and takes back what it made", function()
+  local body = [[
+    local _ <close> = run.lease("toy/42", { supersede = true })
+    run.ensure(the_comment "one")
+    failure { code = "no-luck", message = "it never works" }
+  ]]
+  toy.with(body, function(root)
+    local result = toy.rehearse(root, { params = { text = "hello", pr = 42 }, plan = "second:journal:1\nsecond:journal:6" })
+    equal({ result.failed, result.schedules, result.reference.outcome.code }, { {}, 2, 1 })
+  end)
+end)
+
 -- The ledger -----------------------------------------------------------------------------------
 
 local function database()

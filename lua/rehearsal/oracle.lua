@@ -237,7 +237,8 @@ end
 ---@param visit { which: string, outcome: table, inventory: string[] }
 function Oracle:arrived(visit) self.visit = visit end
 
--- Nothing may come after what the other run has left; and its own word is the last one.
+-- Nothing may come after what the other run has left; and its own word is the last one. Another one of a recipe that
+-- fails by itself fails, too, and takes back its own: what it found there stays.
 local function after_visit(self, problems, ending)
   local visit, code = self.visit, ending.outcome.code
   if visit.outcome.code == 6 and visit.which == "second" then
@@ -246,7 +247,7 @@ local function after_visit(self, problems, ending)
     end
     return after_resume(self, problems, ending)
   end
-  if visit.outcome.code ~= 0 then
+  if visit.outcome.code ~= (visit.which == "second" and self.reference.outcome.code or 0) then
     problems[#problems + 1] = { what = "exit code", line = ("the other run: %d: %s"):format(visit.outcome.code,
       visit.outcome.error or "no reason given") }
   elseif code ~= 0 and code ~= 6 and code ~= 10 and #ending.outcome.left > 0 then
@@ -254,7 +255,7 @@ local function after_visit(self, problems, ending)
       ending.outcome.error or "no reason given") }
   end
   add_lines(problems, "left over", without(ending.inventory, visit.inventory))
-  if visit.which == "second" then after_resume(self, problems, ending) end
+  if visit.which == "second" and visit.outcome.code == 0 then after_resume(self, problems, ending) end
 end
 
 -- What is there to remove things and failed has removed all or nothing, or says with exit code 3 that some are left.
