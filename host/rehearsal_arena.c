@@ -1,6 +1,5 @@
 /* rehearsal_arena.c - see rehearsal_arena.h. */
 #include "rehearsal_arena.h"
-#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,15 +8,6 @@
 enum { STEP = 128 * 1024, ALIGN = 16 };
 enum { STRINGS = 3000 };  /* with those of a run, less than the power of two that the table then has */
 #define SIZE ((size_t)64 << 20)
-
-bool rehearsal_arena_open(struct rehearsal_arena *a, size_t limit)
-{
-  char *data = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (data == MAP_FAILED)
-    return false;
-  *a = (struct rehearsal_arena){.start = data, .at = data, .ready = data, .end = data + SIZE, .limit = limit};
-  return true;
-}
 
 static bool holds(const struct rehearsal_arena *a, const void *block)
 {
@@ -48,24 +38,25 @@ static void *take(struct rehearsal_arena *a, size_t size)
 
 static void *take_beyond(struct rehearsal_arena *a, size_t size)
 {
-  void *block = a->beyond + size > a->limit ? NULL : malloc(size);
+  void *block = a->beyond + size > a->limit ? NULL : a->former(a->former_arg, NULL, 0, size);
   a->starved |= !block && a->refused;  // between two refusals in a row Lua has collected its garbage
   a->refused = !block;
-  a->beyond += block ? malloc_usable_size(block) : 0;
+  a->beyond += block ? size : 0;
   return block;
 }
 
-/* While the arena lasts nothing is given back. Afterwards garbage is, also what was there before. */
-static void give_back(struct rehearsal_arena *a, void *block)
+/* While the arena lasts nothing is given back. Afterwards garbage is, also what was there before: whoever gave it
+ * takes it, as not every block is one of malloc's. */
+static void give_back(struct rehearsal_arena *a, void *block, size_t size)
 {
   if (holds(a, block) || a->beyond == 0)
     return;
-  size_t size = malloc_usable_size(block);
   a->beyond -= size < a->beyond ? size : a->beyond;
-  free(block);
+  a->former(a->former_arg, block, size, 0);
 }
 
-void *rehearsal_arena_alloc(void *arena, void *block, size_t old, size_t size)
+/* A lua_Alloc. */
+static void *give(void *arena, void *block, size_t old, size_t size)
 {
   struct rehearsal_arena *a = arena;
   if (block && size <= old && size > 0)
@@ -80,8 +71,19 @@ void *rehearsal_arena_alloc(void *arena, void *block, size_t old, size_t size)
   if (block && moved)
     memcpy(moved, block, old);
   if (block)
-    give_back(a, block);
+    give_back(a, block, old);
   return moved;
+}
+
+bool rehearsal_arena_open(struct rehearsal_arena *a, lua_State *L, size_t limit)
+{
+  char *data = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED)
+    return false;
+  *a = (struct rehearsal_arena){.start = data, .at = data, .ready = data, .end = data + SIZE, .limit = limit};
+  a->former = lua_getallocf(L, &a->former_arg);
+  lua_setallocf(L, give, a);
+  return true;
 }
 
 static const char widened = 0;  /* its address is the registry key of the strings */

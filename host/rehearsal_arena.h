@@ -11,14 +11,15 @@
 
 struct rehearsal_arena {
   char *start, *at, *ready, *end;  /* pages before `ready` are there already */
-  size_t beyond, limit;            /* bytes that malloc gave when the arena was full */
+  lua_Alloc former;                /* has what the state had before, and gives more when the arena is full */
+  void *former_arg;
+  size_t beyond, limit;            /* bytes that it gave then */
   bool refused, starved;           /* the last request failed; two in a row did */
 };
 
-/* False: no memory. It is never freed: the process ends. */
-bool rehearsal_arena_open(struct rehearsal_arena *a, size_t limit);
-/* A lua_Alloc, for lua_setallocf with the arena. */
-void *rehearsal_arena_alloc(void *arena, void *block, size_t old, size_t size);
+/* Whatever the state asks for from now on comes from the arena. False: no memory for one, and nothing has
+ * changed. It is never freed: the process ends. */
+bool rehearsal_arena_open(struct rehearsal_arena *a, lua_State *L, size_t limit);
 /* Before the fork: makes room for the strings that the state will make afterwards. */
 void rehearsal_arena_widen(lua_State *L);
 #endif

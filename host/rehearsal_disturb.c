@@ -74,10 +74,8 @@ static void hurry(struct explorer *x)
 {
   for (int i = 0; i <= DAVITS; i++) {
     lua_State *L = i < DAVITS ? x->davits[i].L : rehearsal_models(x->r);
-    if (L && rehearsal_arena_open(&x->arenas[i], LIMIT_BYTES)) {
+    if (L && rehearsal_arena_open(&x->arenas[i], L, LIMIT_BYTES))
       lua_gc(L, LUA_GCSTOP);
-      lua_setallocf(L, rehearsal_arena_alloc, &x->arenas[i]);
-    }
   }
 }
 

@@ -197,6 +197,12 @@ test("one that never ends is ended, and says where it was", function()
   has(rehearsed "invariant('b', function()\nwhile true do end end)", "invariant: b: recipes/toy.invariants.lua:2: it does not end")
 end)
 
+test("one that asks for ever more memory is refused it, and the schedules go on", function()
+  local result = rehearsed "invariant('b', function() local t = {} while true do t[#t + 1] = ('x'):rep(1 << 20) .. #t end end)"
+  has(result, "invariant: b: it wants more than 64 MB of memory")
+  has(result, "FAILED  toy:")
+end)
+
 for what, body in pairs { require = "require 'http'", io = "io.write 'x'", os = "os.getenv 'HOME'", load = "load 'x'",
   failure = "failure {}", debug = "debug.sethook()" } do
   test(("one that tries an effect by '%s' is told that it cannot"):format(what), function()

@@ -1,5 +1,6 @@
 /* The rehearsal's world: its time, its memory, its points, and what is left when Davit dies in it.
  * At the end the shipped recipes run in it, and cannot tell. */
+#include "heap.h"
 #include "host.h"
 #include "mask.h"
 #include "output.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -450,35 +452,76 @@ static void what_it_had_recorded_is_there_and_its_lease_runs_out(void **state)
 
 /* ---- memory of short-lived processes -------------------------------------------------------------------------------- */
 
+static lua_State *arena_of(struct rehearsal_arena *a, lua_Alloc *alloc)
+{
+  void *arg;
+  lua_State *L = lua_newstate(heap_alloc, heap_new());
+  assert_non_null(L);
+  assert_true(rehearsal_arena_open(a, L, 1 << 20));
+  *alloc = lua_getallocf(L, &arg);
+  assert_ptr_equal(arg, a);
+  return L;
+}
+
+static void close_arena(struct rehearsal_arena *a, lua_State *L)
+{
+  void *heap = a->former_arg;
+  lua_close(L);
+  heap_free(heap);
+  munmap(a->start, (size_t)(a->end - a->start));
+}
+
 static void the_arena_keeps_what_it_has_and_moves_what_grows(void **state)
 {
   struct rehearsal_arena a;
-  assert_true(rehearsal_arena_open(&a, 1 << 20));
-  char *old = malloc(4), *more;
+  lua_Alloc alloc;
+  lua_State *L = arena_of(&a, &alloc);
+  char *old = a.former(a.former_arg, NULL, 0, 4), *more;
   memcpy(old, "abc", 4);
-  more = rehearsal_arena_alloc(&a, old, 4, 100);
+  more = alloc(&a, old, 4, 100);
   assert_string_equal(more, "abc");
-  assert_ptr_equal(rehearsal_arena_alloc(&a, more, 100, 50), more);
-  assert_null(rehearsal_arena_alloc(&a, more, 50, 0));
-  free(old);
+  assert_ptr_equal(alloc(&a, more, 100, 50), more);
+  assert_null(alloc(&a, more, 50, 0));
+  close_arena(&a, L);
 }
 
 static void beyond_the_arena_there_is_a_limit(void **state)
 {
   struct rehearsal_arena a;
-  assert_true(rehearsal_arena_open(&a, 1 << 20));
+  lua_Alloc alloc;
+  lua_State *L = arena_of(&a, &alloc);
   a.at = a.end;
-  void *block = rehearsal_arena_alloc(&a, NULL, 0, 600 << 10);
+  void *block = alloc(&a, NULL, 0, 600 << 10);
   assert_non_null(block);
-  assert_null(rehearsal_arena_alloc(&a, NULL, 0, 600 << 10));
+  assert_null(alloc(&a, NULL, 0, 600 << 10));
   assert_false(a.starved);
-  rehearsal_arena_alloc(&a, block, 600 << 10, 0);
-  block = rehearsal_arena_alloc(&a, NULL, 0, 600 << 10);
+  alloc(&a, block, 600 << 10, 0);
+  block = alloc(&a, NULL, 0, 600 << 10);
   assert_non_null(block);
-  assert_null(rehearsal_arena_alloc(&a, NULL, 0, 600 << 10));
-  assert_null(rehearsal_arena_alloc(&a, NULL, 0, 600 << 10));
+  assert_null(alloc(&a, NULL, 0, 600 << 10));
+  assert_null(alloc(&a, NULL, 0, 600 << 10));
   assert_true(a.starved);
-  rehearsal_arena_alloc(&a, block, 600 << 10, 0);
+  alloc(&a, block, 600 << 10, 0);
+  close_arena(&a, L);
+}
+
+/* It is not malloc's: the state's heap cuts small blocks from large ones. */
+static void what_was_there_before_goes_back_to_whom_it_came_from(void **state)
+{
+  struct rehearsal_arena a;
+  lua_Alloc alloc;
+  lua_State *L = lua_newstate(heap_alloc, heap_new());
+  assert_int_equal(luaL_dostring(L, "kept = {} for i = 1, 1000 do kept[i] = 'text ' .. i end"), LUA_OK);
+  assert_true(rehearsal_arena_open(&a, L, 1 << 20));
+  alloc = lua_getallocf(L, NULL);
+  a.at = a.end;
+  void *block = alloc(&a, NULL, 0, 600 << 10);
+  lua_pushnil(L);
+  lua_setglobal(L, "kept");
+  lua_gc(L, LUA_GCCOLLECT);
+  assert_int_equal(luaL_dostring(L, "kept = {} for i = 1, 1000 do kept[i] = 'word ' .. i end"), LUA_OK);
+  alloc(&a, block, 600 << 10, 0);
+  close_arena(&a, L);
 }
 
 /* ---- exploring ------------------------------------------------------------------------------------------------------- */
@@ -624,6 +667,7 @@ int main(void)
     cmocka_unit_test(what_it_had_recorded_is_there_and_its_lease_runs_out),
     cmocka_unit_test(the_arena_keeps_what_it_has_and_moves_what_grows),
     cmocka_unit_test(beyond_the_arena_there_is_a_limit),
+    cmocka_unit_test(what_was_there_before_goes_back_to_whom_it_came_from),
     cmocka_unit_test(every_point_is_crashed_twice_on_either_side),
     cmocka_unit_test(one_schedule_can_be_replayed),
     cmocka_unit_test(a_schedule_that_never_comes_is_said_so),
