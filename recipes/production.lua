@@ -44,7 +44,7 @@ return {
     local no_way_back = not told.migrated.additive and "the migrations of this run break what served before" or nil
 
     local function deploy(worker)
-      flow.deploy(run, env, worker, { secrets = secrets, branch = branch, no_way_back = no_way_back,
+      flow.deploy(run, env, worker, { secrets = secrets, branch = branch, sha = commit.sha, no_way_back = no_way_back,
         before = told.point.workers[worker.name] })
       flow.attach(run, env, worker, p.take_over)
     end

@@ -4,7 +4,7 @@ local flow = require "flow"
 return {
   summary = "Bring production's Workers, and where data is damaged its database, back to what worked",
   description = [[
---why code       a fault in the code: the Workers go back to the last good version, the data stays
+--why code       a fault in the code: the Workers that the newest release changed go back, the data stays
 --why migration  a migration broke them: the Workers go back; with --breaking the database, too
 --why data       data is damaged: the database goes back to --time, as a branch of its own; what came later is lost
 

@@ -60,6 +60,17 @@ rollback_test("nothing is changed without consent", function()
   equal(serves(place:state()), before)
 end)
 
+rollback_test("a Worker that the newest release left alone stays where it is", function()
+  local before = serves(place:state())
+  place:change "four"
+  place:push "four"
+  exits(0, place:davit("production", "--local", "--yes"))
+  equal(serves(place:state())["ecom-api"] ~= before["ecom-api"], true)
+  has(exits(0, rollback "--plan").output, "/ skip     auth-worker-production (the newest release did not change it)")
+  has(exits(0, rollback "--yes").errors, "codex-web-production stays: the newest release did not change it")
+  equal(serves(place:state()), before)
+end)
+
 rollback_test("a deploy that is undone leaves alone what somebody has gone back to since", function()
   local older = release "four"
   local newer = release "five"

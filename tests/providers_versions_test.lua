@@ -207,6 +207,19 @@ test("what serves is nothing, one version, or several with their shares", functi
   raises("cloudflare.serving: expected the name of a Worker, not a nil", client().serving)
 end)
 
+test("of what serves it is known with which deployment it came, also after somebody went back to it", function()
+  local _ <close> = open()
+  local versions = deploy(1)
+  local second = ensure(version_of "v2")
+  ensure(client().deployment { worker = NAME, marker = MARK, version = second.id, message = "release 2" })
+  local came = client().serving(NAME)
+  equal({ came.message, came.came }, { "release 2", came.created })
+  client().rollback { worker = NAME, version = versions[1].id, message = "it was bad" }
+  client().rollback { worker = NAME, version = second.id, message = "it was not" }
+  local again = client().serving(NAME)
+  equal({ again.message, again.came, again.deployment ~= came.deployment }, { "release 2", came.came, true })
+end)
+
 test("versions are listed from the newest on, with what was said of them", function()
   local _ <close> = open()
   local versions = deploy(3)

@@ -147,9 +147,10 @@ function client.version(options) end
 ---@return run.Resource
 function client.deployment(options) end
 
----What serves: nil when nothing does, and several versions at once only as their shares in percent.
+---What serves: nil when nothing does, and several versions at once only as their shares in percent. `came` and
+---`message` are of the deployment that brought the version, not of one by which somebody went back to it later.
 ---@param worker string
----@return { version: string?, tag: string?, deployment: string, created: string, split: table[]? }|nil
+---@return { version: string?, tag: string?, deployment: string, created: string, came: string?, message: string?, split: table[]? }|nil
 function client.serving(worker) end
 
 ---The versions that can be deployed, 100 at most, the newest first; none when there is no such Worker.

@@ -191,9 +191,9 @@ function flow.wait_for_name(host, deadline) end
 ---@param run run
 ---@param env flow.Environment
 ---@param worker flow.Worker
----@param o { secrets: table, branch: table, before?: { version: string }, no_way_back?: string }  secrets: of
----env:secrets; before: what served, of env:rollback_point; no_way_back: why the version before may not come back, which
----is then raised as "no-way-back" instead
+---@param o { secrets: table, branch: table, sha?: string, before?: { version: string }, no_way_back?: string }  secrets:
+---of env:secrets; sha: the commit, by which a rollback knows what came together; before: what served, of
+---env:rollback_point; no_way_back: why the version before may not come back, which is then raised as "no-way-back"
 function flow.deploy(run, env, worker, o) end
 
 -- ---- preview -----------------------------------------------------------------------------------------------------
@@ -641,8 +641,9 @@ function Environment:served_now() end
 ---@field serves_as? string  what it says of itself at its health's address
 
 ---To which version each Worker goes; all are looked at before one is changed. Raises "no-way-back" (fatal) for a
----Worker that has no earlier version that was good, or not the one that was named.
----@param worker? string   one of davit.yaml (all)
+---Worker that has no earlier version that was good, or not the one that was named. Without a name they are those that
+---the newest release of Davit's has changed: the others stay as they are.
+---@param worker? string   one of davit.yaml
 ---@param version? string  an id, of that one (the last good one)
 ---@return flow.Target[]
 function Environment:rollback_targets(worker, version) end

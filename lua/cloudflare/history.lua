@@ -82,22 +82,33 @@ function history.deployments(account, name)
   return list
 end
 
+local function is_back(one) return (one.message or ""):sub(1, #history.BACK) == history.BACK end
+
+-- The deployment with which the version came that serves. Whoever went back to it later brought nothing new.
+local function arrival(deployments)
+  for _, one in ipairs(deployments) do
+    if one.version == deployments[1].version and not is_back(one) then return one end
+  end
+  return {}
+end
+
 ---What serves: of one version all about it, of several their shares; nil when nothing does.
 ---@return table|nil
 function history.serving(account, name)
-  local newest = history.deployments(account, name)[1]
+  local deployments = history.deployments(account, name)
+  local newest = deployments[1]
   if not newest then return nil end
   if not newest.version then
     return { split = newest.split, deployment = newest.id, created = newest.created }
   end
   local version = history.version(account, name, newest.version) or {}
-  return { version = newest.version, tag = version.tag, deployment = newest.id, created = newest.created }
+  local came = arrival(deployments)
+  return { version = newest.version, tag = version.tag, deployment = newest.id, created = newest.created,
+    came = came.created, message = came.message }
 end
 
 -- Whether somebody went back from a deployment: the one after it says so.
-local function was_bad(deployments, i)
-  return (deployments[i - 1].message or ""):sub(1, #history.BACK) == history.BACK
-end
+local function was_bad(deployments, i) return is_back(deployments[i - 1]) end
 
 ---The newest deployment before the current one that sent all traffic to another version, as far as that can still be
 ---deployed and nobody went back from it; nil when there is none.

@@ -100,13 +100,43 @@ local function target_of(env, worker, version)
     since = found.created, serves_as = (found.variables or {}).VERSION }
 end
 
+local RELEASE <const> = "release "
+
+---What a deployment of a run says of itself, so that those which came together are known.
+---@param sha string
+---@param run string  its id
+---@return string
+function back.release(sha, run) return ("%s%s by %s"):format(RELEASE, sha:sub(1, 8), run) end
+
+local function says_stays(worker)
+  local why = "the newest release did not change it"
+  if not planned.tell("skip", worker.script, why) then log.info(("%s stays: %s"):format(worker.script, why)) end
+end
+
+-- The Workers that the newest release has changed. What it left alone would go to the release before it, and nobody
+-- ever ran that beside the others. All, where what came last is no release of Davit's.
+local function of_newest_release(env, workers)
+  local now, newest = {}, {}
+  for i, worker in ipairs(workers) do
+    now[i] = env.cloudflare.serving(worker.script) or {}
+    if (now[i].came or "") > (newest.came or "") then newest = now[i] end
+  end
+  if (newest.message or ""):sub(1, #RELEASE) ~= RELEASE then return workers end
+  local list = {}
+  for i, worker in ipairs(workers) do
+    if now[i].message == newest.message then list[#list + 1] = worker else says_stays(worker) end
+  end
+  return list
+end
+
 ---To which version each Worker goes; all are looked at before one is changed.
----@param worker? string    one of davit.yaml (all)
+---@param worker? string    one of davit.yaml (those that the newest release has changed)
 ---@param version? string   of that one (what it served before)
 ---@return flow.Target[]
 function back.methods:rollback_targets(worker, version)
-  local list = {}
-  for i, one in ipairs(back.chosen(self, worker)) do list[i] = target_of(self, one, version) end
+  local list, chosen = {}, back.chosen(self, worker)
+  if not worker then chosen = of_newest_release(self, chosen) end
+  for i, one in ipairs(chosen) do list[i] = target_of(self, one, version) end
   return list
 end
 

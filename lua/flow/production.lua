@@ -1,5 +1,6 @@
 ---What production's flow does beside what every environment can: what may be deployed, where to go back to, and going
 ---back. The methods are flow.Environment's (lua/flow.lua).
+local back = require "flow.back"
 local bundles = require "flow.bundle"
 local commit = require "flow.commit"
 local incident = require "flow.incident"
@@ -135,7 +136,7 @@ local function is_replaced(env, worker, version)
 end
 
 -- A Worker that this run has made goes; one that was there serves what it served.
-local function back(env, worker, version, o)
+local function take_back(env, worker, version, o)
   if is_replaced(env, worker, version) then return end
   if not o.before then return put.away(env:worker_named(worker)) end
   if o.no_way_back then
@@ -174,7 +175,7 @@ end
 ---@param run run
 ---@param env flow.Environment
 ---@param worker flow.Worker
----@param o { secrets: table, branch: table, before?: { version: string }, no_way_back?: string }
+---@param o { secrets: table, branch: table, sha?: string, before?: { version: string }, no_way_back?: string }
 function production.deploy(run, env, worker, o)
   local bundle = bundles.read(worker)
   worker.version = env:version(worker, bundle, o.branch, o.secrets)
@@ -185,8 +186,9 @@ function production.deploy(run, env, worker, o)
       function() return put.plan(wanted) end)
   run.step("deploy " .. worker.name, { version = version.id }, function()
     return put.there(env.cloudflare.deployment { worker = worker.script, marker = env.marker, version = version.id,
-      settings = lasting(bundle) })
-  end, function() back(env, worker, version.id, o) end, function() return plan_deploy(worker, version, o.before) end)
+      message = o.sha and back.release(o.sha, run.id), settings = lasting(bundle) })
+  end, function() take_back(env, worker, version.id, o) end,
+    function() return plan_deploy(worker, version, o.before) end)
 end
 
 ---What is asked for where davit.yaml says `approve`.

@@ -49,7 +49,8 @@ function restore.run(run, env, time, stays)
   local branch = database(run, env, time, before)
   local secrets = env:secrets(branch, run)
   for n, worker in ipairs(env.workers) do
-    production.deploy(run, env, worker, { secrets = secrets, branch = branch, before = before[worker.name] })
+    production.deploy(run, env, worker, { secrets = secrets, branch = branch, sha = commit.sha,
+      before = before[worker.name] })
     rollout.attach(run, env, worker)
     rollout.wait(run, env, worker, n)
   end
