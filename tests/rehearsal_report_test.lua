@@ -351,6 +351,11 @@ test("a replay tells every event, what broke and what is left; one that holds sa
     local none = toy.run(root, "toy", "--replay", "crash-before:http:7:resume")
     equal(none.exit, 1)
     contains(none.output, "no end: the run never comes to this point")
+    for _, id in ipairs { "foo", "toy:crash-after:journal:x:resume", "other:crash-after:http:1:resume", "" } do
+      local wrong = toy.run(root, "toy", "--replay", id)
+      equal(wrong.exit, 2)
+      contains(wrong.errors, ("--replay: no schedule of 'toy' is called '%s'"):format(id))
+    end
   end)
 end)
 

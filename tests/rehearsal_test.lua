@@ -373,7 +373,25 @@ end)
 test("what cannot be rehearsed is a usage error", function()
   equal(toy.run(CODEX, "preview", "--untested").exit, 2)
   equal(toy.run(CODEX, "nothing").exit, 2)
-  equal(toy.run(CODEX, "preview", "--untested", "--pr", "42", "--jobs", "1000").exit, 2)
+  for _, case in ipairs { { "jobs", "1000", "from 1 to 256" }, { "jobs", "0", "from 1 to 256" }, { "every", "0", "of at least 1" },
+    { "depth", "3", "from 1 to 2" }, { "budget", "-1", "of at least 0" }, { "seed", "-1", "of at least 0" } } do
+    local name, value, range = table.unpack(case)
+    local wrong = toy.run(CODEX, "preview", "--untested", "--pr", "42", "--" .. name, value)
+    equal({ wrong.exit, wrong.errors }, { 2, ("davit: --%s expects a number %s, not '%s'\n"):format(name, range, value) })
+  end
+  local several = toy.run(CODEX, "preview", "--html", "page.html")
+  equal({ several.exit, several.errors:match "%-%-html is about one rehearsal, and davit.yaml lists %d of 'preview'" ~= nil },
+    { 2, true })
+end)
+
+test("a file that cannot be written takes no report away, and a name that nobody has is said", function()
+  toy.with([[ run.ensure(the_comment "hello") ]], function(folder)
+    local result = toy.run(folder, "toy", "--no-faults", "--every", "99", "--unhealthy", "nobody", "--html",
+      folder .. "/davit.yaml/page.html")
+    equal({ result.exit, result.output:find("all hold", 1, true) ~= nil }, { 1, true })
+    equal(result.errors:find("davit: warning: --unhealthy nobody changes nothing", 1, true) ~= nil, true)
+    equal(result.errors:find("davit.yaml", 1, true) ~= nil, true)
+  end)
 end)
 
 test("what comes first may have parameters of its own, and be a push", function()

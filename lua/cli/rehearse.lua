@@ -17,6 +17,7 @@ local page = require "rehearsal.page"
 local project = require "project"
 local recipe = require "recipe"
 local report = require "rehearsal.report"
+local schedules = require "rehearsal.words"
 
 local rehearse = {}
 
@@ -27,7 +28,7 @@ local BUDGET <const> = 30   -- seconds for a sample of pairs
 
 local own_flags = {
   project = { type = "string" }, json = { type = "boolean" }, seed = { type = "integer", default = 1 },
-  jobs = { type = "integer", default = 0 }, replay = { type = "string" }, log = { type = "string" },
+  jobs = { type = "integer" }, replay = { type = "string" }, log = { type = "string" },
   html = { type = "string" },
   faults = { type = "boolean", default = true }, depth = { type = "integer", default = 1 },
   budget = { type = "string" }, every = { type = "integer", default = 1 },
@@ -83,12 +84,20 @@ local function joined(r)
   return params
 end
 
+local limits = { { "seed", 0 }, { "jobs", 1, 256 }, { "every", 1 }, { "depth", 1, 2 }, { "budget", 0 } }
+
 local function check_flags(values)
   for _, flag in ipairs { "json", "replay" } do
     if values.manifest and values[flag] then usage("--manifest goes without --" .. flag) end
   end
-  if values.jobs < 0 or values.jobs > 256 then usage("--jobs expects a number from 1 to 256") end
-  if values.seed < 0 then usage("--seed expects a number of at least 0") end
+  for _, limit in ipairs(limits) do
+    local name, least, most = table.unpack(limit)
+    local value = values[name]
+    if value and not (value >= least and value <= (most or value)) then
+      usage(("--%s expects a number %s, not '%s'"):format(name,
+        most and ("from %d to %d"):format(least, most) or ("of at least %d"):format(least), value))
+    end
+  end
 end
 
 local function delays_of(values)
@@ -98,12 +107,17 @@ end
 
 local function strip(id, name)
   local prefix = name .. ":"
-  return id and id:sub(1, #prefix) == prefix and id:sub(#prefix + 1) or id
+  local own = id and id:sub(1, #prefix) == prefix and id:sub(#prefix + 1) or id
+  if own and own ~= "undisturbed" and not schedules.is_schedule(own) then
+    usage(("--replay: no schedule of '%s' is called '%s'"):format(name, id),
+      "it is what went wrong, where and what followed, as a rehearsal names it: crash-after:http:12:resume")
+  end
+  return own
 end
 
 -- What all rehearsals of a command have in common.
 local function with_flags(o, values)
-  o.seed, o.jobs, o.faults, o.depth, o.every = values.seed, values.jobs, values.faults, values.depth, values.every
+  o.seed, o.jobs, o.faults, o.depth, o.every = values.seed, values.jobs or 0, values.faults, values.depth, values.every
   o.budget = flags.duration(values, "budget") or BUDGET
   o.replay, o.uses = strip(values.replay, o.recipe), values.manifest
   o.owner, o.unhealthy = values.owner_token or o.owner, values.unhealthy or o.unhealthy
@@ -160,6 +174,16 @@ local function read_all(arguments)
   return p, as_declared(p, nil, values)
 end
 
+-- Each would write over the one before.
+local function refuse_one_file(name, count, values)
+  for _, flag in ipairs { "html", "log" } do
+    if values[flag] then
+      usage(("--%s is about one rehearsal, and davit.yaml lists %d of '%s'"):format(flag, count, name),
+        "say which by its parameters, with --after for what comes first")
+    end
+  end
+end
+
 ---@return table project, table values, rehearsal.Options[] list
 local function read(arguments)
   if not arguments[1] or arguments[1]:find "^%-" then return read_all(arguments) end
@@ -168,7 +192,9 @@ local function read(arguments)
   local p = project.read(folder)
   if values and #declared.of(p, r.name) > 0 then
     check_flags(values)
-    return p, as_declared(p, r.name, values)
+    local _, list = as_declared(p, r.name, values)
+    if list[2] then refuse_one_file(r.name, #list, values) end
+    return p, values, list
   end
   return p, as_told(r, folder, arguments)
 end
@@ -260,14 +286,25 @@ local function summary(result, o)
   }
 end
 
-local function tell(result, values, o)
+local function write_files(result, values, o)
   if values.log then write(values.log, mask.text(result.log)) end
   if values.html then write(values.html, page.of(result, command_of(values, o), o)) end
+end
+
+local function tell(result, values, o)
   if values.json then return event.print(summary(result, o)) end
   local text = o.replay and result.replayed and report.replayed(result, o)
     or report.text(result, command_of(values, o), o)
   local to = values.manifest and io.stderr or io.stdout
   to:write(text, "\n")
+end
+
+-- A name that no Worker has disturbs nothing, and nobody would see it.
+local function warn_of_name(result, o)
+  if o.unhealthy and result.reference and result.reference.outcome.code == 0 then
+    io.stderr:write(("davit: warning: --unhealthy %s changes nothing: the undisturbed run ends well. It is a "
+      .. "Worker's name at Cloudflare, such as web-preview-42\n"):format(o.unhealthy))
+  end
 end
 
 -- One rehearsal; what it used is gathered.
@@ -280,6 +317,8 @@ local function hold(p, o, values, several, uses)
     if values.json then tell_json(packet, o) end
   end)
   tell(result, values, o)
+  warn_of_name(result, o)
+  write_files(result, values, o)   -- a disk that is full takes no report away
   table.move(result.uses, 1, #result.uses, #uses + 1, uses)
   return result
 end

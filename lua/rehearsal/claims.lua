@@ -55,6 +55,12 @@ local function untried(result, m)
   return table.concat(list, "; ")
 end
 
+local function assumptions(met)
+  if not met[1] then return "nothing: all that this run meets of the models is documented or recorded" end
+  return ("%d behaviours of the models that this run meets are not known for certain; docs/local-cloud.md says what of "
+    .. "each: %s"):format(#met, names_of(met))
+end
+
 ---What was proven, what was not tried, what is assumed: in words.
 ---@param result rehearsal.Result
 ---@param m rehearsal.Matrix
@@ -63,9 +69,7 @@ end
 ---@return string untried
 ---@return string assumptions
 function claims.of(result, m, o)
-  local met = assumed.met(m)
-  return proven(result, m, o), untried(result, m), ("%d behaviours of the models that this run meets are not known for "
-    .. "certain; docs/local-cloud.md says what of each: %s"):format(#met, names_of(met))
+  return proven(result, m, o), untried(result, m), assumptions(assumed.met(m))
 end
 
 return claims

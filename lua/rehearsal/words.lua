@@ -90,13 +90,25 @@ end
 ---@field index integer
 ---@field ending? string  "resume" or "undo"
 
+local TERM <const> = "^([%w-]+):(%a+):(%d+):?(%a*)$"
+
+---Whether a text is made as the ids of schedules are.
+---@param id string
+---@return boolean
+function words.is_schedule(id)
+  for text in (id .. "+"):gmatch "([^+]*)%+" do
+    if not text:find(TERM) then return false end
+  end
+  return true
+end
+
 ---The things that go wrong in a schedule, in their order.
 ---@param id string  "500:http:12+crash-after:journal:17:undo"
 ---@return rehearsal.Term[]
 function words.terms(id)
   local terms = {}
   for text in id:gmatch "[^+]+" do
-    local fault, kind, index, ending = text:match "^([%w-]+):(%a+):(%d+):?(%a*)$"
+    local fault, kind, index, ending = text:match(TERM)
     if fault then
       terms[#terms + 1] = { fault = fault, kind = kind, index = math.tointeger(index),
         ending = ending ~= "" and ending or nil }
