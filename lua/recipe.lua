@@ -20,7 +20,7 @@ local fields = {
 local FIELDS <const> = "summary, description, params, run, undo, approves, keeps, plans, deadline"
 
 local types = { string = "string", integer = "number", number = "number", boolean = "boolean", list = "table" }
-local param_fields = { type = true, required = true, default = true, help = true }
+local param_fields = { type = true, required = true, default = true, least = true, help = true }
 
 local usage = options.usage
 
@@ -123,12 +123,15 @@ local function check_param(file, name, param)
   end
   for field in pairs(param) do
     if not param_fields[field] then
-      malformed(file, ("the parameter '%s' has the unknown field '%s' (expected type, required, default, help)"):format(
-        name, tostring(field)))
+      malformed(file, ("the parameter '%s' has the unknown field '%s' (expected type, required, default, least, help)")
+        :format(name, tostring(field)))
     end
   end
   if param.default ~= nil and type(param.default) ~= types[param.type] then
     malformed(file, ("the default of the parameter '%s' is no %s"):format(name, param.type))
+  end
+  if param.least ~= nil and not (types[param.type] == "number" and type(param.least) == "number") then
+    malformed(file, ("'least' of the parameter '%s' is for integers and numbers, and is one"):format(name))
   end
 end
 

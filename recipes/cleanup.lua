@@ -4,7 +4,7 @@ local flow = require "flow"
 return {
   summary = "Remove everything that belongs to a pull request's preview",
   plans = true, deadline = "15m",
-  params = { pr = { type = "integer", required = true, help = "pull request number" } },
+  params = { pr = { type = "integer", required = true, least = 1, help = "pull request number" } },
 
   run = function(p, run)
     local env = flow.environment("preview", { pr = p.pr })

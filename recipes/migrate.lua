@@ -7,7 +7,7 @@ return {
   plans = true, deadline = "1h",
   params = {
     to = { type = "string", help = "production, or preview with --pr; without it they are only tried" },
-    pr = { type = "integer", help = "pull request number" },
+    pr = { type = "integer", least = 1, help = "pull request number" },
     database = { type = "string", help = "which one of davit.yaml, where there are several" },
     generate = { type = "boolean", help = "first write new migrations by the project's command" },
     check = { type = "boolean", help = "only see whether the schema has changes that no migration has" },

@@ -5,7 +5,7 @@ return {
   summary = "Deploy an isolated preview of a pull request",
   plans = true, deadline = "30m",
   params = {
-    pr = { type = "integer", required = true, help = "pull request number" },
+    pr = { type = "integer", required = true, least = 1, help = "pull request number" },
     untested = { type = "boolean", default = false, help = "deploy although its tests have not passed" },
     take_over = { type = "boolean", default = false, help = "replace what others have at its hosts; it is kept" },
   },

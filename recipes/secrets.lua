@@ -11,7 +11,7 @@ return {
 --delete A,B  takes them away]],
   plans = true, deadline = "15m",
   params = {
-    pr = { type = "integer", help = "of a pull request's preview (production without it)" },
+    pr = { type = "integer", least = 1, help = "of a pull request's preview (production without it)" },
     worker = { type = "string", help = "this Worker alone" },
     list = { type = "boolean", default = false }, sync = { type = "boolean", default = false },
     set = { type = "list", default = {}, help = "names" }, rotate = { type = "list", default = {}, help = "names" },

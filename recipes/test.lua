@@ -9,13 +9,13 @@ of their own. What is not said is taken from GitHub's event, else from the check
   plans = true, deadline = "2h",
   keeps = { "database branch pr-{pr}" },   -- until the pull request is closed: its preview has it, too
   params = {
-    pr = { type = "integer", help = "pull request number" },
+    pr = { type = "integer", least = 1, help = "pull request number" },
     branch = { type = "string", help = "of the commit" },
     sha = { type = "string", help = "the commit" },
     base = { type = "string", help = "the commit whose differences decide which checks run" },
     only = { type = "list", default = {}, help = "these checks, whatever has changed" },
     all = { type = "boolean", default = false, help = "all checks, whatever has changed" },
-    parallel = { type = "integer", default = 4, help = "how many run at a time" },
+    parallel = { type = "integer", default = 4, least = 1, help = "how many run at a time" },
     bundles = { type = "boolean", default = false, help = "store what the Workers' builds make, by commit" },
     sealed_to = { type = "list", default = {}, help = "seal the database's connection string for these keys" },
   },

@@ -40,6 +40,7 @@ test("a flag that is wrong says why", function()
   wrong("--pr is required: number")
   wrong("--pr expects a value", "--pr")
   for _, text in ipairs { "x", "4.0", "0x10", "", " 4" } do wrong("--pr expects an integer, not '" .. text, "--pr", text) end
+  raises("--jobs expects an integer of at least 1, not '0'", flags.parse, { "--jobs", "0" }, { jobs = { type = "integer", least = 1 } })
   wrong("--ratio expects a number, not 'half'", "--ratio", "half")
   wrong("--dry%-run expects true or false, not 'maybe'", "--dry-run=maybe")
   wrong("--pr is given twice", "--pr", "42", "--pr", "43")
@@ -113,6 +114,7 @@ test("a malformed recipe says what is wrong", function()
     ["the parameter 'env' is a flag of davit's own"] = with_param "env = { type = 'string' }",
     ["the parameter 'pr' has the unknown field 'requird'"] = with_param "pr = { type = 'integer', requird = true }",
     ["the default of the parameter 'pr' is no integer"] = with_param "pr = { type = 'integer', default = 'x' }",
+    ["'least' of the parameter 'pr' is for integers and numbers"] = with_param "pr = { type = 'string', least = 1 }",
     ["does not load"] = "require('http').request { url = 'https://example.com' }",
     ["mine.lua:1"] = "return {",
   } do

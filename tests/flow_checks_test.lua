@@ -294,6 +294,12 @@ test("an event that cannot be read is an error that names it", function()
   raises("it is no object", event, "push", "7")
 end)
 
+test("a commit that is none is refused before git or GitHub is asked", function()
+  for _, text in ipairs { "zzz", "abc", "" } do
+    raises(("--sha is a commit, at least eight digits of it, not '%s'"):format(text), commit.change, { root = "/" }, { sha = text })
+  end
+end)
+
 test("a pull request that is named is not tested as the commit of another event", function()
   local change = "require 'flow.commit'.change({ root = '/', github = {} }, { pr = 42 })"
   local found = event("workflow_dispatch", {}, change)

@@ -104,6 +104,7 @@ rollback_test("what does not fit together is refused before anything is asked", 
   for _, case in ipairs {
     { "--why is code, migration or data, not 'mood'", "--why", "mood" },
     { "the database goes back to a moment, and none is named", "--why", "data" },
+    { "--time is a moment such as 2026-01-31T12:00:00Z, not 'yesterday'", "--why", "data", "--time", "yesterday" },
     { "--time is for the database", "--why", "code", "--time", "2026-01-31T12:00:00Z" },
     { "--worker and --version are for Workers alone", "--why", "data", "--time", "2026-01-31T12:00:00Z", "--worker", "ecom-api" },
     { "--version is one Worker's", "--version", "x" },

@@ -155,6 +155,7 @@ secrets_test("what cannot be is refused before anything is changed", function()
     { "has no source to set it from", "--set", "SESSION_SECRET", "--pr", "42" },
     { "no Worker that is meant wants the secret 'SESSION_SECRET'", "--set", "SESSION_SECRET", "--worker", "ecom-api" },
     { "--github goes with", "--list", "--github" },
+    { "STRIPE_SECRET_KEY is named by --set and by --delete", "--set", "STRIPE_SECRET_KEY", "--delete", "STRIPE_SECRET_KEY" },
   } do
     has(exits(2, secrets(table.unpack(case, 2))).errors, case[1])
   end

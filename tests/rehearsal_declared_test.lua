@@ -98,7 +98,10 @@ end)
 for why, entry in pairs {
   ["no recipe is called 'tory'"] = "{ recipe: tory }", ["needs the parameter 'pr'"] = "{ recipe: toy }",
   ["has no such parameter, did you mean 'text'?"] = "{ recipe: toy, params: { pr: 1, tex: a } }",
-  ["rehearse.1.params.pr: is of type integer"] = "{ recipe: toy, params: { pr: one } }",
+  ["rehearse.1.params.pr: must be of type integer, not 'one'"] = "{ recipe: toy, params: { pr: one } }",
+  ["rehearse.1.params.pr: must be at least 1, not 0"] = "{ recipe: preview, params: { pr: 0 } }",
+  ["rehearse.1.after.1: no recipe is called 'tory'"] = "{ recipe: toy, params: { pr: 1 }, after: [tory] }",
+  ["rehearse.1.after.1: unknown flag --tex; did you mean --text?"] = "{ recipe: toy, params: { pr: 1 }, after: [toy --tex a] }",
   ["the key 'recipe' is required"] = "{ params: { pr: 1 } }", ["unknown key"] = "{ recipe: toy, param: { pr: 1 } }",
 } do
   test(("a rehearsal that is wrong is refused: %s"):format(why), function()

@@ -37,7 +37,10 @@ local readers = {
 
 local function read(name, param, text)
   local value, expected = readers[param.type](text)
-  if value == nil then usage(("--%s expects %s, not '%s'"):format(name, expected, text)) end
+  if param.least and expected then expected = ("%s of at least %s"):format(expected, param.least) end
+  if value == nil or param.least and value < param.least then
+    usage(("--%s expects %s, not '%s'"):format(name, expected, text))
+  end
   return value
 end
 
@@ -64,7 +67,7 @@ local function fill(values, params)
 end
 
 ---@param arguments string[]  from the command line
----@param params table<string, table>  name -> { type, required, default, help, many (a list given in parts) }
+---@param params table<string, table>  name -> { type, required, default, least, help, many (a list given in parts) }
 ---@return table values, string[] rest  rest: what is no flag
 function flags.parse(arguments, params)
   local values, rest, i = {}, {}, 1

@@ -84,7 +84,7 @@ local function joined(r)
   return params
 end
 
-local limits = { { "seed", 0 }, { "jobs", 1, 256 }, { "every", 1 }, { "depth", 1, 2 }, { "budget", 0 } }
+local limits = { { "seed", 0 }, { "jobs", 1, 256 }, { "every", 1 }, { "depth", 1, 2 } }
 
 local function check_flags(values)
   for _, flag in ipairs { "json", "replay" } do

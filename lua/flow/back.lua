@@ -1,5 +1,6 @@
 ---Going back in production: which Workers to which version, what that cannot undo, and the database. The methods are
 ---flow.Environment's (lua/flow.lua).
+local clock = require "cloud.clock"
 local cloudflare = require "cloudflare"
 local commit = require "flow.commit"
 local core = require "core"
@@ -27,6 +28,9 @@ local function check_options(why, database, o)
   if database and not o.time then
     misuse("the database goes back to a moment, and none is named",
       "--time 2026-01-31T12:00:00Z; 'davit show RUN' and the issue of the failed deploy have the last good one")
+  end
+  if database and not clock.parse(o.time) then
+    misuse(("--time is a moment such as 2026-01-31T12:00:00Z, not '%s'"):format(o.time))
   end
   if o.time and not database then misuse("--time is for the database, which stays as it is with --why " .. why) end
   if database and (o.worker or o.version) then

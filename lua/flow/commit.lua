@@ -4,6 +4,7 @@
 ---branch, whatever was tested; the event's own `head_sha` is what counts.
 ---Source: GitHub's reference of "Events that trigger workflows" and of webhook payloads.
 local json = require "json"
+local options = require "options"
 local process = require "process"
 
 local commit = {}
@@ -177,6 +178,9 @@ end
 ---@param o { pr?: integer, branch?: string, sha?: string, base?: string }
 ---@return flow.Change
 function commit.change(p, o)
+  if o.sha and not (o.sha:find "^%x+$" and #o.sha >= 8) then
+    options.usage(("--sha is a commit, at least eight digits of it, not '%s'"):format(o.sha))
+  end
   local found, here = event_about(o.pr), commit.checked_out(p.root)
   local change = {
     pr = o.pr or found.pr, branch = o.branch or found.branch or here and here.branch or "detached", here = here,

@@ -24,6 +24,18 @@ local misuse = options.usage
 ---@field rotate string[]
 ---@field delete string[]
 
+-- Names that two flags have contradict each other: which of them was meant?
+local function check_once(p)
+  local flag_of = {}
+  for _, flag in ipairs { "set", "rotate", "delete" } do
+    for _, name in ipairs(p[flag]) do
+      local other = flag_of[name]
+      if other and other ~= flag then misuse(("%s is named by --%s and by --%s"):format(name, other, flag)) end
+      flag_of[name] = flag
+    end
+  end
+end
+
 ---What is asked for: --list, --sync, or names to set, rotate and delete; raises "usage".
 ---@param p table  the recipe's parameters
 ---@return flow.SecretChanges
@@ -36,6 +48,7 @@ function changes.read(p)
   if p.github and (p.list or #p.delete > 0) then
     misuse "--github goes with --set, --rotate and --sync: it stores their values at GitHub, too"
   end
+  check_once(p)
   return { list = p.list or nil, sync = p.sync or nil, github = p.github or nil, set = p.set, rotate = p.rotate,
     delete = p.delete }
 end

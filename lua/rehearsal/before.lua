@@ -11,7 +11,7 @@ local PUSH <const> = "push"   -- no recipe, another commit
 -- What is not given is no mistake yet: it may be shared.
 local function optional(params)
   local list = {}
-  for name, param in pairs(params) do list[name] = { type = param.type } end
+  for name, param in pairs(params) do list[name] = { type = param.type, least = param.least } end
   return list
 end
 

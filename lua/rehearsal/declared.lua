@@ -75,7 +75,10 @@ local function params_of(given, r, wrong)
     if value == nil then value = param.default end
     if value == nil and param.required then wrong("params", ("'%s' needs the parameter '%s'"):format(r.name, name)) end
     if value ~= nil and not is_of[param.type](value) then
-      wrong("params." .. name, ("is of type %s"):format(param.type))
+      wrong("params." .. name, ("must be of type %s, not '%s'"):format(param.type, tostring(value)))
+    end
+    if value ~= nil and param.least and value < param.least then
+      wrong("params." .. name, ("must be at least %s, not %s"):format(param.least, value))
     end
     params[name] = value
   end
@@ -89,9 +92,13 @@ local function one_of(project, index)
   if not r then wrong("recipe", err.message) end
   local params, after = params_of(entry.params or {}, r, wrong), {}
   for i, text in ipairs(entry.after or {}) do
-    before.add(after, project.root, text, params, function(name, what)
+    local _, mistake = try(before.add, after, project.root, text, params, function(name, what)
       wrong("after." .. i, ("'%s': %s"):format(name, what))
     end)
+    if mistake then
+      if mistake.code ~= "usage" then error(mistake, 0) end
+      wrong("after." .. i, mistake.hint and ("%s; %s"):format(mistake.message, mistake.hint) or mistake.message)
+    end
   end
   return { recipe = r.name, params = params, after = after, pull_requests = declared.pull_requests(params),
     given = declared.given(r, params), comes_first = entry.after or {}, unhealthy = entry.unhealthy,
