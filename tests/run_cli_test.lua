@@ -63,6 +63,21 @@ local function failed(folder)
   return runs(folder)[1].run
 end
 
+-- What was asked for ---------------------------------------------------------------------------
+
+test("a run is told as it was typed, and with all that it was given where its recipe is gone", function()
+  project(function(folder)
+    equal(davit_in(folder, "files", "--names", "c,a b").exit, 0)
+    local function told()
+      local id = runs(folder)[1].run
+      return davit_in(folder, "runs").output:match "%((.-)%)\n$", davit_in(folder, "show", id).output:match "^%S+  (.-)  done"
+    end
+    equal({ told() }, { "files --names 'c,a b'", "files --names 'c,a b'" })
+    fs.remove(folder .. "/recipes/files.lua")
+    equal({ told() }, { "files --no-ask --names 'c,a b'", "files --no-ask --names 'c,a b'" })
+  end)
+end)
+
 -- Where -----------------------------------------------------------------------------------------
 
 test("a run is resumed from a folder below the project, and after the project was moved", function()

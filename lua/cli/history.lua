@@ -1,4 +1,5 @@
 ---`davit runs`, `davit show` and `davit gc`: what the journal knows, and what it may forget.
+local command = require "cli.command"
 local core = require "core"
 local events = require "event.core"
 local history = require "run.history"
@@ -7,6 +8,7 @@ local json = require "json"
 local options = require "options"
 local place = require "run.place"
 local project = require "project"
+local recipe = require "recipe"
 local report = require "cli.report"
 
 local verbs = {}
@@ -15,7 +17,8 @@ local usage = options.usage
 
 local function open(values)
   local p = project.read(values.project)
-  return place.open(p.root), p.project
+  try(recipe.search_in, p.root)   -- a recipe that does not load is told with all that it was given
+  return place.open(p.root), p.project, p.root
 end
 
 local function when(at)
@@ -35,12 +38,14 @@ local function standing(row, lease)
   return words[row.status] or row.status
 end
 
-local function command(first)
-  local names = { first.recipe }
-  for name, value in pairs(first.params or {}) do
-    names[#names + 1] = ("--%s %s"):format(name, type(value) == "table" and table.concat(value, ",") or tostring(value))
+-- As it was typed, where the recipe still says what it takes anyway.
+local function teller(root)
+  local known = {}
+  return function(first)
+    local name = first.recipe
+    if known[name] == nil then known[name] = (try(recipe.load, root, name) or {}).params or {} end
+    return command.text(name, first.params or {}, known[name])
   end
-  return table.concat(names, " ")
 end
 
 -- The newest runs of this project, and whether there are more.
@@ -57,10 +62,10 @@ local function newest(store, name, limit)
   end
 end
 
-local function print_run(row, outcome, as_json)
+local function print_run(row, outcome, as_json, tell)
   local first = row.first
   if not as_json then
-    print(("%s  %s  %s  (%s)"):format(row.run, when(row.started), outcome, command(first)))
+    print(("%s  %s  %s  (%s)"):format(row.run, when(row.started), outcome, tell(first)))
     return
   end
   events.print(json.encode {
@@ -73,13 +78,14 @@ end
 ---@return integer exit code
 function verbs.runs(values)
   if values.limit < 1 then usage(("--limit expects a number above 0, not '%d'"):format(values.limit)) end
-  local session, name = open(values)
+  local session, name, root = open(values)
   local store <close> = session
+  local tell = teller(root)
   local rows, more = newest(store, name, not values.all and values.limit or nil)
   if #rows == 0 and not values.json then print "no runs yet" end
   for i, row in ipairs(rows) do
     if more and i > values.limit then break end
-    print_run(row, standing(row, holder.of(store, row.run)), values.json)
+    print_run(row, standing(row, holder.of(store, row.run)), values.json, tell)
   end
   if more then
     io.stderr:write(("davit: these are the newest %d; --limit N or --all shows more\n"):format(values.limit))
@@ -166,13 +172,14 @@ end
 ---@param values { project?: string, json?: boolean }
 ---@return integer exit code
 function verbs.show(id, values)
-  local store <close> = open(values)
+  local session, _, root = open(values)
+  local store <close> = session
   local past = history.read(store, id) or usage(("no run is called '%s'"):format(id), "'davit runs' lists them")
   if values.json then
     print_events(past)
     return 0
   end
-  print(("%s  %s  %s"):format(id, command(past.started), standing(past, holder.of(store, id))))
+  print(("%s  %s  %s"):format(id, teller(root)(past.started), standing(past, holder.of(store, id))))
   print(("started   %s UTC by %s, davit %s"):format(when(past.at), past.started.by or "?", past.started.version))
   print_entries(past)
   print_approvals(past)

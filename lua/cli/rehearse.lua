@@ -2,6 +2,7 @@
 ---every point of the run. Without a recipe: all that davit.yaml declares.
 local assumed = require "rehearsal.assumed"
 local before = require "rehearsal.before"
+local command = require "cli.command"
 local declared = require "rehearsal.declared"
 local crosstab = require "rehearsal.crosstab"
 local event = require "event.core"
@@ -201,26 +202,15 @@ end
 
 -- Telling ------------------------------------------------------------------------------------
 
-local function word(value)
-  local text = type(value) == "table" and table.concat(value, ",") or tostring(value)
-  return text:find("^[%w%-_./=:,@+]+$") and text or "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-local function flag_of(name, value)
-  local flag = name:gsub("_", "-")
-  if type(value) == "boolean" then return ("--%s%s"):format(value and "" or "no-", flag) end
-  return ("--%s %s"):format(flag, word(value))
-end
-
 -- The command line that holds this rehearsal again.
 local function command_of(values, o)
   local words = { "davit rehearse " .. o.recipe }
-  for name, value in pairs(o.given) do words[#words + 1] = flag_of(name, value) end
-  for _, text in ipairs(o.comes_first) do words[#words + 1] = "--after " .. word(text) end
+  for name, value in pairs(o.given) do words[#words + 1] = command.flag(name, value) end
+  for _, text in ipairs(o.comes_first) do words[#words + 1] = "--after " .. command.word(text) end
   if o.owner then words[#words + 1] = "--owner-token" end
-  if o.unhealthy then words[#words + 1] = flag_of("unhealthy", o.unhealthy) end
+  if o.unhealthy then words[#words + 1] = command.flag("unhealthy", o.unhealthy) end
   for _, name in ipairs { "project", "latency", "dns-delay", "tls-delay", "propagation-delay" } do
-    if values[name] then words[#words + 1] = flag_of(name, values[name]) end
+    if values[name] then words[#words + 1] = command.flag(name, values[name]) end
   end
   if values.seed ~= own_flags.seed.default then words[#words + 1] = "--seed " .. values.seed end
   return table.concat(words, " ")
