@@ -218,6 +218,7 @@ test("orders that make no sense change nothing", function()
     ["from is OWNER/NAME"] = { number = 1, from = "stranger" }, ["#3 is an issue"] = { number = 3 },
     ["method is merge, squash or rebase"] = { number = 1, method = "octopus" },
     ["a file is a name"] = { number = 1, files = { 7 } },
+    ["sha is the whole hash of a commit"] = { number = 42, sha = "abc" },
     ["head is not a text"] = { number = 1, head = 7 }, ["there is no repository a/b"] = { number = 1, repository = "a/b" },
   } do
     raises(text, c.pull, c, body)

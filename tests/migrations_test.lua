@@ -55,6 +55,11 @@ local function plan(url, o, database)
   return migrations.plan(database, migrations.folder(database), url, o)
 end
 
+with_folder("a folder that is not there is named, and where davit.yaml says so", function()
+  local err = raises("No such file or directory", migrations.folder, { migrations = FOLDER .. "/nowhere", kind = "sql" })
+  equal(err.hint, "davit.yaml names the folder: databases.NAME.migrations")
+end)
+
 local function apply(url, o)
   local given = { database = DATABASE, url = url, environment = "preview" }
   for name, value in pairs(o or {}) do given[name] = value end

@@ -414,7 +414,7 @@ test("another project's branch is not there, and a project's own key is enough",
   db.ready(made)
   raises("there is no branch", neon.client({ project = "sun", key = "neon-token" }).connection_uri,
     uri_of { branch = made.id })
-  raises("status 404: project not found", neon.client({ project = "sun", key = "ci-key" }).inventory, "codex")
+  raises("status 404: project not found; look at the project.s id", neon.client({ project = "sun", key = "ci-key" }).inventory, "codex")
   equal(w:count("^POST"), 1)
 end)
 

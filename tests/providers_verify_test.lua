@@ -32,10 +32,10 @@ end)
 
 test("verify names the token that is wrong", function()
   local _ <close> = open()
-  local err = raises("could not verify the token of the option 'token'.*code 1000.*is unknown, expired",
+  local err = raises("could not verify the token of the option 'token' %(CLOUDFLARE_API_TOKEN%).*code 1000.*is unknown, expired",
     client({ token = "wrong" }).verify)
   equal({ err.code, exit.code(err) }, { "cloudflare-token", 2 })
-  err = raises("could not find the zone .* with the option 'dns_token'.*code 9109.*is unknown, expired",
+  err = raises("could not find the zone .* with the option 'dns_token' %(CLOUDFLARE_DNS_API_TOKEN%).*code 9109.*is unknown, expired",
     client({ dns_token = "wrong" }).verify)
   equal({ err.code, exit.code(err) }, { "cloudflare-token", 2 })
 end)

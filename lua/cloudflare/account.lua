@@ -54,7 +54,7 @@ function Account:zone(what)
   if self.own.zone then return self.own.zone end
   local found = api.call { token = self:zone_token(what), needs = "Zone: Read", path = "/zones",
     query = { name = self.zone_name },
-    what = ("find the zone %s with the option 'dns_token'"):format(self.zone_name) }
+    what = ("find the zone %s with the option 'dns_token' (CLOUDFLARE_DNS_API_TOKEN)"):format(self.zone_name) }
   local zone = found and found[1]
   if not zone then
     failure { code = "cloudflare-zone", about = self.zone_name,

@@ -21,7 +21,7 @@ local NO_WORKER, NO_ID = "davit.invalid", ("0"):rep(32)   -- no Worker may have 
 -- A token of a user and one of the account are verified at different places.
 local function token_status(account)
   local request = { token = account.token, path = "/user/tokens/verify",
-    what = "verify the token of the option 'token'" }
+    what = "verify the token of the option 'token' (CLOUDFLARE_API_TOKEN)" }
   local found, err = try(function() return (api.call(request)) end)
   if err and err.class ~= "fatal" then error(err, 0) end
   if err then

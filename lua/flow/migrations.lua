@@ -29,7 +29,10 @@ function migrations.folder(database)
     if not fs.exists(fs.place(("%s/%s/meta/_journal.json"):format(root, place))) then return nil end
     kind = "drizzle"
   end
-  return plans.folder(root, place, kind)
+  local found, err = try(plans.folder, root, place, kind)
+  if not err then return found end
+  if err.code == "file-not-found" then err.hint = "davit.yaml names the folder: databases.NAME.migrations" end
+  error(err, 0)
 end
 
 -- The plan -------------------------------------------------------------------------------

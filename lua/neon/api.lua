@@ -14,6 +14,7 @@ local budget = http.budget { wait = 120, limits = { { limit = 700, window = 60 }
 local hints = {
   [401] = "the key is not accepted: copy it again or create another",
   [403] = "the key may not do this: look at its project and role",
+  [404] = "look at the project's id (in davit.yaml databases.NAME.neon): a key without access to it sees nothing",
   [409] = "another one has that name",
   [412] = "the project does not store passwords: switch that on, or give the password yourself",
   [423] = "the project is busy with another operation",

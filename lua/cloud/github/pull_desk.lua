@@ -56,6 +56,7 @@ local function check(body)
     refuse "state is open, closed or merged"
   end
   if body.method and not merges.methods[body.method] then refuse "method is merge, squash or rebase" end
+  if body.sha and not (body.sha:find "^%x+$" and #body.sha == 40) then refuse "sha is the whole hash of a commit" end
   if body.from and not body.from:find "^[%w._-]+/[%w._-]+$" then refuse "from is OWNER/NAME" end
   if body.files and type(body.files) ~= "table" then refuse "files is a list of names" end
   body.files = body.files and files_of(body)
