@@ -154,6 +154,14 @@ static const char *follow(struct explorer *x, char how[HOW_SIZE], const char *ou
   return outcome;
 }
 
+static void judge(struct explorer *x, const char *how, const char *outcome, const char *elapsed)
+{
+  char events[SHA256_HEX + 1], lasted[32];
+  explorer_hash_log(x, events);
+  snprintf(lasted, sizeof lasted, "%.3f", rehearsal_elapsed(x->r));
+  SAY(x, "judge", x->id, how, outcome, elapsed, lasted, events, x->disturbed ? "disturbed" : "");
+}
+
 static _Noreturn void leave(struct explorer *x)
 {
   if (x->is_judged)
@@ -177,7 +185,7 @@ void explorer_end_disturbed(struct explorer *x, const char *began, const char *o
   else if (starved(x))
     SAY(x, "died", x->id, "it wanted more than 512 MB of memory");
   else if (outcome)
-    SAY(x, "judge", x->id, how, outcome, elapsed, x->disturbed ? "disturbed" : "");
+    judge(x, how, outcome, elapsed);
   else
     SAY(x, "died", x->id, error);
   leave(x);

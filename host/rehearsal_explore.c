@@ -1,7 +1,6 @@
 /* rehearsal_explore.c - the explorer's process; see rehearsal_explorer.h.
  *
  * Invariant: the undisturbed run never sees a point's children: it only forks and waits. */
-#include "digest.h"
 #include "rehearsal_explorer.h"
 #include "write_all.h"
 #include <errno.h>
@@ -31,13 +30,6 @@ static const char *run_undisturbed(struct explorer *x, rehearsal_watcher *watche
   if (x->davits[0].starved)
     *error = "it wanted more than 512 MB of memory";
   return *error ? NULL : outcome;
-}
-
-static void hash_log(const struct explorer *x, char hex[SHA256_HEX + 1])
-{
-  const struct buf *log = rehearsal_log(x->r);
-  if (!sha256_hex(buf_str(log), log->len, hex))
-    hex[0] = 0;
 }
 
 /* "journal:17 http:40 …" */
@@ -70,8 +62,8 @@ static void run_reference(struct explorer *x, int to)
   count_points(x, points, sizeof points);
   alarm(x->sweep->limit);  // for those who judge it: a project's invariants are among them
   snprintf(elapsed, sizeof elapsed, "%.3f", rehearsal_elapsed(x->r));
-  SAY(x, "reference", outcome, points, elapsed);
-  hash_log(x, hex);
+  explorer_hash_log(x, hex);
+  SAY(x, "reference", outcome, points, elapsed, hex);
   if (x->sweep->log)
     explorer_send_log(x, "undisturbed");
   lua_State *L = rehearsal_models(x->r);  // who says something uses its stack
@@ -122,7 +114,7 @@ static bool make_reference(struct explorer *x, struct buf *result)
 static void check_repeats(struct explorer *x, const char *reference)
 {
   char hex[SHA256_HEX + 1];
-  hash_log(x, hex);
+  explorer_hash_log(x, hex);
   if (strncmp(hex, reference, SHA256_HEX) != 0)
     SAY(x, "died", "undisturbed", "two runs with the same seed did different things");
 }

@@ -6,6 +6,7 @@
  *   rehearsal_packet.c    what is told */
 #ifndef REHEARSAL_EXPLORER_H
 #define REHEARSAL_EXPLORER_H
+#include "digest.h"
 #include "permit.h"
 #include "rehearsal.h"
 #include "rehearsal_actor.h"
@@ -50,6 +51,8 @@ const char *explorer_ask(struct explorer *x, const char *function, const char *c
 #define ASK(x, function, ...) explorer_ask(x, function, (const char *const[]){__VA_ARGS__, NULL})
 /* Offers the events of this process's run, without those that it has in common with the undisturbed one. */
 void explorer_send_log(struct explorer *x, const char *id);
+/* SHA-256 of all events of this process's run, from the beginning. */
+void explorer_hash_log(const struct explorer *x, char hex[SHA256_HEX + 1]);
 
 /* ---- processes (rehearsal_children.c) -------------------------------------------------------- */
 

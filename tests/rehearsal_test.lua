@@ -6,6 +6,7 @@ local json = require "json"
 local ledger = require "cloud.ledger"
 local process = require "process"
 local project = require "project"
+local sha256 = require "sha256"
 local toy = require("core").load_file("tests/rehearsal_toy.lua")()
 local world = require "cloud.world"
 
@@ -361,12 +362,18 @@ test("--json gives a line for each schedule and a summary, --log the events", fu
   toy.with([[ run.ensure(the_comment "hello") ]], function(folder)
     local answer = toy.run(folder, "toy", "--json", "--log", folder .. "/log")
     equal(answer.exit, 0)
-    local lines, last = 0, nil
-    for line in answer.output:gmatch("[^\n]+") do lines, last = lines + 1, json.decode(line) end
+    local lines, last, events = 0, nil, {}
+    for line in answer.output:gmatch("[^\n]+") do
+      lines, last = lines + 1, json.decode(line)
+      if last.schedule then events[last.schedule] = last.events end
+    end
     equal(last.summary.failed, 0)
     equal(lines, last.summary.schedules + 2)   -- the undisturbed run, and the summary
-    equal(fs.read(folder .. "/log"):find("http POST api.github.com/repos/example/codex/issues/42/comments -> 201",
-      1, true) ~= nil, true)
+    equal(last.summary.covered > last.summary.undisturbed.seconds + 60, true)   -- somebody takes over after a minute
+    local log = fs.read(folder .. "/log")
+    equal(log:find("http POST api.github.com/repos/example/codex/issues/42/comments -> 201", 1, true) ~= nil, true)
+    equal(events["toy:undisturbed"], sha256(log))
+    equal(#events["toy:crash-after:http:1:resume"], 64)
   end)
 end)
 

@@ -219,7 +219,7 @@ end
 local function with_name(packet, o)
   return {
     schedule = o.recipe .. ":" .. packet.schedule, ok = #packet.problems == 0, problems = json.array(packet.problems),
-    ended = #packet.problems > 0 and packet.told or nil,
+    events = packet.events, ended = #packet.problems > 0 and packet.told or nil,
   }
 end
 
@@ -269,9 +269,8 @@ local function summary(result, o)
     v = 1, summary = {
       recipe = o.recipe, seed = o.seed, schedules = result.schedules, merged = result.merged,
       failed = #result.failed, untried = m.total.untried, pairs = pairs_of(result), points = result.points,
-      seconds = result.seconds, undisturbed = result.reference and result.reference.outcome,
-      longest = result.longest, cells = cells(m),
-      assumed = assumptions(m),
+      seconds = result.seconds, covered = result.covered, undisturbed = result.reference and result.reference.outcome,
+      longest = result.longest, cells = cells(m), assumed = assumptions(m),
     },
   }
 end

@@ -16,6 +16,8 @@ local explore = {}
 ---@field told? { code: integer, status?: string, error?: string, left: string[] }[]  of one that failed: what each
 ---             Davit said when it ended, one after the other
 ---@field longest? number    seconds of its world that the Davit took who took longest
+---@field events? string      SHA-256 of all its events; nil of one that had no end
+---@field lasted? number      seconds of the rehearsal's time until it ended, with those of what came first
 ---@field code? integer      with which the first Davit ended that was disturbed, or who took over from one that died
 ---@field ending? { code: integer, inventory: string[], shared: string[] }  of the last, where endings were asked for
 
@@ -35,6 +37,8 @@ local explore = {}
 ---@field schedules integer  how many ran, without the undisturbed one
 ---@field longest? { schedule: string, seconds: number }  the one with the Davit that took longest
 ---@field merged integer     how many more there are that are the same as one of these
+---@field covered number     seconds of the rehearsal's time that all runs took
+---@field began? number      seconds of its time that went by before the run began
 ---@field failed rehearsal.Packet[]
 ---@field replayed? rehearsal.Packet  the last one that ended
 ---@field logs table<string, rehearsal.Log>  events of "undisturbed" and of schedules that failed; if many did, of some
@@ -71,6 +75,7 @@ end
 local function take_schedule(result, packet)
   if packet.schedule ~= "undisturbed" then
     result.schedules = result.schedules + 1
+    result.covered = result.covered + (packet.lasted and packet.lasted - result.began or 0)
     result.tried[packet.schedule] = #packet.problems == 0
     result.replayed = packet
     take_longest(result, packet)
@@ -78,11 +83,19 @@ local function take_schedule(result, packet)
   if #packet.problems > 0 then result.failed[#result.failed + 1] = packet end
 end
 
+-- Every pass begins with it; what it covered counts once.
+local function take_reference(result, packet)
+  result.reference, result.points, result.before = packet.reference, packet.points, packet.before
+  if result.began then return end
+  local seconds = packet.reference.outcome.seconds or 0
+  result.began, result.covered = packet.reference.elapsed - seconds, seconds
+end
+
 local function take(result, packet, each)
   add_uses(result, packet.uses)
   if packet.reference then
     add_uses(result, packet.reference.uses)
-    result.reference, result.points, result.before = packet.reference, packet.points, packet.before
+    take_reference(result, packet)
   end
   if packet.point then
     take_point(result, packet)
@@ -210,7 +223,7 @@ end
 function explore.run(project, o, each)
   local began = monotonic()
   local result = { failed = {}, logs = {}, kept = 0, points = {}, effects = {}, order = {}, tried = {}, before = {},
-    schedules = 0, merged = 0, used = {}, uses = {} }
+    schedules = 0, merged = 0, covered = 0, used = {}, uses = {} }
   local deep = o.depth == 2 and not o.replay
   local pool = couples.new(o.seed)
   pass(project, o, result, function(packet)

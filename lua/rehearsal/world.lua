@@ -84,14 +84,15 @@ local function add_judgement(world, state, net, troubles, eye, settings, used)
   ---From here on it is the run that uses something.
   function world.prepared() used:forget() end
 
-  ---Of the undisturbed run; `points` is "journal:17 http:40 …", `elapsed` seconds as a text.
-  function world.reference(outcome, points, elapsed)
+  ---Of the undisturbed run; `points` is "journal:17 http:40 …", `elapsed` seconds as a text, `events` the SHA-256 of
+  ---its log.
+  function world.reference(outcome, points, elapsed, events)
     result = ending(outcome)
     result.elapsed, result.uses = tonumber(elapsed), json.array(used:new_ones())
     local counts = {}
     for kind, n in points:gmatch("(%a+):(%d+)") do counts[kind] = math.tointeger(n) end
     return json.encode {
-      reference = result, before = json.array(judge.before), points = counts, schedule = "undisturbed",
+      reference = result, before = json.array(judge.before), points = counts, schedule = "undisturbed", events = events,
       problems = with_own(judge:undisturbed(result), "undisturbed", "start", result.outcome),
     }
   end
@@ -119,19 +120,20 @@ local function add_judgement(world, state, net, troubles, eye, settings, used)
       inventory = inventory.lines(state, judge.known) }
   end
 
-  ---Of a schedule that came to an end: what the last Davit did, whether it was disturbed itself, and the seconds until
-  ---anybody took over after something had gone wrong, as a text.
-  function world.judge(id, how, outcome, elapsed, disturbed)
+  ---Of a schedule that came to an end: what the last Davit did, the seconds until anybody took over after something had
+  ---gone wrong and until the end, as texts, the SHA-256 of its log, and whether the last Davit was disturbed itself.
+  function world.judge(id, how, outcome, elapsed, lasted, events, disturbed)
     local ended = ending(outcome)
     local problems = judge:problems(how, disturbed ~= "", ended, tonumber(elapsed))
     problems = with_own(problems, id, how, ended.outcome)
     failed = #problems > 0
     -- Whoever was disturbed was asked what follows, and has said the same twice.
     local told = (failed or replayed) and said(judge.told, #judge.told - (disturbed ~= "" and 1 or 0)) or nil
-    return json.encode { schedule = id, problems = problems, code = judge.code, elapsed = tonumber(elapsed),
-      longest = times.longest(judge.told), told = told, uses = json.array(used:new_ones()),
-      after = next(troubles.passed) and troubles.passed or nil,
-      ending = settings.endings and shown(ended) or nil }
+    return json.encode {
+      schedule = id, problems = problems, code = judge.code, lasted = tonumber(lasted), events = events, told = told,
+      longest = times.longest(judge.told), after = next(troubles.passed) and troubles.passed or nil,
+      uses = json.array(used:new_ones()), ending = settings.endings and shown(ended) or nil,
+    }
   end
 
   ---Of one that went on and on; `elapsed`: seconds, as a text.
