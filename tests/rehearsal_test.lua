@@ -66,6 +66,19 @@ test("a test of a pull request leaves its branch and nothing else wherever it is
   equal({ result.reference.outcome.code, branches_of(result.reference) }, { 0, "pr-42 production" })
 end)
 
+test("another run of a preview that comes has the secrets from before, and may fail as the first one does", function()
+  if toy.sanitized then skip "a forked process under the sanitizers is slow" end
+  local first = { recipe = "preview", params = { pr = 42, untested = true, take_over = false } }
+  local function fails(o)
+    o.recipe, o.params, o.faults, o.every = first.recipe, first.params, true, 1
+    o.plan = "second:journal:10\nclosed:journal:10\nsecond:journal:40"
+    local result = rehearse(CODEX, o)
+    return { result.failed, result.schedules }
+  end
+  equal(fails { after = { first } }, { {}, 3 })
+  equal(fails { unhealthy = "auth-worker-preview-42" }, { {}, 3 })
+end)
+
 test("a test of a push leaves nothing wherever it is killed, and its bundles are built", function()
   local result = rehearse(CODEX, { recipe = "test", params = params_of_test { bundles = true }, every = 3 * EVERY })
   equal(result.failed, {})

@@ -247,7 +247,8 @@ local function after_visit(self, problems, ending)
     end
     return after_resume(self, problems, ending)
   end
-  if visit.outcome.code ~= (visit.which == "second" and self.reference.outcome.code or 0) then
+  local expected = visit.which == "second" and self.reference.outcome.code or 0
+  if visit.outcome.code ~= expected then
     problems[#problems + 1] = { what = "exit code", line = ("the other run: %d: %s"):format(visit.outcome.code,
       visit.outcome.error or "no reason given") }
   elseif code ~= 0 and code ~= 6 and code ~= 10 and #ending.outcome.left > 0 then
@@ -255,7 +256,8 @@ local function after_visit(self, problems, ending)
       ending.outcome.error or "no reason given") }
   end
   add_lines(problems, "left over", without(ending.inventory, visit.inventory))
-  if visit.which == "second" and visit.outcome.code == 0 then after_resume(self, problems, ending) end
+  -- One that fails takes back what it has made, and not what it has found, which is the first one's.
+  if visit.which == "second" and expected == 0 then after_resume(self, problems, ending) end
 end
 
 -- What is there to remove things and failed has removed all or nothing, or says with exit code 3 that some are left.
