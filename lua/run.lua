@@ -4,8 +4,9 @@
 ---
 ---How the parts fit: run/steps.lua is what the recipe calls, run/history.lua folds the journal's
 ---events, run/recorder.lua writes them, run/leases.lua says who may, run/undo.lua takes back,
----run/approval.lua asks, run/deadline.lua ends what takes too long, run/place.lua opens the store,
----run/status.lua knows which errors leave a run where it stands, run/scratch.lua sweeps its temporary folders.
+---run/approval.lua asks, run/answer.lua is how somebody else answers, run/deadline.lua ends what takes
+---too long, run/place.lua opens the store, run/status.lua knows which errors leave a run where it
+---stands, run/scratch.lua sweeps its temporary folders.
 local core = require "core"
 local deadline = require "run.deadline"
 local history = require "run.history"

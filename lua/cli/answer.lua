@@ -1,4 +1,5 @@
 ---The verbs by which somebody else decides about a run: approve, cancel.
+local answers = require "run.answer"
 local core = require "core"
 local execute = require "cli.execute"
 local flags = require "cli.flags"
@@ -33,45 +34,10 @@ local ended = { done = true, undone = true, superseded = true, cancelled = true,
 
 -- approve --------------------------------------------------------------------------------------
 
--- A run that has ended, or is being taken back, is not revived by an answer.
-local may_answer = { running = true, interrupted = true, waiting = true }
-
-local function open_question(past)
-  for path, asked in pairs(may_answer[past.status] and past.approvals or {}) do
-    if asked.state == "asked" and not past.undoing then return path, asked end
-  end
-  usage(("run %s does not wait for an approval: it is %s"):format(past.id, past.status))
-end
-
-local function check_answer(past, asked, values)
-  if values.digest and values.digest ~= asked.digest then
-    failure {
-      code = "denied",
-      message = ("the plan of run %s has the digest %s, not %s"):format(past.id, asked.digest, values.digest),
-      hint = ("nothing was approved; 'davit show %s' has the plan"):format(past.id),
-    }
-  end
-  if core.now() >= asked.expires then
-    failure {
-      code = "approval-expired", hint = ("'davit resume %s' asks again"):format(past.id),
-      message = ("the question of run %s expired at %s UTC"):format(past.id,
-        os.date("!%Y-%m-%d %H:%M:%S", math.floor(asked.expires))),
-    }
-  end
-end
-
 local function show_question(past, asked)
   local text = execute.plan_text(asked.plan)
   io.stderr:write(("davit: run %s asks: %s (plan %s)\n"):format(past.id, asked.question, asked.digest))
   if text ~= "" then io.stderr:write(text, "\n") end
-end
-
-local function record(store, past, path, asked, values)
-  local kind = values.deny and "approval-denied" or "approved"
-  store:append { {
-    run = past.id, at = core.now(), kind = kind, path = path, status = "interrupted",
-    data = json.encode { by = execute.user(), why = values.why, how = "davit approve", digest = asked.digest },
-  } }
 end
 
 ---Approves or denies what a run asked, and goes on with it unless a process waits for the answer.
@@ -86,10 +52,10 @@ function answer.approve(arguments)
     local p = project.read(values.project)
     local store <close> = place.open(p.root)
     local past = read(store, p, id)
-    local path, asked = open_question(past)
-    check_answer(past, asked, values)
+    local path, asked = answers.open(past)
+    answers.check(past, asked, values.digest)
     show_question(past, asked)
-    record(store, past, path, asked, values)
+    answers.record(store, past, path, asked, { deny = values.deny, by = execute.user(), why = values.why })
     waits = holder.of(store, id)
   end
   if not waits then return execute.go_on(id, values) end
