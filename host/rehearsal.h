@@ -90,4 +90,6 @@ double rehearsal_takeover(const struct rehearsal *r);
  * the models and the store hold. The Lua states that used this world must never run again; others
  * may be opened on it. */
 void rehearsal_crash(struct rehearsal *r);
+/* So many seconds pass in which nobody does anything; rehearsal_limit is as much later. */
+void rehearsal_pass(struct rehearsal *r, double seconds);
 #endif

@@ -57,6 +57,13 @@ void actor_close(struct actor *a)
   *a = (struct actor){0};
 }
 
+static int ask_person(lua_State *L)
+{
+  struct actor *a = lua_touserdata(L, lua_upvalueindex(1));
+  lua_pushstring(L, a->person(a->person_arg));
+  return 1;
+}
+
 static int call_driver(lua_State *L)
 {
   lua_getglobal(L, "require");
@@ -64,7 +71,8 @@ static int call_driver(lua_State *L)
   lua_call(L, 1, 1);
   lua_getfield(L, -1, lua_tostring(L, 1));
   lua_pushvalue(L, 2);
-  return sched_run(L, 1);
+  lua_pushvalue(L, 3);
+  return sched_run(L, 2);
 }
 
 const char *actor_call(struct actor *a, const char *function, const char *argument, const char **error)
@@ -74,7 +82,9 @@ const char *actor_call(struct actor *a, const char *function, const char *argume
   lua_pushcfunction(L, call_driver);
   lua_pushstring(L, function);
   lua_pushstring(L, argument);
-  bool ok = lua_pcall(L, 2, 1, 0) == LUA_OK;
+  lua_pushlightuserdata(L, a);
+  lua_pushcclosure(L, ask_person, 1);
+  bool ok = lua_pcall(L, 3, 1, 0) == LUA_OK;
   output_flush(a->host.out);
   output_flush(a->host.err);
   const char *text = luaL_tolstring(L, -1, NULL);

@@ -188,6 +188,15 @@ void rehearsal_crash(struct rehearsal *r)
   rehearsal_seed(r, r->origin + TAKEOVER);
 }
 
+void rehearsal_pass(struct rehearsal *r, double seconds)
+{
+  if (seconds <= 0)
+    return;
+  rehearsal_note(r, "%.0f s pass", seconds);
+  r->now += seconds;
+  r->limit += r->limit > 0 ? seconds : 0;
+}
+
 /* ---- the log ---------------------------------------------------------------------------------------- */
 
 void rehearsal_note(struct rehearsal *r, const char *format, ...)

@@ -2,8 +2,8 @@
  *
  * What may go wrong is the models' affair (lua/rehearsal/faults.lua), and so is what an effect then answers. Done
  * here is what befalls Davit itself: it dies, it is asked to stop, its journal or its lease fails it, another
- * one comes. A schedule's id says all of it: FAULT:KIND:INDEX, with ":resume" or ":undo" where somebody
- * has to take over, and "+" before what goes wrong next. */
+ * one comes, whoever is asked says no or is not there. A schedule's id says all of it: FAULT:KIND:INDEX, with
+ * ":resume", ":undo" or what becomes of a question where somebody has to take over, and "+" before what goes wrong next. */
 #include "rehearsal_explorer.h"
 #include "interrupt.h"
 #include "task.h"
@@ -79,11 +79,14 @@ static void hurry(struct explorer *x)
   }
 }
 
-/* Some time after the one at work has ended, somehow. */
-static const char *take_over(struct explorer *x, const char *ending, const char **error)
+/* Some time after the one at work has ended, somehow, and `later` seconds after that. */
+static const char *take_over(struct explorer *x, const char *ending, double later, const char **error)
 {
   rehearsal_crash(x->r);
+  rehearsal_pass(x->r, later);
+  x->idle += later;
   x->disturbed = false;
+  x->answer = NULL;
   if (x->at_work + 1 == DAVITS) {
     *error = "nobody is left who could take over";
     return NULL;
@@ -97,7 +100,7 @@ static _Noreturn void crash(struct explorer *x, const char *ending)
   char how[8];
   const char *error;
   snprintf(how, sizeof how, "%s", ending);
-  const char *outcome = take_over(x, how, &error);
+  const char *outcome = take_over(x, how, 0, &error);
   explorer_end_disturbed(x, how, outcome, error);
 }
 
@@ -123,12 +126,26 @@ static void go_wrong(struct explorer *x, const struct rehearsal_point *p, const 
     interrupt_stop(sched_of(x->davits[x->at_work].L), SIGTERM);
   else if (strcmp(t->fault, "lease-lost") == 0)
     rehearsal_steal_leases(x->r);
+  else if (strcmp(t->fault, "unanswered") == 0)
+    x->answer = "";
+  else if (p->kind == POINT_JOURNAL && strcmp(t->fault, "denied") == 0)
+    x->answer = "no";
   else if (p->kind == POINT_JOURNAL && strcmp(t->fault, "full") == 0)
     rehearsal_refuse_write(x->r);
   else if (strcmp(t->fault, "second") == 0 || strcmp(t->fault, "closed") == 0)
     arrive(x, t->fault);
   else
     ASK(x, "arm", t->fault, rehearsal_kind_name(p->kind));
+}
+
+const char *explorer_person(void *explorer)
+{
+  struct explorer *x = explorer;
+  const char *answer = x->answer ? x->answer : "yes";
+  x->answer = NULL;
+  rehearsal_note(x->r, "somebody is asked: %s", *answer ? answer : "nobody is there");
+  ASK(x, "answered", answer);
+  return answer;
 }
 
 static bool starved(const struct explorer *x)
@@ -141,15 +158,17 @@ static bool starved(const struct explorer *x)
 
 enum { HOW_SIZE = 8 };
 
-/* Who was disturbed may leave the rest to others: as the schedule says, else as the models think fit. The last outcome. */
+/* Who was disturbed may leave the rest to others: as the schedule says, else as the models think fit, at once or so
+ * many seconds later ("resume", "resume 86400"). The last outcome. */
 static const char *follow(struct explorer *x, char how[HOW_SIZE], const char *outcome, const char **error)
 {
   while (outcome && x->disturbed) {
     const char *next = ASK(x, "follow", how, outcome, x->ending);
     if (!next)
       break;
-    snprintf(how, HOW_SIZE, "%s", next);
-    outcome = take_over(x, how, error);
+    double later = 0;
+    sscanf(next, "%7s %lf", how, &later);
+    outcome = take_over(x, how, later, error);
   }
   return outcome;
 }
@@ -166,6 +185,8 @@ static _Noreturn void leave(struct explorer *x)
 {
   if (x->is_judged)
     explorer_send_log(x, x->id);
+  else if (x->sweep->replay)
+    SAY(x, "died", x->sweep->replay, "the run never comes to this point");
   explorer_reap_all(x);
   if (x->sweep->replay)
     SAY(x, "done", "0");  // no process is left to say so
@@ -177,9 +198,8 @@ void explorer_end_disturbed(struct explorer *x, const char *began, const char *o
   char elapsed[32], how[HOW_SIZE];
   alarm(x->sweep->limit);
   snprintf(how, sizeof how, "%s", began);
-  snprintf(elapsed, sizeof elapsed, "%.3f", rehearsal_elapsed(x->r));
-  if (x->is_judged)
-    outcome = follow(x, how, outcome, &error);
+  snprintf(elapsed, sizeof elapsed, "%.3f", rehearsal_elapsed(x->r) - x->idle);
+  outcome = follow(x, how, outcome, &error);  // where the next thing may go wrong, of which this is the way
   if (!x->is_judged)
     ;
   else if (starved(x))
@@ -206,7 +226,7 @@ static void take_too_long(void *arg)
 {
   struct explorer *x = arg;
   char elapsed[32];
-  snprintf(elapsed, sizeof elapsed, "%.0f", rehearsal_elapsed(x->r));
+  snprintf(elapsed, sizeof elapsed, "%.0f", rehearsal_elapsed(x->r) - x->idle);
   if (x->is_judged)
     SAY(x, "overdue", x->id, elapsed);
   leave(x);
@@ -223,7 +243,7 @@ static bool split_off(struct explorer *x, const char *id)
     x->in_common = in_common;
   }
   snprintf(x->id, sizeof x->id, "%s", id);
-  rehearsal_limit(x->r, x->patience, take_too_long, x);
+  rehearsal_limit(x->r, x->patience + x->idle, take_too_long, x);
   return true;
 }
 

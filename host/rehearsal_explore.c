@@ -136,7 +136,7 @@ static void replay(struct explorer *x)
 {
   const char *error = NULL;
   const char *outcome = run_undisturbed(x, explorer_at_point, &error);
-  if (x->is_judged)
+  if (*x->id)
     explorer_end_disturbed(x, "start", outcome, error);
   SAY(x, "died", x->sweep->replay, error ? error : "the run never comes to this point");
 }
@@ -148,8 +148,10 @@ static bool prepare(struct explorer *x, struct actor *a, const char *function)
   int fd = x->sweep->replay ? STDERR_FILENO : STDIN_FILENO;  // which is /dev/null
   const char *error = "not enough memory";
   struct world *world = x->permit ? permit_world(x->permit) : rehearsal_world(x->r);
-  if (actor_open(a, world, fd, LIMIT_BYTES) &&
-      actor_call(a, function, x->sweep->settings, &error))
+  bool open = actor_open(a, world, fd, LIMIT_BYTES);
+  a->person = explorer_person;
+  a->person_arg = x;
+  if (open && actor_call(a, function, x->sweep->settings, &error))
     return true;
   SAY(x, "died", "undisturbed", error);
   return false;

@@ -38,7 +38,9 @@ struct explorer {
   bool is_judged;      /* this process's own run is a schedule, be it the way to others or not */
   double patience;     /* seconds of the rehearsal's time until a run takes too long */
   bool disturbed;      /* something went wrong for the one that is at work */
-  char ending[8];      /* what follows a run that was stopped: "resume" or "undo"; "": nothing */
+  char ending[8];      /* what follows a run that was stopped or waits, as the id has it; "": nothing */
+  double idle;         /* seconds in which nobody did anything, as a question was to expire: they are no run's */
+  const char *answer;  /* what the next person says who is asked; NULL: yes */
 };
 
 /* ---- telling (rehearsal_packet.c) ----------------------------------------------------------- */
@@ -71,4 +73,6 @@ void explorer_at_point(void *explorer, const struct rehearsal_point *p);
 /* What becomes of a disturbed run that has ended, with an outcome or an error; ends this process. `began`: what it
  * was, "start" or the way in which somebody took over. */
 _Noreturn void explorer_end_disturbed(struct explorer *x, const char *began, const char *outcome, const char *error);
+/* The person whom all Davits of the explorer ask (rehearsal_actor.h). */
+const char *explorer_person(void *explorer);
 #endif

@@ -86,7 +86,8 @@ void rehearsal_steal_leases(struct rehearsal *r)
 static bool append(struct store *s, const struct store_event *const *events, size_t n, struct fault *fault)
 {
   struct rehearsal *r = world_of(s);
-  rehearsal_before(r, POINT_JOURNAL, "%s %s", events[0]->kind, events[0]->path);
+  const struct store_event *last = events[n - 1];  // before it stands what was observed on the way to it
+  rehearsal_before(r, POINT_JOURNAL, "%s %s", last->kind, last->path);
   bool ok = !is_full(r, fault) && inner(s)->ops->append(inner(s), events, n, fault);
   for (size_t i = 0; i < n; i++)
     rehearsal_note(r, "journal %s %s%s", events[i]->kind, events[i]->path, ok ? "" : " -> refused");

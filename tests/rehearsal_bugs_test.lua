@@ -24,7 +24,7 @@ local BEGIN <const> = "local _ <close> = begin(run)\n"
 local function recipe(folder, name, body)
   fs.write(("%s/recipes/%s.lua"):format(folder, name), ([[
 %s
-return { summary = "A toy", params = { pr = { type = "integer", default = 42 } }, run = function(_, run)
+return { summary = "A toy", approves = true, params = { pr = { type = "integer", default = 42 } }, run = function(_, run)
 %s
 end }
 ]]):format(HEAD, body))

@@ -1,9 +1,11 @@
 ---What a Davit does in a rehearsal, called by name from host/rehearsal_actor.c: it gets ready, starts
 ---the recipe, resumes the run or takes it back. The one place that knows how runs are started.
+local answer = require "run.answer"
+local approvals = require "rehearsal.approvals"
+local core = require "core"
 local exit = require "cli.exit"
 local history = require "run.history"
 local json = require "json"
-local monotonic = require("core").monotonic
 local place = require "run.place"
 local process = require "process"
 local project = require "project"
@@ -56,11 +58,19 @@ end
 
 local function silent() end
 
-local function options(store, params)
+-- Who is at the terminal, if anybody is.
+---@param person fun(): string  "yes", "no", or "" where nobody is there
+local function asks(person)
+  return function()
+    local said = person()
+    return said ~= "" and said or nil
+  end
+end
+
+local function options(store, params, person)
   return {
     recipe = ready.recipe, params = params, store = store, root = ".", project = ready.project.project,
-    report = ready.settings.told and report.text(false) or silent, ask = silent, user = "rehearsal", yes = true,
-    flags = {},
+    report = ready.settings.told and report.text(false) or silent, ask = asks(person), user = "rehearsal", flags = {},
   }
 end
 
@@ -101,6 +111,25 @@ local function left_by(run)
   return left, stuck
 end
 
+-- The run that this rehearsal is about, whoever carries it out; nil while none is recorded.
+local function own_run(store)
+  for id in pairs(recorded(store)) do
+    if not ready.earlier[id] then return id end
+  end
+end
+
+-- Seconds until the question expires for which a run waits.
+local function patience_of(run)
+  for _, asked in pairs(run and run.status == "waiting" and run.recorder.history.approvals or {}) do
+    if asked.state == "asked" then return asked.expires - core.now() end
+  end
+end
+
+local function consent(store)
+  local id = ready.recipe.approves and own_run(store)
+  return id and approvals.of(store, id) or nil
+end
+
 -- What the shell would be told, and what the store still says; seconds are of the world's time.
 local function outcome(store, run, err, seconds)
   err = err or run and run.error
@@ -109,13 +138,14 @@ local function outcome(store, run, err, seconds)
     code = run and exit.of(run) or err and exit.code(err) or 0, status = run and run.status,
     error = err and (getmetatable(err) and tostring(err) or err.message), cause = err and err.code, left = left,
     stuck = stuck, changed = json.array(run and run.changed or {}), leases = held(store), kept = kept(),
-    exposed = exposed(store, run), seconds = seconds, deadline = ready.recipe.deadline,
+    exposed = exposed(store, run), seconds = seconds, deadline = ready.recipe.deadline, waits = patience_of(run),
+    approvals = consent(store), went_back = run and run.recorder.history.undoing ~= nil,
   }
 end
 
 -- Also a run that could not even begin has an exit code.
 local function with_store(f)
-  local began = monotonic()
+  local began = core.monotonic()
   local store, refused = try(place.open, ".")
   if refused then
     return json.encode { code = exit.code(refused), error = tostring(refused), left = json.array {},
@@ -123,65 +153,92 @@ local function with_store(f)
   end
   local _ <close> = store
   local run, err = try(f, store)
-  return outcome(store, run, err, monotonic() - began)
+  return outcome(store, run, err, core.monotonic() - began)
 end
 
 -- The run that died; nil when it died before it was recorded.
 local function past_of(store)
-  for id in pairs(recorded(store)) do
-    if not ready.earlier[id] then return history.read(store, id) end
-  end
+  local id = own_run(store)
+  return id and history.read(store, id)
 end
 
-local function begin(store)
-  return runs.start(options(store, ready.settings.params))
+local function begin(store, person)
+  return runs.start(options(store, ready.settings.params, person))
 end
 
-local function run_before(settings, before)
+local function run_before(settings, before, person)
   get_ready(settings, before.recipe)
   local store <close> = place.open "."
-  local run = runs.start(options(store, before.params))
+  local run = runs.start(options(store, before.params, person))
   if run.error then error(("%s, which comes first, fails: %s"):format(before.recipe, run.error), 0) end
 end
 
 ---Does what the rehearsal begins after, one after the other: runs, and pushes.
-function driver.set_the_scene(text)
+function driver.set_the_scene(text, person)
   local settings = json.decode(text)
   for _, before in ipairs(settings.after or {}) do
-    if before.push then process.run { argv = { "git", "push" } } else run_before(settings, before) end
+    if before.push then process.run { argv = { "git", "push" } } else run_before(settings, before, person) end
   end
   return ""
 end
 
-function driver.start()
-  return with_store(begin)
+function driver.start(_, person)
+  return with_store(function(store) return begin(store, person) end)
 end
 
 ---Another run of the same.
 driver.second = driver.start
 
 ---The clean-up that follows when the pull request is closed.
-function driver.closed()
+function driver.closed(_, person)
   get_ready(ready.settings, "cleanup")
-  return driver.start()
+  return driver.start(nil, person)
 end
 
 ---As `davit resume` does; a run that was never recorded is started again, one that is over stays so.
-function driver.resume()
+function driver.resume(_, person)
   return with_store(function(store)
     local past = past_of(store)
-    if not past then return begin(store) end
+    if not past then return begin(store, person) end
     if past.finished then return nil end
-    return runs.resume(options(store, past.started.params), past)
+    return runs.resume(options(store, past.started.params, person), past)
   end)
 end
 
+local function nobody() return "" end
+
+-- Answers the question that the run waits with, from elsewhere, and goes on with it.
+local function answer_it(store, deny)
+  local past = past_of(store)
+  local path, asked = answer.open(past)
+  answer.check(past, asked)
+  answer.record(store, past, path, asked, { deny = deny, by = "rehearsal" })
+  return runs.resume(options(store, past.started.params, nobody), past), path
+end
+
+---As `davit approve` does, once for each question: one that is asked again waits for ever.
+function driver.approve()
+  return with_store(function(store)
+    local known = {}
+    while true do
+      local run, path = answer_it(store, false)
+      if run.status ~= "waiting" or known[path] then return run end
+      known[path] = true
+    end
+  end)
+end
+
+---As `davit approve --deny` does.
+function driver.deny()
+  return with_store(function(store) return (answer_it(store, true)) end)
+end
+
 ---As `davit undo` does; what was never recorded, or was taken back already, needs nothing.
-function driver.undo()
+function driver.undo(_, person)
   return with_store(function(store)
     local past = past_of(store)
     if not past or past.status == "undone" then return nil end
-    return runs.undo(options(store, past.started.params), past)
+    return runs.undo(options(store, past.started.params, person), past)
   end)
 end
 

@@ -46,6 +46,8 @@ function module.group(kind, about)
     return ("http:%s:%s"):format(service or "worker", method)
   elseif kind == "sql" then
     return about:find "^connect " and "sql:connect" or "sql:statement"
+  elseif kind == "journal" and method == "approval-asked" then
+    return "journal:approval-asked"
   end
   return kind == "file" and "file:" .. (method or about) or kind
 end

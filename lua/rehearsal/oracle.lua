@@ -1,10 +1,12 @@
 ---What must hold after a run that was disturbed, and what is wrong with one.
+local approvals = require "rehearsal.approvals"
 local inventory = require "rehearsal.inventory"
 local times = require "rehearsal.times"
 
 local oracle = {}
 
-local LEFT <const> = 3   -- the exit code of who has left something
+-- Exit codes: something was left, it was denied, it waits for an approval.
+local LEFT <const>, DENIED <const>, WAITING <const> = 3, 7, 75
 
 ---@class rehearsal.Problem
 ---@field what string  "missing", "left over", "lost", "exit code", "lease", "no end"
@@ -22,6 +24,8 @@ local LEFT <const> = 3   -- the exit code of who has left something
 ---@field seen rehearsal.Problem[]  what was seen while it happened, of lua/rehearsal/watch.lua
 ---@field told table[]        what each Davit said when it ended, one after the other
 ---@field elapsed number      seconds that the undisturbed run took
+---@field answer? string      what somebody has said whom the Davit at work has asked; "": nobody was there
+---@field several? boolean    more than one thing has gone wrong
 local Oracle = {}
 Oracle.__index = Oracle
 
@@ -173,7 +177,7 @@ local function check_leases(self, problems, outcome)
   end
 end
 
-local compare = { start = after_resume, resume = after_resume, undo = after_undo }
+local compare = { start = after_resume, resume = after_resume, approve = after_resume, undo = after_undo }
 
 -- ---- what is not the run's ----------------------------------------------------------------------
 
@@ -219,16 +223,28 @@ local function check_truth(problems, outcome)
   end
 end
 
+-- A day later the question has expired, and whoever resumes the run is asked anew.
+local function after_waiting(outcome, wanted)
+  if wanted == "expire" then return ("resume %.0f"):format(outcome.waits + 1) end
+  return wanted ~= "" and wanted or "approve"
+end
+
+---What somebody has said whom the Davit at work has asked.
+---@param answer? string  "yes", "no", "" for nobody
+function Oracle:answered(answer) self.answer = answer end
+
 ---What was told by a Davit that was disturbed and has ended by itself, and who goes on with it.
 ---@param how "start"|"resume"|"undo"  what it was to do
 ---@param outcome table
----@param wanted string   "resume", "undo" or "": what the schedule says
----@return "start"|"resume"|"undo"|nil
+---@param wanted string   "resume", "undo", what becomes of a question, or "": what the schedule says
+---@return string|nil     "start", "resume", "undo", "approve", "deny"; "resume 86400": so many seconds later
 function Oracle:follow(how, outcome, wanted)
   self.told[#self.told + 1], outcome.how = outcome, how
   if self.visit then return nil end   -- who came has the last word
   if how == "undo" then return outcome.code ~= 0 and "undo" or nil end
-  if outcome.code == 10 then return wanted ~= "" and wanted or "resume" end
+  if how ~= "start" and not outcome.status and outcome.code ~= 0 then return "resume" end   -- it did not even begin
+  if outcome.code == WAITING then return after_waiting(outcome, wanted) end
+  if outcome.code == 10 then return wanted == "undo" and wanted or "resume" end
   if outcome.cause == "left-behind" then return "start" end   -- what is there to remove is run again
   if outcome.code == 3 then return "undo" end
   if outcome.status == "lost" or outcome.code == 6 then return "resume" end
@@ -280,6 +296,51 @@ local function after_fault(self, problems, ending)
   check_half(self, problems, ending)
 end
 
+-- ---- questions ---------------------------------------------------------------------------------
+
+-- Whether the last word was no, be it written down or not.
+local function is_denied(self, how, outcome)
+  return how == "deny" or self.answer == "no" or (outcome.approvals or {}).denied
+end
+
+-- Who was told no has done nothing, or has taken back all of it: not even what a run that fails may leave, as nobody
+-- had agreed to anything yet.
+local function after_denial(self, problems, ending)
+  local function add(what, lines)
+    for _, line in ipairs(lines) do
+      local stays = inventory.is_said(line) or is_told_anew(self, inventory.object(line)) or is_kept(ending, line)
+      problems[#problems + 1] = not stays and { what = what, line = line } or nil
+    end
+  end
+  add("left over", without(ending.inventory, self.before))
+  add("lost", without(self.before, ending.inventory))
+end
+
+-- Without a status all was over already.
+local function check_denied_code(self, problems, how, outcome)
+  local stuck = #(outcome.stuck or {})
+  if how == "undo" then return check_code(self, problems, how, outcome) end
+  if not outcome.status or outcome.code == DENIED or stuck > 0 and stuck == #outcome.left then return end
+  if outcome.code == 0 then
+    problems[#problems + 1] = { what = "unapproved", line = "exit code 0, although somebody has said no" }
+  elseif not self.several then
+    problems[#problems + 1] = { what = "exit code", line = ("%d instead of %d: %s"):format(outcome.code, DENIED,
+      outcome.error or "no reason given") }
+  end
+end
+
+-- What comes after an approval in the undisturbed run begins after it, or not at all.
+local function check_approved(self, problems, outcome)
+  if self.answer == "" and outcome.code == 0 then
+    problems[#problems + 1] = { what = "unapproved", line = "exit code 0, although nobody was there to be asked" }
+  end
+  local of_undisturbed = self.reference.outcome.approvals
+  if not outcome.approvals or not of_undisturbed then return end
+  for _, name in ipairs(approvals.unasked(outcome.approvals, of_undisturbed)) do
+    problems[#problems + 1] = { what = "unapproved", line = name }
+  end
+end
+
 ---@param elapsed number  seconds
 ---@return rehearsal.Problem
 function Oracle:too_long(elapsed) return times.overdue(self, elapsed) end
@@ -298,7 +359,7 @@ local function once(problems)
   return list
 end
 
----@param how "start"|"resume"|"undo"  what the last Davit was to do
+---@param how "start"|"resume"|"undo"|"approve"|"deny"  what the last Davit was to do
 ---@param disturbed boolean  it was disturbed itself: it may have failed, and have taken everything back
 ---@param ending rehearsal.Ending
 ---@param elapsed number  seconds
@@ -307,16 +368,23 @@ function Oracle:problems(how, disturbed, ending, elapsed)
   local problems = {}
   self.told[#self.told + 1], ending.outcome.how = ending.outcome, how
   self.code = self.told[1].code
-  if disturbed and how ~= "undo" then
+  if is_denied(self, how, ending.outcome) then
+    check_denied_code(self, problems, how, ending.outcome)
+    after_denial(self, problems, ending)
+  elseif (disturbed or self.several and ending.outcome.went_back) and how ~= "undo" then
     after_fault(self, problems, ending)
   else
     check_code(self, problems, how, ending.outcome)
     compare[how](self, problems, ending)
   end
+  check_approved(self, problems, ending.outcome)
   check_others(self, problems, ending)
   check_leases(self, problems, ending.outcome)
   table.move(self.seen, 1, #self.seen, #problems + 1, problems)
-  for _, outcome in ipairs(self.told) do check_truth(problems, outcome) end
+  for i, outcome in ipairs(self.told) do
+    check_truth(problems, outcome)
+    if outcome.code == WAITING and i < #self.told then check_leases(self, problems, outcome) end
+  end
   problems[#problems + 1] = times.problem(self, elapsed)
   return once(problems)
 end

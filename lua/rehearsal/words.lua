@@ -68,6 +68,7 @@ local journal = {
   full = { "fails", "no space left for the journal" }, ["lease-lost"] = { "other", "somebody else takes all leases" },
   second = { "other", "another run of the same comes" },
   closed = { "other", "the pull request is closed, and cleaned up" },
+  denied = { "fails", "whoever is asked says no" }, unanswered = { "slow", "nobody is there to be asked" },
 }
 
 local of_kind = { http = http, sql = sql, dns = dns, process = process, file = file, journal = journal }
@@ -88,7 +89,7 @@ end
 ---@field fault string    "crash-after"
 ---@field kind string     "http"
 ---@field index integer
----@field ending? string  "resume" or "undo"
+---@field ending? string  "resume", "undo", and of a question that nobody answers "approve", "deny" or "expire"
 
 local TERM <const> = "^([%w-]+):(%a+):(%d+):?(%a*)$"
 
@@ -128,6 +129,7 @@ local invariants = {
   lease = "somebody holds a lease that should be free",
   touched = "something that is not this pull request's was made, changed or removed",
   refused = "Davit refuses what the recipe does, even undisturbed: a mistake in the recipe",
+  unapproved = "it went on without the approval that the undisturbed run had",
   untrue = "the report of the run does not tell the truth",
   secret = "a secret is where it must not be",
   twice = "a request that must not be repeated was sent twice",

@@ -105,13 +105,19 @@ local function add_judgement(world, state, net, troubles, eye, settings, used)
     used:know(judge.reference.uses)
   end
 
-  ---How somebody takes over from a Davit that was disturbed and has ended by itself: "resume", "undo", "start", or
-  ---nil for not at all.
+  ---How somebody takes over from a Davit that was disturbed and has ended by itself: "resume", "undo", "start",
+  ---"approve", "deny", or nil for not at all; with a number behind it so many seconds later.
   function world.follow(how, outcome, wanted)
     local told = json.decode(outcome)
     told.trouble = troubles:lasting(core.now())
     return judge:follow(how, told, wanted)
   end
+
+  ---A Davit has ended, by itself or not: what was said to it, and it has not written down, is forgotten.
+  function world.abandoned() judge:answered(nil) end
+
+  ---What a person has said who was asked: "yes", "no", or "" for nobody.
+  function world.answered(answer) judge:answered(answer) end
 
   ---Of another run that came and went while this one stood still.
   function world.arrived(which, outcome, err)
@@ -124,6 +130,7 @@ local function add_judgement(world, state, net, troubles, eye, settings, used)
   ---gone wrong and until the end, as texts, the SHA-256 of its log, and whether the last Davit was disturbed itself.
   function world.judge(id, how, outcome, elapsed, lasted, events, disturbed)
     local ended = ending(outcome)
+    judge.several = id:find("+", 1, true) ~= nil
     local problems = judge:problems(how, disturbed ~= "", ended, tonumber(elapsed))
     problems = with_own(problems, id, how, ended.outcome)
     failed = #problems > 0
@@ -239,6 +246,7 @@ return function(text, disk)
 
   function world.crash()
     ledger.abandon(state)
+    world.abandoned()
     return {}
   end
 

@@ -199,6 +199,35 @@ return {
         health.wait { url = ("https://%s/health"):format(HOST), expect = { json = { ["/version"] = "2" } } }
       end) ]],
   },
+  -- ---- asked -----------------------------------------------------------------------------------
+  {
+    "a database is migrated before anybody is asked, and stays so when the answer is no", breaks = "left over",
+    scene = [[ run.ensure(the_branch "pr-42") ]],
+    wrong = [[ run.step("migrate", function()
+        local s <close> = connect(branch "pr-42".id)
+        s:query "create table if not exists seeds (name text)"
+      end)
+      run.approve "Keep it?" ]],
+    right = [[ run.approve "Migrate?"
+      run.step("migrate", function()
+        local s <close> = connect(branch "pr-42".id)
+        s:query "create table if not exists seeds (name text)"
+      end) ]],
+  },
+  {
+    "a no is caught, and the run goes on", breaks = "unapproved",
+    wrong = [[ try(run.approve, "Comment?")
+      run.ensure(the_comment "hello") ]],
+    right = [[ run.approve "Comment?"
+      run.ensure(the_comment "hello") ]],
+  },
+  {
+    "what is asked is another question each time, and no answer fits", breaks = "exit code",
+    wrong = [[ run.approve { "Comment?", plan = { minute = require "core".now() // 60 } }
+      run.ensure(the_comment "hello") ]],
+    right = [[ run.approve { "Comment?", plan = { issue = 42 } }
+      run.ensure(the_comment "hello") ]],
+  },
   -- ---- somebody else's -------------------------------------------------------------------------
   {
     "a preview migrates production", breaks = "touched",

@@ -83,6 +83,16 @@ end
 -- ---- the journal ------------------------------------------------------------------------------
 
 -- Carried out by host/rehearsal_disturb.c: they befall Davit, not an effect.
-function machine.of_journal() return { "full", "lease-lost", "second", "closed" }, 0 end
+local befalls = { "full", "lease-lost", "second", "closed" }
+
+-- Where a question is about to be asked: somebody says no, or nobody is there; then somebody approves or denies it
+-- later, it expires, or the run is taken back while it waits.
+local unheard = { "denied", "unanswered approve", "unanswered deny", "unanswered expire", "unanswered undo" }
+
+---@param about string  "approval-asked PATH"
+function machine.of_journal(about)
+  if not about:find "^approval%-asked " then return befalls, 0 end
+  return table.move(unheard, 1, #unheard, #befalls + 1, { table.unpack(befalls) }), 0
+end
 
 return machine
