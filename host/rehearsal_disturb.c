@@ -143,7 +143,7 @@ const char *explorer_person(void *explorer)
   struct explorer *x = explorer;
   const char *answer = x->answer ? x->answer : "yes";
   x->answer = NULL;
-  rehearsal_note(x->r, "somebody is asked: %s", *answer ? answer : "nobody is there");
+  rehearsal_note(x->r, "person asked -> %s", *answer ? answer : "nobody");
   ASK(x, "answered", answer);
   return answer;
 }

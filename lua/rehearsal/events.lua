@@ -10,12 +10,12 @@ local events = {}
 ---@field term? string    of a fault: "500:http:12"
 
 -- What an event's outcome may be when all is well; the rest is worth a look.
-local fine = { done = true, found = true, taken = true, connected = true, open = true, ["0"] = true,
+local fine = { done = true, found = true, taken = true, connected = true, open = true, ["0"] = true, yes = true,
   ["file-not-found"] = true, ["dns-no-data"] = true }
 
 local reads = { GET = true, HEAD = true, OPTIONS = true }
 local kinds = { http = true, sql = true, dns = true, process = true, file = true, journal = true, lease = true,
-  websocket = true, pack = true, unpack = true }
+  websocket = true, pack = true, unpack = true, person = true }
 
 local function is_bad(kind, text)
   if kind == "journal" then return text:find "^%a[%w-]*%-failed" ~= nil or text:find(" -> refused", 1, true) ~= nil end

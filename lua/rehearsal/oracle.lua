@@ -26,6 +26,7 @@ local LEFT <const>, DENIED <const>, WAITING <const> = 3, 7, 75
 ---@field elapsed number      seconds that the undisturbed run took
 ---@field answer? string      what somebody has said whom the Davit at work has asked; "": nobody was there
 ---@field several? boolean    more than one thing has gone wrong
+---@field late? boolean       a question had expired before somebody took over: services may refuse what they did not
 local Oracle = {}
 Oracle.__index = Oracle
 
@@ -223,9 +224,10 @@ local function check_truth(problems, outcome)
   end
 end
 
--- A day later the question has expired, and whoever resumes the run is asked anew.
-local function after_waiting(outcome, wanted)
-  if wanted == "expire" then return ("resume %.0f"):format(outcome.waits + 1) end
+-- When the question has expired, whoever resumes the run is asked anew.
+local function after_waiting(self, outcome, wanted)
+  self.late = wanted == "expire"
+  if self.late then return ("resume %.0f"):format(outcome.waits + 1) end
   return wanted ~= "" and wanted or "approve"
 end
 
@@ -243,7 +245,7 @@ function Oracle:follow(how, outcome, wanted)
   if self.visit then return nil end   -- who came has the last word
   if how == "undo" then return outcome.code ~= 0 and "undo" or nil end
   if how ~= "start" and not outcome.status and outcome.code ~= 0 then return "resume" end   -- it did not even begin
-  if outcome.code == WAITING then return after_waiting(outcome, wanted) end
+  if outcome.code == WAITING then return after_waiting(self, outcome, wanted) end
   if outcome.code == 10 then return wanted == "undo" and wanted or "resume" end
   if outcome.cause == "left-behind" then return "start" end   -- what is there to remove is run again
   if outcome.code == 3 then return "undo" end
@@ -359,6 +361,11 @@ local function once(problems)
   return list
 end
 
+-- Whether it may have ended otherwise than undisturbed, if it has taken everything back.
+local function may_fail(self, disturbed, outcome)
+  return disturbed or self.late or self.several and outcome.went_back
+end
+
 ---@param how "start"|"resume"|"undo"|"approve"|"deny"  what the last Davit was to do
 ---@param disturbed boolean  it was disturbed itself: it may have failed, and have taken everything back
 ---@param ending rehearsal.Ending
@@ -371,7 +378,7 @@ function Oracle:problems(how, disturbed, ending, elapsed)
   if is_denied(self, how, ending.outcome) then
     check_denied_code(self, problems, how, ending.outcome)
     after_denial(self, problems, ending)
-  elseif (disturbed or self.several and ending.outcome.went_back) and how ~= "undo" then
+  elseif may_fail(self, disturbed, ending.outcome) and how ~= "undo" then
     after_fault(self, problems, ending)
   else
     check_code(self, problems, how, ending.outcome)
