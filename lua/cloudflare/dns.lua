@@ -86,8 +86,10 @@ local function replace_records(account, o)
   local before, others = taken.foreign(account, o.host, o.marker)
   if not before then return write(account, o) end
   local kept = taken.keep(account, o.host, o.marker, { by = "record", records = before })
-  for i = #others, 2, -1 do delete(account, o.host, others[i].id) end
-  local thing = write(account, o, others[1].id)
+  local thing = taken.after(function()
+    for i = #others, 2, -1 do delete(account, o.host, others[i].id) end
+    return write(account, o, others[1].id)
+  end)
   thing.took_over = kept
   return thing
 end
@@ -98,8 +100,10 @@ local function create(account, o)
   if not attached then return (o.take_over and replace_records or write)(account, o) end
   worker.check(account, attached.worker)   -- nobody agrees to that for production
   local kept = taken.keep(account, o.host, o.marker, { by = "record", worker = attached.worker })
-  domain.detach(account, attached)
-  local thing = write(account, o)
+  local thing = taken.after(function()
+    domain.detach(account, attached)
+    return write(account, o)
+  end)
   thing.took_over = kept
   return thing
 end

@@ -131,7 +131,8 @@ local function create(account, o)
   local text = owner_of(account, o)
   if not o.take_over then return attach(account, o, has_own_record(account, o, text), false) end
   local before = take_over(account, o)
-  local thing = attach(account, o, true, before ~= nil and before.worker ~= nil)
+  local function go_on() return attach(account, o, true, before ~= nil and before.worker ~= nil) end
+  local thing = before and taken.after(go_on) or go_on()
   thing.took_over = before
   return thing
 end

@@ -66,9 +66,10 @@ local function is_refusal(err)
 end
 
 ---Whether a failed create may have made the thing all the same: unless nothing was sent or the service has refused,
----it may; what a recipe could not read of an answer is no refusal.
+---it may; what a recipe could not read of an answer is no refusal. Nor does a refusal say anything that came after a part
+---of it had been done (`begun`).
 function resource.may_be_there(err)
-  if open[err.class] or err.code == "deadline" then return true end
+  if err.begun or open[err.class] or err.code == "deadline" then return true end
   return err.class ~= "misuse" and not unsent[err.code] and not err.code:find "^dns%-" and not is_refusal(err)
 end
 
@@ -87,7 +88,7 @@ function resource.create(r)
     resource.check_ours(r, found)
     return found, true
   end
-  err.nothing = not unseen
+  err.nothing = not unseen and err.class ~= "pending"   -- what is not there yet may come
   error(err, 0)
 end
 
