@@ -109,6 +109,15 @@ test("a take-over that breaks off anywhere is finished, or put back, by the next
   end
 end)
 
+test("a take-over whose next request is refused is one that has begun", function()
+  local w <close> = open()
+  foreign(w, "192.0.2.1")
+  w:fail("^PATCH .*dns_records", { status = 403 }, 1000)
+  local _, adopted = resource.create(record_of())
+  w.faults = {}
+  equal({ adopted, resource.destroy(record_of()), records(w) }, { true, true, { "A codex.revelations.studio 192.0.2.1" } })
+end)
+
 test("putting back that breaks off anywhere is finished by the next attempt", function()
   for _, at in ipairs { "^POST .*dns_records", "^DELETE .*dns_records" } do
     for _, lost in ipairs { "before", "after" } do

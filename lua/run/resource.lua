@@ -66,7 +66,7 @@ local function is_refusal(err)
 end
 
 ---Whether a failed create may have made the thing all the same: unless nothing was sent or the service has refused,
----it may; what a recipe could not read of an answer is no refusal. Nor does a refusal say anything that came after a part
+---it may; what a recipe could not read of an answer is no refusal. Nor does one say anything that came after a part
 ---of it had been done (`begun`).
 function resource.may_be_there(err)
   if err.begun or open[err.class] or err.code == "deadline" then return true end
