@@ -5,6 +5,7 @@
 ---
 ---With take_over, records of others are as good as none: they are replaced, and put back by destroy (taken.lua).
 local api = require "cloudflare.api"
+local begun = require "run.begun"
 local domain = require "cloudflare.domain"
 local marker = require "marker"
 local options = require "options"
@@ -86,7 +87,7 @@ local function replace_records(account, o)
   local before, others = taken.foreign(account, o.host, o.marker)
   if not before then return write(account, o) end
   local kept = taken.keep(account, o.host, o.marker, { by = "record", records = before })
-  local thing = taken.after(function()
+  local thing = begun.go_on(function()
     for i = #others, 2, -1 do delete(account, o.host, others[i].id) end
     return write(account, o, others[1].id)
   end)
@@ -100,7 +101,7 @@ local function create(account, o)
   if not attached then return (o.take_over and replace_records or write)(account, o) end
   worker.check(account, attached.worker)   -- nobody agrees to that for production
   local kept = taken.keep(account, o.host, o.marker, { by = "record", worker = attached.worker })
-  local thing = taken.after(function()
+  local thing = begun.go_on(function()
     domain.detach(account, attached)
     return write(account, o)
   end)

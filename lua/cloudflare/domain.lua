@@ -2,6 +2,7 @@
 ---
 ---A domain itself has no place for a marker: it is ours when it leads to our Worker. With take_over, a host of another
 ---Worker or with records of others is as good as a free one; destroy puts back what was there (taken.lua).
+local begun = require "run.begun"
 local core = require "core"
 local marker = require "marker"
 local options = require "options"
@@ -107,7 +108,7 @@ local function attach(account, o, overwrite, another)
     what = ("attach the domain %s to the Worker %s"):format(o.host, o.worker),
     json = { override_scope = true, override_existing_origin = another,
       override_existing_dns_record = overwrite, origins = origins_of(account, o) } })
-  local thing = when_listed(account, o.host)
+  local thing = begun.go_on(function() return when_listed(account, o.host) end)
   if thing then return thing end
   failure { code = "cloudflare-domain-missing", class = "pending", about = o.host,
     message = ("Cloudflare: the domain %s was attached and is not listed after %d s"):format(o.host, LISTED),
@@ -132,7 +133,7 @@ local function create(account, o)
   if not o.take_over then return attach(account, o, has_own_record(account, o, text), false) end
   local before = take_over(account, o)
   local function go_on() return attach(account, o, true, before ~= nil and before.worker ~= nil) end
-  local thing = before and taken.after(go_on) or go_on()
+  local thing = before and begun.go_on(go_on) or go_on()
   thing.took_over = before
   return thing
 end

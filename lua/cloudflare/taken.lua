@@ -68,16 +68,6 @@ function taken.keep(account, host, text, before)
   return before
 end
 
----Carries out what comes after `keep`: the host is not as it was from then on, whatever of it fails.
----@param f fun(): table
----@return table
-function taken.after(f)
-  local thing, err = try(f)
-  if not err then return thing end
-  err.begun = true
-  error(err, 0)
-end
-
 -- ---- putting back ------------------------------------------------------------------------
 
 local function is_there(err)

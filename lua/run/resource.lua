@@ -67,7 +67,7 @@ end
 
 ---Whether a failed create may have made the thing all the same: unless nothing was sent or the service has refused,
 ---it may; what a recipe could not read of an answer is no refusal. Nor does one say anything that came after a part
----of it had been done (`begun`).
+---of it had been done (run.begun).
 function resource.may_be_there(err)
   if err.begun or open[err.class] or err.code == "deadline" then return true end
   return err.class ~= "misuse" and not unsent[err.code] and not err.code:find "^dns%-" and not is_refusal(err)
@@ -88,7 +88,7 @@ function resource.create(r)
     resource.check_ours(r, found)
     return found, true
   end
-  err.nothing = not unseen and err.class ~= "pending"   -- what is not there yet may come
+  err.nothing = not unseen and not err.begun and err.class ~= "pending"   -- what is not there yet may come
   error(err, 0)
 end
 
