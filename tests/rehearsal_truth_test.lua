@@ -76,7 +76,7 @@ local befalls = { ["crash-after"] = "KILL", stop = "TERM" }
 ---@field kind string      of which one is drawn: the fault, the service, whether it reads
 ---@field rule string      of `davit cloud --fault`
 ---@field signal? string   what Davit gets as soon as the rule has met
----@field wanted string    "resume", "undo" or ""
+---@field wanted string    "resume", "undo", what becomes of a question, or ""
 
 -- Of a change that may have been made or not each is a kind of its own: that is where providers differ.
 local in_doubt = { reset = true, lost = true, cut = true, truncated = true, ["500-applied"] = true }
@@ -125,8 +125,8 @@ end
 
 -- ---- the rehearsal -----------------------------------------------------------------------------------
 
-local function rehearse(project, only, each)
-  return explore.run(project, { recipe = "toy", params = { pr = 42 }, faults = true, seed = 1, jobs = 2,
+local function rehearse(project, only, each, asks)
+  return explore.run(project, { recipe = "toy", params = { pr = 42, ask = asks or false }, faults = true, seed = 1, jobs = 2,
     pull_requests = { 42 }, every = 1, limit = 60, plan = table.concat(only, "\n"), endings = true }, each or function() end)
 end
 
@@ -136,13 +136,13 @@ local function requests_of(result)
   return told
 end
 
-local function endings(project, schedules)
+local function endings(project, schedules, asks)
   local ids, found = {}, {}
   for i, schedule in ipairs(schedules) do ids[i] = schedule.id end
   rehearse(project, ids, function(packet)
     found[packet.schedule] = packet.ending
     if packet.ending then packet.ending.first = packet.code end
-  end)
+  end, asks)
   return found
 end
 
@@ -158,7 +158,7 @@ end
 
 -- Davit, and who goes on with it where the oracle says so: the first and the last that says how it ended.
 local function carry_out(world, schedule)
-  local disturbed = world:davit "start"
+  local disturbed = world:davit(schedule.rule and "start" or "ask")
   if schedule.signal then
     wait_until_met(world)
     disturbed:kill(schedule.signal)
@@ -200,7 +200,7 @@ end
 local function difference(schedule, rehearsed)
   if not rehearsed then return "the rehearsal has no such schedule" end
   local real, met, said = ending_of(schedule)
-  local list = { met ~= 1 and ("the rule met %d requests"):format(met) or nil }
+  local list = { schedule.rule and met ~= 1 and ("the rule met %d requests"):format(met) or nil }
   add_missing(list, "rehearsed: ", lines_of(rehearsed), lines_of(real))
   add_missing(list, "real: ", lines_of(real), lines_of(rehearsed))
   list[#list + 1] = #list > 0 and said or nil
@@ -215,7 +215,7 @@ local function compare_all(schedules, rehearsed)
       next_one = next_one + 1
       local schedule = schedules[next_one]
       local what = task.deadline(PATIENCE, difference, schedule, rehearsed[schedule.id])
-      if what then different[#different + 1] = ("%s (%s):\n%s"):format(schedule.id, schedule.rule, what) end
+      if what then different[#different + 1] = ("%s (%s):\n%s"):format(schedule.id, schedule.rule or "no rule", what) end
     end
   end
   task.nursery(function(spawn)
@@ -246,5 +246,25 @@ test("what goes wrong on the wire ends as the rehearsal says, for each fault and
     local different = compare_all(schedules, endings(project, schedules))
     equal(table.concat(different, "\n\n"), "")
     equal(#schedules >= 50, true)
+  end)
+end)
+
+-- Where nobody is at a terminal: a run that asks parks.
+local function questions(project)
+  local list = {}
+  local result = rehearse(project, {}, nil, true)
+  for point, about in pairs(result.effects) do
+    for _, wanted in ipairs(about:find "^approval%-asked " and { "approve", "deny", "undo" } or {}) do
+      list[#list + 1] = { id = ("unanswered:%s:%s"):format(point, wanted), wanted = wanted }
+    end
+  end
+  return list
+end
+
+test("a run that asks parks really, and is approved, denied and taken back as the rehearsal says", function()
+  if SLOW then skip "six runs under the sanitizers are slow" end
+  truth.project(function(project)
+    local schedules = questions(project)
+    equal({ #schedules, table.concat(compare_all(schedules, endings(project, schedules, true)), "\n\n") }, { 3, "" })
   end)
 end)

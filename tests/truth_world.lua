@@ -91,15 +91,18 @@ end
 
 local verbs = {
   start = function() return "run", "toy", "--pr", "42", "--local" end,
+  ask = function() return "run", "toy", "--pr", "42", "--ask", "--local" end,
+  approve = function(run) return "approve", run end,
+  deny = function(run) return "approve", run, "--deny" end,
   resume = function(run) return "resume", run end,
   undo = function(run) return "undo", run end,
 }
 
----Starts one that does as the oracle says: "start", "resume", "undo".
+---Starts one that does as the oracle says: "start", "resume", "undo", "approve", "deny"; "ask": one that will ask.
 ---@return process.Child
 function World:davit(how)
-  local argv = { DAVIT }
-  for _, word in ipairs { verbs[how](how ~= "start" and self:past().id) } do argv[#argv + 1] = word end
+  local argv, past = { DAVIT }, self:past()
+  for _, word in ipairs { verbs[how](past and past.id) } do argv[#argv + 1] = word end
   return process.start { argv = argv, cwd = self.folder, env = self.env, output = "capture" }
 end
 

@@ -21,7 +21,8 @@ end
 -- Looks at once and often, as the real clock runs when this runs really.
 local quick = { initial = 0.2, multiplier = 1.5, max = 2, jitter = "none" }
 
-return { summary = "A preview of providers", params = { pr = { type = "integer", required = true } },
+return { summary = "A preview of providers", approves = true,
+  params = { pr = { type = "integer", required = true }, ask = { type = "boolean", default = false } },
   run = function(p, run)
     local cf, db, gh = clients()
     local _ <close> = run.lease("toy/" .. p.pr, { supersede = true })
@@ -29,6 +30,7 @@ return { summary = "A preview of providers", params = { pr = { type = "integer",
     local deployment = run.ensure(gh.deployment { environment = "preview/pr-42", sha = sha, marker = MARK })
     local branch = run.ensure(db.branch { name = "pr-42", parent = "production", marker = MARK, expires = 86400 })
     db.ready(branch)
+    if p.ask then run.approve { "Upload it?", plan = { branch = branch.name } } end
     local url = db.connection_uri { branch = branch, to = cloudflare.places.secrets, consumer = "worker" }
     run.ensure(cf.worker { name = NAME, marker = MARK, main = "m", version_tag = VERSION,
       bindings = { { type = "plain_text", name = "VERSION", text = VERSION },
