@@ -42,7 +42,7 @@ end
 ]]
 
 local RECIPE = HEAD .. [[
-return { summary = "A toy", %s params = { %s }, run = function(p, run)
+return { summary = "A toy", approves = true, %s params = { %s }, run = function(p, run)
 %s
 end }
 ]]
