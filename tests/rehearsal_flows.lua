@@ -49,11 +49,15 @@ end }
 ---The migration that comes with the next push, in a project of flows.writable.
 function flows.migration(text) return { recipe = "write", params = { text = text } } end
 
----Calls f with a copy of the sample project that has the recipe `write`.
+---What others have (planted/others.lua), in a project of flows.writable.
+flows.OTHERS = { recipe = "others", params = {} }
+
+---Calls f with a copy of the sample project that has the recipes `write` and `others`.
 function flows.writable(f)
   local folder <close> = fs.temporary()
   process.run { argv = { "cp", "-R", flows.CODEX .. "/.", folder.path } }
   fs.write(folder / "recipes/write.lua", WRITE)
+  fs.write(folder / "recipes/others.lua", fs.read "tests/planted/others.lua")
   return f(folder.path)
 end
 

@@ -60,3 +60,15 @@ test("after migrations that break what served the Workers keep what they got, an
     has(issue_of(failed), "davit rollback --why migration --breaking --time TIME")
   end)
 end)
+
+test("what others have is taken over by consent, and given back wherever that breaks off", function()
+  flows.writable(function(root)
+    local after = { TEST, flows.OTHERS }
+    equal(ended(rehearse(production(), after, { root = root, every = 4000 })), { {}, 1 })
+    local result = rehearse(production { take_over = true }, after, { root = root, every = 24 })
+    equal(ended(result), { {}, 0 })
+    local domain = "custom domain codex.revelations.studio: of Worker "
+    equal({ flows.lines(result.before, domain), flows.lines(result.reference.inventory, domain) },
+      { { domain .. "old-shop" }, { domain .. "codex-web-production" } })
+  end)
+end)
