@@ -108,6 +108,25 @@ static void time_jumps_to_what_comes_next(void **state)
   rehearsal_free(r);
 }
 
+static void count_late(void *arg)
+{
+  ++*(int *)arg;
+}
+
+static void time_in_which_nobody_works_is_not_what_a_run_may_take(void **state)
+{
+  struct rehearsal *r = new_world(1);
+  int late = 0;
+  rehearsal_limit(r, 60, count_late, &late);
+  rehearsal_pass(r, 86400);
+  assert_true(rehearsal_elapsed(r) >= 86400);
+  assert_int_equal(run(r, "sleep(59) sleep(0) return 1"), 1);
+  assert_int_equal(late, 0);
+  assert_int_equal(run(r, "sleep(2) sleep(0) return 1"), 1);
+  assert_int_equal(late, 1);
+  rehearsal_free(r);
+}
+
 static void what_starts_first_ends_first_when_both_are_due(void **state)
 {
   struct rehearsal *r = new_world(1);
@@ -648,6 +667,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(time_jumps_to_what_comes_next),
+    cmocka_unit_test(time_in_which_nobody_works_is_not_what_a_run_may_take),
     cmocka_unit_test(what_starts_first_ends_first_when_both_are_due),
     cmocka_unit_test(a_run_that_waits_for_nothing_is_told_so),
     cmocka_unit_test(the_environment_is_a_list_and_nobody_is_at_a_terminal),
