@@ -49,8 +49,8 @@ local function beside_watchers(self, f)
   local ended, err
   local before = core.observe
   core.observe = observe_with(self)
-  local _ <close> = task.on_stop(function(stop)
-    if stop.code == "interrupted" then checkpoint(self, stop.reason) end
+  local _ <close> = task.on_stop(function(stop)   -- what cannot be written now is tried again when the run has ended
+    if stop.code == "interrupted" then try(checkpoint, self, stop.reason) end
   end)
   local stopped = select(2, try(task.nursery, function(spawn)
     task.locals().path = ""

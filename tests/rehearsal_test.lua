@@ -115,6 +115,18 @@ local function rehearse_toy(body, o)
   return toy.with(body, function(folder) return rehearse(folder, o) end)
 end
 
+test("a run that is asked to stop, and cannot write that down, is resumed or taken back all the same", function()
+  local plan = {}
+  for n = 1, 5 do
+    for _, ending in ipairs { "resume", "undo" } do
+      plan[#plan + 1] = ("stop:journal:%d:%s+full:journal:%d"):format(n, ending, n + 1)
+    end
+  end
+  local result = rehearse_toy([[ run.ensure(the_comment "one") ]], { faults = true, plan = table.concat(plan, "\n") })
+  equal(result.failed, {})
+  equal(result.schedules > 4, true)
+end)
+
 test("a recipe without a bug holds", function()
   local result = rehearse_toy [[
     run.ensure(the_comment "one")
