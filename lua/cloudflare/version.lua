@@ -43,7 +43,7 @@ local function find(account, o)
   local deployments = history.deployments(account, o.worker)
   local thing = thing_of(o, found, has_traffic(deployments[1], found.id))
   local is_older = found.id ~= newest and (not thing.deployed or has_served(deployments, newest))
-  thing.past = is_older or nil
+  thing.past, thing.served = is_older or nil, has_served(deployments, found.id) or nil
   return thing
 end
 
@@ -121,6 +121,7 @@ local function destroy(account, o)
   worker.require_ours(account, o.worker, o.marker)
   account.own.markers[o.worker] = nil   -- it may be gone afterwards
   if thing.deployed then return destroy_serving(account, o, thing) end
+  if thing.served then return true end   -- the service would refuse: see delete
   return delete(account, o, thing)
 end
 
