@@ -70,5 +70,8 @@ test("what others have is taken over by consent, and given back wherever that br
     local domain = "custom domain codex.revelations.studio: of Worker "
     equal({ flows.lines(result.before, domain), flows.lines(result.reference.inventory, domain) },
       { { domain .. "old-shop" }, { domain .. "codex-web-production" } })
+    local failed = rehearse(production { take_over = true }, after,
+      { root = root, every = 60, unhealthy = "auth-worker-production" })
+    equal({ ended(failed), flows.lines(failed.reference.inventory, domain) }, { { {}, 4 }, { domain .. "old-shop" } })
   end)
 end)
