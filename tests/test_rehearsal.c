@@ -485,6 +485,7 @@ static lua_State *arena_of(struct rehearsal_arena *a, lua_Alloc *alloc)
 static void close_arena(struct rehearsal_arena *a, lua_State *L)
 {
   void *heap = a->former_arg;
+  a->beyond = SIZE_MAX;  /* then everything goes back */
   lua_close(L);
   heap_free(heap);
   munmap(a->start, (size_t)(a->end - a->start));
