@@ -64,13 +64,13 @@ end
 ---Rehearses a recipe after others.
 ---@param what { recipe: string, params: table }
 ---@param after rehearsal.Before[]
----@param o? table  of explore.run; root, and every so-many-th schedule alone
+---@param o? table  of explore.run; root, and every so-many-th schedule alone, or those of a plan
 ---@return rehearsal.Result
 function flows.rehearse(what, after, o)
   o = o or {}
   return explore.run(project.read(o.root or flows.CODEX), { recipe = what.recipe, params = what.params, after = after,
-    seed = 1, jobs = 2, pull_requests = { 42 }, every = (o.every or 1) * EVERY, limit = 120, owner = o.owner,
-    unhealthy = o.unhealthy }, function() end)
+    seed = 1, jobs = 2, pull_requests = { 42 }, every = o.plan and 1 or (o.every or 1) * EVERY, plan = o.plan,
+    faults = o.plan and true, limit = 120, owner = o.owner, unhealthy = o.unhealthy }, function() end)
 end
 
 ---What went wrong, and the exit code of the undisturbed run.

@@ -60,6 +60,11 @@ test("where data is damaged and the Workers do not become healthy on what it was
   equal(result.reference.inventory, result.before)
 end)
 
+test("the branch of that moment goes also where it is not shown yet when it is taken back", function()
+  local result = rehearse(rollback { why = "data", time = BETWEEN }, TWICE, { plan = "unseen:http:15" })
+  equal({ result.failed, result.schedules }, { {}, 1 })
+end)
+
 -- ---- secrets -----------------------------------------------------------------------------
 
 local ONCE = { TEST, production() }

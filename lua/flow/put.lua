@@ -42,7 +42,11 @@ end
 
 ---Takes it back and looks whether it is gone.
 ---@param r run.Resource
+---@param made? number  Unix seconds of when it was made: it may not be shown yet
 ---@return boolean  false: it was not there
-function put.away(r) return resource.destroy(r) end
+function put.away(r, made)
+  if made then resource.wait_until_seen(r, made) end
+  return resource.destroy(r)
+end
 
 return put

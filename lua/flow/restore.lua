@@ -10,7 +10,7 @@ local rollout = require "flow.rollout"
 local restore = {}
 
 -- A Worker that could not be taken back works on the branch still.
-local function take_back(env, resource, before)
+local function take_back(env, resource, before, made)
   local now = env:served_now()
   for _, worker in ipairs(env.workers) do
     if (now[worker.name] or {}).version ~= (before[worker.name] or {}).version then
@@ -19,7 +19,7 @@ local function take_back(env, resource, before)
         hint = "take that back first; then delete the branch" }
     end
   end
-  put.away(resource)
+  put.away(resource, made)
 end
 
 -- The branch of that moment, made only when everything is built.
@@ -28,8 +28,9 @@ local function database(run, env, time, before)
   local resource = env:restored_branch(time, began)
   local branch = run.step(resource[1], { time = time }, function()
     local made = put.there(resource)
-    return { id = made.id, name = made.name }
-  end, function() take_back(env, resource, before) end, function() return put.plan(resource) end)
+    return { id = made.id, name = made.name, at = os.time() }
+  end, function(made) take_back(env, resource, before, made and made.at or began) end,
+    function() return put.plan(resource) end)
   run.step("ready", { branch = branch.id }, function() env.neon.ready(branch) end)
   return branch
 end

@@ -1,4 +1,5 @@
 ---What run.ensure and run.destroy do with a resource: look, make, adopt, take back, look again.
+local core = require "core"
 local task = require "task"
 
 local resource = {}
@@ -90,6 +91,20 @@ function resource.create(r)
   end
   err.nothing = not unseen and not err.begun and err.class ~= "pending"   -- what is not there yet may come
   error(err, 0)
+end
+
+-- What was made so many seconds ago may not be shown yet: that it is not there proves nothing.
+local UNSEEN, FIRST_PAUSE, LONGEST_PAUSE = 15, 0.5, 8
+
+---Looks until it is there, or was made long enough ago.
+---@param r table
+---@param made number  Unix seconds of when it may have been made
+function resource.wait_until_seen(r, made)
+  local pause = FIRST_PAUSE
+  while core.now() < made + UNSEEN and r.find() == nil do
+    sleep(pause)
+    pause = math.min(2 * pause, LONGEST_PAUSE)
+  end
 end
 
 ---Takes a thing back and looks whether it is gone.

@@ -13,8 +13,6 @@ local undo = {}
 local DEADLINE, FIRST_PAUSE, LONGEST_PAUSE = 120, 0.5, 8
 -- And for waiting beside that until a limit has passed, where the service says how long: Cloudflare's are five minutes.
 local LIMITED = 360
--- What was made so many seconds ago may not be shown yet: that it is not there proves nothing.
-local UNSEEN = 15
 
 ---Seconds that one step may take at the most: an attempt that begins at the last moment has all of its time.
 undo.longest = UNSEEN + DEADLINE + LIMITED + DEADLINE
@@ -38,21 +36,12 @@ local function attempt(f)
   end
 end
 
--- Looks until it is there, or was made long enough ago.
-local function wait_until_seen(r, entry)
-  local pause = FIRST_PAUSE
-  while core.now() < entry.made + UNSEEN and r.find() == nil do
-    sleep(pause)
-    pause = math.min(2 * pause, LONGEST_PAUSE)
-  end
-end
-
 ---How a resource that the run created is taken back.
 ---@param r table
 ---@return fun(result: any, entry: run.Entry)
 function undo.of_resource(r)
   return function(_, entry)
-    if entry.made then wait_until_seen(r, entry) end
+    if entry.made then resource.wait_until_seen(r, entry.made) end
     resource.destroy(r)
   end
 end
