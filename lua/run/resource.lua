@@ -93,15 +93,16 @@ function resource.create(r)
   error(err, 0)
 end
 
--- What was made so many seconds ago may not be shown yet: that it is not there proves nothing.
-local UNSEEN, FIRST_PAUSE, LONGEST_PAUSE = 15, 0.5, 8
+---What was made so many seconds ago may not be shown yet: that it is not there proves nothing.
+resource.unseen = 15
+local FIRST_PAUSE <const>, LONGEST_PAUSE <const> = 0.5, 8   -- seconds between looks
 
 ---Looks until it is there, or was made long enough ago.
 ---@param r table
 ---@param made number  Unix seconds of when it may have been made
 function resource.wait_until_seen(r, made)
   local pause = FIRST_PAUSE
-  while core.now() < made + UNSEEN and r.find() == nil do
+  while core.now() < made + resource.unseen and r.find() == nil do
     sleep(pause)
     pause = math.min(2 * pause, LONGEST_PAUSE)
   end

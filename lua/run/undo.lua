@@ -15,7 +15,7 @@ local DEADLINE, FIRST_PAUSE, LONGEST_PAUSE = 120, 0.5, 8
 local LIMITED = 360
 
 ---Seconds that one step may take at the most: an attempt that begins at the last moment has all of its time.
-undo.longest = UNSEEN + DEADLINE + LIMITED + DEADLINE
+undo.longest = resource.unseen + DEADLINE + LIMITED + DEADLINE
 
 local worth_another_attempt = { transient = true, pending = true, throttled = true, converge = true, unknown = true }
 
