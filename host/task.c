@@ -12,57 +12,15 @@
  * Invariants: 1. a task is in the ready queue at most once (t->queued).
  *             2. s->current is set exactly while a task's coroutine runs.
  *             3. a finished task has no timers and no deadlines. */
-#include "task.h"
+#include "task_state.h"
 #include "class.h"
 #include "failure.h"
 #include "host.h"
-#include "interrupt.h"
-#include "world.h"
 #include <lauxlib.h>
 #include <math.h>
 
 #define SCHED "davit.sched"
 #define TASK "davit.task"
-#define DEADLINE "davit.deadline"
-#define SHIELD "davit.shield"
-#define SLEEP "davit.sleep"
-
-/* A deadline in force: a to-be-closed userdata on the stack of the task. */
-struct deadline {
-  struct timer timer;
-  struct task *task;
-  struct deadline *outer;
-  double seconds, left;  /* left: of them, while its clock stands still */
-  int shield;  /* shields around it: waits inside deeper ones do not feel it */
-  int pauses;  /* who wants its clock to stand still */
-  bool passed;
-};
-
-struct task {
-  struct sched *sched;
-  lua_State *co;
-  struct task *parent, *next_ready, *next_watcher;
-  struct deadline *deadlines;  /* innermost first */
-  struct timer cleanup;        /* runs while shielded clean-up may */
-  int shield;
-  bool queued, finished, failed, cleanup_over;
-  unsigned long ended;
-  const char *cancel;          /* code of the cancellation, or NULL */
-  const char *reason;
-};
-
-struct sched {
-  lua_State *L;
-  struct world_clock *clock;
-  struct timers timers;
-  struct task *current, *first, *ready, *last_ready;
-  struct task *watchers;
-  struct stop stop;  /* its code is empty until somebody asks */
-  struct interrupt interrupt;
-  int loading;  /* files being loaded: nothing may have an effect */
-  int blocked;  /* resumes under way through which no wait can pass */
-  unsigned long endings;
-};
 
 static const char WAIT = 0;   /* its address is what a wait yields */
 static const char TASKS = 0;  /* registry key of the table of tasks */
@@ -269,7 +227,7 @@ static void push_tasks(lua_State *L)
   lua_rawgetp(L, LUA_REGISTRYINDEX, &TASKS);
 }
 
-static void push_task(lua_State *L, const struct task *t)
+void task_push(lua_State *L, const struct task *t)
 {
   push_tasks(L);
   lua_rawgetp(L, -1, t);
@@ -483,199 +441,7 @@ int task_resume_inner(lua_State *L, lua_State *co, int nargs, int *nres, bool *w
   return status;
 }
 
-/* ---- Lua: sleep, deadline, shield, locals ---------------------------------------------- */
-
-static double check_seconds(lua_State *L, const char *what)
-{
-  if (lua_type(L, 1) != LUA_TNUMBER || !(lua_tonumber(L, 1) >= 0) || isinf(lua_tonumber(L, 1)))
-    failure_misuse(L, "%s: expected seconds, a number of at least 0, not %s", what,
-                   luaL_tolstring(L, 1, NULL));
-  return lua_tonumber(L, 1);
-}
-
-static void check_function(lua_State *L, int idx, const char *what)
-{
-  if (!lua_isfunction(L, idx))
-    failure_misuse(L, "%s: expected a function, not a %s", what, luaL_typename(L, idx));
-}
-
-static int sleep_close(lua_State *L)  /* __close and __gc */
-{
-  timer_stop(&sched_of(L)->timers, luaL_checkudata(L, 1, SLEEP));
-  return 0;
-}
-
-static int slept(lua_State *L, int status, lua_KContext timer)
-{
-  (void)status;
-  struct timer *t = (struct timer *)timer;
-  return t->slot ? task_wait(L, slept, timer) : 0;
-}
-
-static int sleep_for(lua_State *L)
-{
-  double seconds = check_seconds(L, "sleep");
-  struct task *task = task_current(L);
-  struct timer *t = lua_newuserdatauv(L, sizeof *t, 0);
-  *t = (struct timer){.fire = task_wake, .arg = task};
-  luaL_setmetatable(L, SLEEP);
-  lua_toclose(L, -1);
-  if (!timer_start(&task->sched->timers, t, sched_now(task->sched) + seconds))
-    return failure_memory(L);
-  return task_wait(L, slept, (lua_KContext)t);
-}
-
-static int returned(lua_State *L, int status, lua_KContext ctx)
-{
-  (void)status, (void)ctx;
-  return lua_gettop(L) - 1;
-}
-
-static void deadline_passed(void *arg)
-{
-  struct deadline *d = arg;
-  d->passed = true;
-  task_wake(d->task);
-}
-
-static int deadline_close(lua_State *L)  /* __close and __gc */
-{
-  struct deadline *d = luaL_checkudata(L, 1, DEADLINE);
-  if (!d->task)
-    return 0;
-  timer_stop(&d->task->sched->timers, &d->timer);
-  struct deadline **at = &d->task->deadlines;
-  while (*at != d)
-    at = &(*at)->outer;
-  *at = d->outer;
-  d->task = NULL;
-  return 0;
-}
-
-/* Puts a deadline in the place of the seconds, for as long as the function that called runs. */
-static void set_deadline(lua_State *L, const char *what)
-{
-  double seconds = check_seconds(L, what);
-  check_function(L, 2, what);
-  struct task *t = task_current(L);
-  struct deadline *d = lua_newuserdatauv(L, sizeof *d, 0);
-  *d = (struct deadline){.timer = {.fire = deadline_passed, .arg = d}, .seconds = seconds};
-  luaL_setmetatable(L, DEADLINE);
-  lua_replace(L, 1);
-  lua_toclose(L, 1);
-  if (!timer_start(&t->sched->timers, &d->timer, sched_now(t->sched) + seconds))
-    failure_memory(L);
-  d->task = t;
-  d->outer = t->deadlines;
-  d->shield = t->shield;
-  t->deadlines = d;
-}
-
-/* task.deadline(seconds, f, ...): deadlines nest as scopes do, except across coroutines. */
-static int deadline(lua_State *L)
-{
-  set_deadline(L, "deadline");
-  lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, returned);
-  return returned(L, LUA_OK, 0);
-}
-
-/* task.limit(seconds, f): a deadline whose clock f may hold: f(limit). */
-static int limit(lua_State *L)
-{
-  set_deadline(L, "limit");
-  lua_settop(L, 2);
-  lua_pushvalue(L, 1);
-  lua_callk(L, 1, LUA_MULTRET, 0, returned);
-  return returned(L, LUA_OK, 0);
-}
-
-static void hold_clock(struct deadline *d)
-{
-  d->left = fmax(d->timer.due - sched_now(d->task->sched), 0);
-  timer_stop(&d->task->sched->timers, &d->timer);
-}
-
-/* limit:pause() */
-static int limit_pause(lua_State *L)
-{
-  struct deadline *d = luaL_checkudata(L, 1, DEADLINE);
-  if (d->pauses++ == 0 && d->task && !d->passed)
-    hold_clock(d);
-  return 0;
-}
-
-/* limit:go(), once for each pause */
-static int limit_go(lua_State *L)
-{
-  struct deadline *d = luaL_checkudata(L, 1, DEADLINE);
-  if (d->pauses == 0)
-    return failure_misuse(L, "limit:go: its clock goes already");
-  if (--d->pauses > 0 || !d->task || d->passed)
-    return 0;
-  struct sched *s = d->task->sched;
-  return timer_start(&s->timers, &d->timer, sched_now(s) + d->left) ? 0 : failure_memory(L);
-}
-
-/* limit:passed() */
-static int limit_passed(lua_State *L)
-{
-  struct deadline *d = luaL_checkudata(L, 1, DEADLINE);
-  lua_pushboolean(L, d->passed);
-  return 1;
-}
-
-/* Seconds until the first deadline that this task would feel, its own or one it was spawned under. */
-static double time_left(const struct task *t)
-{
-  double due = INFINITY;
-  for (const struct task *at = t; at; at = at->shield == 0 ? at->parent : NULL)
-    for (const struct deadline *d = at->deadlines; d; d = d->outer)
-      if (d->shield >= at->shield && (d->pauses == 0 || d->passed))
-        due = fmin(due, d->timer.due);
-  return fmax(due - sched_now(t->sched), 0);
-}
-
-/* task.remaining() -> seconds, or nil without a deadline */
-static int remaining(lua_State *L)
-{
-  double left = time_left(task_current(L));
-  if (isinf(left))
-    lua_pushnil(L);
-  else
-    lua_pushnumber(L, left);
-  return 1;
-}
-
-static int shield_close(lua_State *L)
-{
-  struct task **box = luaL_checkudata(L, 1, SHIELD);
-  (*box)->shield--;
-  return 0;
-}
-
-/* task.shield(f, ...): clean-up that a cancellation does not cut short. */
-static int shield(lua_State *L)
-{
-  check_function(L, 1, "shield");
-  struct task **box = lua_newuserdatauv(L, sizeof *box, 1);
-  *box = task_current(L);
-  luaL_setmetatable(L, SHIELD);
-  push_task(L, *box);  // anchored: a coroutine left inside the shield may outlive the task
-  lua_setiuservalue(L, -2, 1);
-  lua_insert(L, 1);
-  (*box)->shield++;
-  lua_toclose(L, 1);
-  lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, returned);
-  return returned(L, LUA_OK, 0);
-}
-
-/* task.locals() -> the running task's own table; its field `path` names the branch. */
-static int locals(lua_State *L)
-{
-  push_task(L, task_current(L));
-  lua_getiuservalue(L, -1, 2);
-  return 1;
-}
+/* ---- the scheduler -------------------------------------------------------------------- */
 
 static int sched_gc(lua_State *L)
 {
@@ -687,6 +453,7 @@ static int sched_gc(lua_State *L)
 struct sched *sched_new(lua_State *L, struct world_clock *clock)
 {
   class_new(L, SCHED, NULL, sched_gc);
+  class_new(L, TASK, NULL, task_gc);
   struct sched *s = lua_newuserdatauv(L, sizeof *s, 0);
   *s = (struct sched){.L = L, .clock = clock};
   luaL_setmetatable(L, SCHED);
@@ -696,22 +463,4 @@ struct sched *sched_new(lua_State *L, struct world_clock *clock)
   lua_rawsetp(L, LUA_REGISTRYINDEX, &TASKS);
   lua_pop(L, 1);
   return s;
-}
-
-int task_open(lua_State *L)
-{
-  static const luaL_Reg functions[] = {
-    {"deadline", deadline}, {"limit", limit},   {"locals", locals},   {"remaining", remaining},
-    {"shield", shield},     {"sleep", sleep_for}, {NULL, NULL}};
-  static const luaL_Reg limits[] = {
-    {"pause", limit_pause}, {"go", limit_go}, {"passed", limit_passed}, {NULL, NULL}};
-  class_new(L, TASK, NULL, task_gc);
-  class_new(L, SLEEP, NULL, sleep_close);
-  class_new(L, DEADLINE, limits, deadline_close);
-  class_new(L, SHIELD, NULL, NULL);
-  class_event(L, SHIELD, "__close", shield_close);
-  luaL_newlib(L, functions);
-  lua_getfield(L, -1, "sleep");
-  lua_setglobal(L, "sleep");
-  return 1;
 }
