@@ -29,7 +29,7 @@ with_libfuzzer() {
   case $1 in sealed) alloc=16 ;; *) alloc=1024 ;; esac   # MB at once, whatever a length says
   mkdir -p "$corpus"
   FUZZ=$1 "$build/fuzz" "$much" -seed=$seed -max_len=$max -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=$alloc \
-    -print_final_stats=1 -artifact_prefix="$corpus/failed-" "$corpus" "tests/fuzz/corpus/$1" >"$build/$1.log" 2>&1 || {
+    -print_final_stats=1 -print_funcs=0 -artifact_prefix="$corpus/failed-" "$corpus" "tests/fuzz/corpus/$1" >"$build/$1.log" 2>&1 || {
     grep -av '^#' "$build/$1.log" | tail -n 60
     echo "fuzz: $1 failed; its text is $(ls "$corpus"/failed-*)"
     return 1
