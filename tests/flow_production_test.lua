@@ -308,7 +308,9 @@ production_test("killed at any point, resume finishes the deploy", function()
     local after = place:state()
     equal({ point, after.deployments[1], open_issue(after) }, { point, sha:sub(1, 8) .. " 1 success" })
     for name, worker in pairs(after.workers) do
-      equal({ point, name, worker.versions }, { point, name, before.workers[name].versions + 1 })
+      local more, under_way = worker.versions - before.workers[name].versions, point:find "version" ~= nil
+      -- What was under way when Davit was killed may arrive after who goes on has looked for it.
+      equal({ point, name, more == 1 or under_way and more == 2 }, { point, name, true })
     end
   end
 end)

@@ -6,7 +6,7 @@
 set -u
 build=$1
 shift
-jobs=${JOBS:-$(($(nproc) * 3))}
+jobs=${JOBS:-$(($(nproc) * 2))}
 results=$build/results
 
 # Begun first, so that none of them is left to run alone at the end.
