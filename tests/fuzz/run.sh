@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the fuzzers: tests/fuzz/run.sh COMPILER BUILD FLAGS [TARGET], as "make fuzz" and "make fuzz-afl" do.
-#   make fuzz                   2,000 texts for each target, from a fixed seed; fewer where one takes long
+#   make fuzz                   1,000 texts for each target, from a fixed seed; fewer where one takes long
 #   make fuzz RUNS=1000000      or so many
 #   make fuzz TIME=3600         so many seconds each, from another seed each time; AFL++ takes nothing else
 #   make fuzz TARGETS="yaml url"
@@ -21,7 +21,7 @@ with_libfuzzer() {
   else
     rm -rf "$corpus"
     case $1 in   # by what one takes: a hundred milliseconds, twenty, six, one
-      cloud) runs=60 ;; sealed) runs=200 ;; url | glob | mask) runs=600 ;; *) runs=2000 ;;
+      cloud) runs=60 ;; sealed) runs=200 ;; url | glob | mask) runs=400 ;; *) runs=1000 ;;
     esac
     much=-runs=${RUNS:-$runs} seed=1
   fi
