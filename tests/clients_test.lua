@@ -10,7 +10,7 @@ local wrangler = assert(core.load_file "tests/clients/wrangler.lua")()
 local ALL <const> = "deploy assets triggers versions rollback secrets previews delete refused faults sdk browser contracts"
 local MOST <const> = "deploy assets sdk browser"
 -- Where the older wrangler goes along; OLDER=1: everywhere. A command of it takes a second and a half of a processor.
-local OLDER <const> = { deploy = true, versions = true }
+local OLDER <const> = { deploy = true, versions = true, secrets = true }
 
 local stories = suite.chosen(suite.sanitized and MOST or ALL)
 if not stories[1] then return end
