@@ -156,7 +156,7 @@ local function tell_page(results)
   add "# Performance\n"
   add "<!-- tests/bench/report.lua writes this page from build/bench/results.json; change that, not this. -->\n"
   add("What Davit's primitives cost on one machine, beside what one would pick instead. All of it is one run of `%s`, which " ..
-    "installs what it needs, takes about ten minutes and writes this page; `make bench ONLY=\"http waiting\"` measures " ..
+    "installs what it needs, takes about half an hour and writes this page; `make bench ONLY=\"http waiting\"` measures " ..
     "parts of it and prints them. The programs of a table are measured in turns, one after the other in every round, " ..
     "so that whatever else the machine does meets all of them; ratios are medians of the rounds' own.\n", results.command)
   tell_machine(results)
