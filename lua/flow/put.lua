@@ -3,7 +3,7 @@ local resource = require "run.resource"
 
 local put = {}
 
-local worth_another_attempt = { unknown = true, transient = true, pending = true }
+local worth_another_attempt = { unknown = true, transient = true }
 
 -- Once more where a look has shown that nothing was made: nobody comes back to it later.
 local function create(r)
