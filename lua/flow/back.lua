@@ -97,9 +97,9 @@ end
 ---@field since? string   when it was made
 ---@field serves_as? string  what it says of itself at its health's address
 
-local function target_of(env, worker, version)
+local function target_of(env, worker, version, now)
   local to = version_of(env, worker, version)
-  local found, now = env.cloudflare.find_version(worker.script, to) or {}, env.cloudflare.serving(worker.script) or {}
+  local found = env.cloudflare.find_version(worker.script, to) or {}
   return { name = worker.name, script = worker.script, from = now.version, from_tag = now.tag, to = to, tag = found.tag,
     since = found.created, serves_as = (found.variables or {}).VERSION }
 end
@@ -119,16 +119,14 @@ end
 
 -- The Workers that the newest release has changed. What it left alone would go to the release before it, and nobody
 -- ever ran that beside the others. All, where what came last is no release of Davit's.
-local function of_newest_release(env, workers)
-  local now, newest = {}, {}
-  for i, worker in ipairs(workers) do
-    now[i] = env.cloudflare.serving(worker.script) or {}
-    if (now[i].came or "") > (newest.came or "") then newest = now[i] end
+local function of_newest_release(workers, serving)
+  local newest, list = {}, {}
+  for _, now in pairs(serving) do
+    if (now.came or "") > (newest.came or "") then newest = now end
   end
   if (newest.message or ""):sub(1, #RELEASE) ~= RELEASE then return workers end
-  local list = {}
-  for i, worker in ipairs(workers) do
-    if now[i].message == newest.message then list[#list + 1] = worker else says_stays(worker) end
+  for _, worker in ipairs(workers) do
+    if serving[worker.name].message == newest.message then list[#list + 1] = worker else says_stays(worker) end
   end
   return list
 end
@@ -138,9 +136,10 @@ end
 ---@param version? string   of that one (what it served before)
 ---@return flow.Target[]
 function back.methods:rollback_targets(worker, version)
-  local list, chosen = {}, back.chosen(self, worker)
-  if not worker then chosen = of_newest_release(self, chosen) end
-  for i, one in ipairs(chosen) do list[i] = target_of(self, one, version) end
+  local list, serving, chosen = {}, {}, back.chosen(self, worker)
+  for _, one in ipairs(chosen) do serving[one.name] = self.cloudflare.serving(one.script) or {} end
+  if not worker then chosen = of_newest_release(chosen, serving) end
+  for i, one in ipairs(chosen) do list[i] = target_of(self, one, version, serving[one.name]) end
   return list
 end
 
