@@ -7,13 +7,12 @@ local core = require "core"
 local marker = require "marker"
 local options = require "options"
 local records = require "cloudflare.records"
+local resource = require "run.resource"
 local taken = require "cloudflare.taken"
 local url = require "url"
 local worker = require "cloudflare.worker"
 
 local domain = {}
-
-local LISTED <const> = 15   -- seconds
 
 local fields = {
   { "host", "string", true }, { "worker", "string", true }, { "marker", "string" },
@@ -88,18 +87,6 @@ local function origins_of(account, o)
   return origins
 end
 
--- The list may show late what was attached a moment ago.
-local function when_listed(account, host)
-  local stop, pause = core.monotonic() + LISTED, 0.5
-  while true do
-    local thing = domain.at(account, host)
-    if thing or core.monotonic() > stop then return thing end
-    sleep(pause)
-    pause = 2 * pause
-    account.seen:forget { "domains" }
-  end
-end
-
 -- Attaches as wrangler does, which uses this undocumented endpoint: the documented one refuses a
 -- host that has a record, and deleting ours first would leave the host without any for a while.
 local function attach(account, o, overwrite, another)
@@ -108,10 +95,12 @@ local function attach(account, o, overwrite, another)
     what = ("attach the domain %s to the Worker %s"):format(o.host, o.worker),
     json = { override_scope = true, override_existing_origin = another,
       override_existing_dns_record = overwrite, origins = origins_of(account, o) } })
-  local thing = begun.go_on(function() return when_listed(account, o.host) end)
+  local thing = begun.go_on(function()   -- the list may show it late
+    return resource.wait_until_seen(function() return domain.at(account, o.host) end, core.now())
+  end)
   if thing then return thing end
   failure { code = "cloudflare-domain-missing", class = "pending", about = o.host,
-    message = ("Cloudflare: the domain %s was attached and is not listed after %d s"):format(o.host, LISTED),
+    message = ("Cloudflare: the domain %s was attached and is not listed after %d s"):format(o.host, resource.unseen),
     hint = "try again in a moment" }
 end
 

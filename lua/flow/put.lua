@@ -45,7 +45,7 @@ end
 ---@param made? number  Unix seconds of when it was made: it may not be shown yet
 ---@return boolean  false: it was not there
 function put.away(r, made)
-  if made then resource.wait_until_seen(r, made) end
+  if made then resource.wait_until_seen(r.find, made) end
   return resource.destroy(r)
 end
 

@@ -1,5 +1,6 @@
 ---What run.ensure and run.destroy do with a resource: look, make, adopt, take back, look again.
 local core = require "core"
+local doubt = require "run.doubt"
 local task = require "task"
 
 local resource = {}
@@ -97,12 +98,16 @@ end
 resource.unseen = 15
 local FIRST_PAUSE <const>, LONGEST_PAUSE <const> = 0.5, 8   -- seconds between looks
 
----Looks until it is there, or was made long enough ago.
----@param r table
+---Looks until it is there, or was made long enough ago. No earlier answer counts meanwhile.
+---@param find fun(): any
 ---@param made number  Unix seconds of when it may have been made
-function resource.wait_until_seen(r, made)
-  local pause = FIRST_PAUSE
-  while core.now() < made + resource.unseen and r.find() == nil do
+---@return any|nil thing
+function resource.wait_until_seen(find, made)
+  local _ <close> = doubt.begin()
+  local stop, pause = made + resource.unseen, FIRST_PAUSE
+  while core.now() < stop do
+    local thing = find()
+    if thing ~= nil then return thing end
     sleep(pause)
     pause = math.min(2 * pause, LONGEST_PAUSE)
   end

@@ -41,7 +41,7 @@ end
 ---@return fun(result: any, entry: run.Entry)
 function undo.of_resource(r)
   return function(_, entry)
-    if entry.made then resource.wait_until_seen(r, entry.made) end
+    if entry.made then resource.wait_until_seen(r.find, entry.made) end
     resource.destroy(r)
   end
 end
