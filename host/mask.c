@@ -274,11 +274,6 @@ const struct mask_engine *mask_engine(struct mask *m)
   return &m->engine;
 }
 
-void mask_warm(struct mask *m)
-{
-  mask_engine(m);
-}
-
 /* ---- a copy ------------------------------------------------------------------------------------------ */
 
 struct mask *mask_copy(const struct mask *m)

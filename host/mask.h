@@ -33,8 +33,6 @@ bool mask_knows(const struct mask *m, const char *value, size_t len);
 struct mask *mask_copy(const struct mask *m);
 /* Another number when something was added that was not known; 0 when nothing ever was. */
 unsigned long mask_version(const struct mask *m);
-/* Makes ready what the next text would wait for, if something was added; memory that lacks is the next text's affair. */
-void mask_warm(struct mask *m);
 
 struct mask_stream *mask_stream_new(struct mask *m);
 void mask_stream_free(struct mask_stream *s);

@@ -91,8 +91,3 @@ const char *actor_call(struct actor *a, const char *function, const char *argume
   *error = ok ? NULL : text;
   return ok ? text : NULL;
 }
-
-void actor_warm(struct actor *a)
-{
-  mask_warm(a->host.mask);
-}

@@ -21,6 +21,4 @@ void actor_close(struct actor *a);
 /* require("rehearsal.driver")[function](argument, person) as its first task, where person() -> text asks the
  * person; the text that it returns, or NULL with the error's text in *error. Both live until the next call. */
 const char *actor_call(struct actor *a, const char *function, const char *argument, const char **error);
-/* Makes ready now what it would make ready at its next output: processes that are forked from this one need not. */
-void actor_warm(struct actor *a);
 #endif

@@ -321,7 +321,6 @@ void explorer_at_point(void *arg, const struct rehearsal_point *p)
   if (!x->sweep->replay)
     alarm(0);  // time that others take is not this run's
   rehearsal_store_warm(x->r);
-  actor_warm(&x->davits[x->at_work]);
   if (!x->sweep->replay && !*x->id && is_explored(x, p))
     x->merged += 2;
   else
